@@ -1,0 +1,1 @@
+"""Afluente: classify and deliver measurements, exactly once in effect."""
