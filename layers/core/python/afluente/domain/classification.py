@@ -1,0 +1,318 @@
+"""Classification: a data point and its stream's constraints and state give its class, and the stream's new state."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from hashlib import blake2b
+from struct import Struct as BinaryLayout
+from typing import Any, NamedTuple
+
+import msgspec
+
+from afluente.domain.alarms import QUIET, AlarmEvent, AlarmState, AlarmTransition, advance
+from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
+from afluente.domain.datapoints import DataPoint
+
+WINDOW = 32
+"""How many of the points last taken a stream remembers, to know duplicates and to judge late points by."""
+
+NO_SEQUENCE = -1
+"""Where a point without a sequence stands among those of its timestamp."""
+
+
+class Classification(StrEnum):
+    """The class of a data point, and the name of the stream it goes to; the gravest first."""
+
+    ALERT = "alert"
+    WARNING = "warning"
+    ANOMALY = "anomaly"
+    NORMAL = "normal"
+
+
+class Reason(StrEnum):
+    """Why a point is of its class: a closed set."""
+
+    HARD_LIMIT = "hard_limit"
+    ALERT_ZONE = "alert_zone"
+    WARNING_ZONE = "warning_zone"
+    RATE_OF_CHANGE = "rate_of_change"
+    WITHIN_CONSTRAINTS = "within_constraints"
+    NO_CONSTRAINTS = "no_constraints"
+
+
+class RateViolation(msgspec.Struct, frozen=True):
+    """A change that was too fast: the limit, and what was observed, both in the constraint's unit."""
+
+    limit: float
+    observed: float
+
+
+class ClassifiedDataPoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A data point with its class and all that led to it, in the form in which it goes on the wire.
+
+    Attributes:
+        point_id: the same whenever and however often this measurement comes, to drop repeats by.
+        classification: its class.
+        reason: why.
+        violated_constraints: every bound of the value that was violated, by name, with the bound.
+        violated_rate: every bound of the change that was violated, by name.
+        severity: the gravest among the violations; None for a normal point.
+        late: whether a newer point of its stream was taken before.
+        config_version: version of the constraints it was judged by; None where there are none.
+        ingested_at, processed_at: when it arrived and when it was classified, in Unix seconds.
+
+    The other attributes are those of `DataPoint`.
+    """
+
+    point_id: str
+    domain: str
+    source_id: str
+    stream_id: str
+    stream_type: str | None = None
+    value: float
+    timestamp: float
+    sequence: int | None = None
+    metadata: dict[str, Any]
+    classification: Classification
+    reason: Reason
+    violated_constraints: Mapping[str, float]
+    violated_rate: Mapping[str, RateViolation]
+    severity: Severity | None = None
+    late: bool
+    config_version: int | None = None
+    ingested_at: float | None
+    processed_at: float
+
+
+class Taken(NamedTuple):
+    """What a stream remembers of a point it has taken."""
+
+    timestamp: float
+    sequence: int
+    value: float
+    within_hard_limits: bool
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """What a stream remembers between packs.
+
+    Attributes:
+        newest: (timestamp, sequence) of the newest point seen.
+        baseline: the newest point that violated no hard limit and was not late.
+        window: the last 32 points taken, in the order in which they were taken.
+        alarm: where its alarm stands.
+    """
+
+    newest: tuple[float, int] | None = None
+    baseline: Taken | None = None
+    window: tuple[Taken, ...] = ()
+    alarm: AlarmState = QUIET
+
+
+class VersionedConfig(msgspec.Struct, frozen=True):
+    """Constraints as they were found: which, and in which version."""
+
+    config: StreamConfig
+    version: int
+
+
+class Outcome(NamedTuple):
+    """What came of classifying points of one stream.
+
+    Attributes:
+        state: the stream's state after the points.
+        points: the classified points, in the order in which they were taken.
+        duplicates: how many points were duplicates, and so were not taken.
+        alarms: what happened to the stream's alarm, in order.
+    """
+
+    state: StreamState
+    points: list[ClassifiedDataPoint]
+    duplicates: int
+    alarms: list[AlarmEvent]
+
+
+_OPEN = StreamConfig()
+_NOTHING_VIOLATED: Mapping[str, float] = {}
+_NO_RATE_VIOLATED: Mapping[str, RateViolation] = {}
+_IDENTITY = BinaryLayout("<dqd")
+_HARD_LIMITS = frozenset({"min_value", "max_value"})
+_ALERT_ZONE = frozenset({"alert_min", "alert_max"})
+
+
+def in_stream_order(points: Iterable[DataPoint]) -> list[DataPoint]:
+    """Points of one stream by (timestamp, sequence), those that are equal in the order given."""
+    return sorted(points, key=_order)
+
+
+def classify(
+    points: Iterable[DataPoint], constraints: VersionedConfig | None, state: StreamState, processed_at: float
+) -> Outcome:
+    """Classify points of one stream, in the order given.
+
+    Args:
+        points: of one stream, in the order in which they are to be taken.
+        constraints: of the stream; None where it has none, and then every point is normal.
+        state: of the stream before the points.
+        processed_at: the time of classification, in Unix seconds.
+    """
+    config = constraints.config if constraints else _OPEN
+    version = constraints.version if constraints else None
+    classified: list[ClassifiedDataPoint] = []
+    alarms: list[AlarmEvent] = []
+    duplicates = 0
+    newest, baseline, alarm = state.newest, state.baseline, state.alarm
+    window = list(state.window)
+    stream = ""
+    for point in points:
+        stream = stream or f"{point.domain}/{point.source_id}/{point.stream_id}"
+        order = _order(point)
+        late = newest is not None and order <= newest
+        # A point newer than all the others cannot be one of them.
+        if late and any(taken[:3] == (*order, point.value) for taken in window[-WINDOW:]):
+            duplicates += 1
+            continue
+        reference = _newest_before(order, window[-WINDOW:]) if late else baseline
+        values = violated_values(point.value, config.value_constraints)
+        rates = violated_rates(point, reference, config.rate_constraints)
+        classification, reason = (
+            _judge(values, rates) if constraints else (Classification.NORMAL, Reason.NO_CONSTRAINTS)
+        )
+        severity = _gravest(values, rates, config) if values or rates else None
+        judged = ClassifiedDataPoint(
+            point_id=_point_id(stream, order, point.value),
+            domain=point.domain,
+            source_id=point.source_id,
+            stream_id=point.stream_id,
+            stream_type=point.stream_type,
+            value=point.value,
+            timestamp=point.timestamp,
+            sequence=point.sequence,
+            metadata=point.metadata,
+            classification=classification,
+            reason=reason,
+            violated_constraints=values,
+            violated_rate=rates,
+            severity=severity,
+            late=late,
+            config_version=version,
+            ingested_at=point.ingested_at,
+            processed_at=processed_at,
+        )
+        classified.append(judged)
+        taken = Taken(*order, point.value, _HARD_LIMITS.isdisjoint(values))
+        window.append(taken)
+        if late:
+            continue
+        newest = order
+        if taken.within_hard_limits:
+            baseline = taken
+        alarm, transition = advance(alarm, stream, point.timestamp, severity, config)
+        if transition:
+            alarms.append(_alarm_event(transition, judged))
+    return Outcome(StreamState(newest, baseline, tuple(window[-WINDOW:]), alarm), classified, duplicates, alarms)
+
+
+def violated_values(value: float, bounds: ValueConstraints) -> Mapping[str, float]:
+    """The bounds that `value` violates, by name; every one, not only the first."""
+    violated = {}
+    if bounds.min_value is not None and value < bounds.min_value:
+        violated["min_value"] = bounds.min_value
+    if bounds.max_value is not None and value > bounds.max_value:
+        violated["max_value"] = bounds.max_value
+    if bounds.alert_min is not None and value < bounds.alert_min:
+        violated["alert_min"] = bounds.alert_min
+    if bounds.alert_max is not None and value > bounds.alert_max:
+        violated["alert_max"] = bounds.alert_max
+    if bounds.warning_min is not None and value < bounds.warning_min:
+        violated["warning_min"] = bounds.warning_min
+    if bounds.warning_max is not None and value > bounds.warning_max:
+        violated["warning_max"] = bounds.warning_max
+    return violated or _NOTHING_VIOLATED
+
+
+def violated_rates(point: DataPoint, reference: Taken | None, bounds: RateConstraints) -> Mapping[str, RateViolation]:
+    """The bounds of change that `point` violates against `reference`, by name; none without a reference.
+
+    With a reference of value 0 the relative bounds do not apply, at the reference's own time the slopes do not.
+    """
+    if reference is None:
+        return _NO_RATE_VIOLATED
+    violated = {}
+    delta = abs(point.value - reference.value)
+    dt = point.timestamp - reference.timestamp
+    if bounds.abs_delta is not None and delta > bounds.abs_delta:
+        violated["abs_delta"] = _violation(bounds.abs_delta, delta)
+    if bounds.abs_slope is not None and dt > 0 and (slope := delta / dt) > bounds.abs_slope:
+        violated["abs_slope"] = _violation(bounds.abs_slope, slope)
+    if reference.value != 0:
+        percent = delta / abs(reference.value) * 100
+        if bounds.rel_delta is not None and percent > bounds.rel_delta:
+            violated["rel_delta"] = _violation(bounds.rel_delta, percent)
+        if bounds.rel_slope is not None and dt > 0 and (slope := percent / dt) > bounds.rel_slope:
+            violated["rel_slope"] = _violation(bounds.rel_slope, slope)
+    return violated or _NO_RATE_VIOLATED
+
+
+def _order(point: DataPoint) -> tuple[float, int]:
+    return point.timestamp, NO_SEQUENCE if point.sequence is None else point.sequence
+
+
+def _newest_before(order: tuple[float, int], window: list[Taken]) -> Taken | None:
+    """What a late point is judged by: the newest point older than it within hard limits, the last of equals."""
+    newest: Taken | None = None
+    for taken in window:
+        if taken.within_hard_limits and taken[:2] < order and (newest is None or taken[:2] >= newest[:2]):
+            newest = taken
+    return newest
+
+
+def _judge(values: Mapping[str, float], rates: Mapping[str, RateViolation]) -> tuple[Classification, Reason]:
+    if not _HARD_LIMITS.isdisjoint(values):
+        return Classification.ALERT, Reason.HARD_LIMIT
+    if not _ALERT_ZONE.isdisjoint(values):
+        return Classification.ALERT, Reason.ALERT_ZONE
+    if values:
+        return Classification.WARNING, Reason.WARNING_ZONE
+    if rates:
+        return Classification.ANOMALY, Reason.RATE_OF_CHANGE
+    return Classification.NORMAL, Reason.WITHIN_CONSTRAINTS
+
+
+def _gravest(values: Mapping[str, float], rates: Mapping[str, RateViolation], config: StreamConfig) -> Severity:
+    severities = [config.rate_constraints.severity] if rates else []
+    if not _HARD_LIMITS.isdisjoint(values):
+        severities.append(Severity.CRITICAL)
+    elif not _ALERT_ZONE.isdisjoint(values):
+        severities.append(Severity.ALERT)
+    elif values:
+        severities.append(Severity.WARNING)
+    return max(severities, key=lambda severity: severity.rank)
+
+
+def _violation(limit: float, observed: float) -> RateViolation:
+    """A violation whose figure JSON can hold: two finite doubles may lie further apart than a double reaches."""
+    return RateViolation(limit, min(observed, sys.float_info.max))
+
+
+def _point_id(stream: str, order: tuple[float, int], value: float) -> str:
+    """128 bits of what makes a measurement this one and no other: its stream, timestamp, sequence and value."""
+    identity = _IDENTITY.pack(*order, value + 0.0)  # + 0.0 makes -0.0 the 0.0 that it equals
+    return blake2b(identity, digest_size=16, key=blake2b(stream.encode(), digest_size=32).digest()).hexdigest()
+
+
+def _alarm_event(transition: AlarmTransition, point: ClassifiedDataPoint) -> AlarmEvent:
+    return AlarmEvent(
+        alarm_id=transition.alarm.alarm_id,
+        state=transition.change,
+        domain=point.domain,
+        source_id=point.source_id,
+        stream_id=point.stream_id,
+        classification=point.classification,
+        severity=transition.alarm.severity,
+        reason=point.reason,
+        value=point.value,
+        timestamp=point.timestamp,
+        count=transition.in_a_row,
+        raised_at=transition.alarm.raised_at,
+    )

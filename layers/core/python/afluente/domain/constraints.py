@@ -1,0 +1,160 @@
+"""Constraints: what the values of a stream may be and how fast they may change.
+
+A constraint that cannot hold is refused here, where it is written, so that none is met at run time.
+"""
+
+from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from afluente.domain.faults import Fault, FaultCode, FaultyError
+from afluente.domain.keys import MISSING_SOURCE, part_faults
+
+
+class Severity(StrEnum):
+    """How grave a violation is; `critical` is the gravest."""
+
+    WARNING = "warning"
+    ALERT = "alert"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for the mildest."""
+        return _SEVERITIES.index(self)
+
+
+_SEVERITIES = tuple(Severity)
+
+
+class ValueConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Bounds of a value, in the stream's unit; a side left out is open.
+
+    `min_value`/`max_value` are the hard limits: beyond them a value cannot be true. Beyond `alert_*` it is an alert,
+    beyond `warning_*` a warning. Every bound itself is allowed: only `v < min` and `v > max` violate.
+
+    Raises:
+        FaultyError: a bound is not finite, a minimum is above its maximum, or a band lies outside the hard limits.
+    """
+
+    min_value: float | None = None
+    max_value: float | None = None
+    warning_min: float | None = None
+    warning_max: float | None = None
+    alert_min: float | None = None
+    alert_max: float | None = None
+
+    def __post_init__(self) -> None:
+        faults = [*_finite_faults(self)]
+        for low, high in (
+            ("min_value", "max_value"),
+            ("warning_min", "warning_max"),
+            ("alert_min", "alert_max"),
+        ):
+            faults += self._order_faults(low, high)
+        if not faults:
+            for low in ("warning_min", "alert_min"):
+                faults += self._order_faults("min_value", low) + self._order_faults(low, "max_value")
+            for high in ("warning_max", "alert_max"):
+                faults += self._order_faults("min_value", high) + self._order_faults(high, "max_value")
+        if faults:
+            raise FaultyError(tuple(faults))
+
+    def _order_faults(self, low: str, high: str) -> list[Fault]:
+        lower, upper = getattr(self, low), getattr(self, high)
+        if lower is None or upper is None or lower <= upper:
+            return []
+        message = f"{low} {lower:g} is above {high} {upper:g}; lower the one or raise the other"
+        return [Fault(FaultCode.IMPOSSIBLE, f"value_constraints.{low}", message)]
+
+
+class RateConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Bounds of the change of a value against the stream's baseline; one left out is open.
+
+    Attributes:
+        abs_delta: |v - v0|, in the stream's unit.
+        rel_delta: |v - v0| / |v0| · 100, in percent.
+        abs_slope: |v - v0| / dt, in units a second.
+        rel_slope: |v - v0| / |v0| · 100 / dt, in percent a second.
+        severity: how grave a violation is.
+
+    Raises:
+        FaultyError: a bound is negative or not finite.
+    """
+
+    abs_delta: float | None = None
+    rel_delta: float | None = None
+    abs_slope: float | None = None
+    rel_slope: float | None = None
+    severity: Severity = Severity.WARNING
+
+    def __post_init__(self) -> None:
+        faults = [*_finite_faults(self)]
+        for name in RATE_NAMES:
+            bound = getattr(self, name)
+            if bound is not None and bound < 0:
+                message = f"is {bound:g}; a change is never less than 0, so no value could satisfy it"
+                faults.append(Fault(FaultCode.IMPOSSIBLE, f"rate_constraints.{name}", message))
+        if faults:
+            raise FaultyError(tuple(faults))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it bounds nothing."""
+        return all(getattr(self, name) is None for name in RATE_NAMES)
+
+
+RATE_NAMES = ("abs_delta", "rel_delta", "abs_slope", "rel_slope")
+
+
+class StreamConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
+    """The constraints of one stream, or of a template for many.
+
+    Attributes:
+        stream_id: the stream it is for; None in a template.
+        stream_type: what kind of stream it is.
+        source_id: the source of the stream.
+        value_constraints: bounds of the value.
+        rate_constraints: bounds of its change.
+        consecutive_violations_required: violating points in a row that raise the alarm, and normal ones that clear it;
+            from 1.
+        cooldown_seconds: between two raises of the alarm, by data time; from 0.
+        metadata: anything people want to keep beside it.
+
+    Raises:
+        FaultyError: a field is not as said above.
+    """
+
+    stream_id: str | None = None
+    stream_type: str | None = None
+    source_id: str = MISSING_SOURCE
+    value_constraints: ValueConstraints = msgspec.field(default_factory=ValueConstraints)
+    rate_constraints: RateConstraints = msgspec.field(default_factory=RateConstraints)
+    consecutive_violations_required: int = 3
+    cooldown_seconds: float = 300
+    metadata: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        faults = [*part_faults("source_id", self.source_id)]
+        for name in ("stream_id", "stream_type"):
+            value = getattr(self, name)
+            if value is not None:
+                faults += part_faults(name, value)
+        if self.consecutive_violations_required < 1:
+            message = "must be 1 or more: no point raises an alarm that needs none"
+            faults.append(Fault(FaultCode.OUT_OF_RANGE, "consecutive_violations_required", message))
+        if not (isfinite(self.cooldown_seconds) and self.cooldown_seconds >= 0):
+            faults.append(Fault(FaultCode.OUT_OF_RANGE, "cooldown_seconds", "must be 0 or more seconds"))
+        if faults:
+            raise FaultyError(tuple(faults))
+
+
+def _finite_faults(constraints: ValueConstraints | RateConstraints) -> list[Fault]:
+    table = "value_constraints" if isinstance(constraints, ValueConstraints) else "rate_constraints"
+    return [
+        Fault(FaultCode.NOT_FINITE, f"{table}.{name}", "must be a finite number; leave it out for no bound")
+        for name in constraints.__struct_fields__
+        if name != "severity" and getattr(constraints, name) is not None and not isfinite(getattr(constraints, name))
+    ]

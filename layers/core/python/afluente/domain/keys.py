@@ -1,0 +1,121 @@
+"""Stream keys: `{domain}/{source_id}/{stream_id}`, the same on MQTT topics, in tables and on command lines."""
+
+import re
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Self
+
+import msgspec
+
+from afluente.domain.faults import Fault, FaultCode, FaultyError
+
+MISSING_SOURCE = "_"
+"""The source of points that name none."""
+
+MAX_PART_LENGTH = 128
+"""Characters of one part of a key; three parts fit an MQTT topic of AWS IoT Core (256 bytes) for usual ids."""
+
+_DOMAIN = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# The separators of MQTT topics (/, +, #), control characters, and lone surrogates, which no UTF-8 text can hold.
+_FORBIDDEN = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class StreamKey(msgspec.Struct, frozen=True, order=True):
+    """Which stream a data point belongs to.
+
+    Example:
+        >>> str(StreamKey.parse("iot/furnace-1/furnace-1:temperature"))
+        'iot/furnace-1/furnace-1:temperature'
+    """
+
+    domain: str
+    source_id: str
+    stream_id: str
+
+    def __post_init__(self) -> None:
+        faults = (
+            *domain_faults(self.domain),
+            *part_faults("source_id", self.source_id),
+            *part_faults("stream_id", self.stream_id),
+        )
+        if faults:
+            raise FaultyError(faults)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `domain/source_id/stream_id`.
+
+        Raises:
+            FaultyError: the text does not have three parts, or a part is not well formed.
+        """
+        parts = text.split("/")
+        if len(parts) != 3:  # noqa: PLR2004 - domain, source, stream
+            message = f"'{text}' has {len(parts)} part(s); write domain/source_id/stream_id"
+            raise FaultyError((Fault(FaultCode.OUT_OF_RANGE, "key", message),))
+        return cls(*parts)
+
+    @property
+    def source(self) -> str:
+        """`{domain}/{source_id}`: the Kinesis partition key, and what a shard is chosen by."""
+        return f"{self.domain}/{self.source_id}"
+
+    def __str__(self) -> str:
+        return f"{self.domain}/{self.source_id}/{self.stream_id}"
+
+
+@lru_cache(maxsize=16_384)
+def is_part(text: str) -> bool:
+    """Whether `text` may be a source id, a stream id or a stream type."""
+    return not part_faults("", text)
+
+
+def part_faults(field: str, value: object) -> tuple[Fault, ...]:
+    """What keeps `value` from being one part of a key: 1 to 128 characters, not starting with `$`, no separators."""
+    if not isinstance(value, str):
+        return (Fault(FaultCode.WRONG_TYPE, field, f"must be a string, not {json_type(value)}"),)
+    if not value:
+        return (Fault(FaultCode.EMPTY, field, f"must have 1 to {MAX_PART_LENGTH} characters"),)
+    faults = []
+    if len(value) > MAX_PART_LENGTH:
+        message = f"has {len(value)} characters; {MAX_PART_LENGTH} are allowed"
+        faults.append(Fault(FaultCode.TOO_LONG, field, message))
+    forbidden = _FORBIDDEN.search(value)
+    if forbidden:
+        message = (
+            f"holds {forbidden[0]!a} at character {forbidden.start()}; "
+            "'/', '+', '#', control characters and lone surrogates are not allowed"
+        )
+        faults.append(Fault(FaultCode.FORBIDDEN_CHARACTER, field, message))
+    if value.startswith("$"):
+        message = "starts with '$', which MQTT keeps for the broker's own topics"
+        faults.append(Fault(FaultCode.FORBIDDEN_CHARACTER, field, message))
+    return tuple(faults)
+
+
+def domain_faults(value: object) -> tuple[Fault, ...]:
+    """What keeps `value` from being the name of a domain, `[a-z][a-z0-9_-]{0,31}`."""
+    if not isinstance(value, str):
+        return (Fault(FaultCode.WRONG_TYPE, "domain", f"must be a string, not {json_type(value)}"),)
+    if not _DOMAIN.fullmatch(value):
+        message = "must be a lower-case letter, then at most 31 of a-z, 0-9, '_' and '-'"
+        return (Fault(FaultCode.OUT_OF_RANGE, "domain", message),)
+    return ()
+
+
+def shard_of(source: str, shards: int) -> int:
+    """The shard of a source, 0 to `shards` - 1: the same on every machine and in every release.
+
+    Args:
+        source: `{domain}/{source_id}`.
+        shards: how many shards there are.
+    """
+    digest = blake2b(source.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % shards
+
+
+def json_type(value: object) -> str:
+    """What JSON calls the type of `value`, for messages."""
+    if value is None:
+        return "null"
+    names: dict[type, str] = {bool: "a boolean", str: "a string", dict: "an object", list: "an array"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
