@@ -1,1 +1,1 @@
-
+"""Use cases, and the ports to the outside that they need."""

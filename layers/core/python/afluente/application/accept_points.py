@@ -1,0 +1,94 @@
+"""Accept points: what every transport does with the points of a request before it acknowledges them."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from afluente.application.packs import into_packs
+from afluente.application.ports import PackQueue, Quarantine, UnavailableError
+from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import Fault
+
+
+class RejectedPoint(msgspec.Struct, frozen=True):
+    """A point of a request that cannot be taken.
+
+    Attributes:
+        index: its place in the request, from 0.
+        faults: everything that is wrong with it.
+        raw: the point as it came.
+    """
+
+    index: int
+    faults: tuple[Fault, ...]
+    raw: object
+
+
+class PointsRequest(msgspec.Struct, frozen=True):
+    """The points of one request, sorted into those that can be taken and those that cannot.
+
+    Attributes:
+        request_id: the transport's id of the request.
+        transport: how it came: `http`, …
+        domain, source_id: where the points come from.
+        received_at: when it came, in Unix seconds.
+        points: those that can be taken, in their order, with `ingested_at`.
+        rejected: the others.
+    """
+
+    request_id: str
+    transport: str
+    domain: str
+    source_id: str
+    received_at: float
+    points: Sequence[DataPoint]
+    rejected: Sequence[RejectedPoint]
+
+
+class AcceptPoints:
+    """Queues the good points of a request, and keeps the bad ones in quarantine.
+
+    Args:
+        queue: where good points go.
+        quarantine: where bad points go.
+        shards: how many shards sources are spread over.
+    """
+
+    def __init__(self, *, queue: PackQueue, quarantine: Quarantine, shards: int) -> None:
+        self._queue = queue
+        self._quarantine = quarantine
+        self._shards = shards
+
+    def __call__(self, request: PointsRequest) -> bool:
+        """Take the points of a request in; on return the good ones may be acknowledged.
+
+        Returns:
+            Whether the rejected points are kept. The client is told of them in any case, so an unavailable quarantine
+            does not fail the request.
+
+        Raises:
+            UnavailableError: the good points are not all queued; the client is to send the request again.
+        """
+        if request.points:
+            self._queue.send(into_packs(request.points, self._shards))
+        if not request.rejected:
+            return True
+        try:
+            self._quarantine.put(_quarantined(request))
+        except UnavailableError:
+            return False
+        return True
+
+
+def _quarantined(request: PointsRequest) -> QuarantinedRecord:
+    return QuarantinedRecord(
+        record_id=request.request_id,
+        reason=QuarantineReason.REJECTED_POINTS,
+        transport=request.transport,
+        failed_at=request.received_at,
+        message=f"{len(request.rejected)} point(s) of the request have faults",
+        origin={"domain": request.domain, "source_id": request.source_id},
+        faults={rejected.index: rejected.faults for rejected in request.rejected},
+        payload=[rejected.raw for rejected in request.rejected],
+    )

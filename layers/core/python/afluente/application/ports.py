@@ -1,0 +1,148 @@
+"""What the use cases need of the outside, each port with its promises; `afluente.adapters` keeps them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from afluente.application.packs import Pack
+from afluente.application.quarantine import QuarantinedRecord
+from afluente.domain.alarms import AlarmEvent
+from afluente.domain.classification import Classification, ClassifiedDataPoint, StreamState, VersionedConfig
+from afluente.domain.constraints import StreamConfig
+from afluente.domain.keys import StreamKey
+
+
+class UnavailableError(Exception):
+    """A dependency did not do its part in time; the same call may succeed later."""
+
+
+class StaleStateError(Exception):
+    """Another writer saved the state since it was loaded; nothing of this save has replaced the other's work."""
+
+
+class PackQueue(Protocol):
+    """The queue between the transports and the classifier."""
+
+    def send(self, packs: Sequence[Pack]) -> None:
+        """Queue the packs, those of one group in the order given.
+
+        On return every point is durable. A pack whose points were queued within the last five minutes changes nothing.
+
+        Raises:
+            UnavailableError: not every pack is queued; sending all of them again is safe.
+        """
+        ...
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """Classified points of one source and one class, in the order in which they were taken."""
+
+    classification: Classification
+    source: str
+    points: Sequence[ClassifiedDataPoint]
+
+
+class ClassifiedStreams(Protocol):
+    """The stream of each class."""
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Write the points, those of one source and class in the order given; at least once.
+
+        Raises:
+            UnavailableError: some points are not written; writing all of them again is safe.
+        """
+        ...
+
+
+class StreamMemory(msgspec.Struct, frozen=True):
+    """The state of one stream, and the sequence number of the last pack that it holds."""
+
+    state: StreamState = StreamState()
+    last_pack: int = -1
+
+
+class LoadedStates(Protocol):
+    """States of some streams as they were when they were loaded."""
+
+    def of(self, key: StreamKey) -> StreamMemory:
+        """The state of one of the streams; a fresh one where nothing is stored."""
+        ...
+
+    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> None:
+        """Replace the states of some of the streams.
+
+        Raises:
+            StaleStateError: another writer was faster.
+            UnavailableError: not everything is saved; a repetition of the pack repairs it.
+        """
+        ...
+
+
+class StateStore(Protocol):
+    """The states of all streams."""
+
+    def load(self, group: str, keys: Iterable[StreamKey]) -> LoadedStates:
+        """Load the states of the streams `keys`.
+
+        Args:
+            group: the message group of the packs at hand; pack numbers of another group are not comparable, and are
+                forgotten.
+            keys: streams, each once.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
+
+
+class ConstraintsStore(Protocol):
+    """Constraints by scope; see `afluente.application.constraint_scopes` for what a scope is."""
+
+    def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
+        """The constraints of those of the scopes that have some.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
+
+
+class ConstraintsCatalogue(ConstraintsStore, Protocol):
+    """The constraints store as those see it who write constraints."""
+
+    def put(self, scope: str, config: StreamConfig) -> int:
+        """Write the constraints of a scope; returns their version, one more than the version before."""
+        ...
+
+    def delete(self, scope: str) -> bool:
+        """Take the constraints of a scope away; says whether there were any."""
+        ...
+
+    def list(self) -> Iterable[tuple[str, VersionedConfig]]:
+        """Every scope with its constraints, in no order."""
+        ...
+
+
+class AlarmSink(Protocol):
+    """Where alarm events go."""
+
+    def publish(self, events: Sequence[AlarmEvent]) -> None:
+        """Publish the events in order; at least once.
+
+        Raises:
+            UnavailableError: some events are not published; publishing all of them again is safe.
+        """
+        ...
+
+
+class Quarantine(Protocol):
+    """Where records go that could not be taken."""
+
+    def put(self, record: QuarantinedRecord) -> None:
+        """Keep the record; one with the same id replaces it.
+
+        Raises:
+            UnavailableError: the record is not kept.
+        """
+        ...
