@@ -1,1 +1,1 @@
-
+"""From the queue to the streams of the classes."""

@@ -1,1 +1,1 @@
-
+"""Lambda authorizer of the HTTP API."""

@@ -1,1 +1,1 @@
-
+"""HTTP API of afluente."""

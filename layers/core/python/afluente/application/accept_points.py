@@ -1,5 +1,6 @@
 """Accept points: what every transport does with the points of a request before it acknowledges them."""
 
+import json
 from collections.abc import Sequence
 
 import msgspec
@@ -90,5 +91,6 @@ def _quarantined(request: PointsRequest) -> QuarantinedRecord:
         message=f"{len(request.rejected)} point(s) of the request have faults",
         origin={"domain": request.domain, "source_id": request.source_id},
         faults={rejected.index: rejected.faults for rejected in request.rejected},
-        payload=[rejected.raw for rejected in request.rejected],
+        # The standard library keeps what msgspec cannot: lone surrogates, numbers beyond a double.
+        payload=json.dumps([rejected.raw for rejected in request.rejected]),
     )

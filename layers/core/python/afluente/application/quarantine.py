@@ -2,7 +2,6 @@
 
 import base64
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -30,8 +29,8 @@ class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
         message: what is wrong, for a person.
         origin: what is known of where it came from.
         faults: of each rejected point, by its index in the request.
-        payload: the record as it came; base64 where it is not text.
-        payload_encoding: `json`, or `base64`.
+        payload: the record as it came: JSON text, or base64 of what is no JSON.
+        payload_encoding: `json` or `base64`.
     """
 
     schema: str = SCHEMA
@@ -42,7 +41,7 @@ class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     message: str
     origin: dict[str, str]
     faults: dict[int, tuple[Fault, ...]] = {}
-    payload: Any
+    payload: str
     payload_encoding: str = "json"
 
 

@@ -221,6 +221,16 @@ def arrival_fault(timestamp: float, now: float) -> Fault | None:
     return Fault(FaultCode.IN_FUTURE, "timestamp", message)
 
 
+def is_deeper_than(levels: int, value: object) -> bool:
+    """Whether a JSON value has more than `levels` objects and arrays inside each other."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [child for node in layer for child in _children(node)]
+        if not layer:
+            return False
+    return any(isinstance(node, dict | list) for node in layer)
+
+
 def _is_sound(point: DataPoint) -> bool:
     """The quick half of `faults_of`: says whether there is a fault, not which."""
     return (
@@ -289,7 +299,7 @@ def _sequence_faults(value: object) -> tuple[Fault, ...]:
 def _metadata_faults(value: object) -> tuple[Fault, ...]:
     if not isinstance(value, dict):
         return (Fault(FaultCode.WRONG_TYPE, "metadata", f"must be an object, not {json_type(value)}"),)
-    if _is_deeper_than(MAX_METADATA_DEPTH, value):
+    if is_deeper_than(MAX_METADATA_DEPTH, value):
         return (Fault(FaultCode.TOO_DEEP, "metadata", f"nests deeper than {MAX_METADATA_DEPTH} levels"),)
     if not _all_finite(value):
         return (Fault(FaultCode.NOT_FINITE, "metadata", "holds a number that is not finite"),)
@@ -308,15 +318,6 @@ def _metadata_size_faults(value: dict[str, object]) -> tuple[Fault, ...]:
         message = f"is {size} bytes as JSON; {MAX_METADATA_BYTES} are allowed"
         return (Fault(FaultCode.TOO_LONG, "metadata", message),)
     return ()
-
-
-def _is_deeper_than(levels: int, value: object) -> bool:
-    layer = [value]
-    for _ in range(levels):
-        layer = [child for node in layer for child in _children(node)]
-        if not layer:
-            return False
-    return any(isinstance(node, dict | list) for node in layer)
 
 
 def _all_finite(value: object) -> bool:

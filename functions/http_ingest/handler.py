@@ -1,0 +1,99 @@
+"""HTTP API: `POST /ingest/datapoints`, `GET /health`, and a helpful answer to everything else."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import afluente
+from afluente.adapters.http_answers import Answer, problem, receipt, rejected_points
+from afluente.adapters.http_authorization import grant_of
+from afluente.adapters.http_requests import RequestError, decode_points, read_body
+from afluente.application.accept_points import PointsRequest
+from afluente.application.ports import UnavailableError
+from afluente.runtime.composition import http_ingest
+from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
+
+_RETRY_AFTER_SECONDS = "2"
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request, an event of payload format 2.0."""
+    request_id = event["requestContext"]["requestId"]
+    with invocation(context):
+        answer = _ROUTES.get(event["routeKey"], _nothing_here)(event, request_id)
+    return {
+        "statusCode": answer.status,
+        "headers": {"content-type": answer.content_type, "x-request-id": request_id, **answer.headers},
+        "body": answer.body,
+    }
+
+
+def _ingest(event: dict[str, Any], request_id: str) -> Answer:
+    try:
+        return _take_points(event, request_id)
+    except RequestError as error:
+        logger().info("request refused", code=LogCode.REQUEST_REFUSED, problem=error.code, request_id=request_id)
+        return problem(error.status, error.code, error.detail, request_id=request_id, extra=error.extra)
+    except UnavailableError as error:
+        logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error), request_id=request_id)
+        detail = f"no point is taken for certain; send the request again in {_RETRY_AFTER_SECONDS} s, which is safe"
+        headers = {"retry-after": _RETRY_AFTER_SECONDS}
+        return problem(503, "unavailable", detail, request_id=request_id, headers=headers)
+
+
+def _take_points(event: dict[str, Any], request_id: str) -> Answer:
+    grant = grant_of(event)
+    if grant is None:
+        detail = "the key in the header X-API-Key is unknown, expired or revoked; ask the operators for one"
+        raise RequestError(401, "unauthorized", detail)
+    headers = event["headers"]
+    body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
+    function = http_ingest()
+    request = decode_points(
+        body, headers=headers, domains=function.settings.domains, request_id=request_id, now=time.time()
+    )
+    missing = grant.missing_scope(request.domain, request.source_id)
+    if missing:
+        detail = f"the key {grant.key_id} lacks the scope {missing}; ask the operators for a key that has it"
+        raise RequestError(403, "forbidden", detail, missing_scope=missing)
+    quarantined = function.accept(request)
+    _report(request, grant.key_id, quarantined=quarantined)
+    if not request.points:
+        detail = f"each of the {len(request.rejected)} points has a fault; correct them by what `rejected` says"
+        raise RequestError(422, "all_points_rejected", detail, inserted=0, rejected=rejected_points(request.rejected))
+    return receipt(len(request.points), request.rejected, request_id)
+
+
+def _report(request: PointsRequest, key_id: str, *, quarantined: bool) -> None:
+    logger().info(
+        "request taken",
+        code=LogCode.REQUEST_TAKEN,
+        request_id=request.request_id,
+        key_id=key_id,
+        domain=request.domain,
+        inserted=len(request.points),
+        rejected=len(request.rejected),
+    )
+    if not quarantined:
+        logger().error("quarantine unavailable", code=LogCode.QUARANTINE_UNAVAILABLE, request_id=request.request_id)
+    count({Metric.POINTS_ACCEPTED: len(request.points), Metric.POINTS_REJECTED: len(request.rejected)})
+
+
+def _health(_event: dict[str, Any], _request_id: str) -> Answer:
+    return Answer(200, f'{{"status":"ok","service":"afluente","version":"{afluente.__version__}"}}')
+
+
+def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
+    path, method = event["rawPath"], event["requestContext"]["http"]["method"]
+    allowed = [route.split()[0] for route in _ROUTES if route.split()[1] == path]
+    if allowed:
+        detail = f"{path} takes {', '.join(allowed)}, not {method}"
+        return problem(405, "method_not_allowed", detail, request_id=request_id, headers={"allow": ", ".join(allowed)})
+    detail = f"there is no {path}; the routes are {', '.join(_ROUTES)}"
+    return problem(404, "not_found", detail, request_id=request_id)
+
+
+_ROUTES: dict[str, Callable[[dict[str, Any], str], Answer]] = {
+    "POST /ingest/datapoints": _ingest,
+    "GET /health": _health,
+}

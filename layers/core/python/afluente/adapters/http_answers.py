@@ -1,0 +1,98 @@
+"""Answers of the HTTP API: receipts, and errors as problem details (RFC 9457)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from afluente.application.accept_points import RejectedPoint
+
+PROBLEM_TYPE = "urn:afluente:problem:"
+"""Start of the `type` of every problem; the code of the problem follows."""
+
+_TITLES = {
+    "malformed_json": "The body is not JSON",
+    "malformed_gzip": "The body is not gzip",
+    "invalid_request": "The request is not of the form",
+    "all_points_rejected": "No point of the request can be taken",
+    "unauthorized": "The API key is not valid",
+    "forbidden": "The API key does not reach this source",
+    "not_found": "There is nothing here",
+    "method_not_allowed": "The method is not for this path",
+    "body_too_large": "The body is too large",
+    "too_many_points": "The request has too many points",
+    "unsupported_media_type": "The content type is not taken",
+    "unsupported_content_encoding": "The content coding is not taken",
+    "unavailable": "The service cannot take points at the moment",
+}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What goes back to the client.
+
+    Attributes:
+        status: the HTTP status.
+        body: JSON text.
+        headers: without the content type.
+        is_problem: whether the body is a problem.
+    """
+
+    status: int
+    body: str
+    headers: dict[str, str] = {}
+    is_problem: bool = False
+
+    @property
+    def content_type(self) -> str:
+        """By RFC 9457 for a problem."""
+        return "application/problem+json" if self.is_problem else "application/json"
+
+
+def receipt(inserted: int, rejected: Iterable[RejectedPoint], request_id: str) -> Answer:
+    """202: points were queued, and these were not."""
+    body = {"inserted": inserted, "rejected": rejected_points(rejected), "request_id": request_id}
+    return Answer(202, _json(body))
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    request_id: str,
+    headers: dict[str, str] | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> Answer:
+    """An error.
+
+    Args:
+        status: the HTTP status.
+        code: which problem it is; its title belongs to it.
+        detail: what is wrong with this request, and the way out.
+        request_id: by which the operators find the request.
+        headers: more headers.
+        extra: more members of the problem.
+    """
+    body = {
+        "type": PROBLEM_TYPE + code,
+        "title": _TITLES[code],
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+        **(extra or {}),
+    }
+    return Answer(status, _json(body), headers or {}, is_problem=True)
+
+
+def rejected_points(rejected: Iterable[RejectedPoint]) -> list[dict[str, Any]]:
+    """One object for each fault of each point."""
+    return [
+        {"index": point.index, "code": fault.code, "field": fault.field, "message": fault.message}
+        for point in rejected
+        for fault in point.faults
+    ]
+
+
+def _json(body: object) -> str:
+    return msgspec.json.encode(body).decode()

@@ -1,0 +1,273 @@
+"""Requests of the HTTP API: from bytes to points, in as many steps as can fail, each with its own error.
+
+A body that is sound throughout is decoded in one go. One that is not is read again slowly, point by point, so that a
+bad point gets all its faults named and its good neighbours go through.
+"""
+
+import gzip
+import json
+import zlib
+from base64 import b64decode
+from collections.abc import Collection, Mapping
+from io import BytesIO
+from typing import Any
+
+import msgspec
+
+from afluente.application.accept_points import PointsRequest, RejectedPoint
+from afluente.domain.datapoints import DataPoint, arrival_fault, faults_of, is_deeper_than
+from afluente.domain.faults import Fault, FaultCode, FaultyError
+from afluente.domain.keys import MISSING_SOURCE, domain_faults, json_type, part_faults
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Of a body once it is unpacked. API Gateway takes 10 MB, of which Lambda takes 6 MB (4.5 MB of binary as base64)."""
+
+MAX_POINTS = 20_000
+"""Of one request."""
+
+MAX_DEPTH = 64
+"""Objects and arrays inside each other in a body: twice what metadata may have."""
+
+_JSON = "application/json"
+_REQUIRED = frozenset({"stream_id", "value", "timestamp"})
+# Of the longest integer that 64 bits hold; a double holds longer ones, rounded.
+_MAX_INTEGER_DIGITS = 20
+
+
+class RequestError(Exception):
+    """The request as a whole cannot be taken.
+
+    Attributes:
+        status: the HTTP status to answer with.
+        code: which problem it is, of a closed set; see docs/reference/http.md.
+        detail: what is wrong and the way out.
+        extra: more members of the problem, by name.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, **extra: object) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.extra = extra
+
+
+class _Point(msgspec.Struct, omit_defaults=True):
+    stream_id: str
+    value: float
+    timestamp: float
+    stream_type: str | None = None
+    sequence: int | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class _Body(msgspec.Struct):
+    datapoints: list[_Point]
+    domain: str | None = None
+    source_id: str | None = None
+
+
+class _LooseBody(msgspec.Struct):
+    """A body of which not even the types are certain."""
+
+    datapoints: list[object]
+    domain: object
+    source_id: object
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+def read_body(body: str | None, *, is_base64: bool, headers: Mapping[str, str]) -> bytes:
+    """The bytes of a request's body, unpacked.
+
+    Args:
+        body: as the event has it; None where there is none.
+        is_base64: whether the event has it in base64.
+        headers: by lower-case name.
+
+    Raises:
+        RequestError: 413 for too large a body, 415 for a content type or coding that is not taken, 400 for a body that
+            is not in the coding that it says.
+    """
+    media_type = headers.get("content-type", _JSON).split(";")[0].strip().lower()
+    if media_type != _JSON:
+        raise RequestError(415, "unsupported_media_type", f"send the body as Content-Type: {_JSON}, not {media_type}")
+    raw = b64decode(body or "") if is_base64 else (body or "").encode("utf-8", "surrogatepass")
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding == "gzip":
+        raw = _gunzip(raw)
+    elif coding != "identity":
+        detail = f"send the body plain or as Content-Encoding: gzip, not {coding}"
+        raise RequestError(415, "unsupported_content_encoding", detail)
+    if len(raw) > MAX_BODY_BYTES:
+        detail = f"the body is larger than {MAX_BODY_BYTES} bytes; send its points in several requests"
+        raise RequestError(413, "body_too_large", detail)
+    return raw
+
+
+def decode_points(
+    body: bytes, *, headers: Mapping[str, str], domains: Collection[str], request_id: str, now: float
+) -> PointsRequest:
+    """Sort the points of a body into those that can be taken and those that cannot.
+
+    Args:
+        body: as `read_body` gives it.
+        headers: by lower-case name; `x-domain` and `x-source-id` fill what the body lacks.
+        domains: the domains that are open.
+        request_id: the transport's id of the request.
+        now: the time of arrival, in Unix seconds.
+
+    Raises:
+        RequestError: 400 for a body that is no JSON, or that as a whole is not of the form; 413 for too many points.
+    """
+    decoded: _Body | _LooseBody
+    try:
+        decoded = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        decoded = _decode_loosely(body)
+    domain, source_id = _origin(decoded, headers, domains)
+    if len(decoded.datapoints) > MAX_POINTS:
+        detail = f"{len(decoded.datapoints)} points are more than {MAX_POINTS}; send them in several requests"
+        raise RequestError(413, "too_many_points", detail)
+    points: list[DataPoint] = []
+    rejected: list[RejectedPoint] = []
+    for index, item in enumerate(decoded.datapoints):
+        point = _take(item, domain, source_id, now) if isinstance(item, _Point) else None
+        if point is None:
+            raw = msgspec.to_builtins(item) if isinstance(item, _Point) else item
+            taken = _take_loosely(raw, domain, source_id, now)
+            if not isinstance(taken, DataPoint):
+                rejected.append(RejectedPoint(index, taken, raw))
+                continue
+            point = taken
+        points.append(point)
+    return PointsRequest(request_id, "http", domain, source_id, now, points, rejected)
+
+
+def _gunzip(packed: bytes) -> bytes:
+    """Unpack at most a byte more than is allowed, so that a small body cannot become a large one in memory."""
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
+            return file.read(MAX_BODY_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        detail = "the body says Content-Encoding: gzip and is not, or was cut off"
+        raise RequestError(400, "malformed_gzip", detail) from error
+
+
+def _take(item: _Point, domain: str, source_id: str, now: float) -> DataPoint | None:
+    """The quick way, for a point that has no fault; None for one that has."""
+    if arrival_fault(item.timestamp, now):
+        return None
+    try:
+        return DataPoint(
+            domain=domain,
+            source_id=source_id,
+            stream_id=item.stream_id,
+            value=item.value,
+            timestamp=item.timestamp,
+            stream_type=item.stream_type,
+            sequence=item.sequence,
+            metadata=item.metadata or {},
+            ingested_at=now,
+        )
+    except FaultyError:
+        return None
+
+
+def _take_loosely(raw: object, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
+    """The slow way, which finds every fault. A null is a field left out."""
+    if not isinstance(raw, dict):
+        return (Fault(FaultCode.WRONG_TYPE, "datapoint", f"must be an object, not {json_type(raw)}"),)
+    fields = {
+        name: raw[name]
+        for name in _Point.__struct_fields__
+        if raw.get(name) is not None or name in _REQUIRED & raw.keys()
+    }
+    faults = faults_of(fields)
+    if not any(fault.field == "timestamp" and fault.code is not FaultCode.OUT_OF_RANGE for fault in faults):
+        arrival = arrival_fault(float(fields["timestamp"]), now)
+        if arrival:
+            faults = (*(fault for fault in faults if fault.field != "timestamp"), arrival)
+    if faults:
+        return faults
+    return DataPoint(domain=domain, source_id=source_id, ingested_at=now, **fields)
+
+
+def _decode_loosely(body: bytes) -> _LooseBody:
+    """Read a body that does not fit the form: either it is no JSON, or some of its fields are wrong.
+
+    The standard library's parser takes what some clients write though JSON does not have it (NaN, lone surrogates), so
+    that only the points with such values are lost. It also knows the place of an error.
+    """
+    try:
+        document = json.loads(body.decode("utf-8"), parse_int=_parse_int)
+    except UnicodeDecodeError as error:
+        raise _malformed("is not UTF-8", error.start) from error
+    except json.JSONDecodeError as error:
+        raise _malformed(f"is no JSON: {error.msg}", len(error.doc[: error.pos].encode())) from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    if is_deeper_than(MAX_DEPTH, document):
+        raise _too_deep()
+    if not isinstance(document, dict):
+        raise _invalid([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
+    datapoints = document.get("datapoints")
+    if not isinstance(datapoints, list):
+        fault = (
+            Fault(FaultCode.WRONG_TYPE, "datapoints", f"must be an array, not {json_type(datapoints)}")
+            if "datapoints" in document
+            else Fault(FaultCode.MISSING, "datapoints", "is required: an array of data points")
+        )
+        raise _invalid([fault])
+    return _LooseBody(datapoints, document.get("domain"), document.get("source_id"))
+
+
+def _parse_int(digits: str) -> float:
+    """An integer, or what a double makes of one so long that no field could hold it."""
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
+
+
+def _origin(body: _Body | _LooseBody, headers: Mapping[str, str], domains: Collection[str]) -> tuple[str, str]:
+    """The domain and the source that a request is from, by its body and its headers."""
+    faults: list[Fault] = []
+    if not body.datapoints:
+        faults.append(Fault(FaultCode.EMPTY, "datapoints", "must have a point or more"))
+    domain = _agreed("domain", body.domain, "x-domain", headers, faults)
+    source_id = _agreed("source_id", body.source_id, "x-source-id", headers, faults)
+    if domain is None:
+        faults.append(Fault(FaultCode.MISSING, "domain", "is required, in the body or as the header X-Domain"))
+    else:
+        form = domain_faults(domain)
+        faults += form
+        if not form and domain not in domains:
+            open_ones = ", ".join(sorted(domains))
+            faults.append(Fault(FaultCode.UNKNOWN_DOMAIN, "domain", f"'{domain}' is not open; open are {open_ones}"))
+    if source_id is not None:
+        faults += part_faults("source_id", source_id)
+    if faults:
+        raise _invalid(faults)
+    return str(domain), MISSING_SOURCE if source_id is None else str(source_id)
+
+
+def _agreed(field: str, in_body: object, header: str, headers: Mapping[str, str], faults: list[Fault]) -> object:
+    """What body and header say of a field; a fault where they contradict each other."""
+    in_header = headers.get(header)
+    if in_body is None or in_header is None or in_body == in_header:
+        return in_header if in_body is None else in_body
+    message = f"is {in_body!a} in the body and {in_header!a} in the header {header}; send one, or both alike"
+    faults.append(Fault(FaultCode.CONTRADICTION, field, message))
+    return in_body
+
+
+def _invalid(faults: list[Fault]) -> RequestError:
+    detail = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+    return RequestError(400, "invalid_request", detail, errors=faults)
+
+
+def _malformed(what: str, offset: int) -> RequestError:
+    return RequestError(400, "malformed_json", f"the body {what} (at byte {offset})", offset=offset)
+
+
+def _too_deep() -> RequestError:
+    return RequestError(400, "malformed_json", f"the body nests deeper than {MAX_DEPTH} levels")

@@ -1,0 +1,139 @@
+"""Twins in memory of all that is outside: for tests, and to try classification on history."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from afluente.adapters.pack_codec import encode_pack
+from afluente.application.api_keys import ApiKey
+from afluente.application.packs import Pack, ReceivedPack
+from afluente.application.ports import Delivery, StaleStateError, StreamMemory
+from afluente.application.quarantine import QuarantinedRecord
+from afluente.domain.alarms import AlarmEvent
+from afluente.domain.classification import Classification, ClassifiedDataPoint, VersionedConfig
+from afluente.domain.constraints import StreamConfig
+from afluente.domain.keys import StreamKey
+
+
+class MemoryPackQueue:
+    """Keeps packs as `ReceivedPack`s, numbered as they come, and drops those it has seen."""
+
+    def __init__(self) -> None:
+        self.packs: list[ReceivedPack] = []
+        self._seen: set[tuple[str, str]] = set()
+
+    def send(self, packs: Sequence[Pack]) -> None:
+        """See `PackQueue.send`."""
+        for pack in packs:
+            identity = (pack.group, encode_pack(pack.points).deduplication_id)
+            if identity not in self._seen:
+                self._seen.add(identity)
+                number = len(self.packs)
+                self.packs.append(ReceivedPack(str(number), pack.group, number, pack.points))
+
+
+class MemoryStreams:
+    """Keeps the points of each class in the order in which they were put."""
+
+    def __init__(self) -> None:
+        self.points: dict[Classification, list[ClassifiedDataPoint]] = {name: [] for name in Classification}
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """See `ClassifiedStreams.put`."""
+        for delivery in deliveries:
+            self.points[delivery.classification] += delivery.points
+
+
+class MemoryStates:
+    """Keeps states of streams, with a version a stream."""
+
+    def __init__(self) -> None:
+        self.memories: dict[StreamKey, tuple[str, StreamMemory]] = {}
+
+    def load(self, group: str, keys: Iterable[StreamKey]) -> "_LoadedMemory":
+        """See `StateStore.load`."""
+        return _LoadedMemory(self, group, {key: self.memories.get(key) for key in keys})
+
+
+class _LoadedMemory:
+    def __init__(
+        self, store: MemoryStates, group: str, read: Mapping[StreamKey, tuple[str, StreamMemory] | None]
+    ) -> None:
+        self._store = store
+        self._group = group
+        self._read = read
+
+    def of(self, key: StreamKey) -> StreamMemory:
+        group, memory = self._read[key] or (self._group, StreamMemory())
+        return memory if group == self._group else msgspec.structs.replace(memory, last_pack=StreamMemory().last_pack)
+
+    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> None:
+        if any(self._store.memories.get(key) is not self._read[key] for key in changed):
+            raise StaleStateError("another writer was faster")
+        self._store.memories.update({key: (self._group, memory) for key, memory in changed.items()})
+
+
+class MemoryConstraints:
+    """Keeps constraints by scope."""
+
+    def __init__(self) -> None:
+        self._configs: dict[str, VersionedConfig] = {}
+
+    def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
+        """See `ConstraintsStore.fetch`."""
+        return {scope: self._configs[scope] for scope in scopes if scope in self._configs}
+
+    def put(self, scope: str, config: StreamConfig) -> int:
+        """See `ConstraintsCatalogue.put`."""
+        before = self._configs.get(scope)
+        self._configs[scope] = VersionedConfig(config, before.version + 1 if before else 1)
+        return self._configs[scope].version
+
+    def delete(self, scope: str) -> bool:
+        """See `ConstraintsCatalogue.delete`."""
+        return self._configs.pop(scope, None) is not None
+
+    def list(self) -> Iterator[tuple[str, VersionedConfig]]:
+        """See `ConstraintsCatalogue.list`."""
+        return iter(list(self._configs.items()))
+
+
+class MemoryAlarms:
+    """Keeps alarm events in the order in which they were published."""
+
+    def __init__(self) -> None:
+        self.events: list[AlarmEvent] = []
+
+    def publish(self, events: Sequence[AlarmEvent]) -> None:
+        """See `AlarmSink.publish`."""
+        self.events += events
+
+
+class MemoryQuarantine:
+    """Keeps quarantined records by id."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, QuarantinedRecord] = {}
+
+    def put(self, record: QuarantinedRecord) -> None:
+        """See `Quarantine.put`."""
+        self.records[record.record_id] = record
+
+
+class MemoryApiKeys:
+    """Keeps API keys by hash."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+
+    def find(self, key_hash: str) -> ApiKey | None:
+        """See `ApiKeyStore.find`."""
+        return self._keys.get(key_hash)
+
+    def put(self, key: ApiKey) -> None:
+        """See `ApiKeyStore.put`."""
+        self._keys[key.key_hash] = key
+
+    def list(self) -> Iterator[ApiKey]:
+        """See `ApiKeyStore.list`."""
+        return iter(list(self._keys.values()))

@@ -1,0 +1,141 @@
+"""The binary form of a stream's state: about 450 bytes for a full window, at most 900.
+
+Times of a window are whole milliseconds in most streams and lie close together: they are kept as one 64-bit time and
+32-bit steps where that is exact, and as doubles where it is not.
+"""
+
+import struct
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+
+from afluente.domain.alarms import AlarmState, StandingAlarm
+from afluente.domain.classification import NO_SEQUENCE, StreamState, Taken
+from afluente.domain.constraints import Severity
+
+_MILLISECONDS = b"m"
+_DOUBLES = b"d"
+_MAX_STEP = 2**31 - 1
+
+
+class _WireStanding(msgspec.Struct, array_like=True):
+    alarm_id: bytes
+    raised_at: float
+    severity: Severity
+
+
+class _WireState(msgspec.Struct, array_like=True):
+    newest: tuple[float, int] | None
+    # The index of the baseline in the window, counted from its end, or the point itself once it has left the window.
+    baseline: int | tuple[float, int, float] | None
+    times: bytes
+    sequences: bytes
+    values: bytes
+    beyond_hard_limits: int
+    violations: int
+    normals: int
+    last_raise: float | None
+    standing: _WireStanding | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_WireState)
+
+
+def encode_state(state: StreamState) -> bytes:
+    """Encode a state; `decode_state` gives back the same."""
+    window, alarm = state.window, state.alarm
+    return _encoder.encode(
+        _WireState(
+            newest=state.newest,
+            baseline=_encode_baseline(state),
+            times=_encode_times([taken.timestamp for taken in window]),
+            sequences=_encode_sequences([taken.sequence for taken in window]),
+            values=struct.pack(f"<{len(window)}d", *[taken.value for taken in window]),
+            beyond_hard_limits=sum(1 << place for place, taken in enumerate(window) if not taken.within_hard_limits),
+            violations=alarm.violations,
+            normals=alarm.normals,
+            last_raise=alarm.last_raise,
+            standing=_encode_standing(alarm.standing) if alarm.standing else None,
+        )
+    )
+
+
+def decode_state(encoded: bytes) -> StreamState:
+    """Decode a state.
+
+    Raises:
+        msgspec.DecodeError: the bytes are no state.
+    """
+    wire = _decoder.decode(encoded)
+    length = len(wire.values) // 8
+    values = struct.unpack(f"<{length}d", wire.values)
+    window = tuple(
+        Taken(time, sequence, value, not wire.beyond_hard_limits >> place & 1)
+        for place, (time, sequence, value) in enumerate(
+            zip(_decode_times(wire.times), _decode_sequences(wire.sequences, length), values, strict=True)
+        )
+    )
+    standing = _decode_standing(wire.standing) if wire.standing else None
+    return StreamState(
+        newest=wire.newest,
+        baseline=_decode_baseline(wire.baseline, window),
+        window=window,
+        alarm=AlarmState(wire.violations, wire.normals, wire.last_raise, standing),
+    )
+
+
+def _encode_standing(alarm: StandingAlarm) -> _WireStanding:
+    return _WireStanding(bytes.fromhex(alarm.alarm_id), alarm.raised_at, alarm.severity)
+
+
+def _decode_standing(wire: _WireStanding) -> StandingAlarm:
+    return StandingAlarm(wire.alarm_id.hex(), wire.raised_at, wire.severity)
+
+
+def _encode_baseline(state: StreamState) -> int | tuple[float, int, float] | None:
+    if state.baseline is None:
+        return None
+    for place, taken in enumerate(reversed(state.window)):
+        if taken == state.baseline:
+            return place
+    return state.baseline[:3]
+
+
+def _decode_baseline(wire: int | tuple[float, int, float] | None, window: Sequence[Taken]) -> Taken | None:
+    if wire is None:
+        return None
+    return window[-1 - wire] if isinstance(wire, int) else Taken(*wire, within_hard_limits=True)
+
+
+def _encode_times(times: Sequence[float]) -> bytes:
+    whole = [round(time * 1000) for time in times]
+    steps = [later - earlier for earlier, later in pairwise(whole)]
+    exact = all(milliseconds / 1000 == time for milliseconds, time in zip(whole, times, strict=True))
+    if times and exact and all(abs(step) <= _MAX_STEP for step in steps):
+        return _MILLISECONDS + struct.pack(f"<q{len(steps)}i", whole[0], *steps)
+    return _DOUBLES + struct.pack(f"<{len(times)}d", *times)
+
+
+def _decode_times(encoded: bytes) -> list[float]:
+    form, packed = encoded[:1], encoded[1:]
+    if form == _DOUBLES:
+        return list(struct.unpack(f"<{len(packed) // 8}d", packed))
+    milliseconds, *steps = struct.unpack(f"<q{(len(packed) - 8) // 4}i", packed)
+    times = [milliseconds / 1000]
+    for step in steps:
+        milliseconds += step
+        times.append(milliseconds / 1000)
+    return times
+
+
+def _encode_sequences(sequences: Sequence[int]) -> bytes:
+    """Nothing where no point has one, which is the common case."""
+    if all(sequence == NO_SEQUENCE for sequence in sequences):
+        return b""
+    return struct.pack(f"<{len(sequences)}q", *sequences)
+
+
+def _decode_sequences(encoded: bytes, length: int) -> Sequence[int]:
+    return struct.unpack(f"<{length}q", encoded) if encoded else [NO_SEQUENCE] * length

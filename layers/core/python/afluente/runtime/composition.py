@@ -1,0 +1,108 @@
+"""What each function is made of, built once for each container, when the first event comes."""
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import boto3
+import msgspec
+
+from afluente.adapters.aws import CLIENT_CONFIG
+from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_states import DynamoStates
+from afluente.adapters.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
+from afluente.adapters.kinesis import KinesisStreams
+from afluente.adapters.s3 import S3Quarantine
+from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
+from afluente.application.accept_points import AcceptPoints
+from afluente.application.api_keys import ApiKeyStore
+from afluente.application.classify_packs import ClassifyPacks
+from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.ports import Quarantine
+from afluente.domain.classification import Classification
+from afluente.runtime.settings import ClassifierSettings, HttpAuthorizerSettings, HttpIngestSettings
+
+_PARALLEL_CALLS = 16
+
+
+class HttpIngest(msgspec.Struct, frozen=True):
+    """What `http_ingest` works with."""
+
+    settings: HttpIngestSettings
+    accept: AcceptPoints
+
+
+class HttpAuthorizer(msgspec.Struct, frozen=True):
+    """What `http_authorizer` works with."""
+
+    keys: ApiKeyStore
+
+
+class Classifier(msgspec.Struct, frozen=True):
+    """What `classifier` works with."""
+
+    classify: ClassifyPacks
+    quarantine: Quarantine
+    give_back: SqsGiveBack
+
+
+@cache
+def http_ingest() -> HttpIngest:
+    """Build `http_ingest`."""
+    settings = HttpIngestSettings()
+    queue = SqsPackQueue(boto3.client("sqs", config=CLIENT_CONFIG), settings.datapoints_queue_url, sleep=_sleep)
+    quarantine = S3Quarantine(boto3.client("s3", config=CLIENT_CONFIG), settings.quarantine_bucket)
+    return HttpIngest(settings, AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards))
+
+
+@cache
+def http_authorizer() -> HttpAuthorizer:
+    """Build `http_authorizer`."""
+    settings = HttpAuthorizerSettings()
+    return HttpAuthorizer(DynamoApiKeys(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.api_keys_table))
+
+
+@cache
+def classifier() -> Classifier:
+    """Build `classifier`."""
+    settings = ClassifierSettings()
+    dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+    executor = ThreadPoolExecutor(_PARALLEL_CALLS)
+    streams = {
+        Classification.ALERT: settings.stream_alert,
+        Classification.WARNING: settings.stream_warning,
+        Classification.ANOMALY: settings.stream_anomaly,
+        Classification.NORMAL: settings.stream_normal,
+    }
+    classify = ClassifyPacks(
+        constraints=ConstraintsLookup(
+            DynamoConstraints(dynamodb, settings.constraints_table, sleep=_sleep),
+            ttl_seconds=settings.constraints_ttl_seconds,
+            clock=time.monotonic,
+        ),
+        states=DynamoStates(dynamodb, settings.latest_table, executor=executor, sleep=_sleep),
+        streams=KinesisStreams(
+            boto3.client("kinesis", config=CLIENT_CONFIG),
+            streams,
+            executor=executor,
+            one_point_a_record=settings.one_point_a_record,
+            sleep=_sleep,
+        ),
+        alarms=AlarmSinks(
+            EventBridgeAlarms(boto3.client("events", config=CLIENT_CONFIG), settings.alarm_bus, sleep=_sleep),
+            LogGroupAlarms(
+                boto3.client("logs", config=CLIENT_CONFIG), settings.alarm_log_group, settings.alarm_log_stream
+            ),
+        ),
+        clock=time.time,
+    )
+    quarantine = S3Quarantine(boto3.client("s3", config=CLIENT_CONFIG), settings.quarantine_bucket)
+    give_back = SqsGiveBack(boto3.client("sqs", config=CLIENT_CONFIG), settings.datapoints_queue_url)
+    return Classifier(classify, quarantine, give_back)
+
+
+def _sleep(seconds: float) -> None:
+    """Wait half to one and a half times as long, so that those who failed together do not try again together."""
+    time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret hangs on it

@@ -1,0 +1,80 @@
+"""Logs and metrics: every line has a code of one list, every metric a name of one list."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+METRICS_NAMESPACE = "afluente"
+
+
+class LogCode(StrEnum):
+    """What a log line reports; people and filters look for these."""
+
+    REQUEST_TAKEN = "REQUEST_TAKEN"
+    REQUEST_REFUSED = "REQUEST_REFUSED"
+    QUEUE_UNAVAILABLE = "QUEUE_UNAVAILABLE"
+    QUARANTINE_UNAVAILABLE = "QUARANTINE_UNAVAILABLE"
+    KEY_ACCEPTED = "KEY_ACCEPTED"
+    KEY_REFUSED = "KEY_REFUSED"
+    PACKS_CLASSIFIED = "PACKS_CLASSIFIED"
+    PACKS_RETURNED = "PACKS_RETURNED"
+    PACK_QUARANTINED = "PACK_QUARANTINED"
+
+
+class Metric(StrEnum):
+    """Names of the metrics; docs/reference/metrics.md says what each counts."""
+
+    POINTS_ACCEPTED = "PointsAccepted"
+    POINTS_REJECTED = "PointsRejected"
+    POINTS_ALERT = "PointsAlert"
+    POINTS_WARNING = "PointsWarning"
+    POINTS_ANOMALY = "PointsAnomaly"
+    POINTS_NORMAL = "PointsNormal"
+    POINTS_LATE = "PointsLate"
+    POINTS_DUPLICATE = "PointsDuplicate"
+    POINTS_REPEATED = "PointsRepeated"
+    ALARMS_RAISED = "AlarmsRaised"
+    ALARMS_CLEARED = "AlarmsCleared"
+    PACKS_RETURNED = "PacksReturned"
+    PACKS_QUARANTINED = "PacksQuarantined"
+
+
+@cache
+def logger() -> Logger:
+    """The structured logger; service and level come from the environment."""
+    return Logger()
+
+
+@cache
+def _metrics() -> Metrics:
+    return Metrics(namespace=METRICS_NAMESPACE)
+
+
+@contextmanager
+def invocation(context: Any) -> Iterator[None]:
+    """Put the invocation's id on every log line.
+
+    Args:
+        context: Lambda's context object.
+    """
+    logger().append_keys(function_request_id=context.aws_request_id)
+    try:
+        yield
+    finally:
+        logger().clear_state()
+
+
+def count(counts: Mapping[Metric, int]) -> None:
+    """Report counts, in CloudWatch's embedded metric format: a log line, no call. Zeros are left out."""
+    metrics = _metrics()
+    if not any(counts.values()):
+        return
+    for name, number in counts.items():
+        if number:
+            metrics.add_metric(name, MetricUnit.Count, number)
+    metrics.flush_metrics()
