@@ -1,0 +1,1 @@
+"""The commands, one module a group: they read options, call one function and show what it returned."""

@@ -1,0 +1,30 @@
+"""How a command says that it could not do what it was asked, and with which exit code."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the exit code of `afluente` means; `afluente --help` lists them."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    REJECTED = 4
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """An expected failure: shown as a sentence on standard error, never as a traceback.
+
+    Attributes:
+        message: what went wrong.
+        way_out: what the user can do about it; empty where the message says it.
+        code: the exit code.
+    """
+
+    def __init__(self, message: str, *, way_out: str = "", code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.way_out = way_out
+        self.code = code

@@ -1,0 +1,65 @@
+"""The API key a command sends with: the user's, or for the local stack one that is made on the way."""
+
+import secrets
+import time
+
+import msgspec
+
+from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.application.api_keys import EVERYTHING, KEY_RANDOM_BYTES, new_key
+from cli.errors import CommandError, ExitCode
+from cli.local_stack import emulator
+from cli.local_stack.state import read_document, write_document
+from cli.target import Target
+
+
+class LocalKey(msgspec.Struct, frozen=True):
+    """The key of the local stack.
+
+    Attributes:
+        token: the run of the emulator that knows it.
+        key: as it is sent.
+    """
+
+    token: str
+    key: str
+
+
+def key_for(target: Target, given: str | None) -> str:
+    """The key to send with.
+
+    Args:
+        target: the deployment.
+        given: what the user gave; it is taken as it is.
+
+    Raises:
+        CommandError: none was given, and the deployment is not the local stack.
+    """
+    if given:
+        return given
+    if not target.is_local:
+        raise CommandError(
+            "an API key is needed",
+            way_out="give it with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
+            code=ExitCode.USAGE,
+        )
+    return _local_key(target)
+
+
+def _local_key(target: Target) -> str:
+    running = emulator.find(target.state)
+    token = running.token if running else ""
+    kept = read_document(target.state.api_key, LocalKey)
+    if kept is not None and kept.token == token:
+        return kept.key
+    text, record = new_key(
+        "local development",
+        random=secrets.token_bytes(KEY_RANDOM_BYTES),
+        now=time.time(),
+        domains=(EVERYTHING,),
+        sources=(EVERYTHING,),
+        expires_at=None,
+    )
+    DynamoApiKeys(target.client("dynamodb"), target["ApiKeysTable"]).put(record)
+    write_document(target.state.api_key, LocalKey(token, text), mode=0o600)
+    return text

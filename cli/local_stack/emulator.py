@@ -1,0 +1,194 @@
+"""The life of the emulator: found, started and stopped, never more than one a state directory."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from cli.errors import CommandError, ExitCode
+from cli.local_stack import ports
+from cli.local_stack.health import edition_at
+from cli.local_stack.locks import is_held
+from cli.local_stack.state import CHECKOUT, StateDir, read_document
+
+REGION = "us-east-1"
+"""The region the local stack plays."""
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+_ATTEMPTS = 5
+_KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TZ", "USER")
+
+
+class EmulatorRecord(msgspec.Struct, frozen=True):
+    """A running emulator, as it wrote itself down.
+
+    Attributes:
+        pid: its process, leader of a session and process group of its own.
+        port: where it listens, on 127.0.0.1.
+        token: names this run of it; its state lives in memory and ends with it.
+        started_at: Unix seconds.
+    """
+
+    pid: int
+    port: int
+    token: str
+    started_at: float
+
+    @property
+    def endpoint(self) -> str:
+        """Its base URL."""
+        return f"http://{ports.LOOPBACK}:{self.port}"
+
+
+def find(state: StateDir) -> EmulatorRecord | None:
+    """The emulator that runs for `state`, whether it answers yet or not; None where there is none."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while is_held(state.emulator_lock):
+        record = read_document(state.emulator_record, EmulatorRecord)
+        if record is not None:
+            return record
+        # It holds its lock but has not written itself down yet: an instant, unless something is very wrong.
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"an emulator holds {state.emulator_lock}, but does not say where it runs",
+                way_out=f"find its process ('fuser {state.emulator_lock}'), stop it and try again",
+            )
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def start(state: StateDir, port: int | None) -> EmulatorRecord:
+    """Start an emulator in a session of its own and wait until it answers.
+
+    Args:
+        state: where it keeps its record, log and temporary files.
+        port: where it has to listen; None for the last port used or the first free one from 4566.
+
+    Raises:
+        CommandError: the port is taken, or the emulator ends before it answers.
+    """
+    last = read_document(state.emulator_record, EmulatorRecord)
+    for _ in range(_ATTEMPTS):
+        chosen = ports.choose(port, remembered=last.port if last else None)
+        record = _start_at(state, chosen)
+        if record is not None:
+            return record
+        # Another program was quicker to take the port; with a port of our own choice we take the next.
+    raise CommandError(
+        f"the emulator ended before it answered; its last lines were:\n{log_tail(state)}",
+        way_out=f"see all of {state.emulator_log}",
+    )
+
+
+def stop(state: StateDir) -> bool:
+    """Stop the emulator with everything it started and remove its temporary files; False where none ran."""
+    record = find(state)
+    if record is not None:
+        _end(state, record)
+    shutil.rmtree(state.scratch, ignore_errors=True)
+    return record is not None
+
+
+def log_tail(state: StateDir, lines: int = 15) -> str:
+    """The last lines of what the emulator printed."""
+    try:
+        text = state.emulator_log.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _start_at(state: StateDir, port: int) -> EmulatorRecord | None:
+    state.emulator_record.unlink(missing_ok=True)
+    shutil.rmtree(state.scratch, ignore_errors=True)
+    state.scratch.mkdir(parents=True)
+    token = secrets.token_hex(8)
+    command = [sys.executable, "-m", "cli.local_stack.emulator_process", str(state.path), str(port), token]
+    with state.emulator_log.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command,
+            cwd=CHECKOUT,
+            env=_environment(state.scratch, port, token),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        record = _wait_until_it_answers(state, process, port, token)
+    except BaseException:
+        _kill_group(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    # Popen warns of a child that outlives it; this one is meant to.
+    process.returncode = 0
+    return record
+
+
+def _wait_until_it_answers(
+    state: StateDir, process: "subprocess.Popen[bytes]", port: int, token: str
+) -> EmulatorRecord | None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return None
+        # The edition is ours to name: an emulator of another checkout that took the port meanwhile has another.
+        if edition_at(port) == token:
+            return find(state)
+        time.sleep(_POLL_SECONDS)
+    raise CommandError(
+        f"the emulator did not answer on port {port} within {_START_SECONDS:.0f} s;"
+        f" its last lines were:\n{log_tail(state)}",
+        way_out=f"see all of {state.emulator_log}",
+        code=ExitCode.UNREACHABLE,
+    )
+
+
+def _environment(scratch: Path, port: int, token: str) -> dict[str, str]:
+    """The emulator's variables, which its functions inherit: none of the user's AWS settings, proxies or secrets."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return kept | {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "BIND_HOST": ports.LOOPBACK,
+        # It would stop containers of other emulators on a Docker daemon it finds; the local stack needs none.
+        "DOCKER_HOST": f"unix://{scratch / 'no-docker.sock'}",
+        "GATEWAY_PORT": str(port),
+        # Its MQTT broker listens on every interface, so it stays off until a transport needs it.
+        "IOT_MTLS_ENABLED": "0",
+        "LAMBDA_EXECUTOR": "local",
+        "MINISTACK_EDITION": token,
+        "MINISTACK_HOST": ports.LOOPBACK,
+        "MINISTACK_REGION": REGION,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "S3_DATA_DIR": str(scratch / "s3"),
+        "SFTP_ENABLED": "0",
+        "STATE_DIR": str(scratch / "state"),
+        "TMPDIR": str(scratch),
+    }
+
+
+def _end(state: StateDir, record: EmulatorRecord) -> None:
+    """Ask the whole process group to end, then make it."""
+    _kill_group(record.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while is_held(state.emulator_lock) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    _kill_group(record.pid, signal.SIGKILL)
+    while is_held(state.emulator_lock):
+        time.sleep(_POLL_SECONDS)
+
+
+def _kill_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)

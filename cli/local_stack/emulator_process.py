@@ -1,0 +1,40 @@
+"""The emulator's own process: `python -m cli.local_stack.emulator_process STATE_DIR PORT TOKEN`.
+
+It records itself before it opens its port. However `afluente up` ends, no emulator runs that the next one cannot find.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from cli.local_stack.emulator import EmulatorRecord
+from cli.local_stack.locks import hold_until_exit
+from cli.local_stack.state import StateDir, write_document
+
+_LOCK_PATIENCE_SECONDS = 2.0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the emulator until it is told to stop; at once 1 if this state directory has one already."""
+    state_path, port, token = arguments
+    state = StateDir(Path(state_path))
+    if not hold_until_exit(state.emulator_lock, patience=_LOCK_PATIENCE_SECONDS):
+        sys.stderr.write("this state directory has an emulator already\n")
+        return 1
+    record = EmulatorRecord(pid=os.getpid(), port=int(port), token=token, started_at=time.time())
+    write_document(state.emulator_record, record)
+    _run_ministack()
+    return 0
+
+
+def _run_ministack() -> None:
+    # Imported only once its environment is known to be ours: it reads its settings on import.
+    from ministack import app  # noqa: PLC0415
+
+    sys.argv = ["ministack"]
+    app.main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

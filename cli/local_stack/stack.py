@@ -1,0 +1,180 @@
+"""The local stack as a whole: brought up to date with the checkout, taken down, looked at."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from cli import aws
+from cli.errors import CommandError, ExitCode
+from cli.local_stack import assembly as assemblies
+from cli.local_stack import cloudformation, code, emulator, health, locks, sources, synthesis
+from cli.local_stack.emulator import EmulatorRecord
+from cli.local_stack.state import CHECKOUT, StateDir, read_document, write_document
+from cli.local_stack.warm_up import warm_up
+from cli.output import err, step
+
+STAGE = "local"
+"""The stage that the local stack is; its resources begin with `afluente-local`."""
+
+SERVICE_STACK = f"afluente-{STAGE}-service"
+
+
+class DeploymentRecord(msgspec.Struct, frozen=True):
+    """What was deployed last.
+
+    Attributes:
+        token: the run of the emulator it was deployed to.
+        template_hash: what the templates were made from.
+        code_hash: what the functions run.
+        outputs: of the service stack.
+        deployed_at: Unix seconds.
+    """
+
+    token: str
+    template_hash: str
+    code_hash: str
+    outputs: dict[str, str]
+    deployed_at: float
+
+
+class Change(StrEnum):
+    """What bringing the stack up to date took."""
+
+    NOTHING = "nothing"
+    CODE = "code"
+    STACKS = "stacks"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """A local stack that is up.
+
+    Attributes:
+        emulator: where it runs.
+        outputs: of the service stack.
+        change: what the call that returned it has done.
+        not_answering: functions that were started and did not answer as they should.
+    """
+
+    emulator: EmulatorRecord
+    outputs: Mapping[str, str]
+    change: Change = Change.NOTHING
+    not_answering: tuple[str, ...] = ()
+
+    @property
+    def api_url(self) -> str:
+        """Base of the HTTP API: by path, since names under `localhost` do not resolve everywhere."""
+        return f"{self.emulator.endpoint}/_aws/execute-api/{self.outputs['HttpApiId']}"
+
+
+def up(state: StateDir, port: int | None) -> RunningStack:
+    """Bring the local stack up to date with the checkout, starting whatever is not there yet.
+
+    Args:
+        state: its state directory.
+        port: the emulator's port; None for the one it has, had, or the first free one from 4566.
+
+    Raises:
+        CommandError: see its message; nothing is left that keeps the next call from working.
+    """
+    state.create()
+    with locks.exclusive(state.command_lock, on_wait=lambda: _say_waiting(state)):
+        running = _answering_emulator(state)
+        if running is not None:
+            _check_port(running, port)
+            return _bring_up_to_date(state, running)
+        with step("starting the emulator"):
+            started = emulator.start(state, port)
+        try:
+            return _bring_up_to_date(state, started)
+        except BaseException:
+            # An emulator without a deployment is of no use, and Ctrl-C means that nothing is to be left running.
+            emulator.stop(state)
+            raise
+
+
+def down(state: StateDir) -> bool:
+    """Stop the local stack and forget what it held; False where none ran."""
+    if not state.path.exists():
+        return False
+    with locks.exclusive(state.command_lock, on_wait=lambda: _say_waiting(state)):
+        return emulator.stop(state)
+
+
+def find(state: StateDir) -> RunningStack:
+    """The local stack that runs.
+
+    Raises:
+        CommandError: none runs, or it was never deployed whole.
+    """
+    running = emulator.find(state)
+    record = read_document(state.deployment_record, DeploymentRecord)
+    if running is None or record is None or record.token != running.token:
+        raise CommandError("no local stack is running", way_out="run 'afluente up'", code=ExitCode.UNREACHABLE)
+    return RunningStack(running, record.outputs)
+
+
+def _answering_emulator(state: StateDir) -> EmulatorRecord | None:
+    running = emulator.find(state)
+    if running is not None and health.edition_at(running.port) != running.token:
+        # It lives but does not answer, or an interrupted `up` left it while it was starting.
+        with step("stopping an emulator that does not answer"):
+            emulator.stop(state)
+        return None
+    return running
+
+
+def _check_port(running: EmulatorRecord, port: int | None) -> None:
+    if port is not None and port != running.port:
+        raise CommandError(
+            f"the local stack already runs on port {running.port}, not {port}",
+            way_out="leave the port out, or run 'afluente down' first",
+            code=ExitCode.USAGE,
+        )
+
+
+def _bring_up_to_date(state: StateDir, running: EmulatorRecord) -> RunningStack:
+    template_hash, code_hash = sources.template_hash(CHECKOUT), sources.code_hash(CHECKOUT)
+    record = read_document(state.deployment_record, DeploymentRecord)
+    stacks_are_right = record is not None and record.token == running.token and record.template_hash == template_hash
+    if record is not None and stacks_are_right and record.code_hash == code_hash:
+        return RunningStack(running, record.outputs)
+    connection = aws.local_connection(running.endpoint, emulator.REGION)
+    assembly = assemblies.read(_synthesised(state, template_hash))
+    if not stacks_are_right:
+        # Until the deployment is whole there is none: an interrupted one must not pass for the one before it.
+        state.deployment_record.unlink(missing_ok=True)
+        _deploy(connection, assembly)
+    with step("updating the code of the functions"):
+        code.update(connection, assembly)
+    outputs = aws.outputs_of(connection, SERVICE_STACK)
+    record = DeploymentRecord(running.token, template_hash, code_hash, outputs, time.time())
+    write_document(state.deployment_record, record)
+    with step("starting the functions"):
+        not_answering = warm_up(connection, running.port, outputs)
+    change = Change.CODE if stacks_are_right else Change.STACKS
+    return RunningStack(running, outputs, change, tuple(not_answering))
+
+
+def _synthesised(state: StateDir, template_hash: str) -> Path:
+    cached = synthesis.cached(state, template_hash)
+    if cached is not None:
+        return cached
+    with step("synthesising the templates (kept until the infrastructure changes)"):
+        return synthesis.synthesise(state, STAGE, template_hash)
+
+
+def _deploy(connection: aws.Connection, assembly: assemblies.Assembly) -> None:
+    with step("uploading the assets"):
+        cloudformation.upload(connection, assembly.assets.values(), emulator.REGION)
+    for stack in assembly.stacks:
+        with step(f"deploying {stack.name}"):
+            cloudformation.deploy(connection, stack)
+
+
+def _say_waiting(state: StateDir) -> None:
+    err().print(f"another 'afluente' is changing the stack in {state.path}; waiting for it")

@@ -1,0 +1,66 @@
+"""The command `afluente`."""
+
+import sys
+
+import typer
+
+from cli.commands import send, stack
+from cli.errors import CommandError, ExitCode
+from cli.failures import explain
+from cli.output import err
+
+_HELP = """
+Measurements from any transport, classified and delivered.
+
+Every command works on the local stack, or with [bold]--stage[/], [bold]--profile[/] and [bold]--region[/] on a stage in
+an AWS account.
+
+[dim]A first look:[/]
+
+  afluente up
+  afluente constraints apply constraints.yaml
+  afluente send http --domain iot --source furnace-1 readings.csv
+  afluente tail alert warning --from-start
+"""
+_EXIT_CODES = """
+[dim]Exit codes:[/] 0 done · 1 failed · 2 wrong usage · 3 no stack is running or it cannot be reached ·
+4 some points were rejected · 130 interrupted
+"""
+
+app = typer.Typer(
+    name="afluente",
+    help=_HELP,
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+stack.register(app)
+app.add_typer(send.app, name="send")
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        app()
+    except CommandError as error:
+        _show(error)
+        raise SystemExit(int(error.code)) from None
+    except BrokenPipeError:
+        # Whoever read our output has had enough (`| head`); there is nobody left to tell.
+        sys.stdout = None
+        raise SystemExit(int(ExitCode.OK)) from None
+    except Exception as error:
+        expected = explain(error)
+        if expected is None:
+            raise
+        _show(expected)
+        raise SystemExit(int(expected.code)) from None
+
+
+def _show(error: CommandError) -> None:
+    console = err()
+    console.print(f"[bold red]error:[/] {error.message}", markup=True, soft_wrap=True)
+    if error.way_out:
+        console.print(f"[dim]→[/] {error.way_out}", soft_wrap=True)

@@ -1,0 +1,74 @@
+"""The options that say which deployment a command works on, the same for every command."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.local_stack.state import StateDir
+from cli.target import TargetChoice
+
+_PANEL = "Which deployment (the local stack if nothing is said)"
+
+StateDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        envvar="AFLUENTE_STATE_DIR",
+        help="State directory of the local stack, if not .afluente in the checkout.",
+        rich_help_panel=_PANEL,
+        file_okay=False,
+    ),
+]
+_StageOption = Annotated[
+    str | None,
+    typer.Option("--stage", help="Stage deployed in an AWS account, such as dev.", rich_help_panel=_PANEL),
+]
+_ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", help="AWS profile to use, with --stage.", rich_help_panel=_PANEL),
+]
+_RegionOption = Annotated[
+    str | None,
+    typer.Option("--region", help="AWS region to use, with --stage.", rich_help_panel=_PANEL),
+]
+_OPTIONS = {
+    "stage": _StageOption,
+    "profile": _ProfileOption,
+    "region": _RegionOption,
+    "state_dir": StateDirOption,
+}
+
+
+def targeted(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the parameter `target: TargetChoice` of a command into the options that make one.
+
+    Example:
+        >>> @targeted
+        ... def queues(target: TargetChoice) -> None: ...
+        >>> list(inspect.signature(queues).parameters)
+        ['stage', 'profile', 'region', 'state_dir']
+    """
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        chosen = {name: arguments.pop(name) for name in _OPTIONS}
+        state = StateDir.of(chosen.pop("state_dir"))
+        command(target=TargetChoice(state=state, **chosen), **arguments)
+
+    signature = inspect.signature(command)
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.parameters.items()
+        if name != "target"
+    ]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in _OPTIONS.items()
+    ]
+    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined] # read by inspect
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+    return run

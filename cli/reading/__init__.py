@@ -1,0 +1,1 @@
+"""Reading what a deployment says: logs, alarms and the streams of the classes."""

@@ -1,0 +1,88 @@
+"""The file or standard input that is sent."""
+
+import hashlib
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from cli.errors import CommandError, ExitCode
+
+STDIN = "-"
+_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson"}
+_PEEKED_BYTES = 4096
+
+
+class Format(StrEnum):
+    """How points are written down."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+@dataclass(slots=True)
+class Input:
+    """An open input.
+
+    Attributes:
+        name: for people.
+        path: the file; None for standard input.
+        size: bytes, where it is known.
+        file: its content.
+    """
+
+    name: str
+    path: Path | None
+    size: int | None
+    file: io.BufferedReader
+
+    def format(self) -> Format:
+        """What its name says, or else whether it begins as a JSON object does."""
+        named = _SUFFIXES.get(self.path.suffix.lower()) if self.path else None
+        if named:
+            return Format(named)
+        beginning = self.file.peek(_PEEKED_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
+        return Format.NDJSON if beginning.startswith(b"{") else Format.CSV
+
+    def bytes_read(self) -> int:
+        """How far it is read."""
+        return self.file.tell() if self.size is not None and not self.file.closed else 0
+
+    def lines(self) -> Iterator[str]:
+        """Its lines with their ends, as text.
+
+        Raises:
+            CommandError: it is not UTF-8.
+        """
+        # A byte order mark at the beginning is no part of the first column's name.
+        with io.TextIOWrapper(self.file, encoding="utf-8-sig", newline="") as text:
+            try:
+                yield from text
+            except UnicodeDecodeError as error:
+                raise CommandError(
+                    f"{self.name} is not UTF-8: {error.reason} (byte {error.object[error.start]:#04x})",
+                    way_out="convert it first, for example with 'iconv -f latin1 -t utf-8'",
+                    code=ExitCode.USAGE,
+                ) from None
+
+
+def open_input(name: str) -> Input:
+    """Open a file, or standard input for `-`.
+
+    Raises:
+        CommandError: there is no such file.
+    """
+    if name == STDIN:
+        return Input("standard input", None, None, io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False)))
+    path = Path(name)
+    if not path.is_file():
+        raise CommandError(f"there is no file {path}", code=ExitCode.USAGE)
+    return Input(path.name, path, path.stat().st_size, path.open("rb"))
+
+
+def content_hash(path: Path) -> str:
+    """Names the content of a file, whatever it is called."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
