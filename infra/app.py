@@ -1,0 +1,44 @@
+"""Synthesis: from a stage to the cloud assembly that a deployment is made from."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from infra.layer_build import build_layer, target_of
+from infra.node import use_node
+from infra.paths import ROOT
+from infra.stage import Stage, load_stage
+
+
+def synthesise(stage: Stage, outdir: Path) -> Path:
+    """Write the cloud assembly of the stage to `outdir`: a template, a manifest and the assets of each stack.
+
+    Needs no account, no credentials and, once the layer of third-party packages is built, no network.
+    Raises `LayerBuildError`, `NodeNotFoundError`, and `FindingsError` if a template breaks a rule.
+    """
+    use_node()
+    # The import starts Node.js, which has to be chosen before.
+    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415
+
+    app = new_app(outdir)
+    add_stacks(app, stage, build_layer(target_of(stage)))
+    return write(app)
+
+
+def main() -> None:
+    """Synthesise the stage that the CDK toolkit asks for (`-c stage=dev`), to where it wants it."""
+    # How the toolkit tells the program of cdk.json what it is to do.
+    context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
+    outdir = Path(os.environ.get("CDK_OUTDIR", ROOT / "cdk.out"))
+    if "stage" not in context:
+        sys.exit("no stage: say which with `-c stage=dev`, or use `make deploy STAGE=dev`")
+    try:
+        synthesise(load_stage(context["stage"]), outdir)
+    except (ValueError, RuntimeError) as error:
+        # Each of ours says by itself what is wrong and what to do; the toolkit shows it.
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

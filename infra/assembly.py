@@ -1,0 +1,39 @@
+"""The stacks of a stage, put together into one CDK app and synthesised."""
+
+from pathlib import Path
+
+from aws_cdk import App
+
+from infra.checks import CONTEXT, FindingsError, check, findings
+from infra.stacks.data import DataStack
+from infra.stacks.service import ServiceStack
+from infra.stage import Stage
+
+# Here and not in cdk.json, so that the toolkit, the local stack and the tests get one template.
+_FLAGS = {
+    "@aws-cdk/core:enablePartitionLiterals": True,
+    # The data stack cannot lose what the service stack still uses (docs/adr/0005-two-stacks-by-life-cycle.md).
+    "@aws-cdk/core:defaultCrossStackReferences": "strong",
+}
+
+
+def new_app(outdir: Path) -> App:
+    """An app that writes its cloud assembly to `outdir`."""
+    return App(outdir=str(outdir), post_cli_context={**CONTEXT, **_FLAGS})
+
+
+def add_stacks(app: App, stage: Stage, third_party_layer: Path) -> tuple[DataStack, ServiceStack]:
+    """Add the two stacks of the stage, and have them checked."""
+    data = DataStack(app, stage=stage)
+    service = ServiceStack(app, stage=stage, data=data, third_party_layer=third_party_layer)
+    check(app)
+    return data, service
+
+
+def write(app: App) -> Path:
+    """Write the cloud assembly; raises `FindingsError` if it breaks a rule without an acknowledgement."""
+    assembly = Path(app.synth().directory)
+    found = findings(assembly)
+    if found:
+        raise FindingsError(found)
+    return assembly

@@ -1,0 +1,38 @@
+"""Where alarms of streams go: a bus for whoever acts on them, and a log of them for whoever looks back."""
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk.aws_events import EventBus
+from aws_cdk.aws_logs import LogStream
+from constructs import Construct
+
+from infra.constructs import lifetime
+from infra.constructs.log_groups import log_group
+from infra.stage import Stage
+
+LOG_STREAM = "alarms"
+
+
+class AlarmBus(Construct):
+    """An EventBridge bus, which keeps nothing, beside a log stream with the same events as JSON lines."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self.bus = EventBus(self, "Bus", event_bus_name=f"{stage.prefix}-alarms")
+        self.log_group_name = f"/afluente/{stage.name}/alarms"
+        self.log_group = log_group(self, "Log", stage, self.log_group_name, lifetime.of_data(stage))
+        self.log_stream = LogStream(
+            self,
+            "LogStream",
+            log_group=self.log_group,
+            log_stream_name=LOG_STREAM,
+            removal_policy=lifetime.of_data(stage),
+        )
+
+    def log_stream_arn(self, scope: Construct) -> str:
+        """The ARN of the log stream, which CloudFormation does not give, as seen from the stack of `scope`."""
+        return Stack.of(scope).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"{self.log_group_name}:log-stream:{LOG_STREAM}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )

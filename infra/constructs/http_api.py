@@ -1,0 +1,103 @@
+"""The HTTP API: which route asks for a key, and what is written down of each call."""
+
+import json
+from typing import cast
+
+from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk.aws_apigatewayv2 import (
+    CfnStage,
+    HttpApi,
+    HttpMethod,
+    HttpNoneAuthorizer,
+    HttpRoute,
+    HttpRouteKey,
+    HttpStage,
+    IHttpRouteAuthorizer,
+    ThrottleSettings,
+)
+from aws_cdk.aws_apigatewayv2_authorizers import HttpLambdaAuthorizer, HttpLambdaResponseType
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from aws_cdk.aws_lambda import IFunction
+from constructs import Construct
+
+from infra.checks import acknowledge
+from infra.constructs.log_groups import log_group
+from infra.stage import Stage
+
+AUTHORIZER_TTL = Duration.seconds(60)
+"""How long a revoked key may still be taken."""
+
+# One JSON object a call. The caller's key is no part of it.
+_ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "requestTime": "$context.requestTime",
+    "routeKey": "$context.routeKey",
+    "status": "$context.status",
+    "sourceIp": "$context.identity.sourceIp",
+    "userAgent": "$context.identity.userAgent",
+    "responseLength": "$context.responseLength",
+    "responseLatency": "$context.responseLatency",
+    "integrationLatency": "$context.integrationLatency",
+    "integrationError": "$context.integrationErrorMessage",
+    "authorizerError": "$context.authorizer.error",
+}
+
+
+class IngestApi(Construct):
+    """An HTTP API whose answers come from `handler`, where no route matches too: so every error has one form."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, handler: IFunction, authorizer: IFunction) -> None:
+        super().__init__(scope, id_)
+        self.api = HttpApi(self, "Api", api_name=f"{stage.prefix}-http", create_default_stage=False)
+        self.stage = self._stage(stage)
+        self._integration = HttpLambdaIntegration("Handler", handler)
+        key_authorizer = HttpLambdaAuthorizer(
+            "ApiKey",
+            authorizer,
+            authorizer_name=f"{stage.prefix}-api-key",
+            response_types=[HttpLambdaResponseType.SIMPLE],
+            identity_source=["$request.header.X-API-Key"],
+            results_cache_ttl=AUTHORIZER_TTL,
+        )
+        self._route("IngestDatapoints", HttpRouteKey.with_("/ingest/datapoints", HttpMethod.POST), key_authorizer)
+        self._open_route(
+            "Health",
+            HttpRouteKey.with_("/health", HttpMethod.GET),
+            "Says that the service answers, nothing about its data: load balancers and people ask without a key.",
+        )
+        self._open_route(
+            "Default",
+            HttpRouteKey.DEFAULT,
+            "Answers 404 or 405 and reads nothing: without this route such a call would get an answer of another form.",
+        )
+
+    def _stage(self, stage: Stage) -> HttpStage:
+        api_stage = HttpStage(
+            self,
+            "Stage",
+            http_api=self.api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=ThrottleSettings(rate_limit=stage.requests_per_second, burst_limit=2 * stage.requests_per_second),
+        )
+        # API Gateway may write to groups of this prefix without a resource policy that grows with each of them.
+        access_log = log_group(self, "AccessLog", stage, f"/aws/vendedlogs/afluente/{stage.name}/http")
+        # Not the ARN that the log group gives: that one ends in `:*`.
+        destination = Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=access_log.log_group_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        cast("CfnStage", api_stage.node.default_child).access_log_settings = CfnStage.AccessLogSettingsProperty(
+            destination_arn=destination, format=json.dumps(_ACCESS_LOG)
+        )
+        return api_stage
+
+    def _open_route(self, id_: str, key: HttpRouteKey, reason: str) -> None:
+        acknowledge(self._route(id_, key, HttpNoneAuthorizer()), "AwsSolutions-APIG4", reason)
+
+    def _route(self, id_: str, key: HttpRouteKey, authorizer: IHttpRouteAuthorizer) -> HttpRoute:
+        return HttpRoute(
+            self, id_, http_api=self.api, route_key=key, integration=self._integration, authorizer=authorizer
+        )

@@ -1,0 +1,44 @@
+"""The two layers of every function: the third-party packages, and afluente itself."""
+
+from pathlib import Path
+
+from aws_cdk import RemovalPolicy
+from aws_cdk.aws_lambda import Architecture, Code, LayerVersion, Runtime
+from constructs import Construct
+
+from infra.paths import CORE_LAYER
+from infra.stage import Stage
+
+RUNTIME = Runtime.PYTHON_3_13
+# Bytecode depends on who ran the code last; an asset that holds it would change without a change of the code.
+WITHOUT_BYTECODE = ["**/__pycache__", "**/*.pyc"]
+
+
+def architecture(stage: Stage) -> Architecture:
+    """The processor that the stage's functions run on."""
+    return Architecture.ARM_64 if stage.architecture == "arm64" else Architecture.X86_64
+
+
+class Layers(Construct):
+    """The layers, in the order in which a function lists them."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, third_party: Path) -> None:
+        super().__init__(scope, id_)
+        self.third_party = self._layer("ThirdParty", stage, "third-party", third_party, "What uv.lock says")
+        self.core = self._layer("Core", stage, "core", CORE_LAYER, "The package afluente")
+
+    @property
+    def all(self) -> list[LayerVersion]:
+        return [self.third_party, self.core]
+
+    def _layer(self, id_: str, stage: Stage, name: str, folder: Path, description: str) -> LayerVersion:
+        return LayerVersion(
+            self,
+            id_,
+            layer_version_name=f"{stage.prefix}-{name}",
+            description=description,
+            code=Code.from_asset(str(folder), exclude=WITHOUT_BYTECODE),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[architecture(stage)],
+            removal_policy=RemovalPolicy.DESTROY,
+        )

@@ -1,0 +1,54 @@
+"""The DynamoDB tables: constraints, the state of each stream, API keys."""
+
+from aws_cdk.aws_dynamodb import (
+    Attribute,
+    AttributeType,
+    BillingMode,
+    PointInTimeRecoverySpecification,
+    Table,
+    TableEncryption,
+)
+from constructs import Construct
+
+from infra.checks import acknowledge
+from infra.constructs import lifetime
+from infra.stage import Stage
+
+
+class Tables(Construct):
+    """Tables on demand, encrypted with the key that DynamoDB manages in the account."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self._stage = stage
+        self.constraints = self._table("StreamConstraints", "stream-constraints", partition_key="key")
+        self.latest = self._table(
+            "StreamLatest",
+            "stream-latest",
+            partition_key="source",
+            sort_key=Attribute(name="bucket", type=AttributeType.NUMBER),
+        )
+        self.api_keys = self._table("ApiKeys", "api-keys", partition_key="key_hash")
+
+    def _table(self, id_: str, name: str, *, partition_key: str, sort_key: Attribute | None = None) -> Table:
+        table = Table(
+            self,
+            id_,
+            table_name=f"{self._stage.prefix}-{name}",
+            partition_key=Attribute(name=partition_key, type=AttributeType.STRING),
+            sort_key=sort_key,
+            billing_mode=BillingMode.PAY_PER_REQUEST,
+            encryption=TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=self._stage.point_in_time_recovery
+            ),
+            deletion_protection=self._stage.deletion_protection,
+            removal_policy=lifetime.of_data(self._stage),
+        )
+        if not self._stage.point_in_time_recovery:
+            acknowledge(
+                table,
+                "AwsSolutions-DDB3",
+                "The stage says that its data need not be recovered (point_in_time_recovery = false).",
+            )
+        return table

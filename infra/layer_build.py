@@ -1,0 +1,119 @@
+"""The layer of third-party packages, built from the lock file for the machine that is to run it."""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.paths import BUILD, LOCK, ROOT
+from infra.stage import Architecture, Stage
+
+# What the runtime python3.13 of Lambda is (Amazon Linux 2023, glibc 2.34): wheels for glibc 2.28 run there.
+LAMBDA_PYTHON = "3.13"
+_LAMBDA_PLATFORMS: dict[Architecture, str] = {
+    "arm64": "aarch64-manylinux_2_28",
+    "x86_64": "x86_64-manylinux_2_28",
+}
+# Part of the cache key: a change of what is done below is a new layer, though the lock is the same.
+_RECIPE = "1"
+
+
+class LayerBuildError(RuntimeError):
+    """The layer could not be built."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The machine a layer is for: a platform by uv's name and a Python version; without a platform it is this one."""
+
+    platform: str | None
+    python: str
+
+    @property
+    def key(self) -> str:
+        # Without dots: the CDK would take what follows one for the extension of a file.
+        machine = self.platform or f"{sys.platform}-{platform.machine()}"
+        return f"{machine}-python{self.python.replace('.', '')}"
+
+
+def target_of(stage: Stage) -> Target:
+    """The machine that runs the functions of the stage."""
+    if stage.layer_target == "host":
+        return Target(platform=None, python=f"{sys.version_info.major}.{sys.version_info.minor}")
+    return Target(platform=_LAMBDA_PLATFORMS[stage.architecture], python=LAMBDA_PYTHON)
+
+
+def build_layer(target: Target, *, lock: Path = LOCK, cache: Path = BUILD / "layers") -> Path:
+    """The folder of the layer (`python/...` is in it); built only if the lock or the target is new.
+
+    The packages are those the functions need: the project's own dependencies, none of its groups.
+    Raises `LayerBuildError`; a build that did not finish leaves nothing under the returned name.
+    """
+    layer = cache / f"third-party-{target.key}-{_digest(lock)}"
+    if layer.exists():
+        return layer
+    uv = find_uv()
+    cache.mkdir(parents=True, exist_ok=True)
+    # Next to its destination, so that the last step is a rename and the layer is there whole or not at all.
+    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=cache) as folder:
+        unfinished = Path(folder) / "layer"
+        _install(uv, target, lock.parent, Path(folder) / "requirements.txt", unfinished / "python")
+        _drop_what_differs_between_machines(unfinished / "python")
+        _publish(unfinished, layer)
+    return layer
+
+
+def find_uv() -> list[str]:
+    """The command of uv: the one named in `UV` (as `uv run` does), on the path, or installed in this Python."""
+    named = os.environ.get("UV")
+    if named:
+        return [named]
+    on_path = shutil.which("uv")
+    if on_path:
+        return [on_path]
+    if importlib.util.find_spec("uv") is not None:
+        return [sys.executable, "-m", "uv"]
+    raise LayerBuildError("uv is not found: put it on the PATH, name it in UV, or install it with `pip install uv`")
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(_RECIPE.encode() + lock.read_bytes()).hexdigest()[:16]
+
+
+def _install(uv: list[str], target: Target, project: Path, requirements: Path, into: Path) -> None:
+    export = ["export", "--frozen", "--no-default-groups", "--no-emit-project", "--quiet"]
+    _run([*uv, *export, "--project", str(project), "--output-file", str(requirements)])
+    into.mkdir(parents=True)
+    install = ["pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    # Copies: a link into uv's cache would let a change of the layer reach other environments.
+    install += ["--link-mode", "copy", "--target", str(into), "--requirement", str(requirements)]
+    if target.platform is not None:
+        install += ["--python-platform", target.platform, "--python-version", target.python]
+    _run([*uv, *install, "--python", sys.executable])
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    if done.returncode != 0:
+        raise LayerBuildError(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stderr.strip()}")
+
+
+def _drop_what_differs_between_machines(python: Path) -> None:
+    # Scripts name the interpreter that installed them; a function never runs them.
+    shutil.rmtree(python / "bin", ignore_errors=True)
+    (python / ".lock").unlink(missing_ok=True)
+
+
+def _publish(unfinished: Path, layer: Path) -> None:
+    try:
+        unfinished.rename(layer)
+    except OSError:
+        # Another build of the same layer was first: it is the same, so ours is not needed.
+        if not layer.exists():
+            raise

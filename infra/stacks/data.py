@@ -1,0 +1,23 @@
+"""What holds data: it changes seldom, and a stage may keep it when all else is deleted."""
+
+from constructs import Construct
+
+from infra.constructs.alarm_bus import AlarmBus
+from infra.constructs.quarantine import Quarantine
+from infra.constructs.queue import DatapointsQueue
+from infra.constructs.streams import ClassStreams
+from infra.constructs.tables import Tables
+from infra.stacks.stage_stack import StageStack
+from infra.stage import Stage
+
+
+class DataStack(StageStack):
+    """Queue, tables, streams, quarantine and alarm bus of a stage."""
+
+    def __init__(self, scope: Construct, *, stage: Stage) -> None:
+        super().__init__(scope, "data", stage=stage, description=f"afluente {stage.name}: queue, tables and streams")
+        self.datapoints = DatapointsQueue(self, "Datapoints", stage=stage)
+        self.tables = Tables(self, "Tables", stage=stage)
+        self.streams = ClassStreams(self, "Streams", stage=stage)
+        self.quarantine = Quarantine(self, "Quarantine", stage=stage)
+        self.alarms = AlarmBus(self, "Alarms", stage=stage)

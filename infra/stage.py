@@ -1,0 +1,143 @@
+"""The stage: every value in which one deployment of the same stacks may differ from another."""
+
+import dataclasses
+import platform
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from infra.paths import STAGES
+
+Architecture = Literal["arm64", "x86_64"]
+LayerTarget = Literal["lambda", "host"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+# The periods that CloudWatch Logs knows: PutRetentionPolicy, retentionInDays.
+LogRetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+
+
+class StageError(ValueError):
+    """A stage that does not exist or whose file holds a value that no deployment could have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Stage:
+    """The values of one deployment; times carry their unit in the name.
+
+    `name` becomes part of every resource name (`afluente-{name}-...`), hence its length and alphabet.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+    architecture: Architecture
+    layer_target: LayerTarget = "lambda"
+    """`lambda`: wheels for the Lambda runtime; `host`: for this machine and this Python, as the emulator runs both."""
+
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """With an account, a deployment with the credentials of another one is refused."""
+
+    domains: Annotated[tuple[str, ...], Field(min_length=1)] = ("iot", "infrastructure", "finance", "health")
+    shards: Annotated[int, Field(ge=1)] = 64
+    one_point_a_record: bool = False
+    constraints_ttl_seconds: Annotated[int, Field(ge=0)] = 60
+    log_level: LogLevel = "INFO"
+
+    classifier_timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 30
+    queue_visibility_seconds: Annotated[int, Field(ge=1, le=43_200)] = 90
+    stream_shards: Annotated[int, Field(ge=1)] | None = None
+    """Shards of each Kinesis stream in provisioned mode; without a number the streams are on demand."""
+
+    stream_retention_hours: Annotated[int, Field(ge=24, le=8_760)] = 24
+    quarantine_retention_days: Annotated[int, Field(ge=1)] = 90
+    log_retention_days: LogRetentionDays = 30
+    point_in_time_recovery: bool = True
+    deletion_protection: bool = False
+    """Tables and stacks refuse to be deleted until it is switched off."""
+
+    keep_data: bool = False
+    """What the data stack holds outlives the stack."""
+
+    requests_per_second: Annotated[int, Field(ge=1)] = 1_000
+    """Steady rate of the HTTP API, over all clients; twice as many may come at once."""
+
+    operations_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+
+    def __post_init__(self) -> None:
+        # Lambda refuses an event source whose messages come back while the function may still be at them.
+        if self.queue_visibility_seconds < self.classifier_timeout_seconds:
+            raise ValueError(
+                f"queue_visibility_seconds is {self.queue_visibility_seconds}, less than classifier_timeout_seconds "
+                f"({self.classifier_timeout_seconds}): raise the first or lower the second"
+            )
+
+    @property
+    def prefix(self) -> str:
+        """What the name of every resource of this stage begins with."""
+        return f"afluente-{self.name}"
+
+
+def load_stage(name: str, directory: Path = STAGES) -> Stage:
+    """The preset of that name, with the values of `{directory}/{name}.toml` over it if there is such a file.
+
+    A file of a name that is no preset says with `preset = "dev"` which one it starts from.
+    Raises `StageError` that names the field, the fault and the way out.
+    """
+    file = directory / f"{name}.toml"
+    overrides = _read(file) if file.exists() else {}
+    base = overrides.pop("preset", name)
+    if base not in PRESETS:
+        raise StageError(
+            f"stage {base!r} is unknown: the presets are {', '.join(PRESETS)}; for a stage of your own "
+            f'write {file} with `preset = "dev"` and the values that differ'
+        )
+    values = {**dataclasses.asdict(PRESETS[base]()), **overrides, "name": name}
+    try:
+        return TypeAdapter(Stage).validate_python(values)
+    except ValidationError as error:
+        raise StageError(f"stage {name!r} ({file}): {_faults(error)}") from error
+
+
+def local() -> Stage:
+    """The stage of the emulator: runs as this machine does and keeps nothing."""
+    return Stage(
+        name="local",
+        architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
+        layer_target="host",
+        classifier_timeout_seconds=10,
+        # A little over the timeout: what a killed classifier had in hand is back while the person still watches.
+        queue_visibility_seconds=12,
+        log_retention_days=1,
+        quarantine_retention_days=7,
+        point_in_time_recovery=False,
+        requests_per_second=100_000,
+    )
+
+
+def dev() -> Stage:
+    """A stage in a real account that may be deleted with all it holds."""
+    return Stage(name="dev", architecture="arm64", log_retention_days=7)
+
+
+def prod() -> Stage:
+    """A stage whose data outlives mistakes."""
+    return Stage(name="prod", architecture="arm64", log_retention_days=90, deletion_protection=True, keep_data=True)
+
+
+PRESETS = {"local": local, "dev": dev, "prod": prod}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise StageError(f"{file} is no TOML: {error}") from error
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc']) or 'stage'}: {fault['msg']}" for fault in error.errors()
+    )

@@ -1,0 +1,103 @@
+"""The two templates of a stage, with the references between them and within them made readable."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.stage import Stage
+
+Resource = dict[str, Any]
+
+# The property that holds the name of a resource, by the last part of its type.
+_NAME = {
+    "Queue": "QueueName",
+    "Table": "TableName",
+    "Stream": "Name",
+    "EventBus": "Name",
+    "LogGroup": "LogGroupName",
+    "Function": "FunctionName",
+    "LayerVersion": "LayerName",
+    "Topic": "TopicName",
+    "Api": "Name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    stage: Stage
+    assembly: Path
+    data: dict[str, Any]
+    service: dict[str, Any]
+
+    @classmethod
+    def read(cls, stage: Stage, assembly: Path) -> "Deployment":
+        data, service = (
+            json.loads((assembly / f"{stage.prefix}-{name}.template.json").read_text()) for name in ("data", "service")
+        )
+        return cls(stage, assembly, data, service)
+
+    def resources(self, type_: str) -> dict[str, Resource]:
+        """The properties of the resources of a type in either stack, by logical id."""
+        return {
+            id_: resource["Properties"]
+            for template in (self.data, self.service)
+            for id_, resource in template["Resources"].items()
+            if resource["Type"] == type_
+        }
+
+    def one(self, type_: str, **properties: object) -> Resource:
+        """The one resource of a type that has these properties."""
+        [found] = [
+            resource
+            for resource in self.resources(type_).values()
+            if properties.items() <= self.plain(resource).items()
+        ]
+        return found
+
+    def function(self, package: str) -> Resource:
+        return self.one("AWS::Lambda::Function", Handler=f"{package}.handler.lambda_handler")
+
+    def grants(self, package: str) -> set[tuple[str, str]]:
+        """What the role of a function allows: each action with each resource."""
+        role = self.function(package)["Role"]["Fn::GetAtt"][0]
+        return {
+            (action, resource)
+            for policy in self.resources("AWS::IAM::Policy").values()
+            if {"Ref": role} in policy["Roles"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            for action in as_list(statement["Action"])
+            for resource in as_list(self.plain(statement["Resource"]))
+        }
+
+    def plain(self, value: object) -> Any:
+        """The value with each reference replaced by the name of what it refers to."""
+        match value:
+            case {"Ref": str(id_)} | {"Fn::GetAtt": [str(id_), "Arn" | "ApiEndpoint" | "QueueName"]}:
+                return self._name(id_)
+            case {"Fn::ImportValue": str(export)}:
+                return self.plain(self._exports()[export])
+            case {"Fn::Join": [str(separator), [*parts]]}:
+                return separator.join(self.plain(part) for part in parts)
+            case dict():
+                return {key: self.plain(part) for key, part in value.items()}
+            case list():
+                return [self.plain(part) for part in value]
+            case _:
+                return value
+
+    def _name(self, id_: str) -> str:
+        resource = self.data["Resources"].get(id_) or self.service["Resources"].get(id_)
+        if resource is None:
+            return f"<{id_}>"
+        name = _NAME.get(resource["Type"].split("::")[-1])
+        return str(resource["Properties"][name]) if name else f"<{resource['Type'].split('::', 1)[1]}>"
+
+    def _exports(self) -> dict[str, object]:
+        return {
+            output["Export"]["Name"]: output["Value"] for output in self.data["Outputs"].values() if "Export" in output
+        }
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

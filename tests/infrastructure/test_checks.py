@@ -1,0 +1,70 @@
+"""No template breaks a rule without a written reason, and a new fault does not pass unseen."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aws_cdk.aws_s3 import Bucket
+from aws_cdk.aws_sqs import Queue
+
+from infra.assembly import add_stacks, new_app, write
+from infra.checks import FindingsError, findings
+from infra.stage import PRESETS, dev
+from tests.infrastructure.deployment import Deployment
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_nothing_is_found_that_is_not_acknowledged(deployment_of: Callable[[str], Deployment], preset: str) -> None:
+    assert findings(deployment_of(preset).assembly) == []
+
+
+def test_a_new_fault_stops_the_synthesis(tmp_path: Path, stand_in_layer: Path) -> None:
+    app = new_app(tmp_path)
+    data, _ = add_stacks(app, dev(), stand_in_layer)
+    Bucket(data, "Open")
+    Queue(data.datapoints, "NoDeadLetters")
+
+    with pytest.raises(FindingsError) as stopped:
+        write(app)
+
+    found = {(finding.construct, finding.rule) for finding in stopped.value.findings}
+    assert found == {
+        ("afluente-dev-data/Open/Resource", "AwsSolutions-S1"),
+        ("afluente-dev-data/Open/Resource", "AwsSolutions-S10"),
+        ("afluente-dev-data/Datapoints/NoDeadLetters/Resource", "AwsSolutions-SQS3"),
+        ("afluente-dev-data/Datapoints/NoDeadLetters/Resource", "AwsSolutions-SQS4"),
+    }
+    assert "afluente-dev-data/Open/Resource: AwsSolutions-S1: " in str(stopped.value)
+
+
+def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> None:
+    everywhere = {
+        ("data/Quarantine/Bucket", "AwsSolutions-S1"),
+        ("service/HttpIngest/Role", "AwsSolutions-IAM5"),
+        ("service/Classifier/Role", "AwsSolutions-IAM5"),
+        ("service/HttpIngest/Function", "AwsSolutions-L1"),
+        ("service/HttpAuthorizer/Function", "AwsSolutions-L1"),
+        ("service/Classifier/Function", "AwsSolutions-L1"),
+        ("service/Http/Health", "AwsSolutions-APIG4"),
+        ("service/Http/Default", "AwsSolutions-APIG4"),
+    }
+    unrecoverable = {
+        (f"data/Tables/{table}", "AwsSolutions-DDB3") for table in ("StreamConstraints", "StreamLatest", "ApiKeys")
+    }
+
+    assert acknowledged(prod) == everywhere
+    assert acknowledged(local) == everywhere | unrecoverable
+
+
+def acknowledged(deployment: Deployment) -> set[tuple[str, str]]:
+    """Construct and rule of each acknowledgement, from the metadata that the synthesis leaves behind."""
+    prefix = f"/{deployment.stage.prefix}-"
+    return {
+        (construct.removeprefix(prefix), rule.removeprefix("AwsSolutions::").split("[")[0])
+        for file in deployment.assembly.glob("*.metadata.json")
+        for construct, entries in json.loads(file.read_text()).items()
+        for entry in entries
+        if entry["type"] == "aws:cdk:acknowledged-rules"
+        for rule in entry["data"]
+    }

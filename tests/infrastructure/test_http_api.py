@@ -1,0 +1,53 @@
+"""Which calls reach a function, and which of them need a key."""
+
+import json
+
+from tests.infrastructure.deployment import Deployment
+
+
+def test_only_the_ingest_route_asks_for_a_key(prod: Deployment) -> None:
+    routes = {
+        route["RouteKey"]: route["AuthorizationType"] for route in prod.resources("AWS::ApiGatewayV2::Route").values()
+    }
+
+    assert routes == {"POST /ingest/datapoints": "CUSTOM", "GET /health": "NONE", "$default": "NONE"}
+
+
+def test_every_route_is_answered_by_http_ingest(prod: Deployment) -> None:
+    [(id_, integration)] = prod.resources("AWS::ApiGatewayV2::Integration").items()
+
+    assert prod.plain(integration["IntegrationUri"]) == "afluente-prod-http-ingest"
+    assert integration["IntegrationType"] == "AWS_PROXY"
+    assert integration["PayloadFormatVersion"] == "2.0"
+    for route in prod.resources("AWS::ApiGatewayV2::Route").values():
+        assert route["Target"] == {"Fn::Join": ["", ["integrations/", {"Ref": id_}]]}
+
+
+def test_the_key_is_checked_by_the_authorizer_and_its_answer_kept_for_a_minute(prod: Deployment) -> None:
+    [(id_, authorizer)] = prod.resources("AWS::ApiGatewayV2::Authorizer").items()
+
+    assert authorizer["AuthorizerType"] == "REQUEST"
+    assert authorizer["AuthorizerPayloadFormatVersion"] == "2.0"
+    assert authorizer["EnableSimpleResponses"] is True
+    assert authorizer["IdentitySource"] == ["$request.header.X-API-Key"]
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+    assert "/functions/afluente-prod-http-authorizer/invocations" in prod.plain(authorizer["AuthorizerUri"])
+    ingest = prod.one("AWS::ApiGatewayV2::Route", RouteKey="POST /ingest/datapoints")
+    assert ingest["AuthorizerId"] == {"Ref": id_}
+
+
+def test_the_stage_deploys_itself_limits_the_rate_and_logs_each_call(prod: Deployment) -> None:
+    [stage] = prod.resources("AWS::ApiGatewayV2::Stage").values()
+
+    assert stage["StageName"] == "$default"
+    assert stage["AutoDeploy"] is True
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 1_000, "ThrottlingBurstLimit": 2_000}
+    log = prod.plain(stage["AccessLogSettings"])
+    assert log["DestinationArn"].endswith(":log-group:/aws/vendedlogs/afluente/prod/http")
+    assert json.loads(log["Format"])["requestId"] == "$context.requestId"
+    assert "x-api-key" not in log["Format"].lower()
+
+
+def test_http_ingest_gives_up_before_api_gateway_does(prod: Deployment) -> None:
+    assert prod.function("http_ingest")["Timeout"] < 30
+    assert prod.function("http_authorizer")["Timeout"] < 10

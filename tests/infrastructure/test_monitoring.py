@@ -1,0 +1,59 @@
+"""What calls a person."""
+
+import pytest
+
+from infra.stage import prod as prod_stage
+from tests.infrastructure.deployment import Deployment
+
+ALARMS = {
+    "afluente-prod-dead-letters": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "afluente-prod-datapoints-dlq.fifo",
+        1,
+    ),
+    "afluente-prod-queue-age": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "afluente-prod-datapoints.fifo", 301),
+    "afluente-prod-classifier-errors": ("AWS/Lambda", "Errors", "afluente-prod-classifier", 1),
+    "afluente-prod-http-5xx": ("AWS/ApiGateway", "5xx", "afluente-prod-http", 1),
+}
+
+
+def test_there_is_an_alarm_for_each_way_to_fall_behind_or_fail(prod: Deployment) -> None:
+    alarms = {
+        alarm["AlarmName"]: (
+            alarm["Namespace"],
+            alarm["MetricName"],
+            prod.plain(alarm["Dimensions"])[0]["Value"],
+            alarm["Threshold"],
+        )
+        for alarm in prod.resources("AWS::CloudWatch::Alarm").values()
+    }
+
+    assert alarms == ALARMS
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_is_told_when_it_begins_and_when_it_is_over(prod: Deployment, name: str) -> None:
+    alarm = prod.plain(prod.one("AWS::CloudWatch::Alarm", AlarmName=name))
+
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["AlarmActions"] == ["afluente-prod-operations"]
+    assert alarm["OKActions"] == ["afluente-prod-operations"]
+    # No traffic is no failure.
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_cloudwatch_may_tell_the_topic_of_the_alarms_of_this_stage_alone(prod: Deployment) -> None:
+    [policy] = prod.resources("AWS::SNS::TopicPolicy").values()
+    [allowed] = [statement for statement in policy["PolicyDocument"]["Statement"] if statement["Effect"] == "Allow"]
+
+    assert prod.plain(allowed["Principal"]) == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert prod.plain(allowed["Condition"]) == {
+        "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:us-east-1:<AWS::AccountId>:alarm:afluente-prod-*"}
+    }
+
+
+def test_the_operator_gets_mail_if_the_stage_names_an_address(prod: Deployment) -> None:
+    assert prod_stage().operations_email is None
+    assert prod.resources("AWS::SNS::Subscription") == {}

@@ -1,0 +1,35 @@
+"""What the tools around a deployment find it by."""
+
+from tests.infrastructure.deployment import Deployment
+
+OUTPUTS = {
+    "HttpApiId": "afluente-prod-http",
+    "HttpApiUrl": "afluente-prod-http",
+    "HttpIngestFunction": "afluente-prod-http-ingest",
+    "HttpAuthorizerFunction": "afluente-prod-http-authorizer",
+    "ClassifierFunction": "afluente-prod-classifier",
+    "DatapointsQueueUrl": "afluente-prod-datapoints.fifo",
+    "DatapointsDlqUrl": "afluente-prod-datapoints-dlq.fifo",
+    "AlertStream": "afluente-prod-alert",
+    "WarningStream": "afluente-prod-warning",
+    "AnomalyStream": "afluente-prod-anomaly",
+    "NormalStream": "afluente-prod-normal",
+    "LatestTable": "afluente-prod-stream-latest",
+    "ConstraintsTable": "afluente-prod-stream-constraints",
+    "ApiKeysTable": "afluente-prod-api-keys",
+    "QuarantineBucket": "<S3::Bucket>",
+    "AlarmBus": "afluente-prod-alarms",
+    "AlarmLogGroup": "/afluente/prod/alarms",
+}
+
+
+def test_the_service_stack_names_every_part_of_the_deployment(prod: Deployment) -> None:
+    outputs = {name: prod.plain(output["Value"]) for name, output in prod.service["Outputs"].items()}
+
+    assert outputs == OUTPUTS
+
+
+def test_a_template_needs_no_parameters_and_no_bootstrapped_account(prod: Deployment) -> None:
+    for template in (prod.data, prod.service):
+        assert "Parameters" not in template
+        assert "Rules" not in template

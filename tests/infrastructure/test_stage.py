@@ -1,0 +1,89 @@
+"""A stage is a preset with the values of its file over it; what cannot be is refused with the way out."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from infra.stage import PRESETS, Stage, StageError, dev, load_stage, local, prod
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_needs_no_file(tmp_path: Path, name: str) -> None:
+    assert load_stage(name, tmp_path) == PRESETS[name]()
+
+
+def test_a_file_changes_single_values_of_its_preset(tmp_path: Path) -> None:
+    (tmp_path / "dev.toml").write_text('operations_email = "operations@example.org"\nshards = 8\ndomains = ["water"]')
+
+    assert load_stage("dev", tmp_path) == dataclasses.replace(
+        dev(), operations_email="operations@example.org", shards=8, domains=("water",)
+    )
+
+
+def test_a_stage_of_ones_own_starts_from_a_preset(tmp_path: Path) -> None:
+    (tmp_path / "staging.toml").write_text('preset = "prod"\nregion = "eu-central-1"')
+
+    staging = load_stage("staging", tmp_path)
+
+    assert staging == dataclasses.replace(prod(), name="staging", region="eu-central-1")
+    assert staging.prefix == "afluente-staging"
+
+
+def test_a_name_without_preset_and_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(StageError) as refused:
+        load_stage("staging", tmp_path)
+
+    assert "'staging' is unknown" in str(refused.value)
+    assert f'{tmp_path / "staging.toml"} with `preset = "dev"`' in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("shard = 8", "shard"),
+        ("shards = 0", "shards"),
+        ("shards = 'many'", "shards"),
+        ("domains = []", "domains"),
+        ("region = 'Frankfurt'", "region"),
+        ("account = '1'", "account"),
+        ("architecture = 'sparc'", "architecture"),
+        ("log_retention_days = 8", "log_retention_days"),
+        ("stream_retention_hours = 1", "stream_retention_hours"),
+        ("operations_email = 'nobody'", "operations_email"),
+        ("queue_visibility_seconds = 20", "queue_visibility_seconds"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_its_name(tmp_path: Path, line: str, field: str) -> None:
+    (tmp_path / "dev.toml").write_text(line)
+
+    with pytest.raises(StageError, match=rf"{field}\b"):
+        load_stage("dev", tmp_path)
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "dev.toml").write_text("shards: 8")
+
+    with pytest.raises(StageError, match=r"dev\.toml is no TOML"):
+        load_stage("dev", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture"), [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("arm64", "arm64"), ("aarch64", "arm64")]
+)
+def test_the_local_stage_is_for_the_machine_at_hand(
+    monkeypatch: pytest.MonkeyPatch, machine: str, architecture: str
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+
+    assert local().architecture == architecture
+
+
+def test_a_stage_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        dev().shards = 1  # type: ignore[misc]
+
+
+def test_the_names_of_resources_stay_within_their_limits() -> None:
+    with pytest.raises(ValueError, match="name"):
+        Stage(name="a-name-that-is-far-too-long", architecture="arm64")

@@ -1,0 +1,138 @@
+"""One template for every stage: what may differ is in these lists."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.stage import Stage
+from tests.infrastructure.deployment import Deployment, Resource
+
+# What prod and local differ in; every other property, and every resource, is the same.
+STAGE_VALUES = {
+    "AWS::DynamoDB::Table": {"DeletionProtectionEnabled", "PointInTimeRecoverySpecification"},
+    "AWS::SQS::Queue": {"VisibilityTimeout"},
+    "AWS::S3::Bucket": {"LifecycleConfiguration"},
+    "AWS::Logs::LogGroup": {"RetentionInDays"},
+    # Where the machine at hand is not of the kind that the cloud's functions run on.
+    "AWS::Lambda::Function": {"Timeout", "Architectures"},
+    "AWS::Lambda::LayerVersion": {"CompatibleArchitectures"},
+    "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings"},
+}
+
+CHANGED = Stage(
+    name="changed",
+    architecture="x86_64",
+    region="eu-west-1",
+    account="123456789012",
+    domains=("water", "power"),
+    shards=8,
+    one_point_a_record=True,
+    constraints_ttl_seconds=5,
+    log_level="DEBUG",
+    classifier_timeout_seconds=17,
+    queue_visibility_seconds=177,
+    stream_shards=3,
+    stream_retention_hours=48,
+    log_retention_days=400,
+    requests_per_second=77,
+    operations_email="operations@example.org",
+)
+
+
+@pytest.fixture(scope="session")
+def changed(tmp_path_factory: pytest.TempPathFactory, stand_in_layer: Path) -> Deployment:
+    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
+
+    app = new_app(tmp_path_factory.mktemp("changed"))
+    add_stacks(app, CHANGED, stand_in_layer)
+    return Deployment.read(CHANGED, write(app))
+
+
+def test_prod_and_local_differ_in_stage_values_alone(prod: Deployment, local: Deployment) -> None:
+    for ours, theirs in ((prod.data, local.data), (prod.service, local.service)):
+        renamed = json.loads(json.dumps(ours).replace("prod", "local"))
+
+        assert renamed["Outputs"] == theirs["Outputs"]
+        ours_by_id, theirs_by_id = by_readable_id(renamed), by_readable_id(theirs)
+        assert ours_by_id.keys() == theirs_by_id.keys()
+        for id_, resource in ours_by_id.items():
+            other = theirs_by_id[id_]
+            assert resource["Type"] == other["Type"]
+            assert differing_properties(resource, other) <= STAGE_VALUES.get(resource["Type"], set())
+
+
+@pytest.mark.parametrize(
+    ("type_", "names", "path", "expected"),
+    [
+        ("AWS::SQS::Queue", {"QueueName": "afluente-changed-datapoints.fifo"}, "VisibilityTimeout", 177),
+        ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "ShardCount", 3),
+        ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "StreamModeDetails.StreamMode", "PROVISIONED"),
+        ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "RetentionPeriodHours", 48),
+        ("AWS::Logs::LogGroup", {"LogGroupName": "/afluente/changed/alarms"}, "RetentionInDays", 400),
+        ("AWS::ApiGatewayV2::Stage", {}, "DefaultRouteSettings.ThrottlingRateLimit", 77),
+        ("AWS::SNS::Subscription", {"Protocol": "email"}, "Endpoint", "operations@example.org"),
+    ],
+)
+def test_a_value_of_the_stage_reaches_its_resource(
+    changed: Deployment, type_: str, names: dict[str, str], path: str, expected: object
+) -> None:
+    assert at(changed.one(type_, **names), path) == expected
+
+
+@pytest.mark.parametrize(
+    ("package", "path", "expected"),
+    [
+        ("classifier", "Timeout", 17),
+        ("classifier", "Architectures", ["x86_64"]),
+        ("classifier", "Environment.Variables.AFLUENTE_SHARDS", "8"),
+        ("classifier", "Environment.Variables.AFLUENTE_ONE_POINT_A_RECORD", "true"),
+        ("classifier", "Environment.Variables.AFLUENTE_CONSTRAINTS_TTL_SECONDS", "5"),
+        ("http_ingest", "Environment.Variables.AFLUENTE_SHARDS", "8"),
+        ("http_ingest", "Environment.Variables.AFLUENTE_DOMAINS", "water,power"),
+        ("http_authorizer", "Environment.Variables.POWERTOOLS_LOG_LEVEL", "DEBUG"),
+    ],
+)
+def test_a_value_of_the_stage_reaches_its_function(
+    changed: Deployment, package: str, path: str, expected: object
+) -> None:
+    assert at(changed.function(package), path) == expected
+
+
+def test_a_stage_with_an_account_is_deployed_there_and_nowhere_else(changed: Deployment) -> None:
+    stacks = json.loads((changed.assembly / "manifest.json").read_text())["artifacts"]
+
+    assert stacks["afluente-changed-data"]["environment"] == "aws://123456789012/eu-west-1"
+    assert stacks["afluente-changed-service"]["environment"] == "aws://123456789012/eu-west-1"
+
+
+def test_the_stacks_of_prod_cannot_be_deleted_by_mistake(prod: Deployment, local: Deployment) -> None:
+    for deployment, protected in ((prod, True), (local, False)):
+        artifacts = json.loads((deployment.assembly / "manifest.json").read_text())["artifacts"]
+        stacks = [artifact for artifact in artifacts.values() if artifact["type"] == "aws:cloudformation:stack"]
+        assert len(stacks) == 2
+        assert all(stack["properties"]["terminationProtection"] is protected for stack in stacks)
+
+
+def by_readable_id(template: dict[str, Any]) -> dict[str, Resource]:
+    """The resources by logical id without its hashes: in that of an authorizer's permission is the stack's name."""
+    resources = {re.sub("[0-9A-F]{8}", "", id_): resource for id_, resource in template["Resources"].items()}
+    assert len(resources) == len(template["Resources"])
+    return resources
+
+
+def differing_properties(one: Resource, other: Resource) -> set[str]:
+    """The names of the properties that differ; whether a resource outlives its stack is a stage value of all."""
+    policies = {"DeletionPolicy", "UpdateReplacePolicy", "Properties"}
+    assert {key: one[key] for key in one.keys() - policies} == {key: other[key] for key in other.keys() - policies}
+    ours, theirs = one["Properties"], other["Properties"]
+    return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
+
+
+def at(resource: Resource, path: str) -> Any:
+    value: Any = resource
+    for key in path.split("."):
+        value = value[key]
+    return value
