@@ -34,7 +34,10 @@ def main() -> None:
     if "stage" not in context:
         sys.exit("no stage: say which with `-c stage=dev`, or use `make deploy STAGE=dev`")
     try:
-        synthesise(load_stage(context["stage"]), outdir)
+        stage = load_stage(context["stage"])
+        if stage.layer_target == "host":
+            sys.exit(f"stage {stage.name!r} is for the emulator on this machine: `afluente up` deploys it")
+        synthesise(stage, outdir)
     except (ValueError, RuntimeError) as error:
         # Each of ours says by itself what is wrong and what to do; the toolkit shows it.
         sys.exit(str(error))

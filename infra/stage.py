@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from afluente.domain.keys import domain_faults
 from infra.paths import STAGES
 
 Architecture = Literal["arm64", "x86_64"]
@@ -41,7 +42,7 @@ class Stage:
     """With an account, a deployment with the credentials of another one is refused."""
 
     domains: Annotated[tuple[str, ...], Field(min_length=1)] = ("iot", "infrastructure", "finance", "health")
-    shards: Annotated[int, Field(ge=1)] = 64
+    shards: Annotated[int, Field(ge=1, le=1_024)] = 64
     one_point_a_record: bool = False
     constraints_ttl_seconds: Annotated[int, Field(ge=0)] = 60
     log_level: LogLevel = "INFO"
@@ -67,6 +68,9 @@ class Stage:
     operations_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
 
     def __post_init__(self) -> None:
+        for domain in self.domains:
+            for fault in domain_faults(domain):
+                raise ValueError(f"domains: {domain!r} {fault.message}")
         # Lambda refuses an event source whose messages come back while the function may still be at them.
         if self.queue_visibility_seconds < self.classifier_timeout_seconds:
             raise ValueError(

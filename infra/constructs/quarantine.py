@@ -8,8 +8,6 @@ from infra.checks import acknowledge
 from infra.constructs import lifetime
 from infra.stage import Stage
 
-PREFIX = "quarantine/"
-
 
 class Quarantine(Construct):
     """A private, versioned bucket whose records expire.

@@ -6,13 +6,13 @@ from aws_cdk import CfnOutput, Duration
 from aws_cdk.aws_lambda import EventSourceMapping
 from constructs import Construct
 
+from afluente.adapters.s3 import PREFIX as QUARANTINE_PREFIX
 from infra.checks import acknowledge
 from infra.constructs.alarm_bus import LOG_STREAM
 from infra.constructs.functions import ServiceFunction
 from infra.constructs.http_api import IngestApi
 from infra.constructs.layers import Layers
 from infra.constructs.monitoring import Monitoring
-from infra.constructs.quarantine import PREFIX as QUARANTINE_PREFIX
 from infra.stacks.data import DataStack
 from infra.stacks.stage_stack import StageStack
 from infra.stage import Stage
@@ -101,7 +101,6 @@ class ServiceStack(StageStack):
             memory_mb=_WHOLE_PROCESSOR_MB,
             timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
             environment={
-                "AFLUENTE_SHARDS": str(self._settings.shards),
                 "AFLUENTE_ONE_POINT_A_RECORD": str(self._settings.one_point_a_record).lower(),
                 "AFLUENTE_CONSTRAINTS_TTL_SECONDS": str(self._settings.constraints_ttl_seconds),
                 "AFLUENTE_DATAPOINTS_QUEUE_URL": data.datapoints.queue.queue_url,
@@ -138,7 +137,7 @@ class ServiceStack(StageStack):
         return classifier
 
     def _allow_quarantine(self, function: ServiceFunction) -> None:
-        objects = f"{QUARANTINE_PREFIX}*"
+        objects = f"{QUARANTINE_PREFIX}/*"
         bucket = self._data.quarantine.bucket
         function.allow(["s3:PutObject"], bucket.arn_for_objects(objects))
         # cdk-nag knows the bucket by the name under which this stack imports its ARN.

@@ -60,19 +60,26 @@ def test_the_same_sources_give_the_same_templates(tmp_path: Path) -> None:
 def test_the_toolkit_gets_the_stage_of_its_context_where_it_wants_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CDK_CONTEXT_JSON", '{"stage": "local"}')
+    monkeypatch.setenv("CDK_CONTEXT_JSON", '{"stage": "dev"}')
     monkeypatch.setenv("CDK_OUTDIR", str(tmp_path / "out"))
 
     app.main()
 
-    assert (tmp_path / "out" / "afluente-local-service.template.json").is_file()
+    assert (tmp_path / "out" / "afluente-dev-service.template.json").is_file()
+    binaries = [path.name for path in (tmp_path / "out").rglob("*.so")]
+    assert binaries
+    assert all(name.endswith(".cpython-313-aarch64-linux-gnu.so") for name in binaries)
 
 
 @pytest.mark.parametrize(
     ("context", "message"),
-    [("{}", "no stage: say which with `-c stage=dev`"), ('{"stage": "nix"}', "'nix' is unknown")],
+    [
+        ("{}", "no stage: say which with `-c stage=dev`"),
+        ('{"stage": "nix"}', "'nix' is unknown"),
+        ('{"stage": "local"}', "`afluente up` deploys it"),
+    ],
 )
-def test_a_stage_that_is_not_there_ends_the_synthesis_with_the_way_out(
+def test_a_stage_that_cannot_be_deployed_to_an_account_ends_the_synthesis_with_the_way_out(
     monkeypatch: pytest.MonkeyPatch, context: str, message: str
 ) -> None:
     monkeypatch.setenv("CDK_CONTEXT_JSON", context)

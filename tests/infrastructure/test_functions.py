@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from pydantic_settings import BaseSettings
 
+from afluente.runtime.settings import ClassifierSettings, HttpAuthorizerSettings, HttpIngestSettings
 from tests.infrastructure.deployment import Deployment, as_list
 
 PACKAGES = ("http_ingest", "http_authorizer", "classifier")
@@ -54,7 +56,6 @@ ENVIRONMENT = {
     },
     "classifier": {
         "POWERTOOLS_SERVICE_NAME": "classifier",
-        "AFLUENTE_SHARDS": "64",
         "AFLUENTE_ONE_POINT_A_RECORD": "false",
         "AFLUENTE_CONSTRAINTS_TTL_SECONDS": "60",
         "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",
@@ -85,6 +86,27 @@ def test_a_function_knows_exactly_what_it_uses(prod: Deployment, package: str) -
     environment = prod.plain(prod.function(package)["Environment"]["Variables"])
 
     assert environment == COMMON | ENVIRONMENT[package]
+
+
+@pytest.mark.parametrize(
+    ("package", "settings"),
+    [
+        ("http_ingest", HttpIngestSettings),
+        ("http_authorizer", HttpAuthorizerSettings),
+        ("classifier", ClassifierSettings),
+    ],
+)
+def test_what_a_function_is_told_is_what_its_settings_ask_for(
+    prod: Deployment, monkeypatch: pytest.MonkeyPatch, package: str, settings: type[BaseSettings]
+) -> None:
+    environment = prod.plain(prod.function(package)["Environment"]["Variables"])
+    told = {name: value for name, value in environment.items() if name.startswith("AFLUENTE_")}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    settings()
+
+    assert told.keys() == {f"AFLUENTE_{field.upper()}" for field in settings.model_fields}
 
 
 def test_no_function_shares_its_role(prod: Deployment) -> None:

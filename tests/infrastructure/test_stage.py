@@ -45,6 +45,7 @@ def test_a_name_without_preset_and_file_says_how_to_make_one(tmp_path: Path) -> 
         ("shards = 0", "shards"),
         ("shards = 'many'", "shards"),
         ("domains = []", "domains"),
+        ("domains = ['Water']", "domains"),
         ("region = 'Frankfurt'", "region"),
         ("account = '1'", "account"),
         ("architecture = 'sparc'", "architecture"),

@@ -87,7 +87,6 @@ def test_a_value_of_the_stage_reaches_its_resource(
     [
         ("classifier", "Timeout", 17),
         ("classifier", "Architectures", ["x86_64"]),
-        ("classifier", "Environment.Variables.AFLUENTE_SHARDS", "8"),
         ("classifier", "Environment.Variables.AFLUENTE_ONE_POINT_A_RECORD", "true"),
         ("classifier", "Environment.Variables.AFLUENTE_CONSTRAINTS_TTL_SECONDS", "5"),
         ("http_ingest", "Environment.Variables.AFLUENTE_SHARDS", "8"),
