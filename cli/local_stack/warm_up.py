@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 _TIMEOUT_SECONDS = 60.0
+_REFUSED = frozenset({http.client.UNAUTHORIZED, http.client.FORBIDDEN})
 
 
 def warm_up(connection: Connection, port: int, outputs: dict[str, str]) -> list[str]:

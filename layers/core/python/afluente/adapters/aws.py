@@ -33,8 +33,8 @@ def unavailable(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        raise UnavailableError(f"{what}: {code}") from error
+        fault = error.response.get("Error", {})
+        raise UnavailableError(f"{what}: {fault.get('Code')}: {fault.get('Message')}") from error
     except BotoCoreError as error:
         raise UnavailableError(f"{what}: {type(error).__name__}") from error
 

@@ -45,7 +45,8 @@ class DynamoConstraints:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key={"key": {"S": scope}},
-                UpdateExpression="SET config = :config ADD version :one",
+                UpdateExpression="SET #config = :config ADD #version :one",
+                ExpressionAttributeNames={"#config": "config", "#version": "version"},
                 ExpressionAttributeValues={":config": {"S": _encoder.encode(config).decode()}, ":one": {"N": "1"}},
                 ReturnValues="UPDATED_NEW",
             )

@@ -8,7 +8,7 @@ ever gains streams.
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 from cachetools import LRUCache
@@ -35,6 +35,12 @@ class _StoredStream(msgspec.Struct, array_like=True, frozen=True):
     # MessagePack has no integers of this size.
     last_pack: bytes
     state: bytes
+
+
+class _Condition(TypedDict, total=False):
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
 
 
 class _Bucket(msgspec.Struct):
@@ -121,8 +127,8 @@ class DynamoStates:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
-            KeyConditionExpression="#source = :source AND bucket >= :first",
-            ExpressionAttributeNames={"#source": "source"},
+            KeyConditionExpression="#source = :source AND #bucket >= :first",
+            ExpressionAttributeNames={"#source": "source", "#bucket": "bucket"},
             ExpressionAttributeValues={":source": {"S": source}, ":first": {"N": str(first)}},
         )
         with unavailable(f"DynamoDB table {self._table}"):
@@ -218,6 +224,17 @@ class _LoadedBuckets:
             last += 1
             numbered[last] = _Bucket(last)
         return numbered[last]
+
+
+def _if_unchanged(bucket: _Bucket) -> "_Condition":
+    names = {"#version": "version"}
+    if bucket.version == 0:
+        return {"ConditionExpression": "attribute_not_exists(#version)", "ExpressionAttributeNames": names}
+    return {
+        "ConditionExpression": "#version = :read",
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": {":read": {"N": str(bucket.version)}},
+    }
 
 
 def _encode(group: str, source: str, bucket: _Bucket) -> dict[str, Any]:

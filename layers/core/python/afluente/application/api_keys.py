@@ -84,9 +84,9 @@ def new_key(
     *,
     random: bytes,
     now: float,
-    domains: tuple[str, ...],
-    sources: tuple[str, ...],
-    expires_at: float | None,
+    domains: tuple[str, ...] = (EVERYTHING,),
+    sources: tuple[str, ...] = (EVERYTHING,),
+    expires_at: float | None = None,
 ) -> tuple[str, ApiKey]:
     """Make a key.
 

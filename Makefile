@@ -1,0 +1,69 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# uv comes from PyPI where the machine has none.
+UV_TOOLS := .venv-uv
+export UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/$(UV_TOOLS)/bin/uv)
+RUN := $(UV) run --frozen
+CDK := npx --yes aws-cdk@2
+STAGE ?= dev
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(UV_TOOLS)/bin/uv:
+	@python3 -m venv $(UV_TOOLS)
+	@$(UV_TOOLS)/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+.PHONY: setup
+setup: $(UV) ## the virtual environment, as uv.lock has it
+	@$(UV) sync --frozen --quiet
+
+.PHONY: demo
+demo: setup ## start the local stack, send real data, show what came out
+	@$(RUN) afluente demo
+
+.PHONY: test
+test: check unit infrastructure integration coverage ## all checks and all tests
+
+.PHONY: check
+check: setup ## format, lint, types, architecture
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+.PHONY: format
+format: setup ## put the code into form
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+.PHONY: unit
+unit: setup ## the tests that need nothing but Python
+	$(RUN) coverage run --data-file=.coverage.unit -m pytest tests/unit tests/contract -m 'not integration'
+
+.PHONY: infrastructure
+infrastructure: setup ## what the template promises
+	$(RUN) coverage run --data-file=.coverage.infrastructure -m pytest tests/infrastructure
+
+.PHONY: integration
+integration: setup ## through the local stack: real queues, real functions, killed and throttled
+	$(RUN) coverage run --data-file=.coverage.integration -m pytest -m integration tests/contract tests/integration tests/faults tests/e2e
+
+.PHONY: coverage
+coverage: setup ## branch coverage of what the tests above ran
+	$(RUN) coverage combine --keep --quiet
+	$(RUN) coverage report --fail-under=90
+	$(RUN) coverage report --fail-under=100 --include='layers/core/python/afluente/domain/*,layers/core/python/afluente/application/*'
+
+.PHONY: unit-on
+unit-on: $(UV) ## the unit tests on another Python: make unit-on PYTHON=3.13
+	UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) pytest tests/unit
+
+.PHONY: clean
+clean: ## stop the local stack and remove what was built
+	-@[ -x .venv/bin/afluente ] && .venv/bin/afluente down
+	rm -rf .venv .venv-* .afluente build cdk.out .coverage*
