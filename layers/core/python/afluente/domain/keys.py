@@ -71,7 +71,7 @@ def is_part(text: str) -> bool:
 
 def part_faults(field: str, value: object) -> tuple[Fault, ...]:
     """What keeps `value` from being one part of a key: 1 to 128 characters, not starting with `$`, no separators."""
-    if not isinstance(value, str):
+    if type(value) is not str:
         return (Fault(FaultCode.WRONG_TYPE, field, f"must be a string, not {json_type(value)}"),)
     if not value:
         return (Fault(FaultCode.EMPTY, field, f"must have 1 to {MAX_PART_LENGTH} characters"),)
@@ -94,7 +94,7 @@ def part_faults(field: str, value: object) -> tuple[Fault, ...]:
 
 def domain_faults(value: object) -> tuple[Fault, ...]:
     """What keeps `value` from being the name of a domain, `[a-z][a-z0-9_-]{0,31}`."""
-    if not isinstance(value, str):
+    if type(value) is not str:
         return (Fault(FaultCode.WRONG_TYPE, "domain", f"must be a string, not {json_type(value)}"),)
     if not _DOMAIN.fullmatch(value):
         message = "must be a lower-case letter, then at most 31 of a-z, 0-9, '_' and '-'"
