@@ -62,7 +62,7 @@ class DataPoint(msgspec.Struct, frozen=True, kw_only=True):
     processed_at: float | None = None
 
     def __post_init__(self) -> None:
-        if type(self.value) is int or type(self.timestamp) is int:
+        if type(self.value) is not float or type(self.timestamp) is not float:
             _make_double(self)
         if not _is_sound(self):
             raise FaultyError(faults_of({name: getattr(self, name) for name in self.__struct_fields__}))
@@ -258,7 +258,7 @@ def _is_time_or_none(value: object) -> bool:
 def _make_double(point: DataPoint) -> None:
     for name in ("value", "timestamp"):
         number = getattr(point, name)
-        if type(number) is int and not _number_faults(name, number):
+        if not _number_faults(name, number):
             msgspec.structs.force_setattr(point, name, float(number))
 
 
@@ -314,6 +314,9 @@ def _metadata_size_faults(value: dict[str, object]) -> tuple[Fault, ...]:
         return (Fault(FaultCode.FORBIDDEN_CHARACTER, "metadata", message),)
     except TypeError:
         return (Fault(FaultCode.WRONG_TYPE, "metadata", "holds a value that JSON does not have"),)
+    except ValueError:  # an integer of more digits than Python converts, which are more than metadata may have
+        message = f"holds an integer of more than {MAX_METADATA_BYTES} digits"
+        return (Fault(FaultCode.TOO_LONG, "metadata", message),)
     if size > MAX_METADATA_BYTES:
         message = f"is {size} bytes as JSON; {MAX_METADATA_BYTES} are allowed"
         return (Fault(FaultCode.TOO_LONG, "metadata", message),)
