@@ -1,14 +1,13 @@
 """What each function is made of, built once for each container, when the first event comes."""
 
+import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import boto3
 import msgspec
 
-from afluente.adapters.aws import CLIENT_CONFIG
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_states import DynamoStates
@@ -22,6 +21,7 @@ from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.ports import Quarantine
 from afluente.domain.classification import Classification
+from afluente.runtime.clients import client
 from afluente.runtime.settings import ClassifierSettings, HttpAuthorizerSettings, HttpIngestSettings
 
 _PARALLEL_CALLS = 16
@@ -51,24 +51,24 @@ class Classifier(msgspec.Struct, frozen=True):
 @cache
 def http_ingest() -> HttpIngest:
     """Build `http_ingest`."""
-    settings = HttpIngestSettings()
-    queue = SqsPackQueue(boto3.client("sqs", config=CLIENT_CONFIG), settings.datapoints_queue_url, sleep=_sleep)
-    quarantine = S3Quarantine(boto3.client("s3", config=CLIENT_CONFIG), settings.quarantine_bucket)
+    settings = HttpIngestSettings.read(os.environ)
+    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=_sleep)
+    quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
     return HttpIngest(settings, AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards))
 
 
 @cache
 def http_authorizer() -> HttpAuthorizer:
     """Build `http_authorizer`."""
-    settings = HttpAuthorizerSettings()
-    return HttpAuthorizer(DynamoApiKeys(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.api_keys_table))
+    settings = HttpAuthorizerSettings.read(os.environ)
+    return HttpAuthorizer(DynamoApiKeys(client("dynamodb"), settings.api_keys_table))
 
 
 @cache
 def classifier() -> Classifier:
     """Build `classifier`."""
-    settings = ClassifierSettings()
-    dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+    settings = ClassifierSettings.read(os.environ)
+    dynamodb = client("dynamodb")
     executor = ThreadPoolExecutor(_PARALLEL_CALLS)
     streams = {
         Classification.ALERT: settings.stream_alert,
@@ -84,22 +84,20 @@ def classifier() -> Classifier:
         ),
         states=DynamoStates(dynamodb, settings.latest_table, executor=executor, sleep=_sleep),
         streams=KinesisStreams(
-            boto3.client("kinesis", config=CLIENT_CONFIG),
+            client("kinesis"),
             streams,
             executor=executor,
             one_point_a_record=settings.one_point_a_record,
             sleep=_sleep,
         ),
         alarms=AlarmSinks(
-            EventBridgeAlarms(boto3.client("events", config=CLIENT_CONFIG), settings.alarm_bus, sleep=_sleep),
-            LogGroupAlarms(
-                boto3.client("logs", config=CLIENT_CONFIG), settings.alarm_log_group, settings.alarm_log_stream
-            ),
+            EventBridgeAlarms(client("events"), settings.alarm_bus, sleep=_sleep),
+            LogGroupAlarms(client("logs"), settings.alarm_log_group, settings.alarm_log_stream),
         ),
         clock=time.time,
     )
-    quarantine = S3Quarantine(boto3.client("s3", config=CLIENT_CONFIG), settings.quarantine_bucket)
-    give_back = SqsGiveBack(boto3.client("sqs", config=CLIENT_CONFIG), settings.datapoints_queue_url)
+    quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
+    give_back = SqsGiveBack(client("sqs"), settings.datapoints_queue_url)
     return Classifier(classify, quarantine, give_back)
 
 

@@ -1,0 +1,34 @@
+"""Clients of AWS services, by the environment's region, credentials and endpoint.
+
+Made by botocore, without boto3's resources and transfers, and each when it is first used: imports and clients are most
+of a cold start, and few invocations quarantine a record or raise an alarm.
+"""
+
+from functools import cache, cached_property
+from typing import Any
+
+import botocore.session
+
+from afluente.adapters.aws import CLIENT_CONFIG
+
+
+def client(service: str) -> Any:
+    """The client of a service; the adapters say by their types which one they take."""
+    return _LazyClient(service)
+
+
+class _LazyClient:
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    @cached_property
+    def _client(self) -> Any:
+        return _session().create_client(self._service, config=CLIENT_CONFIG)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
