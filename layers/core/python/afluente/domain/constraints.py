@@ -3,6 +3,7 @@
 A constraint that cannot hold is refused here, where it is written, so that none is met at run time.
 """
 
+import sys
 from enum import StrEnum
 from math import isfinite
 from typing import Any
@@ -64,7 +65,8 @@ class ValueConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_u
 
     def _order_faults(self, low: str, high: str) -> list[Fault]:
         lower, upper = getattr(self, low), getattr(self, high)
-        if lower is None or upper is None or lower <= upper:
+        # A bound that is no number is in no order, and has its own fault.
+        if lower is None or upper is None or not lower > upper:
             return []
         message = f"{low} {lower:g} is above {high} {upper:g}; lower the one or raise the other"
         return [Fault(FaultCode.IMPOSSIBLE, f"value_constraints.{low}", message)]
@@ -145,7 +147,7 @@ class StreamConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         if self.consecutive_violations_required < 1:
             message = "must be 1 or more: no point raises an alarm that needs none"
             faults.append(Fault(FaultCode.OUT_OF_RANGE, "consecutive_violations_required", message))
-        if not (isfinite(self.cooldown_seconds) and self.cooldown_seconds >= 0):
+        if not 0 <= self.cooldown_seconds <= sys.float_info.max:
             faults.append(Fault(FaultCode.OUT_OF_RANGE, "cooldown_seconds", "must be 0 or more seconds"))
         if faults:
             raise FaultyError(tuple(faults))
