@@ -4,9 +4,9 @@ A document is `{"streams": [entry, …]}` or the list alone. An entry names its 
 (`domain/source_id/stream_id`), or by `domain`, with or without `stream_type`, for a template.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from types import UnionType
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -90,13 +90,14 @@ def parse_entry(entry: object) -> ConstraintEntry:
     scope, fields = faults.of(_scope, entry) or ("", {})
     fields["value_constraints"] = faults.of(_value_constraints, entry) or ValueConstraints()
     fields["rate_constraints"] = faults.of(_rate_constraints, entry) or RateConstraints()
-    fields |= faults.of(_settings, entry) or {}
-    config = faults.of(lambda _: StreamConfig(**fields), entry)
+    fields |= _settings(entry, faults)
+    config = faults.of(StreamConfig, **fields)
     if faults or config is None:
         raise FaultyError(tuple(faults))
     return ConstraintEntry(scope, config)
 
 
+Arguments = ParamSpec("Arguments")
 Part = TypeVar("Part")
 
 
@@ -106,9 +107,11 @@ class _Faults(list[Fault]):
     def add(self, code: FaultCode, field: str, message: str) -> None:
         self.append(Fault(code, field, message))
 
-    def of(self, read: Callable[[Mapping[str, object]], Part], entry: Mapping[str, object]) -> Part | None:
+    def of(
+        self, read: Callable[Arguments, Part], *arguments: Arguments.args, **fields: Arguments.kwargs
+    ) -> Part | None:
         try:
-            return read(entry)
+            return read(*arguments, **fields)
         except FaultyError as error:
             self.extend(error.faults)
             return None
@@ -128,14 +131,15 @@ def _refuse_second(scope: str, good: Mapping[str, ConstraintEntry]) -> None:
 
 def _scope(entry: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
     """The scope of an entry, and the fields of its config that follow from the scope."""
+    faults = _Faults()
     stream_type = entry.get("stream_type")
-    faults = [*part_faults("stream_type", stream_type)] if stream_type is not None else []
+    if stream_type is not None:
+        faults += part_faults("stream_type", stream_type)
     if "key" in entry and "domain" in entry:
-        message = "give the key of a stream, or the domain of a template, not both"
-        faults.append(Fault(FaultCode.CONTRADICTION, "key", message))
+        faults.add(FaultCode.CONTRADICTION, "key", "give the key of a stream, or the domain of a template, not both")
     elif "key" in entry:
-        key = StreamKey.parse(str(entry["key"]))
-        if not faults:
+        key = faults.of(StreamKey.parse, str(entry["key"]))
+        if key and not faults:
             return of_stream(key), {
                 "stream_id": key.stream_id,
                 "source_id": key.source_id,
@@ -149,55 +153,67 @@ def _scope(entry: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
             return scope, {"stream_type": stream_type}
     else:
         message = "is required: domain/source_id/stream_id; or give a domain, for a template"
-        faults.append(Fault(FaultCode.MISSING, "key", message))
+        faults.add(FaultCode.MISSING, "key", message)
     raise FaultyError(tuple(faults))
 
 
 def _value_constraints(entry: Mapping[str, object]) -> ValueConstraints:
-    return ValueConstraints(**_bounds(entry, "value_constraints", ValueConstraints.__struct_fields__))
+    readers = dict.fromkeys(ValueConstraints.__struct_fields__, _bound)
+    return _table(entry, "value_constraints", readers, ValueConstraints)
 
 
 def _rate_constraints(entry: Mapping[str, object]) -> RateConstraints:
-    table = "rate_constraints"
-    given = entry.get(table, {})
-    if not isinstance(given, Mapping) or "severity" not in given:
-        return RateConstraints(**_bounds(entry, table, RATE_NAMES))
-    without = {name: bound for name, bound in given.items() if name != "severity"}
-    bounds = _bounds({table: without}, table, RATE_NAMES)
-    if given["severity"] not in set(Severity):
-        message = f"must be one of {', '.join(Severity)}"
-        raise FaultyError((Fault(FaultCode.OUT_OF_RANGE, f"{table}.severity", message),))
-    return RateConstraints(**bounds, severity=Severity(str(given["severity"])))
+    readers = {**dict.fromkeys(RATE_NAMES, _bound), "severity": _severity}
+    return _table(entry, "rate_constraints", readers, RateConstraints)
 
 
-def _bounds(entry: Mapping[str, object], table: str, names: Collection[str]) -> dict[str, Any]:
-    """The bounds that a table of an entry gives; a bound that is null is one left out."""
+def _table(
+    entry: Mapping[str, object],
+    table: str,
+    readers: Mapping[str, Callable[[str, object], object]],
+    build: Callable[..., Part],
+) -> Part:
+    """What is built of the fields of a table; a field that is null is one left out."""
     given = entry.get(table, {})
     if not isinstance(given, Mapping):
         raise FaultyError((Fault(FaultCode.WRONG_TYPE, table, f"must be an object, not {json_type(given)}"),))
-    faults = []
-    bounds: dict[str, Any] = {}
-    for name, bound in given.items():
+    faults = _Faults()
+    fields: dict[str, object] = {}
+    for name, value in given.items():
         field = f"{table}.{name}"
-        if name not in names:
-            faults.append(Fault(FaultCode.UNKNOWN_FIELD, field, f"is not known; known are {', '.join(names)}"))
-        elif isinstance(bound, bool) or not isinstance(bound, int | float | None):
-            faults.append(Fault(FaultCode.WRONG_TYPE, field, f"must be a number, not {json_type(bound)}"))
-        elif bound is not None:
-            bounds[str(name)] = float(bound)
-    if faults:
+        if name not in readers:
+            faults.add(FaultCode.UNKNOWN_FIELD, field, f"is not known; known are {', '.join(readers)}")
+        elif value is not None:
+            fields[name] = faults.of(readers[name], field, value)
+    built = faults.of(build, **fields)
+    if faults or built is None:
         raise FaultyError(tuple(faults))
-    return bounds
+    return built
 
 
-def _settings(entry: Mapping[str, object]) -> dict[str, Any]:
+def _bound(field: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FaultyError((Fault(FaultCode.WRONG_TYPE, field, f"must be a number, not {json_type(value)}"),))
+    try:
+        return float(value)
+    except OverflowError as error:
+        message = "must be a number that a 64-bit double can hold"
+        raise FaultyError((Fault(FaultCode.NOT_FINITE, field, message),)) from error
+
+
+def _severity(field: str, value: object) -> Severity:
+    if value not in tuple(Severity):
+        raise FaultyError((Fault(FaultCode.OUT_OF_RANGE, field, f"must be one of {', '.join(Severity)}"),))
+    return Severity(str(value))
+
+
+def _settings(entry: Mapping[str, object], faults: _Faults) -> dict[str, Any]:
     """The settings that an entry gives, of the right form; `StreamConfig` checks their range."""
-    settings = {name: entry[name] for name in _SETTINGS if name in entry}
-    faults = []
-    for name, value in settings.items():
-        form, what = _SETTINGS[name]
-        if isinstance(value, bool) or not isinstance(value, form):
-            faults.append(Fault(FaultCode.WRONG_TYPE, name, f"must be {what}, not {json_type(value)}"))
-    if faults:
-        raise FaultyError(tuple(faults))
+    settings = {}
+    for name, (form, what) in _SETTINGS.items():
+        value = entry.get(name)
+        if name in entry and (isinstance(value, bool) or not isinstance(value, form)):
+            faults.add(FaultCode.WRONG_TYPE, name, f"must be {what}, not {json_type(value)}")
+        elif name in entry:
+            settings[name] = value
     return settings
