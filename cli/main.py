@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli.commands import send, stack
+from cli.commands import alarms, constraints, dlq, keys, send, stack, tail
 from cli.errors import CommandError, ExitCode
 from cli.failures import explain
 from cli.output import err
@@ -37,7 +37,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 stack.register(app)
+app.add_typer(constraints.app, name="constraints")
+app.add_typer(keys.app, name="keys")
 app.add_typer(send.app, name="send")
+app.command("tail")(tail.tail)
+app.command("alarms")(alarms.alarms)
+app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:

@@ -5,26 +5,39 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-_AGO = re.compile(r"(\d+)\s*([smhdw])")
+_SPAN = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def parse_moment(text: str, now: datetime) -> datetime:
-    """Read `10m` (that long before `now`), or an ISO 8601 date or time, in UTC where it names no zone.
+def parse_span(text: str) -> timedelta | None:
+    """Read `30s`, `10m`, `2h`, `1d` or `1w`; None for anything else."""
+    span = _SPAN.fullmatch(text.strip())
+    return timedelta(**{_UNITS[span[2]]: int(span[1])}) if span else None
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO 8601 date or time, in UTC where it names no zone.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none.
     """
-    ago = _AGO.fullmatch(text.strip())
-    if ago:
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def since_option(text: str) -> datetime:
-    """`parse_moment` as the parser of an option."""
+    """As the parser of an option: so long ago, or a time."""
+    return _moment(text, -1)
+
+
+def until_option(text: str) -> datetime:
+    """As the parser of an option: so long from now, or a time."""
+    return _moment(text, 1)
+
+
+def _moment(text: str, direction: int) -> datetime:
+    span = parse_span(text)
     try:
-        return parse_moment(text, datetime.now(UTC))
-    except ValueError:
+        return datetime.now(UTC) + direction * span if span is not None else parse_time(text)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"'{text}' is neither a span such as 10m, 2h or 1d nor an ISO 8601 time") from None

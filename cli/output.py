@@ -11,9 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 
+# Where nobody looks, a line is not broken to fit a screen: `grep` finds it whole.
+_PIPED_WIDTH = 250
+
+
 def out() -> Console:
     """The console for results."""
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 def err() -> Console:

@@ -54,7 +54,7 @@ def up(port: PortOption = None, state_dir: StateDirOption = None) -> None:
     console.print(_headline(running))
     console.print(_endpoints(running))
     if running.change is not stack.Change.NOTHING:
-        console.print(_what_next(running))
+        console.print(_what_next(running), soft_wrap=True)
     if running.not_answering:
         names = ", ".join(running.not_answering)
         raise CommandError(

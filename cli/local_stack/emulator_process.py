@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from cli.local_stack import emulator_fixes
 from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.locks import hold_until_exit
 from cli.local_stack.state import StateDir, write_document
@@ -32,6 +33,7 @@ def _run_ministack() -> None:
     # Imported only once its environment is known to be ours: it reads its settings on import.
     from ministack import app  # noqa: PLC0415
 
+    emulator_fixes.apply()
     sys.argv = ["ministack"]
     app.main()
 

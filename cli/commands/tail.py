@@ -1,0 +1,91 @@
+"""`afluente tail`: classified points as they come out."""
+
+# ruff: noqa: PLC0415 - a command loads what it works with when it runs, so that the others start quickly
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.moments import since_option
+from cli.options import targeted
+from cli.output import out
+from cli.target import TargetChoice, resolve
+
+if TYPE_CHECKING:
+    from cli.reading.shards import Start
+
+
+class Class(StrEnum):
+    """The classes, each with a Kinesis stream of its own."""
+
+    ALERT = "alert"
+    WARNING = "warning"
+    ANOMALY = "anomaly"
+    NORMAL = "normal"
+
+
+@targeted
+def tail(
+    *,
+    target: TargetChoice,
+    classes: Annotated[list[Class] | None, typer.Argument(metavar="[CLASS]...", help="By default all four.")] = None,
+    key: Annotated[
+        str, typer.Option("--key", metavar="GLOB", help="Only these streams, such as 'iot/furnace-*'.")
+    ] = "*",
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest point that is kept.")] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=since_option, metavar="TIME", help="Begin there: 10m, 2h, 1d or an ISO 8601 time."),
+    ] = None,
+    until_idle: Annotated[
+        float | None,
+        typer.Option("--until-idle", metavar="SECONDS", min=0, help="End when nothing came for so long."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write each point as it is on the stream, a line each.")
+    ] = False,
+) -> None:
+    """Show classified points as they come out, with what they violated.
+
+    Begins with what comes from now on, unless --from-start or --since says otherwise, and goes on until Ctrl-C or
+    --until-idle. The points of one source come in order.
+
+    [dim]Example:[/]  afluente tail alert warning --key 'iot/furnace-*' --from-start
+    """
+    from cli.reading.shards import ShardReader
+    from cli.reading.told import decode_point, point_line
+
+    found = resolve(target)
+    streams = [found[f"{name.title()}Stream"] for name in dict.fromkeys(classes or list(Class))]
+    reader = ShardReader(found.client("kinesis"), streams, _start(since, from_start=from_start))
+    console = out()
+    for record in reader.records(until_idle=until_idle):
+        for line in record.splitlines():
+            point = decode_point(line)
+            if point is None:
+                _write(line)
+            elif not fnmatchcase(f"{point.domain}/{point.source_id}/{point.stream_id}", key):
+                continue
+            elif as_json:
+                _write(line)
+            else:
+                console.print(point_line(point), soft_wrap=True)
+        sys.stdout.flush()
+
+
+def _start(since: datetime | None, *, from_start: bool) -> "Start":
+    from cli.reading.shards import LATEST, OLDEST, Start
+
+    if since is not None and from_start:
+        raise typer.BadParameter("say --from-start or --since, not both", param_hint="--since")
+    if since is not None:
+        return Start("AT_TIMESTAMP", since)
+    return OLDEST if from_start else LATEST
+
+
+def _write(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")

@@ -1,0 +1,71 @@
+"""Files of constraints: read for the use cases, written for people."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from afluente.application.constraint_documents import ConstraintEntry, EntryFaults, parse_document
+from afluente.domain.classification import VersionedConfig
+from cli.errors import CommandError, ExitCode
+
+# Ten times as fast, where PyYAML was built with libyaml.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load(path: Path) -> tuple[list[ConstraintEntry], list[EntryFaults]]:
+    """Read a file of constraints, `.json` as JSON and anything else as YAML.
+
+    Returns:
+        The entries that can be taken, and what is wrong with the others.
+
+    Raises:
+        CommandError: there is no such file, or it is neither JSON nor YAML; it names the place.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise CommandError(f"there is no file {path}", code=ExitCode.USAGE) from None
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not UTF-8 (byte {error.start})") from None
+    return parse_document(_parsed(path, text))
+
+
+def entry_of(scope: str, versioned: VersionedConfig) -> dict[str, Any]:
+    """Constraints as the entry of a file that says the same, with their version."""
+    fields = msgspec.to_builtins(versioned.config)
+    for name in ("stream_id", "source_id"):
+        fields.pop(name, None)
+    return {**_scope_fields(scope), **fields, "version": versioned.version}
+
+
+def as_yaml(entry: Mapping[str, Any]) -> str:
+    """An entry as a document that `constraints apply` takes; the version is a comment there."""
+    fields = {name: value for name, value in entry.items() if name != "version"}
+    text: str = yaml.safe_dump([fields], sort_keys=False, allow_unicode=True)
+    return f"# version {entry['version']}\n{text}"
+
+
+def _parsed(path: Path, text: str) -> object:
+    try:
+        if path.suffix.lower() == ".json":
+            return json.loads(text)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader either way
+    except json.JSONDecodeError as error:
+        raise CommandError(f"{path}, line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise CommandError(f"{path}{where}: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise CommandError(f"{path}: {error}") from None
+
+
+def _scope_fields(scope: str) -> dict[str, str]:
+    if "/" in scope:
+        return {"key": scope}
+    domain, _, stream_type = scope.partition("#")
+    return {"domain": domain, "stream_type": stream_type} if stream_type else {"domain": domain}
