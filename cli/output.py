@@ -10,7 +10,6 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-
 # Where nobody looks, a line is not broken to fit a screen: `grep` finds it whole.
 _PIPED_WIDTH = 250
 
