@@ -6,7 +6,7 @@ ever gains streams.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -30,17 +30,17 @@ _PACK_BYTES = 17
 _NO_PACK = StreamMemory().last_pack.to_bytes(_PACK_BYTES, signed=True)
 
 
+class _Condition(TypedDict, total=False):
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+
+
 class _StoredStream(msgspec.Struct, array_like=True, frozen=True):
     stream_id: str
     # MessagePack has no integers of this size.
     last_pack: bytes
     state: bytes
-
-
-class _Condition(TypedDict, total=False):
-    ConditionExpression: str
-    ExpressionAttributeNames: dict[str, str]
-    ExpressionAttributeValues: dict[str, Any]
 
 
 class _Bucket(msgspec.Struct):
@@ -49,10 +49,15 @@ class _Bucket(msgspec.Struct):
     Streams are kept encoded: most of those in a bucket are neither asked for nor changed.
     """
 
+    source: str
     number: int
     version: int = 0
+    group: str = ""
     streams: dict[str, _StoredStream] = {}
-    changed: bool = False
+
+
+_Buckets = dict[str, dict[int, _Bucket]]
+"""Buckets by source and number."""
 
 
 class DynamoStates:
@@ -61,7 +66,7 @@ class DynamoStates:
     Args:
         client: of DynamoDB.
         table: its name; partition key `source` (`domain/source_id`), sort key `bucket` (a number from 0).
-        executor: runs the writes of several buckets side by side.
+        executor: runs calls for several sources and buckets side by side.
         sleep: waits between attempts.
     """
 
@@ -80,50 +85,63 @@ class DynamoStates:
         # Which bucket each known stream of a source lives in.
         self._homes: LRUCache[str, dict[str, int]] = LRUCache(_CACHED_SOURCES)
 
-    def load(self, group: str, keys: Iterable[StreamKey]) -> "_LoadedBuckets":
+    def load(self, groups: Mapping[StreamKey, str]) -> "_LoadedBuckets":
         """See `StateStore.load`."""
-        wanted: dict[str, list[str]] = {}
-        for key in keys:
-            wanted.setdefault(key.source, []).append(key.stream_id)
-        buckets = self._read_known(group, wanted)
-        for source, streams in wanted.items():
-            if not self._holds(buckets.get(source, {}), streams):
-                buckets[source] = buckets.get(source, {}) | self._read_from(group, source, self._last_known(source))
-            if not self._holds(buckets[source], self._known_streams(source, streams)):
-                # What was remembered is not so: the table was emptied or restored.
-                self._homes.pop(source, None)
-                buckets[source] = self._read_from(group, source, 0)
-            self._remember(source, buckets[source])
-        return _LoadedBuckets(self, group, buckets)
+        wanted: dict[str, set[str]] = {}
+        for key in groups:
+            wanted.setdefault(key.source, set()).add(key.stream_id)
+        buckets = self._read_known(wanted)
+        unknown = {
+            source: first for source, ids in wanted.items() if (first := self._unread(source, ids, buckets)) >= 0
+        }
+        reads = self._executor.map(self._read_from, unknown.keys(), unknown.values())
+        for source, rest in zip(unknown, reads, strict=True):
+            buckets.setdefault(source, {}).update(rest)
+        for numbered in buckets.values():
+            self._remember(numbered.values())
+        return _LoadedBuckets(self, {key.source: group for key, group in groups.items()}, buckets)
 
-    def write(self, group: str, buckets: Sequence[tuple[str, _Bucket]]) -> None:
-        """Replace the buckets, each only if nobody wrote it since it was read."""
-        futures = [self._executor.submit(self._write_bucket, group, *bucket) for bucket in buckets[1:]]
-        try:
-            self._write_bucket(group, *buckets[0])
-        finally:
-            errors = [error for future in futures if (error := future.exception())]
-        if errors:
-            raise errors[0]
-        for source, bucket in buckets:
-            self._remember(source, {bucket.number: bucket})
+    def write(self, buckets: Iterable[_Bucket]) -> Mapping[str, StaleStateError | UnavailableError]:
+        """Replace buckets, each only if nobody wrote it since it was read; returns the sources that failed."""
+        unsaved: dict[str, StaleStateError | UnavailableError] = {}
+        writes = [(bucket, self._executor.submit(self._write_bucket, bucket)) for bucket in buckets]
+        for bucket, write in writes:
+            try:
+                write.result()
+            except (StaleStateError, UnavailableError) as error:
+                unsaved[bucket.source] = error
+            else:
+                self._remember([bucket])
+        return unsaved
 
-    def _read_known(self, group: str, wanted: Mapping[str, Iterable[str]]) -> dict[str, dict[int, _Bucket]]:
+    def _read_known(self, wanted: Mapping[str, Iterable[str]]) -> _Buckets:
         places = {
             (source, home)
-            for source, streams in wanted.items()
-            for stream in streams
-            if (home := self._homes.get(source, {}).get(stream)) is not None
+            for source, ids in wanted.items()
+            for stream_id in ids
+            if (home := self._homes.get(source, {}).get(stream_id)) is not None
         }
         keys = [{"source": {"S": source}, "bucket": {"N": str(number)}} for source, number in sorted(places)]
-        buckets: dict[str, dict[int, _Bucket]] = {}
+        buckets: _Buckets = {}
         for item in batch_get(self._client, self._table, keys, consistent=True, sleep=self._sleep):
-            bucket = _decode(item, group)
-            buckets.setdefault(item["source"]["S"], {})[bucket.number] = bucket
+            bucket = _decode(item)
+            buckets.setdefault(bucket.source, {})[bucket.number] = bucket
         return buckets
 
-    def _read_from(self, group: str, source: str, first: int) -> dict[int, _Bucket]:
-        buckets = {}
+    def _unread(self, source: str, wanted: set[str], buckets: _Buckets) -> int:
+        """From which bucket on a source is to be read for the streams that were not found; -1 where all were."""
+        missing = wanted.difference(*(bucket.streams for bucket in buckets.get(source, {}).values()))
+        if not missing:
+            return -1
+        homes = self._homes.get(source, {})
+        if missing.isdisjoint(homes):
+            return max(homes.values(), default=0)
+        # A stream is not where it was: the table was emptied or restored.
+        del self._homes[source]
+        buckets.pop(source, None)
+        return 0
+
+    def _read_from(self, source: str, first: int) -> dict[int, _Bucket]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
@@ -132,57 +150,28 @@ class DynamoStates:
             ExpressionAttributeValues={":source": {"S": source}, ":first": {"N": str(first)}},
         )
         with unavailable(f"DynamoDB table {self._table}"):
-            for page in pages:
-                for item in page["Items"]:
-                    bucket = _decode(item, group)
-                    buckets[bucket.number] = bucket
-        return buckets
+            buckets = [_decode(item) for page in pages for item in page["Items"]]
+        return {bucket.number: bucket for bucket in buckets}
 
-    def _write_bucket(self, group: str, source: str, bucket: _Bucket) -> None:
+    def _write_bucket(self, bucket: _Bucket) -> None:
         try:
             with unavailable(f"DynamoDB table {self._table}"):
-                self._put_if_unchanged(group, source, bucket)
+                self._client.put_item(TableName=self._table, Item=_encode(bucket), **_if_unchanged(bucket))
         except UnavailableError as error:
             if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
-                raise StaleStateError(
-                    f"bucket {bucket.number} of {source} was written by another classifier"
-                ) from error
+                message = f"another classifier wrote bucket {bucket.number} of {bucket.source}"
+                raise StaleStateError(message) from error
             raise
 
-    def _put_if_unchanged(self, group: str, source: str, bucket: _Bucket) -> None:
-        condition: dict[str, Any] = (
-            {
-                "ConditionExpression": "version = :read",
-                "ExpressionAttributeValues": {":read": {"N": str(bucket.version)}},
-            }
-            if bucket.version
-            else {"ConditionExpression": "attribute_not_exists(version)"}
-        )
-        self._client.put_item(TableName=self._table, Item=_encode(group, source, bucket), **condition)
-
-    def _holds(self, buckets: Mapping[int, _Bucket], streams: Iterable[str]) -> bool:
-        held = {stream for bucket in buckets.values() for stream in bucket.streams}
-        return held.issuperset(streams)
-
-    def _known_streams(self, source: str, streams: Iterable[str]) -> list[str]:
-        homes = self._homes.get(source, {})
-        return [stream for stream in streams if stream in homes]
-
-    def _last_known(self, source: str) -> int:
-        return max(self._homes.get(source, {}).values(), default=0)
-
-    def _remember(self, source: str, buckets: Mapping[int, _Bucket]) -> None:
-        homes = self._homes.setdefault(source, {})
-        for bucket in buckets.values():
-            homes.update(dict.fromkeys(bucket.streams, bucket.number))
+    def _remember(self, buckets: Iterable[_Bucket]) -> None:
+        for bucket in buckets:
+            self._homes.setdefault(bucket.source, {}).update(dict.fromkeys(bucket.streams, bucket.number))
 
 
 class _LoadedBuckets:
-    """The buckets of some sources, by source and number."""
-
-    def __init__(self, store: DynamoStates, group: str, buckets: dict[str, dict[int, _Bucket]]) -> None:
+    def __init__(self, store: DynamoStates, groups: Mapping[str, str], buckets: _Buckets) -> None:
         self._store = store
-        self._group = group
+        self._groups = groups
         self._buckets = buckets
         self._homes = {
             (source, stream_id): bucket
@@ -190,6 +179,8 @@ class _LoadedBuckets:
             for bucket in numbered.values()
             for stream_id in bucket.streams
         }
+        for bucket in self._homes.values():
+            _forget_packs_of_others(bucket, groups[bucket.source])
 
     def of(self, key: StreamKey) -> StreamMemory:
         """See `LoadedStates.of`."""
@@ -199,34 +190,34 @@ class _LoadedBuckets:
         stored = home.streams[key.stream_id]
         return StreamMemory(decode_state(stored.state), int.from_bytes(stored.last_pack, signed=True))
 
-    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> None:
+    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
         """See `LoadedStates.save`."""
+        written: dict[tuple[str, int], _Bucket] = {}
         for key, memory in changed.items():
             bucket = self._homes.get((key.source, key.stream_id)) or self._new_home(key.source)
-            bucket.streams[key.stream_id] = _StoredStream(
-                key.stream_id, memory.last_pack.to_bytes(_PACK_BYTES, signed=True), encode_state(memory.state)
-            )
-            bucket.changed = True
-        self._store.write(
-            self._group,
-            [
-                (source, bucket)
-                for source, numbered in self._buckets.items()
-                for bucket in numbered.values()
-                if bucket.changed
-            ],
-        )
+            last_pack = memory.last_pack.to_bytes(_PACK_BYTES, signed=True)
+            bucket.streams[key.stream_id] = _StoredStream(key.stream_id, last_pack, encode_state(memory.state))
+            written[bucket.source, bucket.number] = bucket
+        return self._store.write(written.values())
 
     def _new_home(self, source: str) -> _Bucket:
-        numbered = self._buckets[source]
+        numbered = self._buckets.setdefault(source, {})
         last = max(numbered, default=-1)
         if last < 0 or len(numbered[last].streams) >= STREAMS_A_BUCKET:
             last += 1
-            numbered[last] = _Bucket(last)
+            numbered[last] = _Bucket(source, last, group=self._groups[source])
         return numbered[last]
 
 
-def _if_unchanged(bucket: _Bucket) -> "_Condition":
+def _forget_packs_of_others(bucket: _Bucket, group: str) -> None:
+    """Numbers of packs of another group are not comparable with those at hand."""
+    if bucket.group != group:
+        bucket.group = group
+        for stream_id, stored in bucket.streams.items():
+            bucket.streams[stream_id] = msgspec.structs.replace(stored, last_pack=_NO_PACK)
+
+
+def _if_unchanged(bucket: _Bucket) -> _Condition:
     names = {"#version": "version"}
     if bucket.version == 0:
         return {"ConditionExpression": "attribute_not_exists(#version)", "ExpressionAttributeNames": names}
@@ -237,20 +228,22 @@ def _if_unchanged(bucket: _Bucket) -> "_Condition":
     }
 
 
-def _encode(group: str, source: str, bucket: _Bucket) -> dict[str, Any]:
+def _encode(bucket: _Bucket) -> dict[str, Any]:
     return {
-        "source": {"S": source},
+        "source": {"S": bucket.source},
         "bucket": {"N": str(bucket.number)},
         "version": {"N": str(bucket.version + 1)},
-        "group": {"S": group},
+        "group": {"S": bucket.group},
         "streams": {"B": msgspec.msgpack.encode(list(bucket.streams.values()))},
     }
 
 
-def _decode(item: Attributes, group: str) -> _Bucket:
-    """Read an item; numbers of packs of another group are not comparable, and are forgotten."""
+def _decode(item: Attributes) -> _Bucket:
     streams = msgspec.msgpack.decode(item["streams"]["B"], type=list[_StoredStream])
-    if item["group"]["S"] != group:
-        streams = [msgspec.structs.replace(stored, last_pack=_NO_PACK) for stored in streams]
-    by_id = {stored.stream_id: stored for stored in streams}
-    return _Bucket(int(item["bucket"]["N"]), int(item["version"]["N"]), by_id)
+    return _Bucket(
+        source=item["source"]["S"],
+        number=int(item["bucket"]["N"]),
+        version=int(item["version"]["N"]),
+        group=item["group"]["S"],
+        streams={stored.stream_id: stored for stored in streams},
+    )

@@ -7,7 +7,7 @@ import msgspec
 from afluente.adapters.pack_codec import encode_pack
 from afluente.application.api_keys import ApiKey
 from afluente.application.packs import Pack, ReceivedPack
-from afluente.application.ports import Delivery, StaleStateError, StreamMemory
+from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Classification, ClassifiedDataPoint, VersionedConfig
@@ -50,27 +50,37 @@ class MemoryStates:
     def __init__(self) -> None:
         self.memories: dict[StreamKey, tuple[str, StreamMemory]] = {}
 
-    def load(self, group: str, keys: Iterable[StreamKey]) -> "_LoadedMemory":
+    def load(self, groups: Mapping[StreamKey, str]) -> "_LoadedMemory":
         """See `StateStore.load`."""
-        return _LoadedMemory(self, group, {key: self.memories.get(key) for key in keys})
+        return _LoadedMemory(self, groups, {key: self.memories.get(key) for key in groups})
 
 
 class _LoadedMemory:
     def __init__(
-        self, store: MemoryStates, group: str, read: Mapping[StreamKey, tuple[str, StreamMemory] | None]
+        self,
+        store: MemoryStates,
+        groups: Mapping[StreamKey, str],
+        read: Mapping[StreamKey, tuple[str, StreamMemory] | None],
     ) -> None:
         self._store = store
-        self._group = group
+        self._groups = groups
         self._read = read
 
     def of(self, key: StreamKey) -> StreamMemory:
-        group, memory = self._read[key] or (self._group, StreamMemory())
-        return memory if group == self._group else msgspec.structs.replace(memory, last_pack=StreamMemory().last_pack)
+        """See `LoadedStates.of`."""
+        group, memory = self._read[key] or (self._groups[key], StreamMemory())
+        comparable = group == self._groups[key]
+        return memory if comparable else msgspec.structs.replace(memory, last_pack=StreamMemory().last_pack)
 
-    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> None:
-        if any(self._store.memories.get(key) is not self._read[key] for key in changed):
-            raise StaleStateError("another writer was faster")
-        self._store.memories.update({key: (self._group, memory) for key, memory in changed.items()})
+    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
+        """See `LoadedStates.save`."""
+        unsaved: dict[str, StaleStateError | UnavailableError] = {}
+        for key, memory in changed.items():
+            if self._store.memories.get(key) is self._read[key]:
+                self._store.memories[key] = (self._groups[key], memory)
+            else:
+                unsaved[key.source] = StaleStateError(f"another writer saved {key}")
+        return unsaved
 
 
 class MemoryConstraints:

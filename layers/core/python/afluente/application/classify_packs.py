@@ -1,42 +1,58 @@
 """Classify packs: load states, classify, deliver, save states; see docs/architecture.md for why in this order."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.packs import ReceivedPack
-from afluente.application.ports import AlarmSink, ClassifiedStreams, Delivery, StateStore, StreamMemory
+from afluente.application.packs import ReceivedPack, sharding_of
+from afluente.application.ports import (
+    AlarmSink,
+    ClassifiedStreams,
+    Delivery,
+    StateStore,
+    StreamMemory,
+    UnavailableError,
+)
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint, classify, in_stream_order
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
 
 
-class Tally(msgspec.Struct, frozen=True):
-    """What became of the points of some packs.
+class Result(msgspec.Struct, frozen=True):
+    """What became of some packs.
 
     Attributes:
-        classes: points of each class.
-        late: points, of any class, that were late.
+        failed: the groups whose packs are to come again, with the reason.
+        classes: points of each class that were written; those of failed groups will be written again.
+        late: how many of them were late, whatever their class.
         duplicates: points that were duplicates and so were not written.
         repeated: points of packs that a stream's state held already; they were written when the pack came first.
         alarms: alarm events, by what they report.
     """
 
-    classes: Counter[str]
-    late: int
-    duplicates: int
-    repeated: int
-    alarms: Counter[str]
+    failed: Mapping[str, Exception]
+    classes: Counter[str] = msgspec.field(default_factory=Counter)
+    late: int = 0
+    duplicates: int = 0
+    repeated: int = 0
+    alarms: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+class _Arrivals(msgspec.Struct, frozen=True):
+    """Points of one stream in order of arrival, each with the sequence number of its pack, and their group."""
+
+    group: str
+    numbered: list[tuple[int, DataPoint]]
 
 
 class ClassifyPacks:
-    """Takes the packs of one group from the queue to the streams of the classes.
+    """Takes packs from the queue to the streams of the classes.
 
-    Points are delivered before the state is saved: a crash between the two delivers them again with the same ids, a
-    crash after both finds each stream's state holding the pack already. Either way the state ends up as if the pack
+    Points are delivered before the states are saved: a crash between the two delivers them again with the same ids, a
+    crash after both finds each stream's state holding the pack already. Either way the states end up as if the pack
     had come once.
     """
 
@@ -55,33 +71,46 @@ class ClassifyPacks:
         self._alarms = alarms
         self._clock = clock
 
-    def __call__(self, packs: Sequence[ReceivedPack]) -> Tally:
-        """Classify packs of one group, and deliver the points.
+    def __call__(self, packs: Sequence[ReceivedPack]) -> Result:
+        """Classify packs, and deliver the points.
+
+        Packs of one group are taken together: points of a stream are sorted across them. Groups share the calls to the
+        dependencies; where one can fail alone, the others go through.
 
         Args:
-            packs: of one message group, in the order of their sequence numbers. They are taken together: points of one
-                stream are sorted across them.
-
-        Raises:
-            UnavailableError: a dependency is down; the packs are to come again.
-            StaleStateError: another classifier has overtaken this one; the packs are to come again, if they do.
+            packs: of any groups, those of one group in the order of their sequence numbers.
         """
-        arrived = _by_stream(packs)
-        states = self._states.load(packs[-1].group, arrived)
-        constraints = self._constraints.find({key: _stream_type(its) for key, its in arrived.items()})
+        sharding = sharding_of(packs[0].group)
+        now: list[ReceivedPack] = []
+        later: list[ReceivedPack] = []
+        for pack in packs:
+            (now if sharding_of(pack.group) == sharding else later).append(pack)
+        try:
+            result = self._classify(_by_stream(now))
+        except UnavailableError as error:
+            result = Result(failed={pack.group: error for pack in now})
+        if not later:
+            return result
+        # While the number of shards changes, a source may be in two groups at once; one of them waits.
+        waiting = UnavailableError("packs of another sharding are taken first")
+        return msgspec.structs.replace(result, failed={**result.failed, **{pack.group: waiting for pack in later}})
+
+    def _classify(self, arrivals: Mapping[StreamKey, _Arrivals]) -> Result:
+        states = self._states.load({key: its.group for key, its in arrivals.items()})
+        constraints = self._constraints.find({key: _stream_type(its.numbered) for key, its in arrivals.items()})
         now = self._clock()
         changed: dict[StreamKey, StreamMemory] = {}
         classified: list[ClassifiedDataPoint] = []
         alarms: list[AlarmEvent] = []
         duplicates = repeated = 0
-        for key, numbered in arrived.items():
+        for key, its in arrivals.items():
             memory = states.of(key)
-            points = [point for number, point in numbered if number > memory.last_pack]
-            repeated += len(numbered) - len(points)
+            points = [point for number, point in its.numbered if number > memory.last_pack]
+            repeated += len(its.numbered) - len(points)
             if not points:
                 continue
             outcome = classify(in_stream_order(points), constraints[key], memory.state, now)
-            changed[key] = StreamMemory(outcome.state, numbered[-1][0])
+            changed[key] = StreamMemory(outcome.state, its.numbered[-1][0])
             classified += outcome.points
             alarms += outcome.alarms
             duplicates += outcome.duplicates
@@ -89,9 +118,9 @@ class ClassifyPacks:
             self._streams.put(_deliveries(classified))
         if alarms:
             self._alarms.publish(alarms)
-        if changed:
-            states.save(changed)
-        return Tally(
+        unsaved = states.save(changed) if changed else {}
+        return Result(
+            failed={its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved},
             classes=Counter(point.classification.value for point in classified),
             late=sum(point.late for point in classified),
             duplicates=duplicates,
@@ -100,14 +129,15 @@ class ClassifyPacks:
         )
 
 
-def _by_stream(packs: Iterable[ReceivedPack]) -> dict[StreamKey, list[tuple[int, DataPoint]]]:
-    """Points of each stream in order of arrival, each with the sequence number of its pack."""
-    streams: dict[tuple[str, str, str], list[tuple[int, DataPoint]]] = {}
+def _by_stream(packs: Iterable[ReceivedPack]) -> dict[StreamKey, _Arrivals]:
+    streams: dict[tuple[str, str, str], _Arrivals] = {}
     for pack in packs:
         for point in pack.points:
             key = (point.domain, point.source_id, point.stream_id)
-            streams.setdefault(key, []).append((pack.sequence_number, point))
-    return {StreamKey(*key): numbered for key, numbered in streams.items()}
+            if key not in streams:
+                streams[key] = _Arrivals(pack.group, [])
+            streams[key].numbered.append((pack.sequence_number, point))
+    return {StreamKey(*key): arrivals for key, arrivals in streams.items()}
 
 
 def _stream_type(numbered: Sequence[tuple[int, DataPoint]]) -> str | None:

@@ -7,6 +7,8 @@ import msgspec
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import shard_of
 
+_OF = "-of-"
+
 
 class Pack(msgspec.Struct, frozen=True):
     """Points of one shard, in the order in which they arrived.
@@ -50,4 +52,9 @@ def into_packs(points: Iterable[DataPoint], shards: int) -> list[Pack]:
     by_shard: dict[int, list[DataPoint]] = {}
     for source, its_points in by_source.items():
         by_shard.setdefault(shard_of(source, shards), []).extend(its_points)
-    return [Pack(f"{shard}-of-{shards}", tuple(its_points)) for shard, its_points in by_shard.items()]
+    return [Pack(f"{shard}{_OF}{shards}", tuple(its_points)) for shard, its_points in by_shard.items()]
+
+
+def sharding_of(group: str) -> str:
+    """How many shards there were when packs of the group were made; a source is in one group of each sharding."""
+    return group.partition(_OF)[2]

@@ -69,12 +69,12 @@ class LoadedStates(Protocol):
         """The state of one of the streams; a fresh one where nothing is stored."""
         ...
 
-    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> None:
+    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
         """Replace the states of some of the streams.
 
-        Raises:
-            StaleStateError: another writer was faster.
-            UnavailableError: not everything is saved; a repetition of the pack repairs it.
+        Returns:
+            The sources of which not every state is saved, with the reason: another writer was faster, or the store did
+            not answer. A repetition of their packs repairs it.
         """
         ...
 
@@ -82,13 +82,12 @@ class LoadedStates(Protocol):
 class StateStore(Protocol):
     """The states of all streams."""
 
-    def load(self, group: str, keys: Iterable[StreamKey]) -> LoadedStates:
-        """Load the states of the streams `keys`.
+    def load(self, groups: Mapping[StreamKey, str]) -> LoadedStates:
+        """Load the states of streams.
 
         Args:
-            group: the message group of the packs at hand; pack numbers of another group are not comparable, and are
-                forgotten.
-            keys: streams, each once.
+            groups: streams, each with the message group of the packs at hand, which is the same for all streams of a
+                source. Numbers of packs of another group are not comparable, and are forgotten.
 
         Raises:
             UnavailableError: the store does not answer.
