@@ -297,7 +297,9 @@ def _violation(limit: float, observed: float) -> RateViolation:
 
 def _point_id(stream: str, order: tuple[float, int], value: float) -> str:
     """128 bits of what makes a measurement this one and no other: its stream, timestamp, sequence and value."""
-    identity = _IDENTITY.pack(*order, value + 0.0)  # + 0.0 makes -0.0 the 0.0 that it equals
+    timestamp, sequence = order
+    # + 0.0 makes -0.0 the 0.0 that it equals.
+    identity = _IDENTITY.pack(timestamp + 0.0, sequence, value + 0.0)
     return blake2b(identity, digest_size=16, key=blake2b(stream.encode(), digest_size=32).digest()).hexdigest()
 
 
