@@ -175,10 +175,10 @@ _tables = st.dictionaries(
 
 @given(st.dictionaries(_fields, strategies.anything | _tables | st.just(KEY)))
 def test_an_entry_is_taken_or_refused_with_faults_whatever_it_holds(entry: dict[str, object]) -> None:
-    try:
-        parse_entry(entry)
-    except FaultyError as error:
-        assert error.faults
+    good, bad = parse_document([entry])
+
+    assert len(good) + len(bad) == 1
+    assert all(refused.faults for refused in bad)
 
 
 # --- documents -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,575 @@
+"""Classification, rule by rule, in examples."""
+
+from itertools import permutations
+from sys import float_info
+from typing import Any
+
+import pytest
+
+from afluente.domain.alarms import AlarmChange
+from afluente.domain.classification import (
+    WINDOW,
+    Classification,
+    ClassifiedDataPoint,
+    Outcome,
+    RateViolation,
+    Reason,
+    StreamState,
+    VersionedConfig,
+    classify,
+    in_stream_order,
+)
+from afluente.domain.constraints import Severity
+from afluente.domain.datapoints import DataPoint
+from tests.factories import NOW, a_point, constraints, points
+
+ALL_VALUES = {
+    "min_value": 0.0,
+    "alert_min": 10.0,
+    "warning_min": 20.0,
+    "warning_max": 30.0,
+    "alert_max": 40.0,
+    "max_value": 50.0,
+}
+
+
+def classified(
+    its_points: list[DataPoint], its_constraints: VersionedConfig | None, state: StreamState | None = None
+) -> list[ClassifiedDataPoint]:
+    return outcome_of(its_points, its_constraints, state).points
+
+
+def outcome_of(
+    its_points: list[DataPoint], its_constraints: VersionedConfig | None, state: StreamState | None = None
+) -> Outcome:
+    return classify(its_points, its_constraints, state or StreamState(), processed_at=NOW)
+
+
+def violated_rates_of(before: float, after: float, *, dt: float = 1.0, **bounds: float) -> dict[str, RateViolation]:
+    """What a stream whose value went from `before` to `after` in `dt` seconds violates."""
+    _, point = classified([a_point(before), a_point(after, dt, sequence=1)], constraints(**bounds))
+    return dict(point.violated_rate)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "classification", "reason", "violated", "severity"),
+    [
+        (-0.001, "alert", "hard_limit", ["min_value", "alert_min", "warning_min"], "critical"),
+        (0.0, "alert", "alert_zone", ["alert_min", "warning_min"], "alert"),
+        (9.999, "alert", "alert_zone", ["alert_min", "warning_min"], "alert"),
+        (10.0, "warning", "warning_zone", ["warning_min"], "warning"),
+        (19.999, "warning", "warning_zone", ["warning_min"], "warning"),
+        (20.0, "normal", "within_constraints", [], None),
+        (30.0, "normal", "within_constraints", [], None),
+        (30.001, "warning", "warning_zone", ["warning_max"], "warning"),
+        (40.0, "warning", "warning_zone", ["warning_max"], "warning"),
+        (40.001, "alert", "alert_zone", ["alert_max", "warning_max"], "alert"),
+        (50.0, "alert", "alert_zone", ["alert_max", "warning_max"], "alert"),
+        (50.001, "alert", "hard_limit", ["max_value", "alert_max", "warning_max"], "critical"),
+    ],
+)
+def test_a_bound_itself_is_allowed_and_every_violated_one_is_listed(
+    value: float, classification: str, reason: str, violated: list[str], severity: str | None
+) -> None:
+    (point,) = classified([a_point(value)], constraints(**ALL_VALUES))
+
+    assert (point.classification, point.reason, point.severity) == (classification, reason, severity)
+    assert point.violated_constraints == {name: ALL_VALUES[name] for name in violated}
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "classification", "reason"),
+    [
+        ("min_value", -1.0, Classification.ALERT, Reason.HARD_LIMIT),
+        ("max_value", 1.0, Classification.ALERT, Reason.HARD_LIMIT),
+        ("alert_min", -1.0, Classification.ALERT, Reason.ALERT_ZONE),
+        ("alert_max", 1.0, Classification.ALERT, Reason.ALERT_ZONE),
+        ("warning_min", -1.0, Classification.WARNING, Reason.WARNING_ZONE),
+        ("warning_max", 1.0, Classification.WARNING, Reason.WARNING_ZONE),
+    ],
+)
+def test_a_single_bound_decides_for_its_own_side_alone(
+    bound: str, value: float, classification: Classification, reason: Reason
+) -> None:
+    beyond, at, within = classified([a_point(value), a_point(0.0, 1), a_point(-value, 2)], constraints(**{bound: 0.0}))
+
+    assert (beyond.classification, beyond.reason) == (classification, reason)
+    assert beyond.violated_constraints == {bound: 0.0}
+    assert {at.classification, within.classification} == {Classification.NORMAL}
+
+
+def test_an_alert_zone_inside_the_normal_band_is_still_an_alert() -> None:
+    (point,) = classified([a_point(25.0)], constraints(warning_max=30, alert_max=20))
+
+    assert (point.classification, dict(point.violated_constraints)) == (Classification.ALERT, {"alert_max": 20})
+
+
+# --- changes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bounds", "before", "after", "dt", "observed"),
+    [
+        ({"abs_delta": 5.0}, 10.0, 15.5, 1.0, 5.5),
+        ({"abs_delta": 5.0}, 10.0, 4.5, 1.0, 5.5),
+        ({"rel_delta": 50.0}, 10.0, 16.0, 1.0, 60.0),
+        ({"rel_delta": 50.0}, -10.0, -4.0, 1.0, 60.0),
+        ({"abs_slope": 2.0}, 10.0, 15.0, 2.0, 2.5),
+        ({"rel_slope": 20.0}, 10.0, 15.0, 2.0, 25.0),
+    ],
+)
+def test_a_change_beyond_its_bound_is_an_anomaly_that_says_limit_and_observed(
+    bounds: dict[str, float], before: float, after: float, dt: float, observed: float
+) -> None:
+    _, point = classified([a_point(before), a_point(after, dt)], constraints(**bounds))
+    ((name, limit),) = bounds.items()
+
+    assert (point.classification, point.reason) == (Classification.ANOMALY, Reason.RATE_OF_CHANGE)
+    assert point.violated_rate == {name: RateViolation(limit, observed)}
+    assert point.violated_constraints == {}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "before", "after", "dt"),
+    [
+        ({"abs_delta": 5.0}, 10.0, 15.0, 1.0),
+        ({"rel_delta": 50.0}, 10.0, 15.0, 1.0),
+        ({"abs_slope": 2.5}, 10.0, 15.0, 2.0),
+        ({"rel_slope": 25.0}, 10.0, 15.0, 2.0),
+    ],
+)
+def test_a_change_as_large_as_its_bound_is_allowed(
+    bounds: dict[str, float], before: float, after: float, dt: float
+) -> None:
+    assert violated_rates_of(before, after, dt=dt, **bounds) == {}
+
+
+def test_every_violated_change_is_listed() -> None:
+    violated = violated_rates_of(10, 20, dt=2, abs_delta=1, rel_delta=1, abs_slope=1, rel_slope=1)
+
+    assert violated == {
+        "abs_delta": RateViolation(1, 10),
+        "rel_delta": RateViolation(1, 100),
+        "abs_slope": RateViolation(1, 5),
+        "rel_slope": RateViolation(1, 50),
+    }
+
+
+def test_against_a_value_of_zero_the_relative_bounds_do_not_apply() -> None:
+    violated = violated_rates_of(0, 20, abs_delta=1, rel_delta=1, abs_slope=1, rel_slope=1)
+
+    assert set(violated) == {"abs_delta", "abs_slope"}
+
+
+def test_at_the_time_of_the_reference_the_slopes_do_not_apply() -> None:
+    violated = violated_rates_of(10, 20, dt=0, abs_delta=1, rel_delta=1, abs_slope=1, rel_slope=1)
+
+    assert set(violated) == {"abs_delta", "rel_delta"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "dt"), [(-1e308, 1e308, 1.0), (5e-324, 1.0, 1.0), (1.0, 2.0, 1e-7), (1e-300, 1e300, 1e-7)]
+)
+def test_a_change_beyond_what_a_double_holds_is_violated_by_a_finite_figure(
+    before: float, after: float, dt: float
+) -> None:
+    # Near the time 0 doubles are fine enough for any dt.
+    stream = [a_point(before, timestamp=0.0), a_point(after, timestamp=dt)]
+    _, point = classified(stream, constraints(abs_delta=0, rel_delta=0, abs_slope=0, rel_slope=0))
+
+    assert len(point.violated_rate) == 4
+    assert all(violation.observed <= float_info.max for violation in point.violated_rate.values())
+
+
+def test_the_first_point_of_a_stream_has_no_change() -> None:
+    (point,) = classified([a_point(1e9)], constraints(abs_delta=0))
+
+    assert (point.classification, point.reason) == (Classification.NORMAL, Reason.WITHIN_CONSTRAINTS)
+
+
+def test_a_change_is_measured_against_the_point_before() -> None:
+    found = classified(points(10, 14, 18, 23), constraints(abs_delta=4))
+
+    assert [point.classification for point in found] == ["normal", "normal", "normal", "anomaly"]
+
+
+def test_an_anomaly_is_the_baseline_of_the_next_point() -> None:
+    found = classified(points(10, 20, 21), constraints(abs_delta=5))
+
+    assert [point.classification for point in found] == ["normal", "anomaly", "normal"]
+
+
+def test_a_point_in_the_alert_zone_is_the_baseline_of_the_next_point() -> None:
+    found = classified(points(10, 45, 46), constraints(alert_max=40, abs_delta=5))
+
+    assert [list(point.violated_rate) for point in found] == [[], ["abs_delta"], []]
+
+
+def test_a_point_beyond_a_hard_limit_is_nobodys_baseline() -> None:
+    found = classified(points(10, 999, 11, 12), constraints(max_value=100, abs_delta=5))
+
+    assert [point.classification for point in found] == ["normal", "alert", "normal", "normal"]
+    assert dict(found[1].violated_rate) == {"abs_delta": RateViolation(5, 989)}
+
+
+def test_the_slope_reaches_back_over_points_beyond_a_hard_limit() -> None:
+    found = classified(points(10, 999, 13), constraints(max_value=100, abs_slope=1))
+
+    assert found[2].violated_rate == {"abs_slope": RateViolation(1, 1.5)}
+
+
+def test_a_stream_that_began_beyond_a_hard_limit_has_no_baseline() -> None:
+    found = classified(points(999, 10, 16), constraints(max_value=100, abs_delta=5))
+
+    assert [list(point.violated_rate) for point in found] == [[], [], ["abs_delta"]]
+
+
+# --- which violation decides -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "classification", "reason"),
+    [
+        (60.0, Classification.ALERT, Reason.HARD_LIMIT),
+        (45.0, Classification.ALERT, Reason.ALERT_ZONE),
+        (35.0, Classification.WARNING, Reason.WARNING_ZONE),
+        (29.0, Classification.ANOMALY, Reason.RATE_OF_CHANGE),
+        (25.5, Classification.NORMAL, Reason.WITHIN_CONSTRAINTS),
+    ],
+)
+def test_the_gravest_violation_decides_and_the_change_is_listed_beside_it(
+    after: float, classification: Classification, reason: Reason
+) -> None:
+    _, point = classified(points(25, after), constraints(**ALL_VALUES, abs_delta=1))
+
+    assert (point.classification, point.reason) == (classification, reason)
+    assert bool(point.violated_rate) == (after != 25.5)
+
+
+@pytest.mark.parametrize(
+    ("after", "of_rate", "severity"),
+    [
+        (29.0, "warning", Severity.WARNING),
+        (29.0, "critical", Severity.CRITICAL),
+        (35.0, "warning", Severity.WARNING),
+        (35.0, "critical", Severity.CRITICAL),
+        (45.0, "warning", Severity.ALERT),
+        (45.0, "critical", Severity.CRITICAL),
+        (60.0, "warning", Severity.CRITICAL),
+    ],
+)
+def test_the_severity_is_the_gravest_of_value_and_change(after: float, of_rate: str, severity: Severity) -> None:
+    _, point = classified(points(25, after), constraints(**ALL_VALUES, abs_delta=1, severity=Severity(of_rate)))
+
+    assert point.severity is severity
+
+
+def test_the_severity_of_a_change_counts_only_where_the_change_is_violated() -> None:
+    (point,) = classified([a_point(35)], constraints(**ALL_VALUES, abs_delta=1, severity=Severity.CRITICAL))
+
+    assert point.severity is Severity.WARNING
+
+
+def test_a_stream_without_constraints_is_normal_and_says_why() -> None:
+    found = classified(points(1, 1e300, -1e300), None)
+
+    assert {(point.classification, point.reason) for point in found} == {("normal", "no_constraints")}
+    assert {(point.severity, point.config_version) for point in found} == {(None, None)}
+
+
+def test_constraints_that_bound_nothing_are_constraints() -> None:
+    (point,) = classified([a_point(1e300)], constraints(version=7))
+
+    assert (point.reason, point.config_version) == (Reason.WITHIN_CONSTRAINTS, 7)
+
+
+def test_reasons_are_a_closed_set() -> None:
+    assert set(Reason) == {
+        "hard_limit",
+        "alert_zone",
+        "warning_zone",
+        "rate_of_change",
+        "within_constraints",
+        "no_constraints",
+    }
+
+
+def test_a_classified_point_carries_all_of_the_point() -> None:
+    fields: dict[str, Any] = {"stream_type": "thermocouple", "sequence": 7, "metadata": {"batch": "b-1"}}
+    point = a_point(20, ingested_at=NOW - 1, **fields)
+
+    (found,) = classified([point], constraints(version=3, warning_max=9))
+
+    assert {name: getattr(found, name) for name in fields} == fields
+    assert (found.domain, found.source_id, found.stream_id) == ("iot", "furnace-1", "temperature")
+    assert (found.value, found.timestamp) == (20.0, point.timestamp)
+    assert (found.ingested_at, found.processed_at, found.config_version) == (NOW - 1, NOW, 3)
+
+
+# --- order, late points ----------------------------------------------------------------------------------------------
+
+
+def test_points_are_ordered_by_time_then_sequence_and_one_without_comes_first() -> None:
+    in_order = [
+        a_point(5, at=-1, sequence=9),
+        a_point(1, at=0),
+        a_point(2, at=0, sequence=0),
+        a_point(3, at=0, sequence=1),
+        a_point(4, at=1),
+    ]
+
+    assert all(in_stream_order(shuffled) == in_order for shuffled in permutations(in_order))
+
+
+def test_points_of_one_time_and_sequence_keep_the_order_in_which_they_arrived() -> None:
+    arrived = [a_point(3), a_point(1), a_point(2)]
+
+    assert in_stream_order(arrived) == arrived
+
+
+@pytest.mark.parametrize(
+    ("at", "sequence", "late"),
+    [(10, None, True), (10, 4, True), (10, 5, True), (10, 6, False), (11, None, False), (9, 9, True)],
+)
+def test_a_point_not_newer_than_the_newest_seen_is_late(at: float, sequence: int | None, *, late: bool) -> None:
+    _, point = classified([a_point(1, at=10, sequence=5), a_point(2, at=at, sequence=sequence)], None)
+
+    assert point.late is late
+
+
+def test_the_value_of_a_late_point_is_classified_as_ever() -> None:
+    _, point = classified([a_point(20, at=10), a_point(99, at=5)], constraints(max_value=50))
+
+    assert (point.late, point.reason) == (True, Reason.HARD_LIMIT)
+
+
+def test_the_change_of_a_late_point_is_measured_against_the_newest_point_older_than_it() -> None:
+    stream = [a_point(10, at=0), a_point(20, at=10), a_point(40, at=20), a_point(22, at=15)]
+
+    found = classified(stream, constraints(abs_delta=1, abs_slope=0.3))
+
+    assert found[3].late
+    assert found[3].violated_rate == {
+        "abs_delta": RateViolation(1, 2),
+        "abs_slope": RateViolation(0.3, 0.4),
+    }
+
+
+def test_a_late_point_older_than_all_in_the_window_has_no_change() -> None:
+    found = classified([a_point(10, at=10), a_point(999, at=5)], constraints(abs_delta=1))
+
+    assert (found[1].late, found[1].classification) == (True, Classification.NORMAL)
+
+
+def test_a_late_point_is_not_measured_against_one_beyond_a_hard_limit() -> None:
+    stream = [a_point(10, at=0), a_point(999, at=10), a_point(12, at=20), a_point(11, at=15)]
+
+    found = classified(stream, constraints(max_value=100, abs_delta=5))
+
+    assert (found[3].late, found[3].classification) == (True, Classification.NORMAL)
+
+
+def test_a_late_point_is_measured_against_a_late_one_that_was_taken_before_it() -> None:
+    stream = [a_point(10, at=0), a_point(10, at=20), a_point(30, at=10), a_point(31, at=11)]
+
+    found = classified(stream, constraints(abs_delta=5))
+
+    assert [point.classification for point in found] == ["normal", "normal", "anomaly", "normal"]
+
+
+def test_of_equally_new_points_a_late_one_is_measured_against_the_last_taken() -> None:
+    stream = [a_point(10, at=0), a_point(90, at=20), a_point(50, at=0), a_point(51, at=10)]
+
+    found = classified(stream, constraints(abs_delta=5))
+
+    assert (found[3].late, found[3].classification) == (True, Classification.NORMAL)
+
+
+def test_a_late_point_of_the_same_time_is_measured_by_its_sequence_and_has_no_slope() -> None:
+    stream = [a_point(10, at=0, sequence=1), a_point(10, at=9), a_point(20, at=0, sequence=2)]
+
+    found = classified(stream, constraints(abs_delta=1, abs_slope=0))
+
+    assert found[2].violated_rate == {"abs_delta": RateViolation(1, 10)}
+
+
+def test_a_late_point_is_judged_by_the_last_32_points_taken_and_no_older_one() -> None:
+    def judged(points_after: int) -> Classification:
+        stream = [a_point(10, at=0), *(a_point(50, at=100 + step) for step in range(points_after)), a_point(20, at=1)]
+        return classified(stream, constraints(abs_delta=5))[-1].classification
+
+    assert judged(points_after=WINDOW - 1) == Classification.ANOMALY
+    assert judged(points_after=WINDOW) == Classification.NORMAL
+
+
+def test_a_late_point_leaves_the_baseline_as_it_is() -> None:
+    stream = [a_point(10, at=10), a_point(90, at=5), a_point(12, at=11)]
+
+    found = classified(stream, constraints(abs_delta=5))
+
+    assert found[2].classification == Classification.NORMAL
+
+
+def test_a_late_point_leaves_the_alarm_as_it_is() -> None:
+    late_violations = [a_point(99, at=-step) for step in range(1, 10)]
+
+    outcome = outcome_of(
+        [a_point(99, at=0), *late_violations, a_point(99, at=1)],
+        constraints(max_value=50, consecutive_violations_required=3),
+    )
+
+    assert outcome.alarms == []
+    assert outcome.state.alarm.violations == 2
+
+
+def test_late_normal_points_do_not_clear_an_alarm() -> None:
+    outcome = outcome_of(
+        [a_point(99, at=0), *(a_point(1, at=-step) for step in range(1, 10))],
+        constraints(max_value=50, consecutive_violations_required=1),
+    )
+
+    assert [event.state for event in outcome.alarms] == [AlarmChange.RAISED]
+
+
+# --- duplicates ------------------------------------------------------------------------------------------------------
+
+
+def test_a_point_that_comes_again_is_counted_and_not_written() -> None:
+    stream = points(1, 2, 3)
+
+    outcome = outcome_of([*stream, stream[1], stream[2]], None)
+
+    assert [point.value for point in outcome.points] == [1, 2, 3]
+    assert outcome.duplicates == 2
+
+
+@pytest.mark.parametrize(
+    "changed", [{"value": 2.0}, {"at": 1.0}, {"sequence": 0}], ids=["value", "timestamp", "sequence"]
+)
+def test_a_point_that_differs_in_time_sequence_or_value_is_another(changed: dict[str, Any]) -> None:
+    outcome = outcome_of([a_point(1.0), a_point(**{"value": 1.0} | changed)], None)
+
+    assert (len(outcome.points), outcome.duplicates) == (2, 0)
+
+
+def test_a_point_that_differs_in_type_or_metadata_alone_is_a_duplicate() -> None:
+    outcome = outcome_of([a_point(1.0), a_point(1.0, stream_type="other", metadata={"a": 1})], None)
+
+    assert (len(outcome.points), outcome.duplicates) == (1, 1)
+
+
+def test_negative_zero_is_a_duplicate_of_zero_and_has_its_id() -> None:
+    assert outcome_of([a_point(0.0), a_point(-0.0)], None).duplicates == 1
+    (plus,) = classified([a_point(0.0, timestamp=0.0)], None)
+    (minus,) = classified([a_point(-0.0, timestamp=-0.0)], None)
+    assert plus.point_id == minus.point_id
+
+
+def test_a_duplicate_is_known_among_the_last_32_points_taken_and_no_older_ones() -> None:
+    def duplicates(points_after: int) -> int:
+        first = a_point(1.0)
+        return outcome_of([first, *(a_point(1.0, at=1 + step) for step in range(points_after)), first], None).duplicates
+
+    assert duplicates(points_after=WINDOW - 1) == 1
+    assert duplicates(points_after=WINDOW) == 0
+
+
+def test_a_duplicate_takes_no_place_among_the_32() -> None:
+    first, second = a_point(1.0), a_point(1.0, at=1)
+    others = [a_point(1.0, at=2 + step) for step in range(WINDOW - 2)]
+
+    outcome = outcome_of([first, second, *[second] * 50, *others, first], None)
+
+    assert outcome.duplicates == 51
+
+
+def test_a_duplicate_leaves_the_state_as_it_is() -> None:
+    stream = points(10, 99)
+    its_constraints = constraints(max_value=50, abs_delta=5)
+    before = outcome_of(stream, its_constraints).state
+
+    outcome = outcome_of([stream[1], stream[0]], its_constraints, before)
+
+    assert outcome == Outcome(before, [], 2, [])
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_point_has_the_same_id_however_often_and_whenever_it_is_classified() -> None:
+    (first,) = classify([a_point(1, ingested_at=1.0)], None, StreamState(), processed_at=NOW).points
+    (again,) = classify([a_point(1, ingested_at=2.0)], constraints(max_value=0), StreamState(), NOW + 9).points
+
+    assert first.point_id == again.point_id
+    # Written down once: consumers keep ids longer than a release lives.
+    assert first.point_id == "12a1a3b7657d7ae0cd50963ba7f2d023"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"value": 2.0},
+        {"at": 1.0},
+        {"sequence": 0},
+        {"stream_id": "pressure"},
+        {"source_id": "furnace-2"},
+        {"domain": "health"},
+    ],
+)
+def test_another_point_has_another_id(changed: dict[str, Any]) -> None:
+    (first,) = classified([a_point(1)], None)
+    (other,) = classified([a_point(**{"value": 1.0} | changed)], None)
+
+    assert first.point_id != other.point_id
+
+
+# --- state -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_points_change_nothing() -> None:
+    state = outcome_of(points(1, 2, 3), None).state
+
+    assert outcome_of([], constraints(max_value=1), state) == Outcome(state, [], 0, [])
+
+
+def test_a_stream_remembers_its_newest_point_its_baseline_and_the_last_32_points() -> None:
+    stream = [*(a_point(float(step), at=step) for step in range(40)), a_point(999, at=40), a_point(5.5, at=5.5)]
+
+    state = outcome_of(stream, constraints(max_value=100)).state
+
+    assert state.newest == (a_point(at=40).timestamp, -1)
+    assert state.baseline is not None
+    assert state.baseline.value == 39
+    assert [taken.value for taken in state.window] == [*map(float, range(10, 40)), 999, 5.5]
+    assert [taken.within_hard_limits for taken in state.window] == [True] * 30 + [False, True]
+
+
+def test_new_constraints_judge_by_the_state_of_the_old_ones() -> None:
+    state = outcome_of([a_point(10)], None).state
+
+    (point,) = classified([a_point(20, at=1)], constraints(version=2, abs_delta=5), state)
+
+    assert (point.classification, point.config_version) == (Classification.ANOMALY, 2)
+
+
+def test_an_alarm_event_says_what_changed_the_alarm() -> None:
+    outcome = outcome_of(
+        points(60, 61, 20, 21), constraints(max_value=50, consecutive_violations_required=2, cooldown_seconds=0)
+    )
+
+    raised, cleared = outcome.alarms
+    start = a_point().timestamp
+    assert (raised.state, raised.domain, raised.source_id, raised.stream_id) == (
+        "raised",
+        "iot",
+        "furnace-1",
+        "temperature",
+    )
+    assert (raised.classification, raised.severity, raised.reason) == ("alert", "critical", "hard_limit")
+    assert (raised.value, raised.timestamp, raised.count, raised.raised_at) == (61, start + 1, 2, start + 1)
+    assert (cleared.state, cleared.alarm_id) == ("cleared", raised.alarm_id)
+    assert (cleared.classification, cleared.severity, cleared.reason) == ("normal", "critical", "within_constraints")
+    assert (cleared.value, cleared.timestamp, cleared.count, cleared.raised_at) == (21, start + 3, 2, start + 1)
