@@ -12,7 +12,7 @@ from infra.stage import Stage
 # Here and not in cdk.json, so that the toolkit, the local stack and the tests get one template.
 _FLAGS = {
     "@aws-cdk/core:enablePartitionLiterals": True,
-    # The data stack cannot lose what the service stack still uses (docs/adr/0005-two-stacks-by-life-cycle.md).
+    # The data stack cannot lose what the service stack still uses (docs/adr/0005-two-stacks-one-template.md).
     "@aws-cdk/core:defaultCrossStackReferences": "strong",
 }
 

@@ -42,7 +42,8 @@ class Monitoring(Construct):
             "dead-letters",
             dead_letter_queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
             1,
-            "Packs could not be classified: read the classifier's log, mend the cause, then redrive the queue.",
+            "Packs could not be classified: read the classifier's log, mend the cause, then run "
+            f"`afluente dlq redrive --stage {stage.name}`.",
         )
         self._alarm(
             "QueueAge",

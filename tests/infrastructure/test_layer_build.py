@@ -137,7 +137,7 @@ def test_uv_is_the_named_one_or_on_the_path_or_in_this_python(tmp_path: Path, mo
 def test_the_layer_of_the_local_stage_works_in_this_python() -> None:
     layer = build_layer(target_of(local()))
 
-    program = "import msgspec, pydantic_settings, aws_lambda_powertools; print(msgspec.__file__)"
+    program = "import msgspec, pydantic, aws_lambda_powertools; print(msgspec.__file__)"
     # Isolated and without site-packages: what is imported can only be of the layer.
     isolated = [
         sys.executable,

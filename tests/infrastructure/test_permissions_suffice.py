@@ -1,0 +1,197 @@
+"""What the roles allow is enough: the functions do all that they do with an emulator that enforces the policies."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
+from cli.aws import Connection, local_connection, outputs_of
+from cli.local_stack import assembly as assemblies
+from cli.local_stack import cloudformation
+from cli.local_stack.assembly import StackTemplate
+from cli.local_stack.health import edition_at
+from infra.app import synthesise
+from infra.paths import ROOT
+from infra.stage import local
+
+pytestmark = pytest.mark.integration
+
+REGION = "us-east-1"
+PATIENCE_SECONDS = 60.0
+# What AWS wants granted, and what the emulator (1.5.33) asks for in its place.
+JUDGED_OTHERWISE = {
+    '"sqs:SendMessage"': '"sqs:SendMessageBatch"',
+    '"sqs:ChangeMessageVisibility"': '"sqs:ChangeMessageVisibilityBatch"',
+    ":log-group:/afluente/local/alarms:log-stream:alarms": ":log-group:/afluente/local/alarms",
+}
+STREAMS = ("AlertStream", "WarningStream", "AnomalyStream", "NormalStream")
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """An emulator that evaluates IAM policies, each function under its own role."""
+    folder = tmp_path_factory.mktemp("emulator")
+    port = free_port()
+    environment = {
+        "AUTH": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "MINISTACK_EDITION": "enforcing",
+        "MINISTACK_HOST": "127.0.0.1",
+        "PATH": os.environ["PATH"],
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(folder),
+    }
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            until("the emulator answers", lambda: edition_at(port) == "enforcing")
+            yield port
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def connection(port: int) -> Connection:
+    return local_connection(f"http://127.0.0.1:{port}", REGION)
+
+
+@pytest.fixture(scope="module")
+def outputs(connection: Connection, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    assembly = assemblies.read(synthesise(local(), tmp_path_factory.mktemp("assembly")))
+    cloudformation.upload(connection, assembly.assets.values(), REGION)
+    for stack in assembly.stacks:
+        cloudformation.deploy(connection, as_the_emulator_can_enforce_it(stack))
+    return outputs_of(connection, "afluente-local-service")
+
+
+def test_every_function_may_do_all_that_it_does(connection: Connection, outputs: Mapping[str, str], port: int) -> None:
+    key = a_key(connection, outputs)
+    constrain(connection, outputs, "iot/press/press:force")
+    now = time.time() - 60
+
+    # Normal; more than 5 units up from it; over the warning limit; over the alert limit; and one that is no number.
+    values: list[object] = [1.0, 7.0, 15.0, 25.0, "high"]
+    points = [
+        {"stream_id": "press:force", "value": value, "timestamp": now + index} for index, value in enumerate(values)
+    ]
+    answer = httpx.post(
+        f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['HttpApiId']}/$default/ingest/datapoints",
+        json={"domain": "iot", "source_id": "press", "datapoints": points},
+        headers={"X-API-Key": key},
+        timeout=30,
+    )
+    connection.client("sqs").send_message(
+        QueueUrl=outputs["DatapointsQueueUrl"],
+        MessageBody="no pack",
+        MessageGroupId="stray",
+        MessageDeduplicationId="stray",
+    )
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["inserted"] == 4
+    until("each class has its point", lambda: all(values_on(connection, outputs[stream]) for stream in STREAMS))
+    assert [values_on(connection, outputs[stream]) for stream in STREAMS] == [[25.0], [15.0], [7.0], [1.0]]
+    until("both bad records are in quarantine", lambda: len(quarantined(connection, outputs)) == 2)
+    assert {folder.split("/")[1] for folder in quarantined(connection, outputs)} == {"http", "sqs"}
+    until("an alarm is in the log", lambda: bool(alarms(connection, outputs)))
+    until("the queue is empty", lambda: nothing_is_queued(connection, outputs))
+
+
+def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
+    """The stack but for what the emulator judges otherwise than AWS, and for TLS, which its endpoint does not have."""
+    without_tls = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"}
+    text = json.dumps(stack.template)
+    for granted, asked_for in JUDGED_OTHERWISE.items():
+        text = text.replace(granted, asked_for)
+    template = json.loads(text)
+    resources = {
+        id_: resource for id_, resource in template["Resources"].items() if resource["Type"] not in without_tls
+    }
+    return StackTemplate(stack.name, {**template, "Resources": resources})
+
+
+def a_key(connection: Connection, outputs: Mapping[str, str]) -> str:
+    text, kept = new_key("permissions", random=secrets.token_bytes(KEY_RANDOM_BYTES), now=time.time())
+    DynamoApiKeys(connection.client("dynamodb"), outputs["ApiKeysTable"]).put(kept)
+    return text
+
+
+def constrain(connection: Connection, outputs: Mapping[str, str], key: str) -> None:
+    config = StreamConfig(
+        value_constraints=ValueConstraints(warning_max=10, alert_max=20),
+        rate_constraints=RateConstraints(abs_delta=5),
+        consecutive_violations_required=1,
+    )
+    DynamoConstraints(connection.client("dynamodb"), outputs["ConstraintsTable"]).put(key, config)
+
+
+def values_on(connection: Connection, stream: str) -> list[float]:
+    kinesis = connection.client("kinesis")
+    shards = [shard["ShardId"] for shard in kinesis.list_shards(StreamName=stream)["Shards"]]
+    iterators = [
+        kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        for shard in shards
+    ]
+    return [
+        json.loads(line)["value"]
+        for iterator in iterators
+        for record in kinesis.get_records(ShardIterator=iterator)["Records"]
+        for line in record["Data"].splitlines()
+    ]
+
+
+def quarantined(connection: Connection, outputs: Mapping[str, str]) -> list[str]:
+    objects: list[Any] = connection.client("s3").list_objects_v2(Bucket=outputs["QuarantineBucket"]).get("Contents", [])
+    return [item["Key"] for item in objects]
+
+
+def alarms(connection: Connection, outputs: Mapping[str, str]) -> list[str]:
+    events = connection.client("logs").filter_log_events(logGroupName=outputs["AlarmLogGroup"])["events"]
+    return [event["message"] for event in events]
+
+
+def nothing_is_queued(connection: Connection, outputs: Mapping[str, str]) -> bool:
+    counts = connection.client("sqs").get_queue_attributes(
+        QueueUrl=outputs["DatapointsQueueUrl"],
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return set(counts.values()) == {"0"}
+
+
+def until(what: str, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
