@@ -2,6 +2,7 @@
 
 import sys
 
+from afluente.application.ports import UnavailableError
 from cli.errors import CommandError, ExitCode
 
 
@@ -12,6 +13,8 @@ def explain(error: Exception) -> CommandError | None:
         explained = _explain_aws(error)
         if explained is not None:
             return explained
+    if isinstance(error, UnavailableError):
+        return CommandError(f"not available: {error}", code=ExitCode.UNREACHABLE)
     if isinstance(error, PermissionError):
         return CommandError(f"no permission for {error.filename}")
     if isinstance(error, FileNotFoundError):

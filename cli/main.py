@@ -1,19 +1,17 @@
 """The command `afluente`."""
 
-import sys
-
 import typer
 
 from cli.commands import alarms, constraints, dlq, keys, send, stack, tail
-from cli.errors import CommandError, ExitCode
+from cli.errors import CommandError
 from cli.failures import explain
 from cli.output import err
 
 _HELP = """
 Measurements from any transport, classified and delivered.
 
-Every command works on the local stack, or with [bold]--stage[/], [bold]--profile[/] and [bold]--region[/] on a stage in
-an AWS account.
+Every command works on the local stack, or with [bold]--stage[/], [bold]--profile[/] and [bold]--region[/] \
+on a stage in an AWS account.
 
 [dim]A first look:[/]
 
@@ -23,7 +21,7 @@ an AWS account.
   afluente tail alert warning --from-start
 """
 _EXIT_CODES = """
-[dim]Exit codes:[/] 0 done · 1 failed · 2 wrong usage · 3 no stack is running or it cannot be reached ·
+[dim]Exit codes:[/] 0 done · 1 failed · 2 wrong usage · 3 no stack runs, or it cannot be reached · \
 4 some points were rejected · 130 interrupted
 """
 
@@ -52,10 +50,6 @@ def main() -> None:
     except CommandError as error:
         _show(error)
         raise SystemExit(int(error.code)) from None
-    except BrokenPipeError:
-        # Whoever read our output has had enough (`| head`); there is nobody left to tell.
-        sys.stdout = None
-        raise SystemExit(int(ExitCode.OK)) from None
     except Exception as error:
         expected = explain(error)
         if expected is None:

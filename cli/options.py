@@ -71,4 +71,11 @@ def targeted(command: Callable[..., None]) -> Callable[..., None]:
     ]
     run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined] # read by inspect
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+    run.__doc__ = flowing(inspect.getdoc(command) or "")
     return run
+
+
+def flowing(text: str) -> str:
+    """A help text whose paragraphs flow to the width of the screen; one with an indented line stays as it is."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(part if "\n " in f"\n{part}" else part.replace("\n", " ") for part in paragraphs)

@@ -98,8 +98,10 @@ def validate(file: _FileArgument, as_json: _JsonOption = False) -> None:
 def get(*, target: TargetChoice, key: _KeyArgument, type_: _TypeOption = None, as_json: _JsonOption = False) -> None:
     """Show the constraints of one stream or template, as a file that 'apply' takes.
 
-    [dim]Examples:[/]  afluente constraints get iot/furnace-1/furnace-1:value
-               afluente constraints get iot --type temperature
+    [dim]Examples:[/]
+
+      afluente constraints get iot/furnace-1/furnace-1:value
+      afluente constraints get iot --type temperature
     """
     from cli.constraint_files import as_yaml, entry_of
 

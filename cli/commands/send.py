@@ -78,7 +78,8 @@ def http(
     api_key = key_for(found, key)
     choices = Choices(file, source, tuple(column or ()), stream_type, resume)
     job = open_job(choices, found.state.positions, (found.api_url, domain))
-    display = Display(err(), job.input.name, job.input.size, job.input.bytes_read)
+    console = err()
+    display = Display(console, job.input.name, job.input.size, job.input.bytes_read)
     started = time.monotonic()
     with ExitStack() as stack:
         transport = HttpTransport(
@@ -90,8 +91,8 @@ def http(
             on_wait=display.waiting,
         )
         stack.callback(transport.close)
-        rejected_file = stack.enter_context(rejects.open("wb")) if rejects else None
-        totals = run(job, transport, batch=batch, display=display, rejects=Rejects(err(), rejected_file))
+        rejected_file = stack.enter_context(rejects.open("ab" if resume else "wb")) if rejects else None
+        totals = run(job, transport, batch=batch, display=display, rejects=Rejects(console, rejected_file))
     seconds = time.monotonic() - started
     rate = (totals.read - job.begin.read) / seconds
     _report(

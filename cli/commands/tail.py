@@ -32,7 +32,7 @@ class Class(StrEnum):
 def tail(
     *,
     target: TargetChoice,
-    classes: Annotated[list[Class] | None, typer.Argument(metavar="[CLASS]...", help="By default all four.")] = None,
+    classes: Annotated[list[Class] | None, typer.Argument(metavar="CLASS", help="By default all four.")] = None,
     key: Annotated[
         str, typer.Option("--key", metavar="GLOB", help="Only these streams, such as 'iot/furnace-*'.")
     ] = "*",

@@ -82,6 +82,8 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
         record = _start_at(state, chosen)
         if record is not None:
             return record
+        if ports.is_free(chosen):
+            break
         # Another program was quicker to take the port; with a port of our own choice we take the next.
     raise CommandError(
         f"the emulator ended before it answered; its last lines were:\n{log_tail(state)}",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-TEMPLATE_SOURCES = ("infra", "stages", "cdk.json", "pyproject.toml", "uv.lock")
+TEMPLATE_SOURCES = ("infra", "stages", "uv.lock")
 """What decides the templates and the layer of third-party packages."""
 
 CODE_SOURCES = ("functions", "layers/core")

@@ -22,6 +22,9 @@ STAGE = "local"
 
 SERVICE_STACK = f"afluente-{STAGE}-service"
 
+_ANSWER_SECONDS = 15.0
+_POLL_SECONDS = 0.1
+
 
 class DeploymentRecord(msgspec.Struct, frozen=True):
     """What was deployed last.
@@ -120,11 +123,16 @@ def find(state: StateDir) -> RunningStack:
 
 def _answering_emulator(state: StateDir) -> EmulatorRecord | None:
     running = emulator.find(state)
-    if running is not None and health.edition_at(running.port) != running.token:
-        # It lives but does not answer, or an interrupted `up` left it while it was starting.
-        with step("stopping an emulator that does not answer"):
-            emulator.stop(state)
+    if running is None:
         return None
+    # An interrupted `up` may have left it while it was starting, or it has much to do.
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while health.edition_at(running.port) != running.token:
+        if time.monotonic() > deadline:
+            with step("stopping an emulator that does not answer"):
+                emulator.stop(state)
+            return None
+        time.sleep(_POLL_SECONDS)
     return running
 
 
