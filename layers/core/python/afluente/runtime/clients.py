@@ -5,6 +5,7 @@ of a cold start, and few invocations quarantine a record or raise an alarm.
 """
 
 from functools import cache, cached_property
+from threading import Lock
 from typing import Any
 
 import botocore.session
@@ -17,6 +18,10 @@ def client(service: str) -> Any:
     return _LazyClient(service)
 
 
+# A session makes one client at a time, and the threads of a function's pool come for the same one together.
+_making = Lock()
+
+
 class _LazyClient:
     def __init__(self, service: str) -> None:
         self._service = service
@@ -26,7 +31,9 @@ class _LazyClient:
         return _session().create_client(self._service, config=CLIENT_CONFIG)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+        with _making:
+            made = self._client
+        return getattr(made, name)
 
 
 @cache
