@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -45,7 +46,7 @@ class Classifier(msgspec.Struct, frozen=True):
 
     classify: ClassifyPacks
     quarantine: Quarantine
-    give_back: SqsGiveBack
+    give_back: Callable[[Sequence[tuple[str, int]]], None]
 
 
 @cache
