@@ -77,6 +77,7 @@ def test_a_standing_alarm_is_raised_again_after_each_cooldown(story: str, change
         ("xxx...xxx", [(2, "raised"), (5, "cleared")]),
         ("xxx...xxx...", [(2, "raised"), (5, "cleared")]),
         ("xxx...xxxxxx", [(2, "raised"), (5, "cleared")]),
+        ("xxx...x.xxxx", [(2, "raised"), (5, "cleared")]),
         ("xxx...xxxxxxx", [(2, "raised"), (5, "cleared"), (12, "raised")]),
     ],
 )

@@ -23,7 +23,7 @@ from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
 from tests.factories import NOW, a_point, constraints, points
 
-ALL_VALUES = {
+ALL_VALUES: dict[str, Any] = {
     "min_value": 0.0,
     "alert_min": 10.0,
     "warning_min": 20.0,
@@ -45,7 +45,7 @@ def outcome_of(
     return classify(its_points, its_constraints, state or StreamState(), processed_at=NOW)
 
 
-def violated_rates_of(before: float, after: float, *, dt: float = 1.0, **bounds: float) -> dict[str, RateViolation]:
+def violated_rates_of(before: float, after: float, *, dt: float = 1.0, **bounds: Any) -> dict[str, RateViolation]:
     """What a stream whose value went from `before` to `after` in `dt` seconds violates."""
     _, point = classified([a_point(before), a_point(after, dt, sequence=1)], constraints(**bounds))
     return dict(point.violated_rate)
@@ -94,7 +94,8 @@ def test_a_bound_itself_is_allowed_and_every_violated_one_is_listed(
 def test_a_single_bound_decides_for_its_own_side_alone(
     bound: str, value: float, classification: Classification, reason: Reason
 ) -> None:
-    beyond, at, within = classified([a_point(value), a_point(0.0, 1), a_point(-value, 2)], constraints(**{bound: 0.0}))
+    only: dict[str, Any] = {bound: 0.0}
+    beyond, at, within = classified([a_point(value), a_point(0.0, 1), a_point(-value, 2)], constraints(**only))
 
     assert (beyond.classification, beyond.reason) == (classification, reason)
     assert beyond.violated_constraints == {bound: 0.0}
@@ -122,7 +123,7 @@ def test_an_alert_zone_inside_the_normal_band_is_still_an_alert() -> None:
     ],
 )
 def test_a_change_beyond_its_bound_is_an_anomaly_that_says_limit_and_observed(
-    bounds: dict[str, float], before: float, after: float, dt: float, observed: float
+    bounds: dict[str, Any], before: float, after: float, dt: float, observed: float
 ) -> None:
     _, point = classified([a_point(before), a_point(after, dt)], constraints(**bounds))
     ((name, limit),) = bounds.items()
@@ -142,7 +143,7 @@ def test_a_change_beyond_its_bound_is_an_anomaly_that_says_limit_and_observed(
     ],
 )
 def test_a_change_as_large_as_its_bound_is_allowed(
-    bounds: dict[str, float], before: float, after: float, dt: float
+    bounds: dict[str, Any], before: float, after: float, dt: float
 ) -> None:
     assert violated_rates_of(before, after, dt=dt, **bounds) == {}
 

@@ -238,6 +238,8 @@ def test_a_fault_names_its_field_and_its_kind(field: str, value: object, code: F
     ("field", "value"),
     [
         ("stream_id", "x" * 128),
+        ("timestamp", -62_135_596_800),
+        ("timestamp", 253_402_300_799),
         ("sequence", 0),
         ("sequence", MAX_SEQUENCE),
         ("stream_type", "x" * 128),
