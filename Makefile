@@ -7,12 +7,12 @@ SHELL := bash
 UV_TOOLS := .venv-uv
 export UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/$(UV_TOOLS)/bin/uv)
 RUN := $(UV) run --frozen
-CDK := npx --yes aws-cdk@2
+CDK := $(RUN) python -m infra.toolkit
 STAGE ?= dev
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(UV_TOOLS)/bin/uv:
 	@python3 -m venv $(UV_TOOLS)
@@ -62,6 +62,22 @@ coverage: setup ## branch coverage of what the tests above ran
 .PHONY: unit-on
 unit-on: $(UV) ## the unit tests on another Python: make unit-on PYTHON=3.13
 	UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) pytest tests/unit
+
+.PHONY: bootstrap
+bootstrap: setup ## prepare an AWS account, once a region: make bootstrap STAGE=dev
+	$(CDK) bootstrap --context stage=$(STAGE)
+
+.PHONY: diff
+diff: setup ## what a deployment would change: make diff STAGE=dev
+	$(CDK) diff --context stage=$(STAGE)
+
+.PHONY: deploy
+deploy: setup ## deploy to an AWS account: make deploy STAGE=dev
+	$(CDK) deploy --all --context stage=$(STAGE)
+
+.PHONY: destroy
+destroy: setup ## delete a deployment: make destroy STAGE=dev
+	$(CDK) destroy --all --context stage=$(STAGE)
 
 .PHONY: clean
 clean: ## stop the local stack and remove what was built

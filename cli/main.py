@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.commands import alarms, constraints, dlq, keys, send, stack, tail
+from cli.commands import alarms, constraints, demo, dlq, keys, send, stack, tail
 from cli.errors import CommandError
 from cli.failures import explain
 from cli.output import err
@@ -34,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.demo)
 stack.register(app)
 app.add_typer(constraints.app, name="constraints")
 app.add_typer(keys.app, name="keys")

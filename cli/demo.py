@@ -1,0 +1,165 @@
+"""The demonstration: nine real streams through the whole way, against what they are known to give."""
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.application.constraint_documents import parse_entry
+from afluente.domain.alarms import AlarmEvent
+from afluente.domain.classification import ClassifiedDataPoint
+from afluente.domain.keys import StreamKey
+from cli.local_key import key_for
+from cli.reading.log_events import read
+from cli.reading.shards import LATEST, ShardReader
+from cli.reading.told import decode_alarm, decode_point
+from cli.sending.csv_reader import read_table
+from cli.sending.http import HttpTransport
+from cli.sending.run import Totals, send_all
+from cli.target import Target
+
+DATA = Path(__file__).parents[1] / "data"
+CLASSES = ("normal", "anomaly", "warning", "alert")
+
+_BATCH = 1000
+_SENDERS = 3
+_PATIENCE_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Came:
+    """What came out of one stream."""
+
+    points: dict[str, ClassifiedDataPoint] = field(default_factory=dict)
+    alarms: dict[tuple[str, str, float], AlarmEvent] = field(default_factory=dict)
+
+    def figures(self, sent: int) -> dict[str, Any]:
+        """In the form of `data/expected.json`, with `sent` points sent."""
+        points = self.points.values()
+        alarms = Counter(str(alarm.state) for alarm in self.alarms.values())
+        return {
+            "points": sent,
+            "duplicates": sent - len(points),
+            "late": sum(point.late for point in points),
+            "classes": {name: sum(point.classification == name for point in points) for name in CLASSES},
+            "violations": dict(
+                Counter(name for point in points for name in (*point.violated_constraints, *point.violated_rate))
+            ),
+            "alarms": {"raised": alarms["raised"], "cleared": alarms["cleared"]},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStream:
+    """A stream of the demonstration.
+
+    Attributes:
+        name: how to call it in a table.
+        key: the stream as this run calls it.
+        file: where its points are.
+        column: which of the file's columns they are.
+        constraints: the entry of `data/constraints.json`.
+        expected: what it is to give, by `data/expected.json`.
+    """
+
+    name: str
+    key: StreamKey
+    file: Path
+    column: str
+    constraints: Mapping[str, Any]
+    expected: Mapping[str, Any]
+
+
+def demo_streams(run: str) -> list[DemoStream]:
+    """The streams, their sources named after this run: a stream that had the points before would know them again."""
+    expected = {stream.pop("key"): stream for stream in _listed("expected.json")}
+    streams = []
+    for entry in _listed("constraints.json"):
+        known = StreamKey.parse(entry["key"])
+        source = f"{known.source_id}-{run}"
+        key = StreamKey(known.domain, source, f"{source}:{entry['column']}")
+        constraints = {**entry, "key": str(key)}
+        name = f"{known.domain} {known.source_id} {entry['column']}"
+        streams.append(
+            DemoStream(name, key, DATA / entry["file"], entry["column"], constraints, expected[entry["key"]])
+        )
+    return streams
+
+
+def apply_constraints(target: Target, streams: Iterable[DemoStream]) -> None:
+    """Write the constraints of the streams."""
+    catalogue = DynamoConstraints(target.client("dynamodb"), target["ConstraintsTable"])
+    for stream in streams:
+        entry = parse_entry(stream.constraints)
+        catalogue.put(entry.scope, entry.config)
+
+
+def open_reader(target: Target) -> ShardReader:
+    """A reader of all classes that misses nothing from now on."""
+    return ShardReader(target.client("kinesis"), [target[f"{name.title()}Stream"] for name in CLASSES], LATEST)
+
+
+def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int], None]) -> None:
+    """Send the files of the streams over HTTP, each source in order, several sources side by side."""
+    key = key_for(target, None)
+    files: dict[tuple[str, str, Path], list[str]] = defaultdict(list)
+    for stream in streams:
+        files[stream.key.domain, stream.key.source_id, stream.file].append(stream.column)
+
+    def send_file(domain: str, source: str, file: Path, columns: Sequence[str]) -> None:
+        transport = HttpTransport(target.api_url, key, domain=domain, source=source, use_proxies=False)
+        sent = Totals()
+
+        def on_progress(totals: Totals) -> None:
+            nonlocal sent
+            on_sent(totals.inserted - sent.inserted)
+            sent = totals
+
+        with file.open(newline="", encoding="utf-8") as lines:
+            table = read_table(lines, source=source, columns=columns)
+            send_all(
+                table.points,
+                transport,
+                batch=_BATCH,
+                begin=sent,
+                on_rejected=lambda _rejected: None,
+                on_progress=on_progress,
+            )
+        transport.close()
+
+    with ThreadPoolExecutor(_SENDERS) as pool:
+        for future in [pool.submit(send_file, *file, columns) for file, columns in files.items()]:
+            future.result()
+
+
+def collect(
+    target: Target, reader: ShardReader, streams: Sequence[DemoStream], since_ms: int, on_came: Callable[[int], None]
+) -> dict[StreamKey, Came]:
+    """Read what comes out, until everything has come or nothing more comes."""
+    came = {stream.key: Came() for stream in streams}
+    awaited = sum(stream.expected["points"] - stream.expected["duplicates"] for stream in streams)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while awaited > 0 and time.monotonic() < deadline:
+        for record in reader.records(until_idle=0.0):
+            for point in filter(None, map(decode_point, record.splitlines())):
+                key = StreamKey(point.domain, point.source_id, point.stream_id)
+                if key in came and point.point_id not in came[key].points:
+                    came[key].points[point.point_id] = point
+                    awaited -= 1
+                    on_came(1)
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+    for event in read(target.client("logs"), target["AlarmLogGroup"], since_ms=since_ms, follow=False):
+        alarm = decode_alarm(event.message)
+        if alarm and (key := StreamKey(alarm.domain, alarm.source_id, alarm.stream_id)) in came:
+            came[key].alarms[alarm.alarm_id, alarm.state, alarm.timestamp] = alarm
+    return came
+
+
+def _listed(name: str) -> list[dict[str, Any]]:
+    document: dict[str, list[dict[str, Any]]] = json.loads((DATA / name).read_text())
+    return document["streams"]
