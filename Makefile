@@ -4,8 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # uv comes from PyPI where the machine has none.
-UV_TOOLS := .venv-uv
-export UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/$(UV_TOOLS)/bin/uv)
+UV_TOOLS := $(CURDIR)/.venv-uv
+export UV := $(or $(shell command -v uv 2>/dev/null),$(UV_TOOLS)/bin/uv)
 RUN := $(UV) run --frozen
 CDK := $(RUN) python -m infra.toolkit
 STAGE ?= dev
