@@ -118,12 +118,12 @@ def _show_what_next(stream: "DemoStream", api_url: str) -> None:
     out().print(
         f"""
 [bold]What next[/]
-  uv run afluente tail alert --key '{stream.key}' --from-start --until-idle 2
-  uv run afluente alarms --key '{stream.key}'
-  uv run afluente constraints get '{stream.key}'
-  uv run afluente send http --domain iot --source my-machine FILE.csv
+  .venv/bin/afluente tail alert --key '{stream.key}' --from-start --until-idle 2
+  .venv/bin/afluente alarms --key '{stream.key}'
+  .venv/bin/afluente constraints get '{stream.key}'
+  .venv/bin/afluente send http --domain iot --source my-machine FILE.csv
   curl {api_url}/health
-  uv run afluente down
+  .venv/bin/afluente down
 """,
         soft_wrap=True,
     )
