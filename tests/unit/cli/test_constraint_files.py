@@ -1,0 +1,106 @@
+"""Files of constraints: read with the place of what is wrong, written so that they can be read again."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from afluente.adapters.memory import MemoryConstraints
+from afluente.application.constraint_documents import ConstraintEntry, parse_entry
+from afluente.domain.classification import VersionedConfig
+from cli.constraint_files import as_yaml, entry_of, load
+from cli.constraint_updates import Counts, OnWritten, apply
+from cli.errors import CommandError, ExitCode
+
+STREAM = {
+    "key": "iot/furnace-1/furnace-1:value",
+    "stream_type": "temperature",
+    "value_constraints": {"min_value": 0.0, "max_value": 105.0},
+    "rate_constraints": {"abs_delta": 6.0, "severity": "critical"},
+    "consecutive_violations_required": 2,
+    "cooldown_seconds": 3600.0,
+    "metadata": {"owner": "hall 3"},
+}
+TYPE = {"domain": "iot", "stream_type": "temperature", "value_constraints": {"max_value": 105.0}}
+DOMAIN = {"domain": "iot", "value_constraints": {"max_value": 105.0}}
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("entry", [STREAM, TYPE, DOMAIN])
+def test_what_is_shown_can_be_applied_again(tmp_path: Path, entry: dict[str, object]) -> None:
+    parsed = parse_entry(entry)
+    shown = entry_of(parsed.scope, VersionedConfig(parsed.config, 7))
+    assert shown == {**entry, "version": 7}
+    assert load(write(tmp_path, "a.yaml", as_yaml(shown))) == ([parsed], [])
+
+
+def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
+    as_json = write(tmp_path, "a.json", '{"streams": [{"domain": "iot", "value_constraints": {"max_value": 105}}]}')
+    as_yaml_ = write(tmp_path, "a.yml", yaml.safe_dump({"streams": [DOMAIN]}))
+    assert load(as_json) == load(as_yaml_) == ([parse_entry(DOMAIN)], [])
+
+
+def test_faults_come_with_the_good_entries(tmp_path: Path) -> None:
+    good, bad = load(write(tmp_path, "a.yaml", "- domain: iot\n- domain: 3\n"))
+    assert [entry.scope for entry in good] == ["iot"]
+    assert [entry.index for entry in bad] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.json", '{"streams":\n [,]}', "a.json, line 2, column 3"),
+        ("a.yaml", "- a: 1\n- b: [\n", "a.yaml, line 3, column 1"),
+        ("a.yaml", "- a: \x01\n", "a.yaml"),
+    ],
+)
+def test_what_is_neither_json_nor_yaml_is_told_with_its_place(tmp_path: Path, name: str, text: str, told: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        load(write(tmp_path, name, text))
+    assert told in caught.value.message
+
+
+def test_yaml_cannot_make_objects(tmp_path: Path) -> None:
+    with pytest.raises(CommandError):
+        load(write(tmp_path, "a.yaml", "!!python/object/apply:os.getcwd []"))
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"\xff")
+    with pytest.raises(CommandError, match="not UTF-8"):
+        load(path)
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        load(tmp_path / "none")
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_applying_writes_what_differs_and_counts() -> None:
+    catalogue = MemoryConstraints()
+    first = [parse_entry(STREAM), parse_entry(DOMAIN)]
+    assert apply_all(catalogue, first) == (Counts(2, 0, 0), 2)
+    changed = parse_entry({**DOMAIN, "cooldown_seconds": 9})
+    assert apply_all(catalogue, [first[0], changed, parse_entry(TYPE)]) == (Counts(1, 1, 1), 2)
+    versions = {scope: versioned.version for scope, versioned in catalogue.list()}
+    assert versions == {first[0].scope: 1, changed.scope: 2, "iot#temperature": 1}
+
+
+def apply_all(catalogue: MemoryConstraints, entries: list[ConstraintEntry]) -> tuple[Counts, int]:
+    planned: list[int] = []
+    written: list[int] = []
+
+    def on_planned(count: int) -> OnWritten:
+        planned.append(count)
+        return lambda: written.append(count)
+
+    counts = apply(catalogue, entries, on_planned)
+    assert len(written) == planned[0]
+    return counts, planned[0]
