@@ -68,7 +68,13 @@ def decode_state(encoded: bytes) -> StreamState:
     Raises:
         msgspec.DecodeError: the bytes are no state.
     """
-    wire = _decoder.decode(encoded)
+    try:
+        return _state(_decoder.decode(encoded))
+    except (struct.error, ValueError, IndexError) as error:
+        raise msgspec.DecodeError(f"the parts of the state do not fit together: {error}") from error
+
+
+def _state(wire: _WireState) -> StreamState:
     length = len(wire.values) // 8
     values = struct.unpack(f"<{length}d", wire.values)
     window = tuple(
@@ -122,6 +128,8 @@ def _decode_times(encoded: bytes) -> list[float]:
     form, packed = encoded[:1], encoded[1:]
     if form == _DOUBLES:
         return list(struct.unpack(f"<{len(packed) // 8}d", packed))
+    if form != _MILLISECONDS:
+        raise ValueError(f"times of the unknown form {form!r}")
     milliseconds, *steps = struct.unpack(f"<q{(len(packed) - 8) // 4}i", packed)
     times = [milliseconds / 1000]
     for step in steps:
