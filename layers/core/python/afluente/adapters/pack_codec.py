@@ -91,7 +91,7 @@ def decode_pack(body: str) -> tuple[DataPoint, ...]:
         rows = [(source, point) for source in sources for point in source.points]
         arrivals = pack.arrivals * len(rows) if len(pack.arrivals) == 1 else pack.arrivals
         return tuple(_point(*row, arrival) for row, arrival in zip(rows, arrivals, strict=True))
-    except (ValueError, zlib.error, msgspec.DecodeError, FaultyError) as error:
+    except (ValueError, zlib.error, msgspec.DecodeError, FaultyError, RecursionError) as error:
         raise UndecodablePackError(type(error).__name__) from error
 
 
