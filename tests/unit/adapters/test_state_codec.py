@@ -1,0 +1,140 @@
+"""The binary form of a stream's state."""
+
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from afluente.adapters.state_codec import decode_state, encode_state
+from afluente.domain.alarms import AlarmState, StandingAlarm
+from afluente.domain.classification import NO_SEQUENCE, WINDOW, StreamState, Taken, classify
+from afluente.domain.constraints import Severity
+from afluente.domain.datapoints import MAX_SEQUENCE
+from tests import strategies
+from tests.factories import NOW, a_point, constraints
+
+
+@given(strategies.stream_states())
+def test_a_state_reads_back_as_it_was_written(state: StreamState) -> None:
+    assert decode_state(encode_state(state)) == state
+
+
+def test_a_fresh_state_reads_back_and_is_tiny() -> None:
+    encoded = encode_state(StreamState())
+
+    assert decode_state(encoded) == StreamState()
+    assert len(encoded) < 20
+
+
+@pytest.mark.parametrize(
+    "timestamps",
+    [
+        [NOW],
+        [NOW, NOW + 0.001, NOW - 3600.5],
+        [NOW, NOW + 2**31 / 1000],
+        [NOW, NOW + (2**31 - 1) / 1000],
+        [NOW, NOW - 2**31 / 1000],
+        [NOW + 1 / 3],
+        [-62_135_596_800.0, 253_402_300_799.0],
+        [-0.0, 0.0],
+        [1e-9, 5e-324],
+    ],
+)
+def test_times_of_every_kind_read_back_exactly(timestamps: list[float]) -> None:
+    window = tuple(Taken(timestamp, NO_SEQUENCE, 1.0, within_hard_limits=True) for timestamp in timestamps)
+
+    assert decode_state(encode_state(StreamState(window=window))).window == window
+
+
+@pytest.mark.parametrize("place", [0, 1, WINDOW - 1])
+def test_a_baseline_in_the_window_is_kept_as_its_place(place: int) -> None:
+    window = tuple(Taken(NOW + step, NO_SEQUENCE, float(step), within_hard_limits=True) for step in range(WINDOW))
+    state = StreamState(baseline=window[place], window=window)
+
+    assert decode_state(encode_state(state)) == state
+    assert len(encode_state(state)) == len(encode_state(StreamState(window=window)))
+
+
+def test_a_baseline_that_left_the_window_is_kept_whole() -> None:
+    window = tuple(Taken(NOW + step, NO_SEQUENCE, 999.0, within_hard_limits=False) for step in range(WINDOW))
+    state = StreamState(baseline=Taken(NOW - 5, 3, 20.0, within_hard_limits=True), window=window)
+
+    assert decode_state(encode_state(state)) == state
+
+
+def test_a_usual_state_with_a_full_window_has_about_450_bytes() -> None:
+    points = [a_point(20 + step / 7, at=step * 60) for step in range(100)]
+    state = classify(points, constraints(warning_max=0), StreamState(), NOW).state
+
+    assert 400 < len(encode_state(state)) < 500
+
+
+def test_the_largest_state_has_at_most_900_bytes() -> None:
+    window = tuple(
+        Taken(NOW + step / 3, MAX_SEQUENCE - step, 1 / 3, within_hard_limits=False) for step in range(WINDOW)
+    )
+    standing = StandingAlarm("ff" * 12, NOW, Severity.CRITICAL)
+    state = StreamState(
+        newest=(NOW + 1 / 3, MAX_SEQUENCE),
+        baseline=Taken(NOW - 1 / 3, MAX_SEQUENCE, 1 / 3, within_hard_limits=True),
+        window=window,
+        alarm=AlarmState(violations=2**31, normals=2**31, last_raise=NOW, standing=standing),
+    )
+
+    assert len(encode_state(state)) <= 900
+
+
+# --- what is no state ------------------------------------------------------------------------------------------------
+
+_FRESH = [None, None, b"d", b"", b"", 0, 0, 0, None, None]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {0: "newest"},
+        {0: [NOW]},
+        {1: 0},
+        {1: 32},
+        {1: [NOW, -1]},
+        {2: b""},
+        {2: b"m"},
+        {2: b"m" + bytes(7)},
+        {2: b"m" + bytes(9)},
+        {2: b"d" + bytes(8)},
+        {2: b"d" + bytes(3), 4: bytes(8)},
+        {2: b"x" + bytes(8), 4: bytes(8)},
+        {3: bytes(8)},
+        {4: bytes(8)},
+        {4: bytes(7)},
+        {5: "0"},
+        {6: 1.5},
+        {9: [b"", NOW, "grave"]},
+        {9: [b"", NOW]},
+    ],
+)
+def test_what_is_no_state_is_refused(fields: dict[int, object]) -> None:
+    wire = [fields.get(place, value) for place, value in enumerate(_FRESH)] if fields else ["no", "state"]
+
+    with pytest.raises(msgspec.DecodeError):
+        decode_state(msgspec.msgpack.encode(wire))
+
+
+@given(st.binary())
+def test_garbage_is_refused_and_never_breaks_anything(garbage: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_state(garbage)
+
+
+@given(strategies.stream_states(), st.data())
+def test_a_state_that_was_damaged_is_read_or_refused(state: StreamState, data: st.DataObject) -> None:
+    encoded = bytearray(encode_state(state))
+    place = data.draw(st.integers(0, len(encoded) - 1))
+    encoded[place] ^= data.draw(st.integers(1, 255))
+    cut = data.draw(st.just(len(encoded)) | st.integers(0, len(encoded)))
+
+    with suppress(msgspec.DecodeError):
+        decode_state(bytes(encoded[:cut]))
