@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct as BinaryLayout
 from typing import Any, NamedTuple
@@ -300,7 +301,12 @@ def _point_id(stream: str, order: tuple[float, int], value: float) -> str:
     timestamp, sequence = order
     # + 0.0 makes -0.0 the 0.0 that it equals.
     identity = _IDENTITY.pack(timestamp + 0.0, sequence, value + 0.0)
-    return blake2b(identity, digest_size=16, key=blake2b(stream.encode(), digest_size=32).digest()).hexdigest()
+    return blake2b(identity, digest_size=16, key=_stream_hash(stream)).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _stream_hash(stream: str) -> bytes:
+    return blake2b(stream.encode(), digest_size=32).digest()
 
 
 def _alarm_event(transition: AlarmTransition, point: ClassifiedDataPoint) -> AlarmEvent:

@@ -252,7 +252,11 @@ def _is_sound(point: DataPoint) -> bool:
 
 
 def _is_time_or_none(value: object) -> bool:
-    return value is None or not _timestamp_faults("", value)
+    return (
+        value is None
+        or (type(value) is float and _MIN_TIMESTAMP <= value <= _MAX_TIMESTAMP)
+        or (not _timestamp_faults("", value))
+    )
 
 
 def _make_double(point: DataPoint) -> None:
