@@ -9,11 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from afluente.application.ports import UnavailableError
 
-# An invocation is bounded; better fail a call and have the pack come again than wait for one that hangs.
+# An invocation is bounded, and API Gateway waits 30 s: better fail a call in 17 s at the most, so that the client is
+# told to come again, or the pack comes again, than wait for one that hangs.
 CLIENT_CONFIG = Config(
     connect_timeout=2,
-    read_timeout=8,
-    retries={"mode": "standard", "total_max_attempts": 4},
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=32,
     tcp_keepalive=True,
     # S3 is reached by path, so that it is found on every endpoint, the local one included.

@@ -16,8 +16,9 @@ from afluente.domain.faults import FaultyError
 
 VERSION = 1
 
-# The fastest level: on points it gives nine tenths of what the slowest gives, in a tenth of the time.
 _COMPRESSION_LEVEL = 1
+# A double in MessagePack.
+_ARRIVAL_BYTES = 9
 
 
 class UndecodablePackError(Exception):
@@ -30,10 +31,13 @@ class EncodedPack(msgspec.Struct, frozen=True):
     Attributes:
         body: the message body, ASCII.
         deduplication_id: the same for the same points, whenever they arrived.
+        uncompressed_bytes: what the body can take at the most before compression and base64; the same for the same
+            points, too, so that they are always cut into the same messages.
     """
 
     body: str
     deduplication_id: str
+    uncompressed_bytes: int
 
 
 class _WirePoint(msgspec.Struct, array_like=True):
@@ -74,7 +78,7 @@ def encode_pack(points: Sequence[DataPoint]) -> EncodedPack:
         arrivals = arrivals[:1]
     packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources)))
     body = base64.b64encode(zlib.compress(packed, _COMPRESSION_LEVEL)).decode("ascii")
-    return EncodedPack(body, sha256(sources).hexdigest())
+    return EncodedPack(body, sha256(sources).hexdigest(), len(sources) + _ARRIVAL_BYTES * len(points))
 
 
 def decode_pack(body: str) -> tuple[DataPoint, ...]:

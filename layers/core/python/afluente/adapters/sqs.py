@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS quota «Message size»; a batch may not be larger either."""
 
+# What cannot be compressed at all grows by a third as base64, and a little as zlib.
+_MAX_UNCOMPRESSED_BYTES = MAX_MESSAGE_BYTES * 3 // 4 - 4096
+
 MAX_BATCH_ENTRIES = 10
 """SQS quota «Entries per batch»."""
 
@@ -91,12 +94,9 @@ class SqsPackQueue:
 
 
 def _messages(points: Sequence[DataPoint]) -> list[EncodedPack]:
-    """As few messages as hold the points: halves, and halves of halves, until each is within the size limit.
-
-    The cuts depend on the points alone, so a repeated request gives the same messages.
-    """
+    """As few messages as hold the points: halves, and halves of halves, until each is within the size limit."""
     message = encode_pack(points)
-    if len(message.body) <= MAX_MESSAGE_BYTES:
+    if message.uncompressed_bytes <= _MAX_UNCOMPRESSED_BYTES:
         return [message]
     middle = len(points) // 2
     return _messages(points[:middle]) + _messages(points[middle:])
