@@ -6,6 +6,7 @@ bad point gets all its faults named and its good neighbours go through.
 
 import gzip
 import json
+import sys
 import zlib
 from base64 import b64decode
 from collections.abc import Collection, Mapping
@@ -30,8 +31,10 @@ MAX_DEPTH = 64
 
 _JSON = "application/json"
 _REQUIRED = frozenset({"stream_id", "value", "timestamp"})
-# Of the longest integer that 64 bits hold; a double holds longer ones, rounded.
-_MAX_INTEGER_DIGITS = 20
+# Of the longest integer that Python converts, and msgspec reads.
+_MAX_INTEGER_DIGITS = sys.int_info.default_max_str_digits
+# The body, its array of points, and the point.
+_LEVELS_ABOVE_METADATA = 3
 
 
 class RequestError(Exception):
@@ -135,7 +138,7 @@ def decode_points(
     for index, item in enumerate(decoded.datapoints):
         point = _take(item, domain, source_id, now) if isinstance(item, _Point) else None
         if point is None:
-            raw = msgspec.to_builtins(item) if isinstance(item, _Point) else item
+            raw = _as_it_came(item)
             taken = _take_loosely(raw, domain, source_id, now)
             if not isinstance(taken, DataPoint):
                 rejected.append(RejectedPoint(index, taken, raw))
@@ -173,6 +176,15 @@ def _take(item: _Point, domain: str, source_id: str, now: float) -> DataPoint | 
         )
     except FaultyError:
         return None
+
+
+def _as_it_came(item: object) -> object:
+    """A point that has a fault, as it is kept for those who look into it; not what no JSON writer could write again."""
+    if not isinstance(item, _Point):
+        return item
+    if is_deeper_than(MAX_DEPTH - _LEVELS_ABOVE_METADATA, item.metadata):
+        raise _too_deep()
+    return msgspec.to_builtins(item)
 
 
 def _take_loosely(raw: object, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
@@ -224,7 +236,7 @@ def _decode_loosely(body: bytes) -> _LooseBody:
 
 
 def _parse_int(digits: str) -> float:
-    """An integer, or what a double makes of one so long that no field could hold it."""
+    """An integer, or infinity for one so long that no field could hold it."""
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
 
 
