@@ -1,0 +1,54 @@
+"""Answers of the HTTP API."""
+
+import json
+
+from afluente.adapters.http_answers import problem, receipt
+from afluente.application.accept_points import RejectedPoint
+from afluente.domain.faults import Fault, FaultCode
+
+
+def test_a_receipt_says_what_was_taken_and_each_fault_of_what_was_not() -> None:
+    rejected = RejectedPoint(
+        4,
+        (
+            Fault(FaultCode.MISSING, "stream_id", "is required"),
+            Fault(FaultCode.NOT_FINITE, "value", "must be a finite number"),
+        ),
+        {},
+    )
+
+    answer = receipt(9, [rejected], "request-1")
+
+    assert (answer.status, answer.content_type, answer.headers) == (202, "application/json", {})
+    assert json.loads(answer.body) == {
+        "inserted": 9,
+        "rejected": [
+            {"index": 4, "code": "missing", "field": "stream_id", "message": "is required"},
+            {"index": 4, "code": "not_finite", "field": "value", "message": "must be a finite number"},
+        ],
+        "request_id": "request-1",
+    }
+
+
+def test_a_problem_is_one_of_rfc_9457() -> None:
+    answer = problem(
+        400,
+        "malformed_json",
+        "the body is no JSON (at byte 7)",
+        request_id="request-1",
+        headers={"retry-after": "2"},
+        extra={"offset": 7, "errors": [Fault(FaultCode.MISSING, "domain", "is required")]},
+    )
+
+    assert (answer.status, answer.content_type) == (400, "application/problem+json")
+    assert answer.headers == {"retry-after": "2"}
+    assert json.loads(answer.body) == {
+        "type": "urn:afluente:problem:malformed_json",
+        "title": "The body is not JSON",
+        "status": 400,
+        "detail": "the body is no JSON (at byte 7)",
+        "code": "malformed_json",
+        "request_id": "request-1",
+        "offset": 7,
+        "errors": [{"code": "missing", "field": "domain", "message": "is required"}],
+    }
