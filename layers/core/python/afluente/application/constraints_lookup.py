@@ -39,9 +39,10 @@ class ConstraintsLookup:
         known: dict[str, VersionedConfig | None] = {}
         unknown = []
         for scope in scopes:
-            if scope in self._cache:
+            # Not `in` first: what is in the cache now may have expired a moment later.
+            try:
                 known[scope] = self._cache[scope]
-            else:
+            except KeyError:
                 unknown.append(scope)
         if unknown:
             found = self._store.fetch(unknown)
