@@ -54,6 +54,6 @@ def undecodable(body: str, *, message_id: str, sent_at: float, origin: dict[str,
         failed_at=sent_at,
         message="the message is not a pack of this version of afluente; replay it with the version that wrote it",
         origin=origin,
-        payload=base64.b64encode(body.encode()).decode(),
+        payload=base64.b64encode(body.encode("utf-8", "surrogatepass")).decode(),
         payload_encoding="base64",
     )
