@@ -121,7 +121,7 @@ class ClassifyPacks:
         unsaved = states.save(changed) if changed else {}
         return Result(
             failed={its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved},
-            classes=Counter(point.classification.value for point in classified),
+            classes=Counter(point.classification for point in classified),
             late=sum(point.late for point in classified),
             duplicates=duplicates,
             repeated=repeated,

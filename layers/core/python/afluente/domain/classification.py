@@ -29,6 +29,9 @@ class Classification(StrEnum):
     ANOMALY = "anomaly"
     NORMAL = "normal"
 
+    # The enum's own is written in Python, and points are gathered by their class.
+    __hash__ = str.__hash__
+
 
 class Reason(StrEnum):
     """Why a point is of its class: a closed set."""
@@ -269,11 +272,11 @@ def _newest_before(order: tuple[float, int], window: list[Taken]) -> Taken | Non
 
 
 def _judge(values: Mapping[str, float], rates: Mapping[str, RateViolation]) -> tuple[Classification, Reason]:
-    if not _HARD_LIMITS.isdisjoint(values):
-        return Classification.ALERT, Reason.HARD_LIMIT
-    if not _ALERT_ZONE.isdisjoint(values):
-        return Classification.ALERT, Reason.ALERT_ZONE
     if values:
+        if not _HARD_LIMITS.isdisjoint(values):
+            return Classification.ALERT, Reason.HARD_LIMIT
+        if not _ALERT_ZONE.isdisjoint(values):
+            return Classification.ALERT, Reason.ALERT_ZONE
         return Classification.WARNING, Reason.WARNING_ZONE
     if rates:
         return Classification.ANOMALY, Reason.RATE_OF_CHANGE
