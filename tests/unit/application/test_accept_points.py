@@ -1,0 +1,112 @@
+"""Accept points: the good ones are queued, the bad ones kept, and a queue that is away is told of."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
+from afluente.application.accept_points import AcceptPoints, RejectedPoint
+from afluente.application.packs import Pack
+from afluente.application.ports import UnavailableError
+from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.domain.faults import Fault, FaultCode
+from tests.factories import NOW, a_point, a_rejected_point, a_request, arrived
+
+
+class QueueThatIsAway:
+    def send(self, packs: Sequence[Pack]) -> None:
+        raise UnavailableError("away")
+
+
+class QuarantineThatIsAway:
+    def put(self, record: QuarantinedRecord) -> None:
+        raise UnavailableError("away")
+
+
+def test_good_points_are_queued_in_packs_by_shard_and_in_their_order() -> None:
+    queue = MemoryPackQueue()
+    here = [a_point(1), a_point(2, at=1)]
+    there = [a_point(3, source_id="furnace-2")]
+
+    kept = AcceptPoints(queue=queue, quarantine=MemoryQuarantine(), shards=64)(a_request(here[0], *there, here[1]))
+
+    assert kept
+    assert {pack.group: pack.points for pack in queue.packs} == {
+        "0-of-64": arrived(*here),
+        "10-of-64": arrived(*there),
+    }
+
+
+def test_a_repeated_request_changes_nothing() -> None:
+    queue = MemoryPackQueue()
+    accept = AcceptPoints(queue=queue, quarantine=MemoryQuarantine(), shards=64)
+
+    for _ in range(3):
+        accept(a_request(a_point(1), a_point(2, at=1)))
+
+    assert [pack.points for pack in queue.packs] == [arrived(a_point(1), a_point(2, at=1))]
+
+
+def test_bad_points_are_kept_with_their_faults_and_as_they_came() -> None:
+    queue, quarantine = MemoryPackQueue(), MemoryQuarantine()
+    bad = [
+        a_rejected_point(0),
+        RejectedPoint(
+            7,
+            (Fault(FaultCode.NOT_FINITE, "value", "nan"), Fault(FaultCode.EMPTY, "stream_id", "empty")),
+            {"value": float("nan"), "stream_id": "", "metadata": {"a": "\ud800", "b": 10**30}},
+        ),
+    ]
+
+    kept = AcceptPoints(queue=queue, quarantine=quarantine, shards=64)(a_request(rejected=bad))
+
+    assert kept
+    assert queue.packs == []
+    record = quarantine.records["request-1"]
+    assert (record.reason, record.transport, record.failed_at) == (QuarantineReason.REJECTED_POINTS, "http", NOW)
+    assert record.origin == {"domain": "iot", "source_id": "furnace-1"}
+    assert record.faults == {0: bad[0].faults, 7: bad[1].faults}
+    assert (record.schema, record.payload_encoding) == ("afluente/quarantined-record/1", "json")
+    assert json.loads(record.payload)[0] == bad[0].raw
+    assert json.loads(record.payload)[1]["metadata"] == {"a": "\ud800", "b": 10**30}
+
+
+def test_a_request_without_bad_points_leaves_nothing_in_quarantine() -> None:
+    quarantine = MemoryQuarantine()
+
+    assert AcceptPoints(queue=MemoryPackQueue(), quarantine=quarantine, shards=64)(a_request(a_point()))
+
+    assert quarantine.records == {}
+
+
+def test_points_are_not_taken_while_the_queue_is_away() -> None:
+    quarantine = MemoryQuarantine()
+    accept = AcceptPoints(queue=QueueThatIsAway(), quarantine=quarantine, shards=64)
+
+    with pytest.raises(UnavailableError):
+        accept(a_request(a_point(), rejected=[a_rejected_point()]))
+
+    # The client will send all of it again.
+    assert quarantine.records == {}
+
+
+def test_bad_points_alone_do_not_need_the_queue() -> None:
+    quarantine = MemoryQuarantine()
+
+    assert AcceptPoints(queue=QueueThatIsAway(), quarantine=quarantine, shards=64)(
+        a_request(rejected=[a_rejected_point()])
+    )
+
+    assert list(quarantine.records) == ["request-1"]
+
+
+def test_a_quarantine_that_is_away_is_told_of_and_does_not_fail_the_request() -> None:
+    queue = MemoryPackQueue()
+
+    kept = AcceptPoints(queue=queue, quarantine=QuarantineThatIsAway(), shards=64)(
+        a_request(a_point(), rejected=[a_rejected_point()])
+    )
+
+    assert not kept
+    assert len(queue.packs) == 1

@@ -1,0 +1,488 @@
+"""Classify packs: once in effect, whatever comes again, crashes or comes late."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryStates, MemoryStreams
+from afluente.application.classify_packs import ClassifyPacks, Result
+from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.packs import ReceivedPack
+from afluente.application.ports import Delivery, LoadedStates, StaleStateError, StreamMemory, UnavailableError
+from afluente.domain.alarms import AlarmEvent
+from afluente.domain.classification import Classification
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.keys import StreamKey
+from tests.factories import NOW, Clock, a_config, a_key, a_point, a_received_pack, points
+
+LIMITED: dict[str, Any] = {"max_value": 50, "abs_delta": 5, "consecutive_violations_required": 1, "cooldown_seconds": 0}
+
+
+class CrashError(Exception):
+    """The function was killed."""
+
+
+class World:
+    """All that is outside of the use case, in memory; before each effect on it `fault` may raise."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.constraints = MemoryConstraints()
+        if limits:
+            self.constraints.put("iot", a_config(**limits))
+        self.states = MemoryStates()
+        self.streams = MemoryStreams()
+        self.alarms = MemoryAlarms()
+        self.clock = Clock()
+        self.deliveries: list[Delivery] = []
+        self.effects: list[str] = []
+        self.fault: Callable[[str], None] = lambda effect: None
+        self.classify = ClassifyPacks(
+            constraints=ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock),
+            states=self,
+            streams=self,
+            alarms=self,
+            clock=self.clock,
+        )
+
+    def load(self, groups: Mapping[StreamKey, str]) -> LoadedStates:
+        self._effect("load")
+        return _Loaded(self, self.states.load(groups))
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        self._effect("put")
+        self.deliveries += deliveries
+        self.streams.put(deliveries)
+
+    def publish(self, events: Sequence[AlarmEvent]) -> None:
+        self._effect("publish")
+        self.alarms.publish(events)
+
+    def save(
+        self, loaded: LoadedStates, changed: Mapping[StreamKey, StreamMemory]
+    ) -> Mapping[str, StaleStateError | UnavailableError]:
+        self._effect("save")
+        return loaded.save(changed)
+
+    def crash_at(self, crashing: str) -> None:
+        def fault(effect: str) -> None:
+            if effect == crashing:
+                raise CrashError(effect)
+
+        self.fault = fault
+
+    def written(self) -> dict[str, list[tuple[float, bool]]]:
+        """Value and lateness of what is on the stream of each class."""
+        return {
+            name.value: [(point.value, point.late) for point in its_points]
+            for name, its_points in self.streams.points.items()
+            if its_points
+        }
+
+    def ids(self) -> list[str]:
+        return [point.point_id for its_points in self.streams.points.values() for point in its_points]
+
+    def _effect(self, name: str) -> None:
+        self.effects.append(name)
+        self.fault(name)
+
+
+class _Loaded:
+    def __init__(self, world: World, loaded: LoadedStates) -> None:
+        self._world = world
+        self._loaded = loaded
+
+    def of(self, key: StreamKey) -> StreamMemory:
+        return self._loaded.of(key)
+
+    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
+        return self._world.save(self._loaded, changed)
+
+
+def result(**fields: Any) -> dict[str, Any]:
+    """What a test expects of a result, zeros left out."""
+    return fields
+
+
+def as_told(told: Result) -> dict[str, Any]:
+    fields = {name: getattr(told, name) for name in told.__struct_fields__}
+    return {name: value for name, value in fields.items() if value}
+
+
+# --- a pack ----------------------------------------------------------------------------------------------------------
+
+
+def test_points_go_to_the_stream_of_their_class_and_alarms_to_their_own() -> None:
+    world = World(**LIMITED, warning_max=30)
+
+    told = world.classify([a_received_pack(1, *points(20, 22, 40, 60, 21))])
+
+    assert world.written() == {
+        "alert": [(60, False)],
+        "warning": [(40, False)],
+        "anomaly": [(21, False)],
+        "normal": [(20, False), (22, False)],
+    }
+    assert [event.state.value for event in world.alarms.events] == ["raised", "raised", "raised"]
+    assert as_told(told) == result(classes={"normal": 2, "warning": 1, "alert": 1, "anomaly": 1}, alarms={"raised": 3})
+
+
+def test_a_point_carries_when_it_arrived_and_when_it_was_classified() -> None:
+    world = World()
+    world.clock.now = NOW + 5
+
+    world.classify([a_received_pack(1, a_point())])
+
+    (point,) = world.streams.points[Classification.NORMAL]
+    assert (point.ingested_at, point.processed_at) == (NOW, NOW + 5)
+
+
+def test_points_are_delivered_before_alarms_and_states_are_saved_last() -> None:
+    world = World(**LIMITED)
+
+    world.classify([a_received_pack(1, *points(20, 60))])
+
+    assert world.effects == ["load", "put", "publish", "save"]
+
+
+def test_nothing_is_published_where_no_alarm_changes() -> None:
+    world = World(**LIMITED)
+
+    world.classify([a_received_pack(1, a_point(20))])
+
+    assert world.effects == ["load", "put", "save"]
+
+
+def test_a_delivery_holds_the_points_of_one_class_and_source_in_their_order() -> None:
+    world = World(**LIMITED)
+
+    world.classify(
+        [a_received_pack(1, *points(1, 60, 2, 61), *points(3, 62, source_id="furnace-2"), *points(4, stream_id="b"))]
+    )
+
+    assert {
+        (delivery.classification.value, delivery.source): [point.value for point in delivery.points]
+        for delivery in world.deliveries
+    } == {
+        ("normal", "iot/furnace-1"): [1, 2, 4],
+        ("alert", "iot/furnace-1"): [60, 61],
+        ("normal", "iot/furnace-2"): [3],
+        ("alert", "iot/furnace-2"): [62],
+    }
+    assert len(world.deliveries) == 4
+
+
+def test_a_stream_is_of_the_type_that_the_last_point_to_arrive_names() -> None:
+    world = World()
+    world.constraints.put("iot#hot", a_config(max_value=50))
+    world.constraints.put("iot#cold", a_config(max_value=0))
+
+    world.classify(
+        [a_received_pack(1, a_point(20, stream_type="cold"), a_point(21, at=1, stream_type="hot"), a_point(22, at=2))]
+    )
+
+    assert world.written() == {"normal": [(20, False), (21, False), (22, False)]}
+
+
+def test_a_stream_that_names_no_type_has_the_constraints_of_its_domain() -> None:
+    world = World(**LIMITED)
+
+    world.classify([a_received_pack(1, a_point(60))])
+
+    assert world.written() == {"alert": [(60, False)]}
+
+
+# --- several packs ---------------------------------------------------------------------------------------------------
+
+
+def test_packs_of_a_group_are_taken_together_and_sorted() -> None:
+    world = World()
+
+    told = world.classify(
+        [
+            a_received_pack(1, a_point(3, at=3), a_point(1, at=1)),
+            a_received_pack(2, a_point(2, at=2), a_point(0, at=0)),
+        ]
+    )
+
+    assert world.written() == {"normal": [(0, False), (1, False), (2, False), (3, False)]}
+    assert as_told(told) == result(classes={"normal": 4})
+
+
+def test_packs_that_come_one_after_the_other_are_not_sorted_across() -> None:
+    world = World()
+
+    for pack in (a_received_pack(1, a_point(3, at=3)), a_received_pack(2, a_point(2, at=2))):
+        told = world.classify([pack])
+
+    assert world.written() == {"normal": [(3, False), (2, True)]}
+    assert as_told(told) == result(classes={"normal": 1}, late=1)
+
+
+def test_duplicates_are_counted_and_not_written() -> None:
+    world = World()
+
+    told = world.classify([a_received_pack(1, *points(1, 2)), a_received_pack(2, *points(1, 2))])
+
+    assert world.written() == {"normal": [(1, False), (2, False)]}
+    assert as_told(told) == result(classes={"normal": 2}, duplicates=2)
+
+
+def test_duplicates_alone_are_still_remembered_as_taken() -> None:
+    world = World()
+    world.classify([a_received_pack(1, *points(1, 2))])
+    world.effects.clear()
+
+    world.classify([a_received_pack(2, *points(1, 2))])
+
+    assert world.effects == ["load", "save"]
+    assert world.classify([a_received_pack(2, *points(1, 2))]).repeated == 2
+
+
+def test_groups_share_the_calls() -> None:
+    world = World(**LIMITED)
+    there = points(60, 1, source_id="furnace-2")
+
+    told = world.classify([a_received_pack(1, *points(60, 1)), a_received_pack(1, *there, group="10-of-64")])
+
+    assert world.effects == ["load", "put", "publish", "save"]
+    assert as_told(told) == result(classes={"alert": 2, "normal": 2}, alarms={"raised": 2, "cleared": 2})
+
+
+# --- what comes again ------------------------------------------------------------------------------------------------
+
+
+def test_a_repeated_pack_changes_nothing() -> None:
+    world = World(**LIMITED)
+    pack = a_received_pack(7, *points(20, 60, 21))
+    world.classify([pack])
+    before = (world.written(), world.ids(), list(world.alarms.events), dict(world.states.memories))
+    world.effects.clear()
+
+    told = world.classify([pack])
+
+    assert (world.written(), world.ids(), world.alarms.events, world.states.memories) == before
+    assert world.effects == ["load"]
+    assert as_told(told) == result(repeated=3)
+
+
+def test_of_packs_taken_together_only_those_that_came_before_are_passed_over() -> None:
+    world = World()
+    world.classify([a_received_pack(1, *points(1, 2))])
+
+    told = world.classify([a_received_pack(1, *points(1, 2)), a_received_pack(2, a_point(3, at=3))])
+
+    assert world.written() == {"normal": [(1, False), (2, False), (3, False)]}
+    assert as_told(told) == result(classes={"normal": 1}, repeated=2)
+
+
+def test_a_pack_may_be_repeated_for_some_streams_and_new_for_others() -> None:
+    world = World()
+    world.classify([a_received_pack(1, a_point(1))])
+
+    told = world.classify([a_received_pack(1, a_point(1), a_point(2, stream_id="pressure"))])
+
+    assert as_told(told) == result(classes={"normal": 1}, repeated=1)
+
+
+@pytest.mark.parametrize("crashing", ["load", "put", "publish", "save"])
+def test_a_crash_loses_nothing_and_repeats_carry_the_same_ids(crashing: str) -> None:
+    pack = a_received_pack(1, *points(20, 60, 21, 61))
+    undisturbed, world = World(**LIMITED), World(**LIMITED)
+    undisturbed.classify([pack])
+
+    world.crash_at(crashing)
+    with pytest.raises(CrashError):
+        world.classify([pack])
+    world.fault = lambda effect: None
+    world.classify([pack])
+
+    assert set(world.ids()) == set(undisturbed.ids())
+    assert len(world.ids()) == len(undisturbed.ids()) * (2 if crashing in ("publish", "save") else 1)
+    assert world.states.memories == undisturbed.states.memories
+    times = 2 if crashing == "save" else 1
+    assert world.alarms.events == undisturbed.alarms.events * times
+
+
+def test_a_crash_after_the_states_were_saved_repeats_nothing() -> None:
+    pack = a_received_pack(1, *points(20, 60))
+    world = World(**LIMITED)
+    world.classify([pack])  # and killed before the queue hears of it
+
+    told = world.classify([pack])
+
+    assert world.written() == {"alert": [(60, False)], "normal": [(20, False)]}
+    assert as_told(told) == result(repeated=2)
+
+
+@pytest.mark.parametrize("away", ["load", "put", "publish"])
+def test_packs_come_again_while_a_dependency_is_away(away: str) -> None:
+    world = World(**LIMITED)
+    packs = [a_received_pack(1, *points(60)), a_received_pack(1, *points(61, source_id="b"), group="10-of-64")]
+
+    def fault(effect: str) -> None:
+        if effect == away:
+            raise UnavailableError(away)
+
+    world.fault = fault
+    told = world.classify(packs)
+
+    assert {group: str(error) for group, error in told.failed.items()} == {"3-of-64": away, "10-of-64": away}
+    assert world.states.memories == {}
+    world.fault = lambda effect: None
+    assert world.classify(packs).failed == {}
+    assert len({*world.ids()}) == 2
+
+
+def test_a_classifier_that_was_overtaken_changes_no_state() -> None:
+    world = World(**LIMITED)
+    pack = a_received_pack(1, *points(20, 60))
+
+    def overtake(effect: str) -> None:
+        if effect == "put":
+            world.fault = lambda effect: None
+            world.classify([pack])
+            world.classify([a_received_pack(2, a_point(1, at=9))])
+
+    world.fault = overtake
+    told = world.classify([pack])
+
+    assert list(told.failed) == ["3-of-64"]
+    assert isinstance(told.failed["3-of-64"], StaleStateError)
+    assert world.states.memories[a_key()][1].last_pack == 2
+    assert len(world.ids()) == 5
+    assert len({*world.ids()}) == 3
+
+
+def test_a_group_that_fails_does_not_hold_up_the_others() -> None:
+    world = World()
+    packs = [
+        a_received_pack(1, a_point(1)),
+        a_received_pack(1, a_point(2, source_id="furnace-2"), group="10-of-64"),
+    ]
+
+    def overtake(effect: str) -> None:
+        if effect == "save":
+            world.fault = lambda effect: None
+            world.classify([packs[0]])
+
+    world.fault = overtake
+    told = world.classify(packs)
+
+    assert list(told.failed) == ["3-of-64"]
+    assert world.classify([packs[1]]).repeated == 1
+
+
+# --- when the number of shards changes -------------------------------------------------------------------------------
+
+
+def test_a_pack_of_another_group_is_new_whatever_its_number() -> None:
+    world = World()
+    world.classify([a_received_pack(900, *points(1, 2))])
+
+    told = world.classify([a_received_pack(5, a_point(3, at=3), group="17-of-128")])
+
+    assert as_told(told) == result(classes={"normal": 1})
+    assert world.classify([a_received_pack(5, a_point(3, at=3), group="17-of-128")]).repeated == 1
+
+
+def test_packs_of_two_shardings_are_not_taken_together() -> None:
+    world = World()
+    old, new = a_received_pack(1, a_point(1)), a_received_pack(1, a_point(2, at=1), group="17-of-128")
+
+    told = world.classify([old, new])
+
+    assert world.written() == {"normal": [(1, False)]}
+    assert list(told.failed) == ["17-of-128"]
+    assert world.classify([new]).failed == {}
+    assert world.written() == {"normal": [(1, False), (2, False)]}
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+_stream = st.lists(
+    st.builds(
+        lambda value, at, sequence: a_point(value, at=at, sequence=sequence),
+        st.sampled_from([1.0, 2.0, 8.0, 20.0, 60.0]),
+        st.integers(0, 40),
+        st.none() | st.integers(0, 1),
+    ),
+    min_size=1,
+    max_size=60,
+).map(lambda its: sorted(its, key=lambda point: (point.timestamp, -1 if point.sequence is None else point.sequence)))
+
+_others = st.lists(
+    st.builds(
+        lambda value, at, stream: a_point(value, at=at, stream_id=stream),
+        st.sampled_from([1.0, 60.0]),
+        st.integers(0, 40),
+        st.sampled_from(["pressure", "humidity"]),
+    ),
+    max_size=20,
+)
+
+# Of each pack: how many points of the stream and of the others it holds, whether packs are taken now or with the next
+# one, and whether they then come again.
+_cuts = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), st.booleans(), st.booleans()), max_size=20)
+
+
+def seen_of_the_stream(world: World) -> tuple[object, ...]:
+    """All that anybody could see of the stream `temperature`, but for the order between classes."""
+    return (
+        {
+            name: [point for point in its_points if point.stream_id == "temperature"]
+            for name, its_points in world.streams.points.items()
+        },
+        [event for event in world.alarms.events if event.stream_id == "temperature"],
+        world.states.memories[a_key()][1].state,
+    )
+
+
+@settings(max_examples=150)
+@given(_stream, _others, _cuts)
+def test_a_stream_comes_out_the_same_however_it_is_cut_into_packs_and_whatever_runs_beside_it(
+    stream: list[DataPoint], others: list[DataPoint], cuts: list[tuple[int, int, bool, bool]]
+) -> None:
+    limits = LIMITED | {"warning_max": 15, "consecutive_violations_required": 2, "cooldown_seconds": 5}
+    whole, cut = World(**limits), World(**limits)
+    whole.classify([a_received_pack(1, *stream)])
+
+    packs: list[ReceivedPack] = []
+    for number, (size, size_beside, taken_alone, comes_again) in enumerate([*cuts, (len(stream), 0, True, False)]):
+        packs.append(a_received_pack(number, *stream[:size], *others[:size_beside]))
+        stream, others = stream[size:], others[size_beside:]
+        if taken_alone:
+            cut.classify(packs)
+            if comes_again:
+                cut.classify(packs)
+            packs = []
+
+    assert seen_of_the_stream(cut) == seen_of_the_stream(whole)
+
+
+@settings(max_examples=60)
+@given(_stream, st.lists(st.sampled_from(["load", "put", "publish", "save", ""]), max_size=12))
+def test_crashes_leave_the_state_and_the_points_as_without_them(stream: list[DataPoint], crashes: list[str]) -> None:
+    undisturbed, world = World(**LIMITED), World(**LIMITED)
+    packs = [a_received_pack(start, *stream[start : start + 7]) for start in range(0, len(stream), 7)]
+    for pack in packs:
+        undisturbed.classify([pack])
+
+    waiting = list(crashes)
+    for pack in packs:
+        while waiting:
+            world.crash_at(waiting.pop())
+            try:
+                world.classify([pack])
+            except CrashError:
+                continue
+            break
+        world.fault = lambda effect: None
+        world.classify([pack])
+
+    assert world.states.memories == undisturbed.states.memories
+    for name, its_points in undisturbed.streams.points.items():
+        written = {point.point_id: point for point in world.streams.points[name]}
+        assert list(written.values()) == its_points

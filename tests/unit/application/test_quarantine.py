@@ -1,0 +1,21 @@
+"""Quarantined records of the queue."""
+
+import base64
+
+from afluente.application.quarantine import QuarantineReason, undecodable
+from tests.factories import NOW
+
+
+def test_a_message_that_is_no_pack_is_kept_whole_under_its_own_id() -> None:
+    record = undecodable("no pack: é", message_id="message-1", sent_at=NOW, origin={"queue": "datapoints"})
+
+    assert (record.record_id, record.reason) == ("message-1", QuarantineReason.UNDECODABLE_PACK)
+    assert (record.transport, record.failed_at, record.origin) == ("sqs", NOW, {"queue": "datapoints"})
+    assert record.payload_encoding == "base64"
+    assert base64.b64decode(record.payload).decode() == "no pack: é"
+
+
+def test_a_message_that_no_utf8_holds_is_kept_too() -> None:
+    record = undecodable("\ud800", message_id="message-1", sent_at=NOW, origin={})
+
+    assert base64.b64decode(record.payload) == b"\xed\xa0\x80"
