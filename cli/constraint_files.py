@@ -37,9 +37,9 @@ def load(path: Path) -> tuple[list[ConstraintEntry], list[EntryFaults]]:
 def entry_of(scope: str, versioned: VersionedConfig) -> dict[str, Any]:
     """Constraints as the entry of a file that says the same, with their version."""
     fields = msgspec.to_builtins(versioned.config)
-    for name in ("stream_id", "source_id"):
-        fields.pop(name, None)
-    return {**_scope_fields(scope), **fields, "version": versioned.version}
+    # The scope says where it belongs, and a table without bounds says nothing.
+    told = {name: value for name, value in fields.items() if name not in {"stream_id", "source_id"} and value != {}}
+    return {**_scope_fields(scope), **told, "version": versioned.version}
 
 
 def as_yaml(entry: Mapping[str, Any]) -> str:

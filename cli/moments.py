@@ -36,8 +36,8 @@ def until_option(text: str) -> datetime:
 
 
 def _moment(text: str, direction: int) -> datetime:
-    span = parse_span(text)
     try:
+        span = parse_span(text)
         return datetime.now(UTC) + direction * span if span is not None else parse_time(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"'{text}' is neither a span such as 10m, 2h or 1d nor an ISO 8601 time") from None

@@ -86,7 +86,7 @@ def validate(file: _FileArgument, as_json: _JsonOption = False) -> None:
     if as_json:
         print_json({"entries": len(entries) + len(faulty), "faulty": faulty})
     elif not faulty:
-        out().print(f"[green]{len(entries)} entries, none with a fault[/]")
+        out().print(f"[green]entries: {len(entries)}, none with a fault[/]")
     else:
         _show_faults(faulty)
     if faulty:

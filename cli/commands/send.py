@@ -77,11 +77,10 @@ def http(
     found = resolve(target)
     api_key = key_for(found, key)
     choices = Choices(file, source, tuple(column or ()), stream_type, resume)
-    job = open_job(choices, found.state.positions, (found.api_url, domain))
     console = err()
-    display = Display(console, job.input.name, job.input.size, job.input.bytes_read)
-    started = time.monotonic()
     with ExitStack() as stack:
+        job = stack.enter_context(open_job(choices, found.state.positions, (found.api_url, domain)))
+        display = Display(console, job.input.name, job.input.size, job.input.bytes_read)
         transport = HttpTransport(
             found.api_url,
             api_key,
@@ -92,6 +91,7 @@ def http(
         )
         stack.callback(transport.close)
         rejected_file = stack.enter_context(rejects.open("ab" if resume else "wb")) if rejects else None
+        started = time.monotonic()
         totals = run(job, transport, batch=batch, display=display, rejects=Rejects(console, rejected_file))
     seconds = time.monotonic() - started
     rate = (totals.read - job.begin.read) / seconds

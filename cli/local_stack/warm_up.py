@@ -3,7 +3,7 @@
 import http.client
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.aws import Connection
 from cli.local_stack.ports import LOOPBACK
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 _TIMEOUT_SECONDS = 60.0
-_REFUSED = frozenset({http.client.UNAUTHORIZED, http.client.FORBIDDEN})
 
 
 def warm_up(connection: Connection, port: int, outputs: dict[str, str]) -> list[str]:
@@ -21,29 +20,26 @@ def warm_up(connection: Connection, port: int, outputs: dict[str, str]) -> list[
     Returns:
         The names of those that did not answer as they should.
     """
-    api = f"/_aws/execute-api/{outputs['HttpApiId']}"
     client: LambdaClient = connection.client("lambda")
     calls = {
-        "http_ingest": lambda: _status(port, "GET", f"{api}/health") == http.client.OK,
-        # A key that is none: the authorizer runs and refuses it.
-        "http_authorizer": lambda: _status(port, "POST", f"{api}/ingest/datapoints") == http.client.UNAUTHORIZED,
-        "classifier": lambda: _answers(client, outputs["ClassifierFunction"]),
+        "http_ingest": lambda: _is_healthy(port, f"/_aws/execute-api/{outputs['HttpApiId']}/health"),
+        "http_authorizer": lambda: _answers(client, outputs["HttpAuthorizerFunction"], {"identitySource": ["no key"]}),
+        "classifier": lambda: _answers(client, outputs["ClassifierFunction"], {"Records": []}),
     }
     with ThreadPoolExecutor(len(calls)) as pool:
         answers = {name: pool.submit(call) for name, call in calls.items()}
     return [name for name, answer in answers.items() if not answer.result()]
 
 
-def _status(port: int, method: str, path: str) -> int:
+def _is_healthy(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_SECONDS)
     try:
-        connection.request(method, path, headers={"X-API-Key": "none", "Content-Type": "application/json"})
-        return connection.getresponse().status
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
     finally:
         connection.close()
 
 
-def _answers(client: "LambdaClient", function: str) -> bool:
-    """Whether the classifier takes an empty batch."""
-    answer = client.invoke(FunctionName=function, Payload=json.dumps({"Records": []}))
-    return "FunctionError" not in answer
+def _answers(client: "LambdaClient", function: str, event: dict[str, Any]) -> bool:
+    """Whether the function takes an event that asks nothing of it."""
+    return "FunctionError" not in client.invoke(FunctionName=function, Payload=json.dumps(event))

@@ -218,19 +218,20 @@ def _iso_8601(text: str) -> float:
 
 
 def _number(cell: str) -> float | None:
+    value = _float(cell)
+    return value if value is not None and isfinite(value) else None
+
+
+def _float(cell: str) -> float | None:
     # Python reads 1_000 as a number; no table means one by it.
     if "_" in cell:
         return None
     try:
-        value = float(cell)
+        return float(cell)
     except ValueError:
         return None
-    return value if isfinite(value) else None
 
 
 def _cell_fault(column: str, cell: str) -> Fault:
-    try:
-        float(cell)
-    except ValueError:
-        return Fault("wrong_type", column, f"'{cell}' is not a number; leave the cell empty where there is no value")
-    return Fault("not_finite", column, f"'{cell}' is not a finite number; leave the cell empty where there is no value")
+    code, what = ("wrong_type", "a number") if _float(cell) is None else ("not_finite", "a finite number")
+    return Fault(code, column, f"'{cell}' is not {what}; leave the cell empty where there is no value")

@@ -4,9 +4,11 @@ import hashlib
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from cli.errors import CommandError, ExitCode
 
@@ -36,7 +38,7 @@ class Input:
     name: str
     path: Path | None
     size: int | None
-    file: io.BufferedReader
+    file: "io.BufferedReader[Any]"
 
     def format(self) -> Format:
         """What its name says, or else whether it begins as a JSON object does."""
@@ -68,18 +70,22 @@ class Input:
                 ) from None
 
 
-def open_input(name: str) -> Input:
-    """Open a file, or standard input for `-`.
+@contextmanager
+def open_input(name: str) -> Iterator[Input]:
+    """A file, or standard input for `-`, open for the block.
 
     Raises:
         CommandError: there is no such file.
     """
     if name == STDIN:
-        return Input("standard input", None, None, io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False)))
+        with io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False)) as stdin:
+            yield Input("standard input", None, None, stdin)
+        return
     path = Path(name)
     if not path.is_file():
         raise CommandError(f"there is no file {path}", code=ExitCode.USAGE)
-    return Input(path.name, path, path.stat().st_size, path.open("rb"))
+    with path.open("rb") as file:
+        yield Input(path.name, path, path.stat().st_size, file)
 
 
 def content_hash(path: Path) -> str:

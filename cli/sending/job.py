@@ -10,7 +10,7 @@ from cli.errors import CommandError, ExitCode
 from cli.output import err
 from cli.sending.csv_reader import read_table
 from cli.sending.display import Display
-from cli.sending.inputs import Format, Input, open_input
+from cli.sending.inputs import STDIN, Format, Input, open_input
 from cli.sending.ndjson_reader import read_ndjson
 from cli.sending.points import Read
 from cli.sending.positions import PositionFile
@@ -56,8 +56,9 @@ class Job:
     position: PositionFile | None
 
 
-def open_job(choices: Choices, positions: Path, destination: Sequence[str]) -> Job:
-    """Open what is to be sent.
+@contextlib.contextmanager
+def open_job(choices: Choices, positions: Path, destination: Sequence[str]) -> Iterator[Job]:
+    """What is to be sent, open for the block.
 
     Args:
         choices: what to read.
@@ -67,15 +68,16 @@ def open_job(choices: Choices, positions: Path, destination: Sequence[str]) -> J
     Raises:
         CommandError: it cannot be read, or not from the place where an earlier run stopped.
     """
-    opened = open_input(choices.file)
-    reads = _reads(opened, choices)
-    if opened.path is None:
-        if choices.resume:
-            raise CommandError("standard input cannot be read again", way_out="send a file", code=ExitCode.USAGE)
-        return Job(opened, reads, Totals(), None)
-    decisive = (*destination, choices.source, repr(choices.stream_type), *choices.columns)
-    position = PositionFile(positions, opened.path, decisive)
-    return Job(opened, reads, _begin(position, resume=choices.resume), position)
+    if choices.file == STDIN and choices.resume:
+        raise CommandError("standard input cannot be read again", way_out="send a file", code=ExitCode.USAGE)
+    with open_input(choices.file) as opened:
+        reads = _reads(opened, choices)
+        if opened.path is None:
+            yield Job(opened, reads, Totals(), None)
+            return
+        decisive = (*destination, choices.source, repr(choices.stream_type), *choices.columns)
+        position = PositionFile(positions, opened.path, decisive)
+        yield Job(opened, reads, _begin(position, resume=choices.resume), position)
 
 
 def run(job: Job, transport: Transport, *, batch: int, display: Display, rejects: Rejects) -> Totals:

@@ -1,0 +1,241 @@
+"""Bringing the stack up to date: only what changed, and nothing to trip over after an interruption."""
+
+import dataclasses
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.aws import describe_stack, local_connection
+from cli.errors import CommandError, ExitCode
+from cli.local_stack import assembly, cloudformation, emulator, stack, synthesis
+from cli.local_stack.assembly import StackTemplate
+from cli.local_stack.stack import Change
+from cli.local_stack.state import StateDir, read_document
+from tests.integration.cli.conftest import USERS_VARIABLES, Afluente
+
+pytestmark = pytest.mark.integration
+
+TEAPOT = "def lambda_handler(event, context):\n    return {'statusCode': 418}"
+QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "from-a-template"}}
+
+
+@pytest.fixture
+def own_state(tmp_path: Path, state: StateDir) -> Iterator[StateDir]:
+    """Another state directory, with the assemblies of the first."""
+    own = StateDir.of(tmp_path / "own")
+    own.create()
+    own.assemblies.symlink_to(state.assemblies)
+    yield own
+    stack.down(own)
+
+
+def health(state: StateDir) -> Any:
+    return httpx.get(f"{stack.find(state).api_url}/health", trust_env=False)
+
+
+@contextmanager
+def appended(file: Path, code: str) -> Iterator[None]:
+    """The file with more code at its end, for the block."""
+    before = file.read_text()
+    file.write_text(f"{before}\n\n{code}\n")
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def processes_of(state: StateDir) -> list[int]:
+    """Ids of the processes that name the state directory: the emulator and the functions that it runs."""
+    return [
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if str(state.path).encode() in (_read(process / "cmdline") or b"")
+    ]
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended meanwhile
+        return None
+
+
+def test_up_says_where_everything_is(afluente: Afluente, state: StateDir) -> None:
+    done = afluente("up")
+    assert done.code == 0
+    running = stack.find(state)
+    assert "up to date" in done.out
+    assert running.api_url in done.out
+    assert health(state).status_code == httpx.codes.OK
+
+
+def test_a_second_up_changes_nothing_within_a_second(state: StateDir) -> None:
+    stack.up(state, None)
+    started = time.monotonic()
+    assert stack.up(state, None).change is Change.NOTHING
+    assert time.monotonic() - started < 1.0
+
+
+def test_a_changed_function_is_deployed_without_synthesis_or_cloudformation(
+    state: StateDir, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(synthesis, "synthesise", forbidden)
+    monkeypatch.setattr(cloudformation, "deploy", forbidden)
+    with appended(checkout / "functions/http_ingest/handler.py", TEAPOT):
+        running = stack.up(state, None)
+        assert running.change is Change.CODE
+        assert running.not_answering == ("http_ingest",)
+        assert health(state).status_code == httpx.codes.IM_A_TEAPOT
+    assert stack.up(state, None).not_answering == ()
+    assert health(state).status_code == httpx.codes.OK
+
+
+def test_a_changed_layer_is_deployed_the_same_way(state: StateDir, checkout: Path) -> None:
+    with appended(checkout / "layers/core/python/afluente/__init__.py", '__version__ = "changed"'):
+        assert stack.up(state, None).change is Change.CODE
+        assert health(state).json()["version"] == "changed"
+    stack.up(state, None)
+    assert health(state).json()["version"] != "changed"
+
+
+def test_a_function_that_does_not_start_is_named(afluente: Afluente, checkout: Path) -> None:
+    with appended(checkout / "functions/classifier/handler.py", "import nonsense"):
+        done = afluente("up")
+        assert done.code == ExitCode.FAILED
+        assert "deployed, but not answering as they should: classifier" in done.err
+        assert "afluente logs classifier" in done.err
+        assert "nonsense" in afluente("logs", "emulator").out
+    assert afluente("up").code == 0
+
+
+def test_a_changed_infrastructure_updates_the_stacks(
+    state: StateDir, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = read_document(state.deployment_record, stack.DeploymentRecord)
+    assert record is not None
+    present = synthesis.cached(state, record.template_hash)
+    monkeypatch.setattr(synthesis, "synthesise", lambda *_: present)
+    monkeypatch.setattr(assembly, "read", with_a_queue(assembly.read))
+    change = checkout / "infra/changed.py"
+    change.write_text("")
+    assert stack.up(state, None).change is Change.STACKS
+    sqs = local_connection(stack.find(state).emulator.endpoint, emulator.REGION).client("sqs")
+    assert sqs.get_queue_url(QueueName="from-a-template")
+    change.unlink()
+    monkeypatch.undo()
+    assert stack.up(state, None).change is Change.STACKS
+
+
+def with_a_queue(read: Any) -> Any:
+    def reading(folder: Path) -> assembly.Assembly:
+        found: assembly.Assembly = read(folder)
+        data, *others = found.stacks
+        template = {**data.template, "Resources": {**data.template["Resources"], "Queue": QUEUE}}
+        return dataclasses.replace(found, stacks=(StackTemplate(data.name, template), *others))
+
+    return reading
+
+
+def test_a_stack_that_cannot_be_deployed_is_told_and_can_be_put_right(state: StateDir) -> None:
+    connection = local_connection(stack.find(state).emulator.endpoint, emulator.REGION)
+    bad = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "http://127.0.0.1/none/none"}}
+    with pytest.raises(CommandError) as caught:
+        cloudformation.deploy(connection, StackTemplate("broken", {"Resources": {"Bad": bad}}))
+    assert "Bad (AWS::CloudFormation::Stack)" in caught.value.message
+    cloudformation.deploy(connection, StackTemplate("broken", {"Resources": {"Queue": QUEUE}}))
+    present = describe_stack(connection, "broken")
+    assert present is not None
+    assert present["StackStatus"] == "CREATE_COMPLETE"
+    connection.client("cloudformation").delete_stack(StackName="broken")
+
+
+def test_two_stacks_run_side_by_side_without_any_setting(state: StateDir, own_state: StateDir) -> None:
+    ours = stack.up(own_state, None)
+    theirs = stack.find(state)
+    assert ours.emulator.port != theirs.emulator.port
+    assert health(own_state).status_code == health(state).status_code == httpx.codes.OK
+
+
+def test_a_port_can_be_given_but_not_changed_while_it_runs(own_state: StateDir) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(CommandError, match="is taken"):
+            stack.up(own_state, port)
+    assert emulator.start(own_state, port).port == port
+    with pytest.raises(CommandError) as caught:
+        stack.up(own_state, port + 1)
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_ctrl_c_leaves_nothing_running(own_state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cli.local_stack.stack.warm_up", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stack.up(own_state, None)
+    assert processes_of(own_state) == []
+    assert stack.up(own_state, None).not_answering == ()
+
+
+def test_no_process_outlives_an_emulator_that_is_killed_or_stopped(own_state: StateDir) -> None:
+    first = stack.up(own_state, None).emulator
+    assert len(processes_of(own_state)) >= 4
+    os.kill(first.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while processes_of(own_state) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_of(own_state) == []
+    with pytest.raises(CommandError, match="no local stack is running"):
+        stack.find(own_state)
+    second = stack.up(own_state, None).emulator
+    assert second.token != first.token
+    assert second.port == first.port
+    assert health(own_state).status_code == httpx.codes.OK
+    assert any(own_state.scratch.iterdir())
+    assert stack.down(own_state)
+    assert processes_of(own_state) == []
+    assert not own_state.scratch.exists()
+    assert not stack.down(own_state)
+
+
+def test_an_emulator_that_an_interrupted_up_left_is_taken_over(own_state: StateDir) -> None:
+    left = emulator.start(own_state, None)
+    assert stack.up(own_state, None).emulator == left
+
+
+def test_an_emulator_that_does_not_answer_is_replaced(own_state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.local_stack.stack._ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr("cli.local_stack.emulator._STOP_SECONDS", 0.2)
+    monkeypatch.setattr("cli.local_stack.health._TIMEOUT_SECONDS", 0.2)
+    hanging = emulator.start(own_state, None)
+    os.kill(hanging.pid, signal.SIGSTOP)
+    assert stack.up(own_state, None).emulator.pid != hanging.pid
+
+
+def test_an_emulator_that_cannot_start_says_why(own_state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.local_stack.emulator._KEPT_VARIABLES", ("PYTHONHOME",))
+    monkeypatch.setenv("PYTHONHOME", "/nonsense")
+    with pytest.raises(CommandError) as caught:
+        emulator.start(own_state, None)
+    assert "/nonsense" in caught.value.message
+    assert str(own_state.emulator_log) in caught.value.way_out
+
+
+def test_an_emulator_is_cut_off_from_the_users_settings(state: StateDir) -> None:
+    assert stack.find(state).emulator.pid in processes_of(state)
+    for process in processes_of(state):
+        variables = (_read(Path("/proc") / str(process) / "environ") or b"").decode().split("\0")
+        assert not {variable.split("=")[0] for variable in variables} & set(USERS_VARIABLES)
