@@ -80,7 +80,7 @@ def http(
     console = err()
     with ExitStack() as stack:
         job = stack.enter_context(open_job(choices, found.state.positions, (found.api_url, domain)))
-        display = Display(console, job.input.name, job.input.size, job.input.bytes_read)
+        display = Display(console, job.input.name, job.input.size, job.input.bytes_read, begin=job.begin.read)
         transport = HttpTransport(
             found.api_url,
             api_key,

@@ -52,7 +52,7 @@ def up(port: PortOption = None, state_dir: StateDirOption = None) -> None:
     running = stack.up(StateDir.of(state_dir), port)
     console = out()
     console.print(_headline(running))
-    console.print(_endpoints(running))
+    console.print(_endpoints(running), soft_wrap=True)
     if running.change is not stack.Change.NOTHING:
         console.print(_what_next(running), soft_wrap=True)
     if running.not_answering:
@@ -135,20 +135,16 @@ def _headline(running: stack.RunningStack) -> str:
     return f"[bold green]{done}[/]"
 
 
-def _endpoints(running: stack.RunningStack) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+def _endpoints(running: stack.RunningStack) -> str:
     outputs = running.outputs
-    table.add_row("HTTP API", running.api_url)
-    table.add_row("AWS endpoint", f"{running.emulator.endpoint}  (region us-east-1, any credentials)")
-    table.add_row("Kinesis streams", "  ".join(outputs[f"{name}Stream"] for name in _CLASSES))
-    table.add_row("quarantine", f"s3://{outputs['QuarantineBucket']}/quarantine/")
-    table.add_row("process", f"{running.emulator.pid}")
-    return table
-
-
-_CLASSES = ("Alert", "Warning", "Anomaly", "Normal")
+    places = {
+        "HTTP API": running.api_url,
+        "AWS endpoint": f"{running.emulator.endpoint}  (region us-east-1, any credentials)",
+        "Kinesis streams": "  ".join(outputs[f"{name}Stream"] for name in ("Alert", "Warning", "Anomaly", "Normal")),
+        "quarantine": f"s3://{outputs['QuarantineBucket']}/quarantine/",
+        "process": str(running.emulator.pid),
+    }
+    return "\n".join(f"  [dim]{name:<17}[/]{place}" for name, place in places.items())
 
 
 def _what_next(running: stack.RunningStack) -> str:

@@ -27,7 +27,7 @@ def point_line(point: ClassifiedDataPoint) -> Text:
 
 def alarm_line(event: AlarmEvent) -> Text:
     """An alarm event: when, raised or cleared, which stream, how grave, and by how many points in a row."""
-    line = Text(_moment(event.timestamp) + "  ", style="dim")
+    line = Text().append(_moment(event.timestamp) + "  ", style="dim")
     if event.state is AlarmChange.RAISED:
         line.append("RAISED   ", style="bold red")
     else:
@@ -39,7 +39,7 @@ def alarm_line(event: AlarmEvent) -> Text:
 
 
 def _beginning(timestamp: float, classification: str) -> Text:
-    line = Text(_moment(timestamp) + "  ", style="dim")
+    line = Text().append(_moment(timestamp) + "  ", style="dim")
     line.append(f"{classification.upper():<9}", style=STYLES.get(classification, ""))
     return line
 

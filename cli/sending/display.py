@@ -20,11 +20,15 @@ class Display:
         name: what is sent.
         size: bytes in all; None where nobody knows.
         position: how many bytes are read.
+        begin: points that an earlier run has dealt with.
     """
 
-    def __init__(self, console: Console, name: str, size: int | None, position: Callable[[], int]) -> None:
+    def __init__(
+        self, console: Console, name: str, size: int | None, position: Callable[[], int], *, begin: int = 0
+    ) -> None:
         self._console = console
         self._position = position
+        self._begin = begin
         self._started = time.monotonic()
         self._last_line = self._started
         self._progress = Progress(
@@ -47,7 +51,7 @@ class Display:
 
     def update(self, totals: Totals) -> None:
         """Show how far it is."""
-        told = f"{totals.read:,} points, {self.rate(totals.read):,.0f}/s, {totals.rejected:,} rejected"
+        told = f"{totals.read:,} points, {self._rate(totals):,.0f}/s, {totals.rejected:,} rejected"
         if self._console.is_terminal:
             self._progress.update(self._task, completed=self._position(), told=told)
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:
@@ -58,6 +62,6 @@ class Display:
         """Say why nothing moves for a while."""
         self._console.print(f"the service is not ready ({reason}); again in {seconds:.1f} s", markup=False)
 
-    def rate(self, points: int) -> float:
-        """Points a second since it began."""
-        return points / max(time.monotonic() - self._started, 1e-9)
+    def _rate(self, totals: Totals) -> float:
+        """Points a second of this run."""
+        return (totals.read - self._begin) / max(time.monotonic() - self._started, 1e-9)
