@@ -110,6 +110,10 @@ class DynamoStates:
                 write.result()
             except (StaleStateError, UnavailableError) as error:
                 unsaved[bucket.source] = error
+        for bucket, _ in writes:
+            if bucket.source in unsaved:
+                # What was remembered of the source may be what failed: the next load is to read all of it.
+                self._homes.pop(bucket.source, None)
             else:
                 self._remember([bucket])
         return unsaved
