@@ -1,7 +1,5 @@
 """`afluente alarms`: alarms raised and cleared."""
 
-# ruff: noqa: PLC0415 - a command loads what it works with when it runs, so that the others start quickly
-
 import sys
 from datetime import datetime
 from fnmatch import fnmatchcase

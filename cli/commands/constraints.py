@@ -1,7 +1,5 @@
 """`afluente constraints …`: what is normal for a stream."""
 
-# ruff: noqa: PLC0415 - a command loads what it works with when it runs, so that the others start quickly
-
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

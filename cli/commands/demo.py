@@ -1,7 +1,5 @@
 """`afluente demo`: real data through the whole way, and what came out."""
 
-# ruff: noqa: PLC0415 - a command loads what it works with when it runs, so that the others start quickly
-
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any

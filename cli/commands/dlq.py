@@ -1,7 +1,5 @@
 """`afluente dlq …`: packs that could not be classified."""
 
-# ruff: noqa: PLC0415 - a command loads what it works with when it runs, so that the others start quickly
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`afluente keys …`: API keys of those who send."""
 
-# ruff: noqa: PLC0415 - a command loads what it works with when it runs, so that the others start quickly
-
 import secrets
 import time
 from datetime import UTC, datetime

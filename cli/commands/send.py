@@ -1,7 +1,5 @@
 """`afluente send …`: measurements from a file to the service."""
 
-# ruff: noqa: PLC0415 - a command loads what it works with when it runs, so that the others start quickly
-
 import time
 from contextlib import ExitStack
 from pathlib import Path
