@@ -40,7 +40,7 @@ def test_nine_real_streams_come_out_as_expected_however_they_are_cut_into_packs(
         "points": len(points),
         "duplicates": duplicates,
         "late": sum(point.late for point in classified),
-        "classes": {name: 0 for name in ("alert", "warning", "anomaly", "normal")}
+        "classes": dict.fromkeys(("alert", "warning", "anomaly", "normal"), 0)
         | Counter(point.classification.value for point in classified),
         "violations": Counter(
             name for point in classified for name in (*point.violated_constraints, *point.violated_rate)
