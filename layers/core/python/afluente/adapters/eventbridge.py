@@ -20,8 +20,9 @@ DETAIL_TYPES = {"raised": "Alarm raised", "cleared": "Alarm cleared"}
 MAX_EVENTS_A_CALL = 10
 """PutEvents quota."""
 
-MAX_LOG_EVENTS_A_CALL = 2_000
-"""PutLogEvents takes 10,000 events and 1 MiB; an alarm event is at most 0.5 KiB."""
+MAX_LOG_EVENTS_A_CALL = 500
+"""PutLogEvents takes 10,000 events and 1 MiB; an alarm event is at most 1.5 KiB: source and stream have up to 128
+characters each, of up to four bytes."""
 
 _RETRY_DELAYS = (0.05, 0.2, 0.6)
 
