@@ -18,7 +18,7 @@ class QuarantineReason(StrEnum):
     UNDECODABLE_PACK = "undecodable_pack"
 
 
-class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A record that could not be taken.
 
     Attributes:
