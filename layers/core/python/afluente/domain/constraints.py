@@ -102,11 +102,6 @@ class RateConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
         if faults:
             raise FaultyError(tuple(faults))
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it bounds nothing."""
-        return all(getattr(self, name) is None for name in RATE_NAMES)
-
 
 RATE_NAMES = ("abs_delta", "rel_delta", "abs_slope", "rel_slope")
 
