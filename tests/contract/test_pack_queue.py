@@ -247,6 +247,15 @@ def test_a_queue_that_fails_or_is_not_there_is_unavailable(aws: LocalAws) -> Non
         SqsPackQueue(client, url, sleep=no_sleep).send([a_pack(1)])
 
 
+def test_a_queue_that_cannot_be_reached_is_unavailable() -> None:
+    nowhere = LocalAws("nowhere", endpoint="http://127.0.0.1:1")
+
+    with pytest.raises(UnavailableError, match="SQS: EndpointConnectionError"):
+        SqsPackQueue(nowhere.client("sqs"), "http://127.0.0.1:1/queue.fifo", sleep=no_sleep).send([a_pack(1)])
+
+    nowhere.close()
+
+
 # --- giving messages back --------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,93 @@
+"""The authorizer of the HTTP API, on events as API Gateway hands them over."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+import http_authorizer.handler
+from afluente.adapters.http_authorization import grant_of
+from afluente.adapters.memory import MemoryApiKeys
+from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Grant, new_key
+from afluente.application.ports import UnavailableError
+from afluente.runtime.composition import HttpAuthorizer
+from http_authorizer.handler import lambda_handler
+from tests.factories import NOW
+from tests.unit.functions.conftest import CONTEXT, LogLines
+
+Events = Callable[[str], dict[str, Any]]
+
+
+class StoreThatIsAway:
+    def find(self, key_hash: str) -> ApiKey | None:
+        raise UnavailableError("DynamoDB")
+
+    def put(self, key: ApiKey) -> None:
+        raise UnavailableError("DynamoDB")
+
+    def list(self) -> Iterable[ApiKey]:
+        raise UnavailableError("DynamoDB")
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[ApiKeyStore], None]:
+    def put_behind_the_function(store: ApiKeyStore) -> None:
+        monkeypatch.setattr(http_authorizer.handler, "http_authorizer", lambda: HttpAuthorizer(store))
+
+    return put_behind_the_function
+
+
+def a_store_with_the_key_of_the_event(**fields: Any) -> MemoryApiKeys:
+    store = MemoryApiKeys()
+    defaults: dict[str, Any] = {"name": "plant 7", "random": bytes(range(KEY_RANDOM_BYTES)), "now": NOW}
+    store.put(new_key(**(defaults | fields))[1])
+    return store
+
+
+def grant_behind(answer: dict[str, Any]) -> Grant | None:
+    return grant_of({"requestContext": {"authorizer": {"lambda": answer["context"]}}})
+
+
+def test_a_caller_with_a_good_key_is_let_in_with_what_the_key_is_for(
+    event: Events, use: Callable[[ApiKeyStore], None], log: LogLines
+) -> None:
+    use(a_store_with_the_key_of_the_event(domains=("iot",), sources=("furnace-*",)))
+
+    answer = lambda_handler(event("http_authorizer"), CONTEXT)
+
+    assert answer["isAuthorized"] is True
+    assert grant_behind(answer) == Grant("aaaqeaye", ("iot",), ("furnace-*",))
+    assert log.codes == ["KEY_ACCEPTED"]
+
+
+@pytest.mark.parametrize(
+    "store",
+    [MemoryApiKeys(), a_store_with_the_key_of_the_event(expires_at=NOW + 1)],
+    ids=["unknown", "expired"],
+)
+def test_a_caller_without_a_good_key_is_let_through_without_a_grant(
+    event: Events, use: Callable[[ApiKeyStore], None], log: LogLines, store: MemoryApiKeys
+) -> None:
+    # The function behind refuses, in the form of all its answers; API Gateway's own refusal cannot be set.
+    use(store)
+
+    answer = lambda_handler(event("http_authorizer"), CONTEXT)
+
+    assert (answer["isAuthorized"], grant_behind(answer)) == (True, None)
+    assert log.codes == ["KEY_REFUSED"]
+
+
+def test_nobody_is_let_in_while_the_keys_are_away(event: Events, use: Callable[[ApiKeyStore], None]) -> None:
+    use(StoreThatIsAway())
+
+    with pytest.raises(UnavailableError):
+        lambda_handler(event("http_authorizer"), CONTEXT)
+
+
+def test_no_secret_is_in_the_log(event: Events, use: Callable[[ApiKeyStore], None], log: LogLines) -> None:
+    use(a_store_with_the_key_of_the_event())
+    asked = event("http_authorizer")
+
+    lambda_handler(asked, CONTEXT)
+
+    assert all(asked["identitySource"][0].split("_")[2] not in str(line) for line in log.lines)

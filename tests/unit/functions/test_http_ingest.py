@@ -1,0 +1,339 @@
+"""The function behind the HTTP API, on events as API Gateway hands them over."""
+
+import gzip
+import json
+import time
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import afluente
+import http_ingest.handler
+from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
+from afluente.application.accept_points import AcceptPoints
+from afluente.application.packs import Pack
+from afluente.application.ports import UnavailableError
+from afluente.application.quarantine import QuarantinedRecord
+from afluente.runtime.composition import HttpIngest
+from afluente.runtime.settings import HttpIngestSettings
+from http_ingest.handler import lambda_handler
+from tests.factories import DOMAINS
+from tests.unit.functions.conftest import CONTEXT, LogLines
+
+Event = dict[str, Any]
+Events = Callable[[str], Event]
+
+GOOD = {"stream_id": "temperature", "value": 20.5, "timestamp": 1_699_996_400}
+
+
+class World:
+    """What is behind the function, in memory; either part can be away."""
+
+    def __init__(self) -> None:
+        self.queue = MemoryPackQueue()
+        self.quarantine = MemoryQuarantine()
+        self.queue_is_away = False
+        self.quarantine_is_away = False
+
+    def send(self, packs: Sequence[Pack]) -> None:
+        if self.queue_is_away:
+            raise UnavailableError("SQS: ServiceUnavailable")
+        self.queue.send(packs)
+
+    def put(self, record: QuarantinedRecord) -> None:
+        if self.quarantine_is_away:
+            raise UnavailableError("S3: SlowDown")
+        self.quarantine.put(record)
+
+    def values(self) -> list[float]:
+        return [point.value for pack in self.queue.packs for point in pack.points]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    its_settings = HttpIngestSettings(
+        domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
+    )
+    function = HttpIngest(its_settings, AcceptPoints(queue=world, quarantine=world, shards=64))
+    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: function)
+    return world
+
+
+@pytest.fixture
+def request_event(event: Events) -> Event:
+    return event("http_api_ingest")
+
+
+def with_points(request_event: Event, *points: object, **fields: object) -> Event:
+    document = {"domain": "iot", "source_id": "furnace-1", "datapoints": points} | fields
+    return request_event | {"body": json.dumps(document)}
+
+
+def answer_to(asked: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, body and headers, once Lambda could hand them on."""
+    answer = json.loads(json.dumps(lambda_handler(asked, CONTEXT)))
+    return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+
+
+def problem_of(asked: Event) -> tuple[int, str]:
+    """Status and code of a refusal, once it is sure to be a problem of RFC 9457."""
+    status, body, headers = answer_to(asked)
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["x-request-id"] == body["request_id"] == "JKJaXmPLvHcESHA="
+    assert body["type"] == f"urn:afluente:problem:{body['code']}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    return status, body["code"]
+
+
+# --- points ----------------------------------------------------------------------------------------------------------
+
+
+def test_good_points_are_queued_and_acknowledged(world: World, request_event: Event) -> None:
+    before = time.time()
+
+    status, body, headers = answer_to(request_event)
+
+    assert status == 202
+    assert body == {"inserted": 1, "rejected": [], "request_id": "JKJaXmPLvHcESHA="}
+    assert headers == {"content-type": "application/json", "x-request-id": "JKJaXmPLvHcESHA="}
+    ((point,),) = (pack.points for pack in world.queue.packs)
+    assert (str(point.key), point.value, point.timestamp) == ("iot/furnace-1/temperature", 20.5, 1_699_996_400)
+    assert point.ingested_at is not None
+    assert before <= point.ingested_at <= time.time()
+
+
+def test_bad_points_are_told_of_and_kept_and_their_neighbours_taken(world: World, request_event: Event) -> None:
+    status, body, _ = answer_to(with_points(request_event, GOOD, {"value": "hot"}, GOOD | {"value": 21}))
+
+    assert (status, body["inserted"]) == (202, 2)
+    assert [(fault["index"], fault["field"], fault["code"]) for fault in body["rejected"]] == [
+        (1, "stream_id", "missing"),
+        (1, "value", "wrong_type"),
+        (1, "timestamp", "missing"),
+    ]
+    assert all(fault["message"] for fault in body["rejected"])
+    assert world.values() == [20.5, 21]
+    assert json.loads(world.quarantine.records["JKJaXmPLvHcESHA="].payload) == [{"value": "hot"}]
+
+
+def test_a_request_of_bad_points_alone_is_unprocessable(world: World, request_event: Event) -> None:
+    asked = with_points(request_event, GOOD | {"value": None}, GOOD | {"timestamp": time.time() + 400})
+
+    status, body, headers = answer_to(asked)
+
+    assert (status, body["code"], body["inserted"]) == (422, "all_points_rejected", 0)
+    assert headers["content-type"] == "application/problem+json"
+    assert [(fault["index"], fault["code"]) for fault in body["rejected"]] == [(0, "wrong_type"), (1, "in_future")]
+    assert world.values() == []
+    assert list(world.quarantine.records) == ["JKJaXmPLvHcESHA="]
+
+
+def test_a_request_that_is_repeated_changes_nothing(world: World, request_event: Event) -> None:
+    for _ in range(3):
+        assert answer_to(request_event)[0] == 202
+
+    assert world.values() == [20.5]
+
+
+def test_ten_thousand_points_are_taken_in_one_request(world: World, request_event: Event) -> None:
+    points = [GOOD | {"sequence": number} for number in range(10_000)]
+
+    status, body, _ = answer_to(with_points(request_event, *points))
+
+    assert (status, body["inserted"]) == (202, 10_000)
+    assert len(world.values()) == 10_000
+
+
+def test_a_gzipped_request_is_taken(world: World, request_event: Event) -> None:
+    packed = b64encode(gzip.compress(request_event["body"].encode())).decode()
+    headers = request_event["headers"] | {"content-encoding": "gzip"}
+
+    status, _, _ = answer_to(request_event | {"body": packed, "isBase64Encoded": True, "headers": headers})
+
+    assert (status, world.values()) == (202, [20.5])
+
+
+def test_headers_say_where_points_are_from(world: World, request_event: Event) -> None:
+    headers = request_event["headers"] | {"x-domain": "health", "x-source-id": "patient-9"}
+
+    status, _, _ = answer_to(request_event | {"headers": headers, "body": json.dumps({"datapoints": [GOOD]})})
+
+    assert status == 202
+    assert str(world.queue.packs[0].points[0].key) == "health/patient-9/temperature"
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "code"),
+    [
+        ({"body": '{"datapoints": [}'}, 400, "malformed_json"),
+        ({"body": None}, 400, "malformed_json"),
+        ({"body": '{"datapoints": []}'}, 400, "invalid_request"),
+        ({"body": json.dumps({"domain": "space", "datapoints": [GOOD]})}, 400, "invalid_request"),
+        ({"body": " " * (10 * 1024 * 1024 + 1)}, 413, "body_too_large"),
+        ({"body": json.dumps({"domain": "iot", "datapoints": [1] * 20_001})}, 413, "too_many_points"),
+        ({"headers": {"content-type": "text/csv"}}, 415, "unsupported_media_type"),
+        ({"headers": {"content-encoding": "br"}}, 415, "unsupported_content_encoding"),
+        ({"headers": {"content-encoding": "gzip"}}, 400, "malformed_gzip"),
+    ],
+)
+def test_a_request_that_cannot_be_taken_is_refused(
+    world: World, request_event: Event, log: LogLines, *, changed: Event, status: int, code: str
+) -> None:
+    assert problem_of(request_event | changed) == (status, code)
+
+    assert world.values() == []
+    assert world.quarantine.records == {}
+    assert log.codes == ["REQUEST_REFUSED"]
+
+
+def test_malformed_json_is_told_of_with_its_place(world: World, request_event: Event) -> None:
+    _, body, _ = answer_to(request_event | {"body": '{"é": 01}'})
+
+    assert body["offset"] == 8
+    assert "(at byte 8)" in body["detail"]
+
+
+def test_an_invalid_request_is_told_of_all_its_faults(world: World, request_event: Event) -> None:
+    _, body, _ = answer_to(with_points(request_event, domain="IoT", source_id="a/b"))
+
+    assert [(fault["field"], fault["code"]) for fault in body["errors"]] == [
+        ("datapoints", "empty"),
+        ("domain", "out_of_range"),
+        ("source_id", "forbidden_character"),
+    ]
+
+
+@pytest.mark.parametrize("authorizer", [None, {}, {"lambda": {}}, {"lambda": None}])
+def test_a_caller_whom_the_authorizer_does_not_know_is_refused(
+    world: World, request_event: Event, authorizer: dict[str, Any] | None
+) -> None:
+    request_event["requestContext"].pop("authorizer")
+    if authorizer is not None:
+        request_event["requestContext"]["authorizer"] = authorizer
+
+    assert problem_of(request_event) == (401, "unauthorized")
+    assert world.values() == []
+
+
+def test_a_caller_nobody_knows_does_not_have_its_body_read(world: World, request_event: Event) -> None:
+    request_event["requestContext"].pop("authorizer")
+
+    assert problem_of(request_event | {"body": "{"}) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("grant", "missing"),
+    [
+        ({"domains": ["health"], "sources": ["*"]}, "domain:iot"),
+        ({"domains": ["iot"], "sources": ["boiler-*"]}, "source:furnace-1"),
+    ],
+)
+def test_a_caller_whose_key_does_not_reach_the_source_is_told_what_it_lacks(
+    world: World, request_event: Event, grant: dict[str, Any], missing: str
+) -> None:
+    lambda_context = {"grant": json.dumps({"key_id": "aaaqeaye"} | grant)}
+    request_event["requestContext"]["authorizer"] = {"lambda": lambda_context}
+
+    assert problem_of(request_event) == (403, "forbidden")
+    assert answer_to(request_event)[1]["missing_scope"] == missing
+    assert world.values() == []
+
+
+# --- what is away ----------------------------------------------------------------------------------------------------
+
+
+def test_while_the_queue_is_away_clients_are_told_when_to_come_again(
+    world: World, request_event: Event, log: LogLines
+) -> None:
+    world.queue_is_away = True
+
+    assert problem_of(request_event) == (503, "unavailable")
+    assert answer_to(request_event)[2]["retry-after"] == "2"
+    assert log.codes == ["QUEUE_UNAVAILABLE"] * 2
+
+
+def test_a_quarantine_that_is_away_is_for_operators_to_know_alone(
+    world: World, request_event: Event, log: LogLines
+) -> None:
+    world.quarantine_is_away = True
+
+    status, body, _ = answer_to(with_points(request_event, GOOD, {}))
+
+    assert (status, body["inserted"]) == (202, 1)
+    assert log.codes == ["REQUEST_TAKEN", "QUARANTINE_UNAVAILABLE"]
+
+
+# --- other routes ----------------------------------------------------------------------------------------------------
+
+
+def test_health_is_told_without_a_key_and_without_anything_behind_it(event: Events) -> None:
+    status, body, headers = answer_to(event("http_api_health"))
+
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert body == {"status": "ok", "service": "afluente", "version": afluente.__version__}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "allow"),
+    [
+        ("GET", "/", 404, "not_found", None),
+        ("POST", "/ingest", 404, "not_found", None),
+        ("POST", "/ingest/datapoints/", 404, "not_found", None),
+        ("GET", "/ingest/datapoints", 405, "method_not_allowed", "POST"),
+        ("DELETE", "/ingest/datapoints", 405, "method_not_allowed", "POST"),
+        ("POST", "/health", 405, "method_not_allowed", "GET"),
+    ],
+)
+def test_where_there_is_nothing_the_answer_says_what_there_is(
+    event: Events, *, method: str, path: str, status: int, code: str, allow: str | None
+) -> None:
+    asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
+    asked["requestContext"]["http"] |= {"method": method, "path": path}
+
+    assert problem_of(asked) == (status, code)
+    assert answer_to(asked)[2].get("allow") == allow
+
+
+# --- what operators see ----------------------------------------------------------------------------------------------
+
+
+def test_a_request_leaves_a_line_in_the_log_and_its_points_are_counted(
+    world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    answer_to(with_points(request_event, GOOD, {}, GOOD | {"value": 21}))
+
+    assert log.codes == ["REQUEST_TAKEN"]
+    line = log.lines[0]
+    assert (line["inserted"], line["rejected"], line["domain"]) == (2, 1, "iot")
+    assert (line["request_id"], line["key_id"]) == ("JKJaXmPLvHcESHA=", "aaaqeaye")
+    assert counted() == {"PointsAccepted": 2, "PointsRejected": 1}
+
+
+def test_no_secret_and_no_value_is_in_the_log(world: World, request_event: Event, log: LogLines) -> None:
+    secret = request_event["headers"]["x-api-key"].split("_")[2]
+
+    answer_to(request_event)
+
+    assert all(secret not in str(line) and "20.5" not in str(line) for line in log.lines)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.none() | st.text() | st.binary(max_size=50).map(lambda raw: raw.decode("latin-1")), gzipped=st.booleans()
+)
+def test_whatever_comes_is_answered(world: World, request_event: Event, body: str | None, *, gzipped: bool) -> None:
+    headers = request_event["headers"] | ({"content-encoding": "gzip"} if gzipped else {})
+
+    status, _ = problem_of(request_event | {"body": body, "headers": headers})
+
+    assert status == 400
