@@ -43,6 +43,10 @@ class LocalAws:
         self._clients.append(made)
         return made
 
+    def endpoint_variable(self) -> dict[str, str]:
+        """The variable by which the SDK of a function finds this AWS."""
+        return {"AWS_ENDPOINT_URL": self._endpoint} if self._endpoint else {}
+
     def close(self) -> None:
         for client in self._clients:
             client.close()

@@ -1,0 +1,141 @@
+"""The functions as they are deployed, made of the real adapters by their environment alone."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import classifier.handler
+import http_authorizer.handler
+import http_ingest.handler
+from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.domain.classification import Classification
+from afluente.runtime import clients, composition
+from tests.contract.local_aws import REGION, LocalAws
+from tests.contract.test_classified_streams import Kinesis
+from tests.factories import a_config
+
+EVENTS = Path(__file__).parents[1] / "events"
+CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
+
+
+@pytest.fixture
+def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """All the resources of a stage, and the variables that the functions find them by."""
+    group, log_stream = aws.log_stream()
+    variables = {
+        "AFLUENTE_DOMAINS": "iot,health",
+        "AFLUENTE_SHARDS": "64",
+        "AFLUENTE_DATAPOINTS_QUEUE_URL": aws.fifo_queue(),
+        "AFLUENTE_LATEST_TABLE": aws.table("source", "bucket"),
+        "AFLUENTE_CONSTRAINTS_TABLE": aws.table("key"),
+        "AFLUENTE_API_KEYS_TABLE": aws.table("key_hash"),
+        "AFLUENTE_QUARANTINE_BUCKET": aws.bucket(),
+        "AFLUENTE_ALARM_BUS": aws.bus()[0],
+        "AFLUENTE_ALARM_LOG_GROUP": group,
+        "AFLUENTE_ALARM_LOG_STREAM": log_stream,
+        **{f"AFLUENTE_STREAM_{name.name}": aws.stream() for name in Classification},
+    }
+    credentials = {
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
+    for name, value in (variables | credentials | aws.endpoint_variable()).items():
+        monkeypatch.setenv(name, value)
+    _as_in_a_new_container()
+    yield variables
+    _as_in_a_new_container()
+
+
+def _as_in_a_new_container() -> None:
+    for built in (composition.http_ingest, composition.http_authorizer, composition.classifier, clients._session):
+        built.cache_clear()
+
+
+def event(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def batch_of(aws: LocalAws, queue_url: str) -> dict[str, Any]:
+    """What the event source mapping hands over of what waits in the queue."""
+    messages = aws.client("sqs").receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+    )["Messages"]
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:datapoints.fifo",
+            }
+            for message in messages
+        ]
+    }
+
+
+def test_the_owner_of_a_key_is_known(aws: LocalAws, environment: dict[str, str]) -> None:
+    _, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), now=time.time())
+    DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_API_KEYS_TABLE"]).put(key)
+
+    answer = http_authorizer.handler.lambda_handler(event("http_authorizer"), CONTEXT)
+
+    assert json.loads(answer["context"]["grant"])["key_id"] == "aaaqeaye"
+
+
+def test_points_go_all_the_way_from_a_request_to_the_streams_of_their_classes(
+    aws: LocalAws, environment: dict[str, str]
+) -> None:
+    DynamoConstraints(aws.client("dynamodb"), environment["AFLUENTE_CONSTRAINTS_TABLE"]).put(
+        "iot", a_config(max_value=50, warning_max=40, abs_delta=5, consecutive_violations_required=1)
+    )
+    points = [
+        {"stream_id": "temperature", "value": value, "timestamp": 1_699_996_400 + second}
+        for second, value in enumerate([20, 22, 30, 45, 60])
+    ]
+    asked = event("http_api_ingest") | {"body": json.dumps({"domain": "iot", "datapoints": [*points, {"value": 1}]})}
+
+    answer = http_ingest.handler.lambda_handler(asked, CONTEXT)
+    assert answer["statusCode"] == 202
+    batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
+    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+
+    with ThreadPoolExecutor(1) as executor:
+        names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
+        kinesis = Kinesis(aws.client("kinesis"), names, executor)
+        assert {name.value: [point.value for point in kinesis.points(name)] for name in Classification} == {
+            "normal": [20, 22],
+            "anomaly": [30],
+            "warning": [45],
+            "alert": [60],
+        }
+    logs = aws.client("logs").filter_log_events(logGroupName=environment["AFLUENTE_ALARM_LOG_GROUP"])["events"]
+    assert [json.loads(line["message"])["value"] for line in logs] == [30]
+    kept = aws.client("s3").list_objects_v2(Bucket=environment["AFLUENTE_QUARANTINE_BUCKET"])["Contents"]
+    assert [item["Key"].split("/")[:2] for item in kept] == [["quarantine", "http"]]
+
+
+def test_a_batch_that_cannot_be_classified_comes_again_and_is_done_once_it_can(
+    aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http_ingest.handler.lambda_handler(event("http_api_ingest"), CONTEXT)
+    batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
+
+    monkeypatch.setenv("AFLUENTE_STREAM_NORMAL", "gone")
+    failures = classifier.handler.lambda_handler(batch, CONTEXT)["batchItemFailures"]
+    assert [failure["itemIdentifier"] for failure in failures] == [batch["Records"][0]["messageId"]]
+
+    monkeypatch.setenv("AFLUENTE_STREAM_NORMAL", environment["AFLUENTE_STREAM_NORMAL"])
+    _as_in_a_new_container()
+    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}

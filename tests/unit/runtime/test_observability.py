@@ -1,0 +1,49 @@
+"""Logs and metrics of the functions."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from afluente.runtime.observability import Metric, count, invocation, logger
+
+
+def test_counts_are_reported_as_one_line_of_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    count({Metric.POINTS_ACCEPTED: 3, Metric.POINTS_REJECTED: 0, Metric.POINTS_LATE: 1})
+
+    (line,) = capsys.readouterr().out.splitlines()
+    reported = json.loads(line)
+    (directive,) = reported["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "afluente"
+    assert directive["Metrics"] == [
+        {"Name": "PointsAccepted", "Unit": "Count"},
+        {"Name": "PointsLate", "Unit": "Count"},
+    ]
+    assert (reported["PointsAccepted"], reported["PointsLate"]) == ([3], [1])
+
+
+def test_counts_of_one_report_are_not_in_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    count({Metric.POINTS_ACCEPTED: 3})
+    capsys.readouterr()
+
+    count({Metric.POINTS_LATE: 1})
+
+    assert "PointsAccepted" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("counts", [{}, {Metric.POINTS_ACCEPTED: 0}])
+def test_where_there_is_nothing_to_count_nothing_is_reported(
+    capsys: pytest.CaptureFixture[str], counts: dict[Metric, int]
+) -> None:
+    count(counts)
+
+    assert capsys.readouterr().out == ""
+
+
+def test_lines_of_an_invocation_carry_its_id_and_those_after_it_do_not() -> None:
+    with invocation(SimpleNamespace(aws_request_id="invocation-1")):
+        during = logger().get_current_keys()
+    after = logger().get_current_keys()
+
+    assert during["function_request_id"] == "invocation-1"
+    assert "function_request_id" not in after

@@ -1,0 +1,69 @@
+"""Settings of the functions."""
+
+import pytest
+from pydantic import ValidationError
+
+from afluente.runtime.settings import ClassifierSettings, HttpAuthorizerSettings, HttpIngestSettings
+
+HTTP_INGEST = {
+    "AFLUENTE_DOMAINS": "iot, health",
+    "AFLUENTE_SHARDS": "64",
+    "AFLUENTE_DATAPOINTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints.fifo",
+    "AFLUENTE_QUARANTINE_BUCKET": "quarantine",
+}
+
+CLASSIFIER = {
+    "AFLUENTE_DATAPOINTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints.fifo",
+    "AFLUENTE_STREAM_ALERT": "alert",
+    "AFLUENTE_STREAM_WARNING": "warning",
+    "AFLUENTE_STREAM_ANOMALY": "anomaly",
+    "AFLUENTE_STREAM_NORMAL": "normal",
+    "AFLUENTE_LATEST_TABLE": "stream-latest",
+    "AFLUENTE_CONSTRAINTS_TABLE": "stream-constraints",
+    "AFLUENTE_QUARANTINE_BUCKET": "quarantine",
+    "AFLUENTE_ALARM_BUS": "alarms",
+    "AFLUENTE_ALARM_LOG_GROUP": "/afluente/dev/alarms",
+    "AFLUENTE_ALARM_LOG_STREAM": "alarms",
+}
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    settings = HttpIngestSettings.read(HTTP_INGEST | {"PATH": "/bin", "AFLUENTE_SOMETHING_ELSE": "1"})
+
+    assert settings.domains == ("iot", "health")
+    assert settings.shards == 64
+    assert settings.quarantine_bucket == "quarantine"
+    assert HttpAuthorizerSettings.read({"AFLUENTE_API_KEYS_TABLE": "api-keys"}).api_keys_table == "api-keys"
+
+
+def test_domains_may_be_given_as_names_already() -> None:
+    settings = HttpIngestSettings(
+        domains=("iot",), shards=1, datapoints_queue_url="https://queue", quarantine_bucket="quarantine"
+    )
+
+    assert settings.domains == ("iot",)
+
+
+def test_some_settings_of_the_classifier_may_be_left_out() -> None:
+    settings = ClassifierSettings.read(CLASSIFIER)
+    others = {"AFLUENTE_CONSTRAINTS_TTL_SECONDS": "0.5", "AFLUENTE_ONE_POINT_A_RECORD": "true"}
+
+    assert (settings.constraints_ttl_seconds, settings.one_point_a_record) == (60, False)
+    settings = ClassifierSettings.read(CLASSIFIER | others)
+    assert (settings.constraints_ttl_seconds, settings.one_point_a_record) == (0.5, True)
+
+
+@pytest.mark.parametrize("missing", HTTP_INGEST)
+def test_a_setting_that_is_missing_is_named(missing: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        HttpIngestSettings.read({name: value for name, value in HTTP_INGEST.items() if name != missing})
+
+    assert [f"AFLUENTE_{fault['loc'][0]}".upper() for fault in error.value.errors()] == [missing]
+
+
+@pytest.mark.parametrize("shards", ["0", "1025", "many", ""])
+def test_a_setting_out_of_its_range_is_named(shards: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        HttpIngestSettings.read(HTTP_INGEST | {"AFLUENTE_SHARDS": shards})
+
+    assert [fault["loc"] for fault in error.value.errors()] == [("shards",)]
