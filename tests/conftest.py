@@ -1,8 +1,20 @@
-"""How property-based tests run: the same examples each time, unless HYPOTHESIS_PROFILE=search asks for new ones."""
+"""How property-based tests run: the same examples each time, unless HYPOTHESIS_PROFILE=search asks for new ones.
+
+And what tests of several folders share: the local stack, started once, when the first test asks for it.
+"""
 
 import os
+import re
+import secrets
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.outbox import AlarmTap, Outbox
+    from tests.stack import LocalStack
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
@@ -11,3 +23,36 @@ settings.register_profile(
     "search", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalStack]":
+    """A stack of the tests' own, which ends with them."""
+    from cli.local_stack.state import StateDir  # noqa: PLC0415 - unit tests need none of it
+    from tests.stack import running_stack  # noqa: PLC0415
+
+    with running_stack(StateDir.of(tmp_path_factory.mktemp("stack"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def alarms(local_stack: "LocalStack") -> "AlarmTap":
+    """All alarms of the session."""
+    from tests.outbox import AlarmTap  # noqa: PLC0415
+
+    return AlarmTap(local_stack)
+
+
+@pytest.fixture
+def outbox(local_stack: "LocalStack") -> "Outbox":
+    """What comes out from now on."""
+    from tests.outbox import Outbox  # noqa: PLC0415
+
+    return Outbox(local_stack)
+
+
+@pytest.fixture
+def source_id(request: pytest.FixtureRequest) -> str:
+    """A source that no other test has, nor an earlier run of this one."""
+    name = re.sub(r"[^a-z0-9]+", "-", str(request.node.name)).strip("-")
+    return f"{name[:80]}-{secrets.token_hex(3)}"

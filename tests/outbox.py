@@ -1,0 +1,120 @@
+"""What comes out of a running stack: points on Kinesis, alarms on the EventBridge bus and in the log of alarms."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from afluente.domain.classification import Classification
+from cli.reading.log_events import read
+from tests.stack import LocalStack
+
+Document = dict[str, Any]
+
+_RULE = "tests"
+_QUEUE = "tests-alarms"
+_WHEN_CLASSIFIED = frozenset({"ingested_at", "processed_at"})
+
+
+class Outbox:
+    """Points that came out since it was made."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._kinesis = stack.client("kinesis")
+        self._came: dict[str, list[Document]] = defaultdict(list)
+        self._iterators: dict[tuple[Classification, str, str], str] = {}
+        for name in Classification:
+            stream = stack.target[f"{name.title()}Stream"]
+            for shard in self._kinesis.list_shards(StreamName=stream)["Shards"]:
+                answer = self._kinesis.get_shard_iterator(
+                    StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+                )
+                self._iterators[name, stream, shard["ShardId"]] = answer["ShardIterator"]
+
+    def lines(self, source: str) -> list[Document]:
+        """Every point of a source (`domain/source_id`) with its repeats, those of one class in their order."""
+        for (name, stream, shard), iterator in self._iterators.items():
+            self._iterators[name, stream, shard] = self._read(name, iterator)
+        return list(self._came[source])
+
+    def points(self, source: str) -> list[Document]:
+        """Every point of a source as a consumer has it that drops repeats by `point_id`, without times of processing.
+
+        Also sees that a repeat is one: the same measurement under the same id, judged in the same way.
+        """
+        first: dict[str, Document] = {}
+        ids: dict[str, str] = {}
+        for line in self.lines(source):
+            point = timeless(line)
+            assert first.setdefault(point["point_id"], point) == point
+            measurement = json.dumps([point["stream_id"], point["timestamp"], point.get("sequence"), point["value"]])
+            assert ids.setdefault(measurement, point["point_id"]) == point["point_id"]
+        return list(first.values())
+
+    def _read(self, name: Classification, iterator: str) -> str:
+        while True:
+            answer = self._kinesis.get_records(ShardIterator=iterator)
+            iterator = answer["NextShardIterator"]
+            for record in answer["Records"]:
+                assert record["Data"].endswith(b"\n")
+                points = [json.loads(line) for line in record["Data"].splitlines()]
+                assert {point["classification"] for point in points} == {name}
+                assert {f"{point['domain']}/{point['source_id']}" for point in points} == {record["PartitionKey"]}
+                self._came[record["PartitionKey"]] += points
+            if not answer["Records"] and answer["MillisBehindLatest"] == 0:
+                return str(iterator)
+
+
+class AlarmTap:
+    """Alarms that came out since it was made, on the bus and in the log."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
+        self._sqs = stack.client("sqs")
+        self._queue_url: str = self._sqs.create_queue(QueueName=_QUEUE)["QueueUrl"]
+        self._came: dict[str, list[Document]] = defaultdict(list)
+        self._follow(stack.target["AlarmBus"])
+
+    def on_bus(self, source: str) -> list[Document]:
+        """Every alarm event of a source that rules on the bus were given, with its repeats."""
+        while messages := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                event = json.loads(message["Body"])
+                detail: Document = event["detail"]
+                assert event["source"] == "afluente"
+                assert event["detail-type"] == {"raised": "Alarm raised", "cleared": "Alarm cleared"}[detail["state"]]
+                assert event["resources"] == [f"{detail['domain']}/{detail['source_id']}/{detail['stream_id']}"]
+                self._came[f"{detail['domain']}/{detail['source_id']}"].append(detail)
+            handles = [{"Id": str(i), "ReceiptHandle": sent["ReceiptHandle"]} for i, sent in enumerate(messages)]
+            self._sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=handles)
+        return list(self._came[source])
+
+    def in_log(self, source: str) -> list[Document]:
+        """Every alarm event of a source in the log of alarms, with its repeats."""
+        log = read(self._stack.client("logs"), self._stack.target["AlarmLogGroup"], since_ms=0, follow=False)
+        events = [json.loads(line.message) for line in log]
+        return [event for event in events if f"{event['domain']}/{event['source_id']}" == source]
+
+    def _follow(self, bus: str) -> None:
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
+        events = self._stack.client("events")
+        events.put_rule(Name=_RULE, EventBusName=bus, EventPattern=json.dumps({"source": ["afluente"]}))
+        target = {"Id": "queue", "Arn": arn["Attributes"]["QueueArn"]}
+        events.put_targets(Rule=_RULE, EventBusName=bus, Targets=[target])
+
+
+def timeless(point: Document) -> Document:
+    """A point without what depends on when it came and was classified."""
+    return {name: value for name, value in point.items() if name not in _WHEN_CLASSIFIED}
+
+
+def distinct(alarms: list[Document]) -> list[Document]:
+    """Alarm events without repeats."""
+    return list({(alarm["alarm_id"], alarm["state"], alarm["timestamp"]): alarm for alarm in alarms}.values())
+
+
+def of_stream(documents: list[Document], key: str) -> Iterator[Document]:
+    """Those of points or alarm events that are of one stream."""
+    for document in documents:
+        if f"{document['domain']}/{document['source_id']}/{document['stream_id']}" == key:
+            yield document

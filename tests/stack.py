@@ -1,0 +1,308 @@
+"""The local stack as tests see it: the checkout, deployed to an emulator of the tests' own.
+
+All tests share one stack, and keep apart by their sources: each test sends from sources that no other has.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_states import DynamoStates
+from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.domain.classification import StreamState
+from afluente.domain.constraints import StreamConfig
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.keys import StreamKey
+from cli.local_stack import stack
+from cli.local_stack.ports import LOOPBACK
+from cli.local_stack.state import StateDir
+from cli.reading.log_events import read
+from cli.status import FUNCTIONS
+from cli.target import Target, TargetChoice, resolve
+from tests.processes import children_of
+
+PATIENCE_SECONDS = 60.0
+"""How long to wait for what takes a second on an idle machine."""
+
+_POLL_SECONDS = 0.05
+_SHOWN_LOG_LINES = 12
+
+Seen = TypeVar("Seen")
+
+
+class LocalStack:
+    """A running stack.
+
+    Attributes:
+        target: the deployment, as commands find it.
+        port: of its emulator.
+        api_key: a key that may write everything.
+    """
+
+    def __init__(self, target: Target, emulator_pid: int, port: int) -> None:
+        self.target = target
+        self.port = port
+        self.http = httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS)
+        self._emulator_pid = emulator_pid
+        self._clients: dict[str, Any] = {}
+        self._making_client = threading.Lock()
+        self.api_key = self.create_key()
+
+    def client(self, service: str) -> Any:
+        """A client of an AWS service of the stack."""
+        with self._making_client:
+            if service not in self._clients:
+                self._clients[service] = self.target.client(service, max_pool_connections=32)
+            return self._clients[service]
+
+    # --- what is put in ----------------------------------------------------------------------------------------------
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Send a body to `POST /ingest/datapoints`, as JSON and with the key unless `headers` say otherwise."""
+        url = f"{self.target.api_url}/ingest/datapoints"
+        usual = {"Content-Type": "application/json", "X-API-Key": self.api_key}
+        return self.http.post(url, content=body, headers={**usual, **(headers or {})})
+
+    def send(self, points: Sequence[DataPoint]) -> None:
+        """Send points of one source in one request, which takes all of them."""
+        answer = self.post(request_body(points))
+        assert (answer.status_code, answer.json().get("inserted")) == (202, len(points)), answer.text
+
+    def constrain(self, configs: Mapping[str, StreamConfig]) -> None:
+        """Write constraints, by scope."""
+        catalogue = DynamoConstraints(self.client("dynamodb"), self.target["ConstraintsTable"])
+        for scope, config in configs.items():
+            catalogue.put(scope, config)
+
+    def create_key(self, **scope: tuple[str, ...]) -> str:
+        """Make an API key; `scope` as `new_key` takes it."""
+        text, record = new_key("tests", random=secrets.token_bytes(KEY_RANDOM_BYTES), now=time.time(), **scope)
+        DynamoApiKeys(self.client("dynamodb"), self.target["ApiKeysTable"]).put(record)
+        return text
+
+    # --- what is in it -----------------------------------------------------------------------------------------------
+
+    def packs_under_way(self) -> int:
+        """How many packs are queued or with the classifier."""
+        return self._messages(self.target["DatapointsQueueUrl"])
+
+    def dead_letters(self) -> int:
+        """How many packs were given up."""
+        return self._messages(self.target["DatapointsDlqUrl"])
+
+    def states_of(self, streams: Mapping[StreamKey, str]) -> dict[StreamKey, StreamState]:
+        """The states of streams as the table has them; `streams` with the message group of their source."""
+        with ThreadPoolExecutor(1) as executor:
+            table = DynamoStates(self.client("dynamodb"), self.target["LatestTable"], executor=executor)
+            loaded = table.load(streams)
+        return {key: loaded.of(key).state for key in streams}
+
+    def bucket_versions(self, source: str) -> list[int]:
+        """How often each bucket of states of a source (`domain/source_id`) was written."""
+        answer = self.client("dynamodb").query(
+            TableName=self.target["LatestTable"],
+            KeyConditionExpression="#source = :source",
+            ExpressionAttributeNames={"#source": "source"},
+            ExpressionAttributeValues={":source": {"S": source}},
+            ConsistentRead=True,
+        )
+        return [int(item["version"]["N"]) for item in answer["Items"]]
+
+    def quarantined(self, transport: str, record_id: str) -> list[Any]:
+        """The records with this id in quarantine."""
+        s3, bucket = self.client("s3"), self.target["QuarantineBucket"]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"quarantine/{transport}/")
+        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+        mine = [key for key in keys if key.endswith(f"/{record_id}.json")]
+        return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in mine]
+
+    def log_lines(self, function: str, *, since: float) -> list[str]:
+        """What a function logged since a time (Unix seconds), the latest last."""
+        group = f"/aws/lambda/{self.target[FUNCTIONS[function]]}"
+        events = read(self.client("logs"), group, since_ms=int(since * 1000), follow=False)
+        lines = [event.message for event in events]
+        return [line for line in lines if not line.startswith(("START ", "END ", "REPORT "))]
+
+    def workers(self, function: str) -> set[int]:
+        """Ids of the processes in which a function runs."""
+        code = f"ministack-lambda-{self.target[FUNCTIONS[function]]}-"
+        return {pid for pid, command in children_of(self._emulator_pid).items() if code in command}
+
+    def received(self) -> dict[str, Any]:
+        """The packs that wait, as an event for the classifier; they wait on."""
+        answer = self.client("sqs").receive_message(
+            QueueUrl=self.target["DatapointsQueueUrl"],
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageSystemAttributeNames=["All"],
+        )
+        return {
+            "Records": [
+                {
+                    "messageId": message["MessageId"],
+                    "receiptHandle": message["ReceiptHandle"],
+                    "body": message["Body"],
+                    "attributes": message["Attributes"],
+                    "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:datapoints.fifo",
+                }
+                for message in answer["Messages"]
+            ]
+        }
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """What a function answers to an event."""
+        name = self.target[FUNCTIONS[function]]
+        answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        return json.loads(answer["Payload"].read())
+
+    def _messages(self, queue_url: str) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    # --- what is done to it ------------------------------------------------------------------------------------------
+
+    def queue_message(self, body: str, group: str) -> str:
+        """Queue a message that no transport would, and give back its id."""
+        answer = self.client("sqs").send_message(
+            QueueUrl=self.target["DatapointsQueueUrl"],
+            MessageBody=body,
+            MessageGroupId=group,
+            MessageDeduplicationId=secrets.token_hex(),
+        )
+        return str(answer["MessageId"])
+
+    def kill(self, function: str) -> None:
+        """End the processes of a function wherever they are."""
+        for pid in self.workers(function):
+            os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep the classifier from taking packs for the block: what is sent meanwhile, it finds together."""
+        client = self.client("lambda")
+        found = client.list_event_source_mappings(FunctionName=self.target["ClassifierFunction"])
+        (mapping,) = found["EventSourceMappings"]
+        self.drained()
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    @contextmanager
+    def visibility_timeout(self, seconds: int) -> Iterator[None]:
+        """Let packs of a classifier that died come again after so many seconds, for the block."""
+        sqs, url, name = self.client("sqs"), self.target["DatapointsQueueUrl"], "VisibilityTimeout"
+        before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(seconds)})
+        try:
+            yield
+        finally:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+
+    @contextmanager
+    def configured(self, function: str, *, timeout: int | None = None, **variables: str) -> Iterator[None]:
+        """Give a function more environment variables, and another timeout in seconds, for the block.
+
+        Its processes start anew, before and after.
+        """
+        name = self.target[FUNCTIONS[function]]
+        before = self.client("lambda").get_function_configuration(FunctionName=name)
+        environment = before["Environment"]["Variables"]
+        self.drained()
+        self._configure(name, timeout or before["Timeout"], {**environment, **variables})
+        try:
+            yield
+        finally:
+            self._configure(name, before["Timeout"], environment)
+
+    def _configure(self, name: str, timeout: int, variables: dict[str, str]) -> None:
+        client = self.client("lambda")
+        client.update_function_configuration(
+            FunctionName=name, Timeout=timeout, Environment={"Variables": variables}
+        )
+        self.eventually(
+            lambda: client.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful",
+            f"{name} has its new configuration",
+        )
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def drained(self, *, within: float = PATIENCE_SECONDS) -> None:
+        """Wait until every pack is dealt with: its points delivered, its states saved."""
+        self.eventually(lambda: self.packs_under_way() == 0, "every pack is dealt with", within=within)
+
+    def eventually(self, condition: Callable[[], Seen], what: str, *, within: float = PATIENCE_SECONDS) -> Seen:
+        """Wait until a condition holds, and give back what it gave; if it never does, fail with what is known."""
+        deadline = time.monotonic() + within
+        while not (seen := condition()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {within:g} s: {what}; last seen: {seen!r}\n{self._diagnosis()}")
+            time.sleep(_POLL_SECONDS)
+        return seen
+
+    def _diagnosis(self) -> str:
+        log = self.log_lines("classifier", since=time.time() - 2 * PATIENCE_SECONDS)[-_SHOWN_LOG_LINES:]
+        under_way = f"packs under way: {self.packs_under_way()}, dead letters: {self.dead_letters()}"
+        return "\n".join([under_way, "the classifier's last lines:", *log])
+
+
+@contextmanager
+def running_stack(state: StateDir) -> Iterator[LocalStack]:
+    """A stack for the block, however that ends.
+
+    Args:
+        state: a state directory of its own; templates that the checkout has synthesised for this code are used.
+    """
+    state.create()
+    synthesised = StateDir.of(None).assemblies
+    if synthesised.exists():
+        shutil.copytree(synthesised, state.assemblies, ignore=shutil.ignore_patterns("unfinished-*"))
+    try:
+        running = stack.up(state, _free_port())
+        assert running.not_answering == ()
+        started = LocalStack(resolve(TargetChoice(state)), running.emulator.pid, running.emulator.port)
+        with started.http:
+            yield started
+    finally:
+        stack.down(state)
+
+
+def request_body(points: Sequence[DataPoint]) -> bytes:
+    """A request with points of one source."""
+    body = {
+        "domain": points[0].domain,
+        "source_id": points[0].source_id,
+        "datapoints": [_as_sent(point) for point in points],
+    }
+    return json.dumps(body).encode()
+
+
+def _as_sent(point: DataPoint) -> dict[str, Any]:
+    sent: dict[str, Any] = {"stream_id": point.stream_id, "value": point.value, "timestamp": point.timestamp}
+    optional = {"stream_type": point.stream_type, "sequence": point.sequence, "metadata": point.metadata or None}
+    return sent | {name: value for name, value in optional.items() if value is not None}
+
+
+def _free_port() -> int:
+    """Not one that a stack of the checkout would choose."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
