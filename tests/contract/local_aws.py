@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -32,13 +33,8 @@ class LocalAws:
 
     def client(self, service: str) -> Any:
         """A new client, so that what a test hooks into it stays its own."""
-        made = boto3.client(  # type: ignore[call-overload] # any of the services
-            service,
-            region_name=REGION,
-            endpoint_url=self._endpoint,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            config=_CONFIG,
+        made = _session().client(  # type: ignore[call-overload] # any of the services
+            service, endpoint_url=self._endpoint, config=_CONFIG
         )
         self._clients.append(made)
         return made
@@ -288,6 +284,12 @@ BATCH_GET_ITEM = Batch(
     nothing_done=lambda: {"Responses": {}},
     merge=_merge_unprocessed,
 )
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for all tests: it keeps the descriptions of the services, which take long to read."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 
 def _new_name() -> str:
