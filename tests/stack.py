@@ -234,9 +234,7 @@ class LocalStack:
 
     def _configure(self, name: str, timeout: int, variables: dict[str, str]) -> None:
         client = self.client("lambda")
-        client.update_function_configuration(
-            FunctionName=name, Timeout=timeout, Environment={"Variables": variables}
-        )
+        client.update_function_configuration(FunctionName=name, Timeout=timeout, Environment={"Variables": variables})
         self.eventually(
             lambda: client.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful",
             f"{name} has its new configuration",
