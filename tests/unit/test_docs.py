@@ -1,0 +1,240 @@
+"""The documents say what the code does: links lead somewhere, examples are of the form, no name is left out."""
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+import typer.main
+import yaml
+from typer.core import TyperGroup
+
+from afluente.adapters import http_answers, http_requests
+from afluente.application.constraint_documents import HINTS, parse_document
+from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.domain import datapoints
+from afluente.domain.alarms import AlarmEvent
+from afluente.domain.classification import Classification, ClassifiedDataPoint, Reason
+from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
+from afluente.domain.faults import FaultCode
+from afluente.domain.keys import MAX_PART_LENGTH
+from afluente.runtime.observability import LogCode, Metric
+from cli.errors import ExitCode
+from cli.main import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README.es.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+REFERENCE = ROOT / "docs" / "reference"
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+class Block(NamedTuple):
+    """A code block: the language it says, and its lines."""
+
+    language: str
+    text: str
+
+
+class Heading(NamedTuple):
+    """A heading: how deep, and what it says."""
+
+    level: int
+    text: str
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = [target for target in links_in(page) if not leads_somewhere(page, target)]
+
+    assert broken == []
+
+
+@every_page
+def test_every_code_block_says_its_language(page: Path) -> None:
+    assert {block.language for block in blocks_of(page)} <= {"console", "json", "python", "text", "toml", "yaml"}
+
+
+@every_page
+def test_json_and_yaml_are_well_formed(page: Path) -> None:
+    for block in blocks_of(page, "json"):
+        json.loads(block.text)
+    for block in blocks_of(page, "yaml"):
+        yaml.safe_load(block.text)
+
+
+@every_page
+def test_python_compiles(page: Path) -> None:
+    for block in blocks_of(page, "python"):
+        ast.parse(block.text)
+
+
+@every_page
+def test_constraints_can_be_applied(page: Path) -> None:
+    documents = [yaml.safe_load(block.text) for block in blocks_of(page, "yaml")]
+    documents += [document for block in blocks_of(page, "json") if "streams" in (document := json.loads(block.text))]
+    for document in documents:
+        entries, faulty = parse_document(document)
+        assert entries
+        assert faulty == []
+
+
+def test_the_two_examples_of_a_constraints_file_say_the_same() -> None:
+    page = REFERENCE / "constraints.md"
+
+    from_yaml = parse_document(yaml.safe_load(blocks_of(page, "yaml")[0].text))
+
+    assert from_yaml == parse_document(json.loads(blocks_of(page, "json")[0].text))
+
+
+def test_the_example_of_a_point_and_of_an_alarm_event_can_be_read() -> None:
+    point, event, _pattern = (json.loads(block.text) for block in blocks_of(REFERENCE / "classification.md", "json"))
+
+    msgspec.convert(point, ClassifiedDataPoint)
+    msgspec.convert(event["detail"], AlarmEvent)
+
+
+def test_the_reference_of_http_has_every_field_and_every_code() -> None:
+    # No check gives it: the number of points is a problem of the request, `too_many_points`.
+    never_of_a_field = {"too_many"}
+    of_constraints = {FaultCode.UNKNOWN_FIELD, FaultCode.IMPOSSIBLE}
+    names = {*http_requests._Point.__struct_fields__, *http_requests._Body.__struct_fields__}
+
+    assert_names(REFERENCE / "http.md", names | http_answers._TITLES.keys())
+    assert_names(REFERENCE / "http.md", set(FaultCode) - of_constraints - never_of_a_field)
+
+
+def test_the_reference_of_http_has_the_limits() -> None:
+    numbers = (
+        http_requests.MAX_POINTS,
+        http_requests.MAX_BODY_BYTES,
+        http_requests.MAX_DEPTH,
+        datapoints.MAX_METADATA_BYTES,
+        datapoints.MAX_METADATA_DEPTH,
+        datapoints.MAX_SEQUENCE,
+        MAX_PART_LENGTH,
+    )
+    text = (REFERENCE / "http.md").read_text(encoding="utf-8")
+
+    assert [number for number in numbers if f"{number:,}" not in text] == []
+    assert f"{datapoints.MAX_FUTURE_SECONDS:.0f} s" in text
+
+
+def test_the_reference_of_classification_has_every_field_class_and_reason() -> None:
+    fields = {*ClassifiedDataPoint.__struct_fields__, *AlarmEvent.__struct_fields__}
+
+    assert_names(REFERENCE / "classification.md", {*fields, *Classification, *Reason, *Severity})
+
+
+def test_the_reference_of_constraints_has_every_field_and_every_fault() -> None:
+    # These follow from the key.
+    config = set(StreamConfig.__struct_fields__) - {"stream_id", "source_id"}
+    bounds = {*ValueConstraints.__struct_fields__, *RateConstraints.__struct_fields__}
+    faults = {FaultCode.IMPOSSIBLE, FaultCode.UNKNOWN_FIELD, FaultCode.CONTRADICTION, FaultCode.NOT_FINITE}
+
+    assert_names(REFERENCE / "constraints.md", {"key", "domain", *config, *bounds, *HINTS, *faults})
+
+
+def test_the_defaults_of_constraints_are_those_of_the_reference() -> None:
+    rows = {name: others for name, *others in tables_in(REFERENCE / "constraints.md")}
+    config = StreamConfig()
+
+    assert rows["`consecutive_violations_required`"][1] == str(config.consecutive_violations_required)
+    assert rows["`cooldown_seconds`"][1] == str(config.cooldown_seconds)
+
+
+def test_the_reference_of_metrics_has_every_metric_and_every_log_code() -> None:
+    assert_names(REFERENCE / "metrics.md", {*Metric, *LogCode})
+
+
+def test_the_guide_to_quarantine_has_every_field_and_every_reason() -> None:
+    guide = ROOT / "docs" / "how-to" / "look-into-quarantine.md"
+    # Left out of a record, having one value only.
+    fields = set(QuarantinedRecord.__struct_fields__) - {"schema"}
+
+    assert_names(guide, fields | set(QuarantineReason))
+
+
+def test_the_reference_of_the_command_line_has_every_command_and_every_option() -> None:
+    text = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    commands = dict(commands_of(typer.main.get_command(app)))
+    options = {name for command in commands.values() for option in command.params for name in option.opts}
+
+    assert [path for path in commands if f"`afluente {path}" not in text] == []
+    assert [name for name in sorted(options) if name.startswith("--") and name not in text] == []
+
+
+def test_the_reference_of_the_command_line_has_every_exit_code() -> None:
+    rows = {first for first, *_ in tables_in(REFERENCE / "cli.md")}
+
+    assert {str(int(code)) for code in ExitCode} <= rows
+
+
+def test_both_readmes_have_the_same_sections_and_the_same_code() -> None:
+    english, spanish = ROOT / "README.md", ROOT / "README.es.md"
+
+    assert [heading.level for heading in headings_of(english)] == [heading.level for heading in headings_of(spanish)]
+    assert blocks_of(english) == blocks_of(spanish)
+    assert sorted(set(links_in(english)) - {"README.es.md"}) == sorted(set(links_in(spanish)) - {"README.md"})
+
+
+def assert_names(page: Path, names: Iterable[str]) -> None:
+    """Each name stands in the page as code."""
+    text = page.read_text(encoding="utf-8")
+
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def blocks_of(page: Path, language: str | None = None) -> list[Block]:
+    """The code blocks of a page, also those within lists."""
+    fences = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = [Block(said, text) for _, said, text in fences]
+    return [block for block in blocks if language in {None, block.language}]
+
+
+def prose_of(page: Path) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^( *)```.*?^\1```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def headings_of(page: Path) -> list[Heading]:
+    return [Heading(len(marks), text) for marks, text in re.findall(r"^(#+) (.+)$", prose_of(page), re.MULTILINE)]
+
+
+def links_in(page: Path) -> list[str]:
+    """Where the links of a page lead, but for those that leave the project."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose_of(page))
+    return [target for target in targets if "://" not in target]
+
+
+def leads_somewhere(page: Path, target: str) -> bool:
+    name, _, anchor = target.partition("#")
+    file = (page.parent / name).resolve() if name else page
+    if not file.is_file():
+        return False
+    return not anchor or anchor in {anchor_of(heading) for heading in headings_of(file)}
+
+
+def anchor_of(heading: Heading) -> str:
+    """As GitHub makes it of the text of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.text.lower()).replace(" ", "-")
+
+
+def tables_in(page: Path) -> Iterator[list[str]]:
+    """The rows of all tables of a page, each as its cells."""
+    for line in prose_of(page).splitlines():
+        if line.startswith("|"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def commands_of(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """The commands below a command, each with the words that call it; Typer does not export their type."""
+    if not isinstance(command, TyperGroup):
+        yield " ".join(path), command
+        return
+    for name, below in command.commands.items():
+        yield from commands_of(below, *path, name)
