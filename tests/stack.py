@@ -88,8 +88,8 @@ class LocalStack:
         for scope, config in configs.items():
             catalogue.put(scope, config)
 
-    def create_key(self, **scope: tuple[str, ...]) -> str:
-        """Make an API key; `scope` as `new_key` takes it."""
+    def create_key(self, **scope: Any) -> str:
+        """Make an API key; its scope as `new_key` takes it."""
         text, record = new_key("tests", random=secrets.token_bytes(KEY_RANDOM_BYTES), now=time.time(), **scope)
         DynamoApiKeys(self.client("dynamodb"), self.target["ApiKeysTable"]).put(record)
         return text

@@ -1,0 +1,176 @@
+"""What the classifier depends on refuses, breaks off, or does a part: the pack goes through in the end, as if not."""
+
+import pytest
+
+from tests.faults.conftest import NewRun
+from tests.faults.faults import answer_lost, away, in_turn, part_unprocessed, refused, throttled, unpublished
+from tests.faults.proxy import Answer, Call, Fault, FaultProxy, Forward
+from tests.stack import LocalStack
+
+pytestmark = pytest.mark.integration
+
+RETRY_ATTEMPTS = 3
+"""Of one call of a client; a fault that strikes more often is met by the adapter, then by the queue."""
+
+
+def test_records_that_kinesis_throttles_are_put_again_alone_and_in_order(
+    local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+) -> None:
+    runs = [new_run() for _ in range(6)]
+    for run in runs:
+        run.begin()
+    sizes: list[int] = []
+
+    def strike(call: Call, forward: Forward) -> Answer:
+        sizes.append(len(call.document["Records"]))
+        return throttled(lambda place: place % 3 == 1)(call, forward)
+
+    with classifier_calls.injected(strike, "Kinesis", "PutRecords", times=8) as injection:
+        # Taken together, so that a call holds records of several sources.
+        with local_stack.paused():
+            for run in runs:
+                run.go_on()
+        local_stack.drained()
+
+    assert injection.strikes == 8
+    assert max(sizes) > 1
+    for run in runs:
+        run.end()
+        assert run.repeats() == 0
+
+
+def test_a_record_does_not_overtake_a_throttled_one_of_its_source(
+    local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+) -> None:
+    run = new_run()
+    none_then_all = in_turn(throttled(lambda _: False), throttled(lambda _: True))
+    with classifier_calls.injected(none_then_all, "Kinesis", "PutRecords", times=4) as injection:
+        run.send(run.wide_points())
+        local_stack.drained()
+
+    assert injection.strikes == 4
+    run.end()
+    assert run.repeats() == 0
+
+
+def test_a_pack_whose_calls_kinesis_refuses_whole_comes_again(
+    local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+) -> None:
+    run = new_run()
+    run.begin()
+    refusal = refused(400, "ProvisionedThroughputExceededException")
+    with classifier_calls.injected(refusal, "Kinesis", "PutRecords", times=4 * RETRY_ATTEMPTS) as injection:
+        run.go_on()
+        local_stack.drained()
+
+    assert injection.strikes == 4 * RETRY_ATTEMPTS
+    run.end()
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["while a source goes on", "while a source begins"])
+def test_dynamodb_may_be_away_for_seconds(
+    is_known: bool, local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+) -> None:
+    run = new_run(streams=20)
+    if is_known:
+        run.begin()
+    # It is asked for the states first: two invocations find it away, the third comes three seconds after the first.
+    with classifier_calls.injected(away(), "DynamoDB", times=2 * RETRY_ATTEMPTS) as injection:
+        run.go_on()
+        local_stack.drained()
+
+    assert injection.strikes == 2 * RETRY_ATTEMPTS
+    run.end()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        pytest.param("DynamoDB", "PutItem", id="states cannot be saved"),
+        pytest.param("AWSEvents", "PutEvents", id="EventBridge is away"),
+        pytest.param("Logs", "PutLogEvents", id="CloudWatch Logs is away"),
+    ],
+)
+def test_a_pack_that_fails_after_its_points_are_put_comes_again_with_the_same_ids(
+    service: str, operation: str, local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+) -> None:
+    run = new_run()
+    run.begin()
+    with classifier_calls.injected(away(), service, operation, times=RETRY_ATTEMPTS) as injection:
+        run.go_on()
+        local_stack.drained()
+
+    assert injection.strikes == RETRY_ATTEMPTS
+    run.end()
+    assert run.repeats() > 0
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [("DynamoDB", "PutItem"), ("Kinesis", "PutRecords"), ("AWSEvents", "PutEvents"), ("Logs", "PutLogEvents")],
+)
+def test_an_answer_that_is_lost_changes_nothing(
+    service: str, operation: str, local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+) -> None:
+    run = new_run(streams=20)
+    run.begin()
+    with classifier_calls.injected(answer_lost, service, operation, times=2) as injection:
+        run.go_on()
+        local_stack.drained()
+
+    assert injection.strikes == 2
+    run.end()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "fault"),
+    [
+        pytest.param("DynamoDB", "BatchGetItem", part_unprocessed, id="DynamoDB reads a part of the states"),
+        pytest.param(
+            "AWSEvents", "PutEvents", unpublished(lambda place: place % 2 == 0), id="EventBridge takes a part"
+        ),
+    ],
+)
+def test_what_is_left_of_a_call_is_asked_for_again(
+    service: str,
+    operation: str,
+    *,
+    fault: Fault,
+    local_stack: LocalStack,
+    classifier_calls: FaultProxy,
+    new_run: NewRun,
+) -> None:
+    run = new_run(streams=20)
+    run.begin()
+    with classifier_calls.injected(fault, service, operation, times=2) as injection:
+        run.go_on()
+        local_stack.drained()
+
+    assert injection.strikes == 2
+    run.end()
+    assert run.repeats() == 0
+
+
+def test_where_one_source_cannot_be_saved_the_others_of_its_batch_go_through(
+    local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+) -> None:
+    failing, other = new_run(), new_run()
+    while failing.group == other.group:
+        other = new_run()
+    failing.begin()
+    other.begin()
+
+    def is_failing(call: Call) -> bool:
+        return bool(call.document["Item"]["source"]["S"] == failing.source)
+
+    with classifier_calls.injected(away(), "DynamoDB", "PutItem", when=is_failing, times=RETRY_ATTEMPTS) as injection:
+        with local_stack.paused():
+            failing.go_on()
+            other.go_on()
+        local_stack.drained()
+
+    assert injection.strikes == RETRY_ATTEMPTS
+    failing.end()
+    other.end()
+    assert failing.repeats() > 0
+    assert other.repeats() == 0
