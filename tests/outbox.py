@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from afluente.domain.classification import Classification
@@ -21,20 +22,17 @@ class Outbox:
 
     def __init__(self, stack: LocalStack) -> None:
         self._kinesis = stack.client("kinesis")
+        self._streams = {name: stack.target[f"{name.title()}Stream"] for name in Classification}
+        self._made_at = datetime.now(UTC)
         self._came: dict[str, list[Document]] = defaultdict(list)
-        self._iterators: dict[tuple[Classification, str, str], str] = {}
-        for name in Classification:
-            stream = stack.target[f"{name.title()}Stream"]
-            for shard in self._kinesis.list_shards(StreamName=stream)["Shards"]:
-                answer = self._kinesis.get_shard_iterator(
-                    StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
-                )
-                self._iterators[name, stream, shard["ShardId"]] = answer["ShardIterator"]
+        self._iterators: dict[tuple[Classification, str], str] = {}
 
     def lines(self, source: str) -> list[Document]:
         """Every point of a source (`domain/source_id`) with its repeats, those of one class in their order."""
-        for (name, stream, shard), iterator in self._iterators.items():
-            self._iterators[name, stream, shard] = self._read(name, iterator)
+        # Not before the first look: an iterator ends after five minutes.
+        self._iterators = self._iterators or self._first_iterators()
+        for (name, shard), iterator in self._iterators.items():
+            self._iterators[name, shard] = self._read(name, iterator)
         return list(self._came[source])
 
     def points(self, source: str) -> list[Document]:
@@ -50,6 +48,18 @@ class Outbox:
             measurement = json.dumps([point["stream_id"], point["timestamp"], point.get("sequence"), point["value"]])
             assert ids.setdefault(measurement, point["point_id"]) == point["point_id"]
         return list(first.values())
+
+    def _first_iterators(self) -> dict[tuple[Classification, str], str]:
+        return {
+            (name, shard["ShardId"]): self._kinesis.get_shard_iterator(
+                StreamName=stream,
+                ShardId=shard["ShardId"],
+                ShardIteratorType="AT_TIMESTAMP",
+                Timestamp=self._made_at,
+            )["ShardIterator"]
+            for name, stream in self._streams.items()
+            for shard in self._kinesis.list_shards(StreamName=stream)["Shards"]
+        }
 
     def _read(self, name: Classification, iterator: str) -> str:
         while True:
