@@ -3,17 +3,21 @@
 import gzip
 import json
 import time
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 from afluente.adapters.http_requests import MAX_BODY_BYTES, MAX_POINTS
 from afluente.domain.datapoints import DataPoint
+from tests.integration.bad_points import GOOD, Faults, bad_points
 from tests.outbox import Outbox
 from tests.stack import LocalStack, request_body
+from tests.unit.adapters.test_http_json import LOSE_THEIR_POINT, REFUSED, TAKEN, WHOLE_BODIES, nested, with_metadata
 
 pytestmark = pytest.mark.integration
+
+IOT = {"X-Domain": "iot"}
 
 # What a client may send by mistake or on purpose; each is refused as a whole, or taken.
 STRANGE_BODIES: dict[str, bytes] = {
@@ -75,26 +79,40 @@ def test_a_repeated_request_changes_nothing(
     assert local_stack.bucket_versions(f"iot/{source_id}") == [1]
 
 
-def test_of_nine_good_and_91_bad_points_the_nine_come_out_and_the_91_are_named_and_kept(
+def test_of_nine_good_and_91_bad_points_the_nine_come_out_and_the_91_are_told_and_kept(
     local_stack: LocalStack, outbox: Outbox, source_id: str
 ) -> None:
-    good = {"stream_id": "s", "value": 1, "timestamp": 1_700_000_000}
-    bad = (BAD_POINTS * 91)[:91]
-    datapoints: list[Any] = []
-    for place in range(9):
-        datapoints += [good | {"sequence": place}, *bad[place * 10 : (place + 1) * 10]]
-    datapoints += bad[90:]
+    bad = bad_points()
+    assert len(bad) == 91
+    good_places = [0, 11, 22, 33, 44, 55, 66, 77, 99]
+    waiting = iter(bad)
+    sent = [(GOOD | {"sequence": place}, set()) if place in good_places else next(waiting) for place in range(100)]
+    body = json.dumps({"domain": "iot", "source_id": source_id, "datapoints": [point for point, _ in sent]}).encode()
 
-    answer = local_stack.post(json.dumps({"domain": "iot", "source_id": source_id, "datapoints": datapoints}).encode())
+    answer = local_stack.post(body)
 
     told = answer.json()
     assert (answer.status_code, told["inserted"]) == (202, 9)
-    assert {fault["index"] for fault in told["rejected"]} == set(range(100)) - set(range(0, 99, 11))
-    assert all(fault["code"] and fault["field"] and fault["message"] for fault in told["rejected"])
+    assert all(fault["message"] for fault in told["rejected"])
+    faults: dict[int, Faults] = defaultdict(set)
+    for fault in told["rejected"]:
+        faults[fault["index"]].add((fault["field"], fault["code"]))
+    assert faults == {place: its_faults for place, (_, its_faults) in enumerate(sent) if its_faults}
     local_stack.drained()
-    assert [point["sequence"] for point in outbox.points(f"iot/{source_id}")] == list(range(9))
+    assert [point["sequence"] for point in outbox.points(f"iot/{source_id}")] == good_places
     (kept,) = local_stack.quarantined("http", told["request_id"])
-    assert len(json.loads(kept["payload"])) == 91
+    assert kept["payload"] == json.dumps([point for point, _ in bad])
+    assert {int(place) for place in kept["faults"]} == set(faults)
+
+
+def test_bad_points_alone_are_unprocessable(local_stack: LocalStack) -> None:
+    bad = [point for point, _ in bad_points()]
+
+    answer = local_stack.post(json.dumps({"domain": "iot", "datapoints": bad}).encode())
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["inserted"]) == (422, "all_points_rejected", 0)
+    assert {fault["index"] for fault in problem["rejected"]} == set(range(91))
 
 
 @pytest.mark.parametrize("what", STRANGE_BODIES)
@@ -106,6 +124,61 @@ def test_a_strange_body_is_the_clients_fault_and_breaks_nothing(local_stack: Loc
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"]
+    assert local_stack.workers("http_ingest") >= before
+
+
+def test_what_json_lacks_is_refused_and_breaks_nothing(local_stack: LocalStack) -> None:
+    bodies = [*map(with_metadata, REFUSED), *WHOLE_BODIES]
+    before = local_stack.workers("http_ingest")
+
+    # Packed, a body reaches the function byte for byte; as text, the emulator replaces what is no UTF-8.
+    packed = [local_stack.post(gzip.compress(body), {**IOT, "Content-Encoding": "gzip"}) for body in bodies]
+    plain = [local_stack.post(body, IOT) for body in bodies]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in packed} == {(400, "malformed_json")}
+    assert {answer.status_code for answer in plain} <= {202, 400}
+    assert local_stack.workers("http_ingest") >= before
+
+
+def test_what_json_has_comes_out_as_it_was_meant(local_stack: LocalStack, outbox: Outbox, source_id: str) -> None:
+    for place, (value, _) in enumerate(TAKEN):
+        answer = local_stack.post(with_metadata(value), {**IOT, "X-Source-ID": f"{source_id}-{place}"})
+        assert (answer.status_code, answer.json()["inserted"]) == (202, 2)
+
+    local_stack.drained()
+    for place, (_, meant) in enumerate(TAKEN):
+        good, odd = outbox.points(f"iot/{source_id}-{place}")
+        assert good["metadata"] == {}
+        assert repr(odd["metadata"]["x"]) == repr(meant)
+
+
+def test_what_nobody_could_pass_on_loses_its_point_alone(
+    local_stack: LocalStack, outbox: Outbox, source_id: str
+) -> None:
+    before = local_stack.workers("http_ingest")
+    for place, (value, code) in enumerate(LOSE_THEIR_POINT):
+        answer = local_stack.post(with_metadata(value), {**IOT, "X-Source-ID": f"{source_id}-{place}"})
+        (fault,) = answer.json()["rejected"]
+        assert (answer.status_code, fault["index"], fault["field"], fault["code"]) == (202, 1, "metadata", code)
+
+    assert local_stack.workers("http_ingest") >= before
+    local_stack.drained()
+    for place in range(len(LOSE_THEIR_POINT)):
+        (good,) = outbox.points(f"iot/{source_id}-{place}")
+        assert good["stream_id"] == "good"
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["arrays", "objects"])
+def test_nesting_to_any_depth_is_taken_or_refused(local_stack: LocalStack, opening: bytes, closing: bytes) -> None:
+    before = local_stack.workers("http_ingest")
+
+    statuses = [
+        local_stack.post(with_metadata(nested(opening, closing, levels)), IOT).status_code
+        # Around 1,000 levels the parsers give up one after the other.
+        for levels in (1, 31, 32, 60, 61, 500, *range(950, 1_050, 5), 20_000, 300_000)
+    ]
+
+    assert statuses == [202] * 4 + [400] * (len(statuses) - 4)
     assert local_stack.workers("http_ingest") >= before
 
 
@@ -194,14 +267,6 @@ def test_too_many_points_are_refused(local_stack: LocalStack) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_points")
 
 
-def test_bad_points_alone_are_unprocessable(local_stack: LocalStack) -> None:
-    answer = local_stack.post(json.dumps({"domain": "iot", "datapoints": BAD_POINTS}).encode())
-
-    problem = answer.json()
-    assert (answer.status_code, problem["code"], problem["inserted"]) == (422, "all_points_rejected", 0)
-    assert {fault["index"] for fault in problem["rejected"]} == set(range(len(BAD_POINTS)))
-
-
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
@@ -223,23 +288,3 @@ def test_health_needs_no_key(local_stack: LocalStack) -> None:
     answer = local_stack.http.get(f"{local_stack.target.api_url}/health")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-
-
-_GOOD: dict[str, Any] = {"stream_id": "s", "value": 1, "timestamp": 1_700_000_000}
-_BAD_VALUES: dict[str, list[Any]] = {
-    "stream_id": ["", "a/b", "a+b", "a#b", "$a", "a\x00", "a\x7f", "x" * 129, 1, None],
-    "value": [None, "1", True, [], {}, 10**400, float("nan"), float("inf")],
-    "timestamp": [None, "2024-01-01", True, 1.7e12, 1.7e15, 1.7e18, 4e9, -1e12],
-    "sequence": [-1, 1.5, "1", True, 2**63],
-    "stream_type": ["", "a/b", 1],
-    "metadata": [[], "x", 1, {"x": "y" * 4096}, {"x": "\ud800"}],
-}
-BAD_POINTS: list[Any] = [
-    None,
-    1,
-    "point",
-    [],
-    {},
-    *({name: value for name, value in _GOOD.items() if name != missing} for missing in _GOOD),
-    *(_GOOD | {name: value} for name, values in _BAD_VALUES.items() for value in values),
-]
