@@ -242,6 +242,19 @@ def test_the_requests_of_a_pack_are_known_figures(aws: LocalAws, executor: Execu
     assert requests == {"BatchGetItem": ceil(buckets / 100), "PutItem": buckets}
 
 
+def test_states_are_read_as_they_were_saved_last_and_not_a_little_before(aws: LocalAws, executor: Executor) -> None:
+    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
+    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
+    queries, reads = record_calls(client, "Query"), record_calls(client, "BatchGetItem")
+
+    save(store, {a_key(): a_memory(1)})
+    save(store, {a_key(): a_memory(2)})
+
+    # No local AWS shows the difference.
+    assert [call["ConsistentRead"] for call in queries] == [True]
+    assert [call["RequestItems"][table]["ConsistentRead"] for call in reads] == [True]
+
+
 def test_a_pack_that_touches_one_stream_of_many_reads_and_writes_one_item(aws: LocalAws, executor: Executor) -> None:
     client, table = aws.client("dynamodb"), aws.table("source", "bucket")
     store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
@@ -288,8 +301,12 @@ def test_a_table_that_was_emptied_is_as_new(aws: LocalAws, executor: Executor) -
     empty(client, table)
 
     assert read(store, keys(30)) == {key: StreamMemory() for key in keys(30)}
-    save(store, {key: a_memory(2) for key in keys(30)})
-    assert read(store, keys(30)) == {key: a_memory(2) for key in keys(30)}
+    save(store, {key: a_memory(2) for key in keys(3)})
+    save(store, {a_key("new"): a_memory(2)})
+    save(store, {key: a_memory(3) for key in keys(30)})
+    assert read(store, [*keys(30), a_key("new")]) == {key: a_memory(3) for key in keys(30)} | {
+        a_key("new"): a_memory(2)
+    }
 
 
 def test_a_writer_that_remembers_an_older_table_finds_its_way_in_the_new_one(aws: LocalAws, executor: Executor) -> None:

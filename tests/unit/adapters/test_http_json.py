@@ -36,14 +36,16 @@ def refusal_of(body: bytes) -> tuple[int, str] | None:
     return None
 
 
-def with_metadata(value: bytes) -> bytes:
-    """A body of two points, the first good, the second with `value` somewhere in its metadata."""
+def with_metadata(value: bytes, *, beside: bytes = b"") -> bytes:
+    """A body of two points, the first good, the second with `value` in its metadata; and of what stands beside them."""
     return (
         b'{"datapoints": ['
         + GOOD
         + b', {"stream_id": "odd", "value": 2, "timestamp": 2, "metadata": {"x": '
         + value
-        + b"}}]}"
+        + b"}}"
+        + beside
+        + b"]}"
     )
 
 
@@ -91,11 +93,12 @@ TAKEN: list[tuple[bytes, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("beside", [b"", b", NaN"], ids=["alone", "beside a bad point"])
 @pytest.mark.parametrize(("value", "meant"), TAKEN)
-def test_what_json_has_is_taken(value: bytes, meant: object) -> None:
-    request = decoded(with_metadata(value))
+def test_what_json_has_is_taken(value: bytes, meant: object, beside: bytes) -> None:
+    request = decoded(with_metadata(value, beside=beside))
 
-    assert request.rejected == []
+    assert len(request.rejected) == bool(beside)
     assert [point.stream_id for point in request.points] == ["good", "odd"]
     assert request.points[1].metadata == {"x": meant}
     assert repr(request.points[1].metadata["x"]) == repr(meant)

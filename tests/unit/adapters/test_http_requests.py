@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from base64 import b64encode
 from typing import Any
 
@@ -397,7 +398,11 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_refused_before_it_is_unpacke
     bomb = b64encode(gzip.compress(b" " * (50 * MAX_BODY_BYTES), compresslevel=1)).decode()
     assert len(bomb) < 5_000_000
 
+    tracemalloc.start()
     with pytest.raises(RequestError) as error:
         read_body(bomb, is_base64=True, headers={"content-encoding": "gzip"})
+    _, most_memory = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
     assert (error.value.status, error.value.code) == (413, "body_too_large")
+    assert most_memory < 5 * MAX_BODY_BYTES

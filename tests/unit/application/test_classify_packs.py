@@ -268,6 +268,14 @@ def test_a_repeated_pack_changes_nothing() -> None:
     assert as_told(told) == result(repeated=3)
 
 
+def test_packs_that_were_taken_together_come_again_together_or_alone_and_change_nothing() -> None:
+    world = World()
+    packs = [a_received_pack(number, a_point(number, at=number)) for number in range(1, 4)]
+    world.classify(packs)
+
+    assert [world.classify(again).repeated for again in (packs, packs[1:], packs[2:])] == [3, 2, 1]
+
+
 def test_of_packs_taken_together_only_those_that_came_before_are_passed_over() -> None:
     world = World()
     world.classify([a_received_pack(1, *points(1, 2))])
@@ -398,6 +406,19 @@ def test_packs_of_two_shardings_are_not_taken_together() -> None:
     assert list(told.failed) == ["17-of-128"]
     assert world.classify([new]).failed == {}
     assert world.written() == {"normal": [(1, False), (2, False)]}
+
+
+def test_packs_of_two_shardings_come_again_while_a_dependency_is_away() -> None:
+    world = World()
+    world.fault = _away
+
+    told = world.classify([a_received_pack(1, a_point(1)), a_received_pack(1, a_point(2), group="17-of-128")])
+
+    assert set(told.failed) == {"3-of-64", "17-of-128"}
+
+
+def _away(effect: str) -> None:
+    raise UnavailableError(effect)
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
