@@ -12,11 +12,12 @@ from afluente.domain.classification import Classification, StreamState
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
+from infra.stage import local
 from tests.outbox import AlarmTap, Document, Outbox, distinct, timeless
 from tests.stack import LocalStack
 
-SHARDS = 64
-"""Of the local stage."""
+SHARDS = local().shards
+"""Of the stage that the local stack is."""
 
 
 class Reference:

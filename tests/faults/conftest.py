@@ -12,13 +12,13 @@ from tests.outbox import AlarmTap, Outbox
 from tests.stack import LocalStack
 
 
+VISIBILITY_SECONDS = 1
+
+
 class NewRun(Protocol):
     """Makes runs of sources that no other test has."""
 
     def __call__(self, streams: int = 1) -> Run: ...
-
-
-VISIBILITY_SECONDS = 1
 
 
 @pytest.fixture(scope="module")

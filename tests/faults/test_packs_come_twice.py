@@ -38,6 +38,7 @@ def test_a_classifier_that_outlived_its_visibility_timeout_changes_no_state(
     ):
         with local_stack.paused():
             run.go_on()
+            # The queue has the pack still, as it has it again after the timeout.
             event = local_stack.received()
             slow = executor.submit(local_stack.invoke, "classifier", event)
             held.wait()
