@@ -39,8 +39,11 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=300_000, help="points of the throughput figure (default 300,000)")
     parser.add_argument("--sources", type=int, default=4, help="sources that send side by side (default 4)")
     parser.add_argument("--batch", type=int, default=1000, help="points a request of the throughput (default 1000)")
+    parser.add_argument(
+        "--state-dir", type=Path, default=os.environ.get("AFLUENTE_STATE_DIR"), help="of the local stack"
+    )
     arguments = parser.parse_args()
-    target = resolve(TargetChoice(StateDir.of(None)))
+    target = resolve(TargetChoice(StateDir.of(arguments.state_dir and Path(arguments.state_dir))))
     key = key_for(target, None)
     print("| what | p50 | p95 | p99 |\n|---|---|---|---|")
     with Client(target, key) as client:

@@ -45,7 +45,8 @@ def redrive(
 ) -> None:
     """Give the packs in the dead-letter queue back to the classifier, once what made them fail is put right.
 
-    Nothing is lost on the way and nothing is counted twice: a pack that was classified in part is recognised.
+    Nothing is lost on the way. Points that were written before their pack failed come out again with the same
+    point_id, by which readers drop them; points that newer ones have overtaken meanwhile are late.
 
     [dim]Example:[/]  afluente dlq redrive
     """

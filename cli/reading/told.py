@@ -34,7 +34,8 @@ def alarm_line(event: AlarmEvent) -> Text:
         line.append("CLEARED  ", style="green")
     line.append(f"{event.domain}/{event.source_id}/{event.stream_id}  ")
     line.append(f"{event.value:g}", style="bold")
-    line.append(f"  {event.severity}: {event.count} {event.classification} in a row ({event.reason})", style="dim")
+    counted = "violations" if event.state is AlarmChange.RAISED else "normal"
+    line.append(f"  {event.severity}: {event.count} {counted} in a row ({event.reason})", style="dim")
     return line
 
 

@@ -14,7 +14,7 @@ RETENTION = Duration.days(14)
 """SQS, "Message retention": the longest there is."""
 
 MAX_RECEIVES = 60
-"""A dependency may be down for this many visibility timeouts before a pack goes to the dead-letter queue."""
+"""Attempts at a pack, at most a minute apart: a dependency may be down for almost an hour before it is given up."""
 
 
 class DatapointsQueue(Construct):

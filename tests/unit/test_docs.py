@@ -99,13 +99,11 @@ def test_the_example_of_a_point_and_of_an_alarm_event_can_be_read() -> None:
 
 
 def test_the_reference_of_http_has_every_field_and_every_code() -> None:
-    # No check gives it: the number of points is a problem of the request, `too_many_points`.
-    never_of_a_field = {"too_many"}
     of_constraints = {FaultCode.UNKNOWN_FIELD, FaultCode.IMPOSSIBLE}
     names = {*http_requests._Point.__struct_fields__, *http_requests._Body.__struct_fields__}
 
     assert_names(REFERENCE / "http.md", names | http_answers._TITLES.keys())
-    assert_names(REFERENCE / "http.md", set(FaultCode) - of_constraints - never_of_a_field)
+    assert_names(REFERENCE / "http.md", set(FaultCode) - of_constraints)
 
 
 def test_the_reference_of_http_has_the_limits() -> None:

@@ -69,7 +69,8 @@ def test_a_point_comes_from_its_line_on_the_stream() -> None:
 
 def test_an_alarm_is_told_with_what_brought_it_about() -> None:
     assert alarm_line(ALARM).plain == (
-        "2013-12-02T21:15:00.000Z  RAISED   iot/furnace-1/furnace-1:value  104.25  alert: 3 alert in a row (alert_zone)"
+        "2013-12-02T21:15:00.000Z  RAISED   iot/furnace-1/furnace-1:value  104.25"
+        "  alert: 3 violations in a row (alert_zone)"
     )
     cleared = msgspec.structs.replace(ALARM, state=AlarmChange.CLEARED)
     assert "CLEARED" in alarm_line(cleared).plain

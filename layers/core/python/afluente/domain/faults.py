@@ -12,7 +12,6 @@ class FaultCode(StrEnum):
     WRONG_TYPE = "wrong_type"
     EMPTY = "empty"
     TOO_LONG = "too_long"
-    TOO_MANY = "too_many"
     TOO_DEEP = "too_deep"
     FORBIDDEN_CHARACTER = "forbidden_character"
     NOT_FINITE = "not_finite"
