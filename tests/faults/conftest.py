@@ -11,7 +11,6 @@ from tests.faults.run import Run
 from tests.outbox import AlarmTap, Outbox
 from tests.stack import LocalStack
 
-
 VISIBILITY_SECONDS = 1
 
 
