@@ -42,6 +42,12 @@ class Stage:
     """With an account, a deployment with the credentials of another one is refused."""
 
     domains: Annotated[tuple[str, ...], Field(min_length=1)] = ("iot", "infrastructure", "finance", "health")
+    enable_agnostic_api: bool = True
+    """`POST /ingest/datapoints` is there; a stage that others move to by and by starts without it."""
+
+    use_agnostic_constraints: bool = True
+    """Points are judged by the table of constraints; without it by none, and each is normal."""
+
     shards: Annotated[int, Field(ge=1, le=1_024)] = 64
     one_point_a_record: bool = False
     constraints_ttl_seconds: Annotated[int, Field(ge=0)] = 60
@@ -131,7 +137,12 @@ def prod() -> Stage:
     return Stage(name="prod", architecture="arm64", log_retention_days=90, deletion_protection=True, keep_data=True)
 
 
-PRESETS = {"local": local, "dev": dev, "prod": prod}
+def migration() -> Stage:
+    """A stage of production that takes nothing yet: what it is to do is switched on by and by."""
+    return dataclasses.replace(prod(), name="migration", enable_agnostic_api=False, use_agnostic_constraints=False)
+
+
+PRESETS = {"local": local, "dev": dev, "prod": prod, "migration": migration}
 
 
 def _read(file: Path) -> dict[str, Any]:

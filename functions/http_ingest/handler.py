@@ -85,15 +85,14 @@ def _health(_event: dict[str, Any], _request_id: str) -> Answer:
 
 def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
     path, method = event["rawPath"], event["requestContext"]["http"]["method"]
-    allowed = [route.split()[0] for route in _ROUTES if route.split()[1] == path]
+    routes = [route for route in _ROUTES if route != _INGEST or http_ingest().settings.enable_agnostic_api]
+    allowed = [route.split()[0] for route in routes if route.split()[1] == path]
     if allowed:
         detail = f"{path} takes {', '.join(allowed)}, not {method}"
         return problem(405, "method_not_allowed", detail, request_id=request_id, headers={"allow": ", ".join(allowed)})
-    detail = f"there is no {path}; the routes are {', '.join(_ROUTES)}"
+    detail = f"there is no {path}; the routes are {', '.join(routes)}"
     return problem(404, "not_found", detail, request_id=request_id)
 
 
-_ROUTES: dict[str, Callable[[dict[str, Any], str], Answer]] = {
-    "POST /ingest/datapoints": _ingest,
-    "GET /health": _health,
-}
+_INGEST = "POST /ingest/datapoints"
+_ROUTES: dict[str, Callable[[dict[str, Any], str], Answer]] = {_INGEST: _ingest, "GET /health": _health}

@@ -59,7 +59,8 @@ class IngestApi(Construct):
             identity_source=["$request.header.X-API-Key"],
             results_cache_ttl=AUTHORIZER_TTL,
         )
-        self._route("IngestDatapoints", HttpRouteKey.with_("/ingest/datapoints", HttpMethod.POST), key_authorizer)
+        if stage.enable_agnostic_api:
+            self._route("IngestDatapoints", HttpRouteKey.with_("/ingest/datapoints", HttpMethod.POST), key_authorizer)
         self._open_route(
             "Health",
             HttpRouteKey.with_("/health", HttpMethod.GET),

@@ -64,6 +64,7 @@ class ServiceStack(StageStack):
             memory_mb=_WHOLE_PROCESSOR_MB,
             timeout=_INGEST_TIMEOUT,
             environment={
+                "AFLUENTE_ENABLE_AGNOSTIC_API": str(self._settings.enable_agnostic_api).lower(),
                 "AFLUENTE_DOMAINS": ",".join(self._settings.domains),
                 "AFLUENTE_SHARDS": str(self._settings.shards),
                 "AFLUENTE_DATAPOINTS_QUEUE_URL": data.datapoints.queue.queue_url,
@@ -101,6 +102,7 @@ class ServiceStack(StageStack):
             memory_mb=_WHOLE_PROCESSOR_MB,
             timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
             environment={
+                "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": str(self._settings.use_agnostic_constraints).lower(),
                 "AFLUENTE_ONE_POINT_A_RECORD": str(self._settings.one_point_a_record).lower(),
                 "AFLUENTE_CONSTRAINTS_TTL_SECONDS": str(self._settings.constraints_ttl_seconds),
                 "AFLUENTE_DATAPOINTS_QUEUE_URL": data.datapoints.queue.queue_url,

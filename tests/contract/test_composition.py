@@ -126,6 +126,24 @@ def test_points_go_all_the_way_from_a_request_to_the_streams_of_their_classes(
     assert [item["Key"].split("/")[:2] for item in kept] == [["quarantine", "http"]]
 
 
+def test_without_the_table_of_constraints_every_point_is_normal(
+    aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DynamoConstraints(aws.client("dynamodb"), environment["AFLUENTE_CONSTRAINTS_TABLE"]).put(
+        "iot", a_config(max_value=1)
+    )
+    monkeypatch.setenv("AFLUENTE_USE_AGNOSTIC_CONSTRAINTS", "false")
+    http_ingest.handler.lambda_handler(event("http_api_ingest"), CONTEXT)
+
+    batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
+    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+
+    with ThreadPoolExecutor(1) as executor:
+        names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
+        (point,) = Kinesis(aws.client("kinesis"), names, executor).points(Classification.NORMAL)
+    assert point.reason == "no_constraints"
+
+
 def test_a_batch_that_cannot_be_classified_comes_again_and_is_done_once_it_can(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ COMMON = {"AFLUENTE_STAGE": "prod", "POWERTOOLS_METRICS_NAMESPACE": "afluente", 
 ENVIRONMENT = {
     "http_ingest": {
         "POWERTOOLS_SERVICE_NAME": "http_ingest",
+        "AFLUENTE_ENABLE_AGNOSTIC_API": "true",
         "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
         "AFLUENTE_SHARDS": "64",
         "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",
@@ -55,6 +56,7 @@ ENVIRONMENT = {
     },
     "classifier": {
         "POWERTOOLS_SERVICE_NAME": "classifier",
+        "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true",
         "AFLUENTE_ONE_POINT_A_RECORD": "false",
         "AFLUENTE_CONSTRAINTS_TTL_SECONDS": "60",
         "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",

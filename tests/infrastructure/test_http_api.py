@@ -1,6 +1,7 @@
 """Which calls reach a function, and which of them need a key."""
 
 import json
+from collections.abc import Callable
 
 from tests.infrastructure.deployment import Deployment
 
@@ -11,6 +12,18 @@ def test_only_the_ingest_route_asks_for_a_key(prod: Deployment) -> None:
     }
 
     assert routes == {"POST /ingest/datapoints": "CUSTOM", "GET /health": "NONE", "$default": "NONE"}
+
+
+def test_a_stage_without_the_agnostic_api_has_no_route_for_points(deployment_of: Callable[[str], Deployment]) -> None:
+    migration = deployment_of("migration")
+
+    routes = {route["RouteKey"] for route in migration.resources("AWS::ApiGatewayV2::Route").values()}
+
+    assert routes == {"GET /health", "$default"}
+    environment = migration.function("http_ingest")["Environment"]["Variables"]
+    assert environment["AFLUENTE_ENABLE_AGNOSTIC_API"] == "false"
+    environment = migration.function("classifier")["Environment"]["Variables"]
+    assert environment["AFLUENTE_USE_AGNOSTIC_CONSTRAINTS"] == "false"
 
 
 def test_every_route_is_answered_by_http_ingest(prod: Deployment) -> None:

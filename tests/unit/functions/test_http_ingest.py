@@ -38,6 +38,12 @@ class World:
         self.quarantine = MemoryQuarantine()
         self.queue_is_away = False
         self.quarantine_is_away = False
+        self.settings = HttpIngestSettings(
+            domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
+        )
+
+    def switch_agnostic_api_off(self) -> None:
+        self.settings = self.settings.model_copy(update={"enable_agnostic_api": False})
 
     def send(self, packs: Sequence[Pack]) -> None:
         if self.queue_is_away:
@@ -56,11 +62,8 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    its_settings = HttpIngestSettings(
-        domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
-    )
-    function = HttpIngest(its_settings, AcceptPoints(queue=world, quarantine=world, shards=64))
-    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: function)
+    accept = AcceptPoints(queue=world, quarantine=world, shards=64)
+    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept))
     return world
 
 
@@ -295,13 +298,22 @@ def test_health_is_told_without_a_key_and_without_anything_behind_it(event: Even
     ],
 )
 def test_where_there_is_nothing_the_answer_says_what_there_is(
-    event: Events, *, method: str, path: str, status: int, code: str, allow: str | None
+    world: World, event: Events, *, method: str, path: str, status: int, code: str, allow: str | None
 ) -> None:
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
     asked["requestContext"]["http"] |= {"method": method, "path": path}
 
     assert problem_of(asked) == (status, code)
     assert answer_to(asked)[2].get("allow") == allow
+
+
+def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: World, event: Events) -> None:
+    world.switch_agnostic_api_off()
+    asked = event("http_api_health") | {"routeKey": "$default", "rawPath": "/ingest/datapoints"}
+    asked["requestContext"]["http"] |= {"method": "POST", "path": "/ingest/datapoints"}
+
+    assert problem_of(asked) == (404, "not_found")
+    assert answer_to(asked)[1]["detail"] == "there is no /ingest/datapoints; the routes are GET /health"
 
 
 # --- what operators see ----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_states import DynamoStates
 from afluente.adapters.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
 from afluente.adapters.kinesis import KinesisStreams
+from afluente.adapters.memory import MemoryConstraints
 from afluente.adapters.s3 import S3Quarantine
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.application.accept_points import AcceptPoints
@@ -79,7 +80,9 @@ def classifier() -> Classifier:
     }
     classify = ClassifyPacks(
         constraints=ConstraintsLookup(
-            DynamoConstraints(dynamodb, settings.constraints_table, sleep=_sleep),
+            DynamoConstraints(dynamodb, settings.constraints_table, sleep=_sleep)
+            if settings.use_agnostic_constraints
+            else MemoryConstraints(),
             ttl_seconds=settings.constraints_ttl_seconds,
             clock=time.monotonic,
         ),

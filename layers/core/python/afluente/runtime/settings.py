@@ -39,6 +39,7 @@ class _Settings(BaseModel):
 class HttpIngestSettings(_Settings):
     """Settings of `http_ingest`."""
 
+    enable_agnostic_api: bool = True
     domains: Names
     shards: int = Field(ge=1, le=1024)
     datapoints_queue_url: str
@@ -61,6 +62,7 @@ class ClassifierSettings(_Settings):
     stream_normal: str
     latest_table: str
     constraints_table: str
+    use_agnostic_constraints: bool = True
     constraints_ttl_seconds: float = Field(default=60, ge=0)
     one_point_a_record: bool = False
     quarantine_bucket: str
