@@ -13,7 +13,7 @@ import typer.main
 import yaml
 from typer.core import TyperGroup
 
-from afluente.adapters import http_answers, http_requests
+from afluente.adapters import http_answers, http_requests, json_points
 from afluente.application.constraint_documents import HINTS, parse_document
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain import datapoints
@@ -100,7 +100,7 @@ def test_the_example_of_a_point_and_of_an_alarm_event_can_be_read() -> None:
 
 def test_the_reference_of_http_has_every_field_and_every_code() -> None:
     of_constraints = {FaultCode.UNKNOWN_FIELD, FaultCode.IMPOSSIBLE}
-    names = {*http_requests._Point.__struct_fields__, *http_requests._Body.__struct_fields__}
+    names = {*json_points.JsonPoint.__struct_fields__, *http_requests._Body.__struct_fields__}
 
     assert_names(REFERENCE / "http.md", names | http_answers._TITLES.keys())
     assert_names(REFERENCE / "http.md", set(FaultCode) - of_constraints)
@@ -110,7 +110,7 @@ def test_the_reference_of_http_has_the_limits() -> None:
     numbers = (
         http_requests.MAX_POINTS,
         http_requests.MAX_BODY_BYTES,
-        http_requests.MAX_DEPTH,
+        json_points.MAX_DEPTH,
         datapoints.MAX_METADATA_BYTES,
         datapoints.MAX_METADATA_DEPTH,
         datapoints.MAX_SEQUENCE,

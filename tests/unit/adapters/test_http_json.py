@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.http_requests import MAX_DEPTH, RequestError, decode_points
+from afluente.adapters.http_requests import RequestError, decode_points
+from afluente.adapters.json_points import MAX_DEPTH
 from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
 from afluente.application.accept_points import AcceptPoints, PointsRequest
 from afluente.domain.faults import FaultCode

@@ -5,19 +5,17 @@ bad point gets all its faults named and its good neighbours go through.
 """
 
 import gzip
-import json
-import sys
 import zlib
 from base64 import b64decode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
-from typing import Any
 
 import msgspec
 
+from afluente.adapters.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
 from afluente.application.accept_points import PointsRequest, RejectedPoint
-from afluente.domain.datapoints import DataPoint, arrival_fault, faults_of, is_deeper_than
-from afluente.domain.faults import Fault, FaultCode, FaultyError
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.keys import MISSING_SOURCE, domain_faults, json_type, part_faults
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -26,15 +24,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_POINTS = 20_000
 """Of one request."""
 
-MAX_DEPTH = 64
-"""Objects and arrays inside each other in a body: twice what metadata may have."""
-
 _JSON = "application/json"
-_REQUIRED = frozenset({"stream_id", "value", "timestamp"})
-# Of the longest integer that Python converts, and msgspec reads.
-_MAX_INTEGER_DIGITS = sys.int_info.default_max_str_digits
-# The body, its array of points, and the point.
-_LEVELS_ABOVE_METADATA = 3
 
 
 class RequestError(Exception):
@@ -55,17 +45,8 @@ class RequestError(Exception):
         self.extra = extra
 
 
-class _Point(msgspec.Struct, omit_defaults=True):
-    stream_id: str
-    value: float
-    timestamp: float
-    stream_type: str | None = None
-    sequence: int | None = None
-    metadata: dict[str, Any] | None = None
-
-
 class _Body(msgspec.Struct):
-    datapoints: list[_Point]
+    datapoints: list[JsonPoint]
     domain: str | None = None
     source_id: str | None = None
 
@@ -133,18 +114,7 @@ def decode_points(
     if len(decoded.datapoints) > MAX_POINTS:
         detail = f"{len(decoded.datapoints)} points are more than {MAX_POINTS}; send them in several requests"
         raise RequestError(413, "too_many_points", detail)
-    points: list[DataPoint] = []
-    rejected: list[RejectedPoint] = []
-    for index, item in enumerate(decoded.datapoints):
-        point = _take(item, domain, source_id, now) if isinstance(item, _Point) else None
-        if point is None:
-            raw = _as_it_came(item)
-            taken = _take_loosely(raw, domain, source_id, now)
-            if not isinstance(taken, DataPoint):
-                rejected.append(RejectedPoint(index, taken, raw))
-                continue
-            point = taken
-        points.append(point)
+    points, rejected = _sorted(decoded.datapoints, domain, source_id, now)
     return PointsRequest(request_id, "http", domain, source_id, now, points, rejected)
 
 
@@ -158,70 +128,21 @@ def _gunzip(packed: bytes) -> bytes:
         raise RequestError(400, "malformed_gzip", detail) from error
 
 
-def _take(item: _Point, domain: str, source_id: str, now: float) -> DataPoint | None:
-    """The quick way, for a point that has no fault; None for one that has."""
-    if arrival_fault(item.timestamp, now):
-        return None
+def _sorted(
+    items: Sequence[object], domain: str, source_id: str, now: float
+) -> tuple[list[DataPoint], list[RejectedPoint]]:
     try:
-        return DataPoint(
-            domain=domain,
-            source_id=source_id,
-            stream_id=item.stream_id,
-            value=item.value,
-            timestamp=item.timestamp,
-            stream_type=item.stream_type,
-            sequence=item.sequence,
-            metadata=item.metadata or {},
-            ingested_at=now,
-        )
-    except FaultyError:
-        return None
-
-
-def _as_it_came(item: object) -> object:
-    """A point that has a fault, as it is kept for those who look into it; not what no JSON writer could write again."""
-    if not isinstance(item, _Point):
-        return item
-    if is_deeper_than(MAX_DEPTH - _LEVELS_ABOVE_METADATA, item.metadata):
-        raise _too_deep()
-    return msgspec.to_builtins(item)
-
-
-def _take_loosely(raw: object, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
-    """The slow way, which finds every fault. A null is a field left out."""
-    if not isinstance(raw, dict):
-        return (Fault(FaultCode.WRONG_TYPE, "datapoint", f"must be an object, not {json_type(raw)}"),)
-    fields = {
-        name: raw[name]
-        for name in _Point.__struct_fields__
-        if raw.get(name) is not None or name in _REQUIRED & raw.keys()
-    }
-    faults = faults_of(fields)
-    if not any(fault.field == "timestamp" and fault.code is not FaultCode.OUT_OF_RANGE for fault in faults):
-        arrival = arrival_fault(float(fields["timestamp"]), now)
-        if arrival:
-            faults = (*(fault for fault in faults if fault.field != "timestamp"), arrival)
-    if faults:
-        return faults
-    return DataPoint(domain=domain, source_id=source_id, ingested_at=now, **fields)
+        return take_points(items, domain=domain, source_id=source_id, now=now)
+    except MalformedJsonError as error:
+        raise _malformed(error) from error
 
 
 def _decode_loosely(body: bytes) -> _LooseBody:
-    """Read a body that does not fit the form: either it is no JSON, or some of its fields are wrong.
-
-    The standard library's parser takes what some clients write though JSON does not have it (NaN, lone surrogates), so
-    that only the points with such values are lost. It also knows the place of an error.
-    """
+    """Read a body that does not fit the form: either it is no JSON, or some of its fields are wrong."""
     try:
-        document = json.loads(body.decode("utf-8"), parse_int=_parse_int)
-    except UnicodeDecodeError as error:
-        raise _malformed("is not UTF-8", error.start) from error
-    except json.JSONDecodeError as error:
-        raise _malformed(f"is no JSON: {error.msg}", len(error.doc[: error.pos].encode())) from error
-    except RecursionError as error:
-        raise _too_deep() from error
-    if is_deeper_than(MAX_DEPTH, document):
-        raise _too_deep()
+        document = parse_json(body)
+    except MalformedJsonError as error:
+        raise _malformed(error) from error
     if not isinstance(document, dict):
         raise _invalid([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
     datapoints = document.get("datapoints")
@@ -233,11 +154,6 @@ def _decode_loosely(body: bytes) -> _LooseBody:
         )
         raise _invalid([fault])
     return _LooseBody(datapoints, document.get("domain"), document.get("source_id"))
-
-
-def _parse_int(digits: str) -> float:
-    """An integer, or infinity for one so long that no field could hold it."""
-    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
 
 
 def _origin(body: _Body | _LooseBody, headers: Mapping[str, str], domains: Collection[str]) -> tuple[str, str]:
@@ -277,9 +193,6 @@ def _invalid(faults: list[Fault]) -> RequestError:
     return RequestError(400, "invalid_request", detail, errors=faults)
 
 
-def _malformed(what: str, offset: int) -> RequestError:
-    return RequestError(400, "malformed_json", f"the body {what} (at byte {offset})", offset=offset)
-
-
-def _too_deep() -> RequestError:
-    return RequestError(400, "malformed_json", f"the body nests deeper than {MAX_DEPTH} levels")
+def _malformed(error: MalformedJsonError) -> RequestError:
+    extra = {} if error.offset is None else {"offset": error.offset}
+    return RequestError(400, "malformed_json", error.of("body"), **extra)

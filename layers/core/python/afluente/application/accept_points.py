@@ -36,6 +36,7 @@ class PointsRequest(msgspec.Struct, frozen=True):
         received_at: when it came, in Unix seconds.
         points: those that can be taken, in their order, with `ingested_at`.
         rejected: the others.
+        origin: what else is known of where it came from.
     """
 
     request_id: str
@@ -45,6 +46,7 @@ class PointsRequest(msgspec.Struct, frozen=True):
     received_at: float
     points: Sequence[DataPoint]
     rejected: Sequence[RejectedPoint]
+    origin: dict[str, str] = {}
 
 
 class AcceptPoints:
@@ -71,8 +73,23 @@ class AcceptPoints:
         Raises:
             UnavailableError: the good points are not all queued; the client is to send the request again.
         """
-        if request.points:
-            self._queue.send(into_packs(request.points, self._shards))
+        return not self.together([request])
+
+    def together(self, requests: Sequence[PointsRequest]) -> frozenset[str]:
+        """Take the points of several requests in as if they were one.
+
+        Returns:
+            The ids of the requests whose rejected points are not kept.
+
+        Raises:
+            UnavailableError: the good points are not all queued; all requests are to come again.
+        """
+        points = [point for request in requests for point in request.points]
+        if points:
+            self._queue.send(into_packs(points, self._shards))
+        return frozenset(request.request_id for request in requests if not self._keep_rejected(request))
+
+    def _keep_rejected(self, request: PointsRequest) -> bool:
         if not request.rejected:
             return True
         try:
@@ -89,7 +106,7 @@ def _quarantined(request: PointsRequest) -> QuarantinedRecord:
         transport=request.transport,
         failed_at=request.received_at,
         message=f"{len(request.rejected)} point(s) of the request have faults",
-        origin={"domain": request.domain, "source_id": request.source_id},
+        origin={"domain": request.domain, "source_id": request.source_id, **request.origin},
         faults={rejected.index: rejected.faults for rejected in request.rejected},
         # The standard library keeps what msgspec cannot: lone surrogates, numbers beyond a double.
         payload=json.dumps([rejected.raw for rejected in request.rejected]),

@@ -16,6 +16,7 @@ class QuarantineReason(StrEnum):
 
     REJECTED_POINTS = "rejected_points"
     UNDECODABLE_PACK = "undecodable_pack"
+    UNUSABLE_MESSAGE = "unusable_message"
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,12 @@ from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.ports import Quarantine
 from afluente.domain.classification import Classification
 from afluente.runtime.clients import client
-from afluente.runtime.settings import ClassifierSettings, HttpAuthorizerSettings, HttpIngestSettings
+from afluente.runtime.settings import (
+    ClassifierSettings,
+    HttpAuthorizerSettings,
+    HttpIngestSettings,
+    IotRuleHandlerSettings,
+)
 
 _PARALLEL_CALLS = 16
 
@@ -34,6 +39,14 @@ class HttpIngest(msgspec.Struct, frozen=True):
 
     settings: HttpIngestSettings
     accept: AcceptPoints
+
+
+class IotRuleHandler(msgspec.Struct, frozen=True):
+    """What `iot_rule_handler` works with."""
+
+    settings: IotRuleHandlerSettings
+    accept: AcceptPoints
+    quarantine: Quarantine
 
 
 class HttpAuthorizer(msgspec.Struct, frozen=True):
@@ -57,6 +70,16 @@ def http_ingest() -> HttpIngest:
     queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=_sleep)
     quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
     return HttpIngest(settings, AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards))
+
+
+@cache
+def iot_rule_handler() -> IotRuleHandler:
+    """Build `iot_rule_handler`."""
+    settings = IotRuleHandlerSettings.read(os.environ)
+    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=_sleep)
+    quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
+    accept = AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
+    return IotRuleHandler(settings, accept, quarantine)
 
 
 @cache

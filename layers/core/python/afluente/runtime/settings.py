@@ -46,6 +46,15 @@ class HttpIngestSettings(_Settings):
     quarantine_bucket: str
 
 
+class IotRuleHandlerSettings(_Settings):
+    """Settings of `iot_rule_handler`."""
+
+    domains: Names
+    shards: int = Field(ge=1, le=1024)
+    datapoints_queue_url: str
+    quarantine_bucket: str
+
+
 class HttpAuthorizerSettings(_Settings):
     """Settings of `http_authorizer`."""
 

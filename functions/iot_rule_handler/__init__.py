@@ -1,0 +1,1 @@
+"""MQTT inbox of afluente."""

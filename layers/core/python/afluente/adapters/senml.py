@@ -1,0 +1,103 @@
+"""SenML (RFC 8428): packs of records in JSON, resolved into points."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+MAX_VERSION = 10
+"""RFC 8428, section 4.4: the version that is current; a pack of a later one is not to be read."""
+
+_RELATIVE_BELOW = 2.0**28
+"""RFC 8428, section 4.5.3: a time below this is relative to now, in seconds."""
+
+_BASE = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+_VALUES = frozenset({"v", "vs", "vb", "vd"})
+_MARKS = _BASE | _VALUES | {"n", "s"}
+_KNOWN = _BASE | _VALUES | {"n", "u", "s", "t", "ut"}
+
+
+class SenmlError(Exception):
+    """A pack as a whole cannot be read; says why."""
+
+
+def is_senml(document: object) -> bool:
+    """Whether a document has the shape of a SenML pack: records, and none with the `value` of a point."""
+    return (
+        isinstance(document, list)
+        and bool(document)
+        and all(isinstance(record, dict) and "value" not in record and record.keys() & _MARKS for record in document)
+    )
+
+
+def resolve(pack: Sequence[Mapping[str, Any]], *, stream_id: str, arrived_at: float) -> list[dict[str, object]]:
+    """Make raw points of the records, with the base fields resolved (RFC 8428, section 4.6).
+
+    A record of text, of a boolean or of data gives a raw point whose value is just that, for its fault to be named; one
+    of base fields alone gives none.
+
+    Args:
+        pack: as `is_senml` knows it.
+        stream_id: of records without a name.
+        arrived_at: what relative times are relative to, in Unix seconds.
+
+    Raises:
+        SenmlError: the pack is of a later version, or has a field that must be understood and is not.
+    """
+    base: dict[str, Any] = {}
+    points = []
+    for record in pack:
+        _check(record)
+        base |= {name: record[name] for name in _BASE & record.keys()}
+        if record.keys() <= _BASE:
+            continue
+        points.append(_point(record, base, stream_id, arrived_at))
+    return points
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    version = record.get("bver", MAX_VERSION)
+    if type(version) is not int or version > MAX_VERSION:
+        raise SenmlError(f"is SenML of version {version}; up to {MAX_VERSION} is read")
+    unknown = sorted(name for name in record.keys() - _KNOWN if name.endswith("_"))
+    if unknown:
+        raise SenmlError(f"is SenML with the field {unknown[0]}, which must be understood and is not")
+
+
+def _point(record: Mapping[str, Any], base: Mapping[str, Any], stream_id: str, arrived_at: float) -> dict[str, object]:
+    name = f"{base.get('bn', '')}{record.get('n', '')}"
+    metadata: dict[str, object] = {}
+    # A name may hold slashes, which part the levels of a topic.
+    stream = name.replace("/", ":")
+    if stream != name:
+        metadata["senml_name"] = name
+    unit = record.get("u", base.get("bu"))
+    if unit is not None:
+        metadata["unit"] = unit
+    point: dict[str, object] = {"stream_id": stream or stream_id, "metadata": metadata}
+    value = _value(record, base)
+    if value is not None:
+        point["value"] = value
+    timestamp = _sum(base.get("bt", 0), record.get("t", 0))
+    if type(timestamp) is float and timestamp < _RELATIVE_BELOW:
+        timestamp += arrived_at
+        metadata["timestamp_source"] = "arrival"
+    point["timestamp"] = timestamp
+    return point
+
+
+def _value(record: Mapping[str, Any], base: Mapping[str, Any]) -> object:
+    if "v" in record:
+        return _sum(base.get("bv", 0), record["v"])
+    return next((record[name] for name in ("vb", "vs", "vd") if name in record), None)
+
+
+def _sum(base: object, own: object) -> object:
+    """The sum of two numbers; of what is none, the part that is to blame."""
+    for part in (base, own):
+        if isinstance(part, bool) or not isinstance(part, int | float):
+            return part
+    try:
+        total = float(base) + float(own)  # type: ignore[arg-type] # numbers, by the loop above
+    except OverflowError:
+        return own
+    return total if isfinite(total) else own

@@ -1,0 +1,171 @@
+"""Connections: who is at the other end of a WebSocket, and how far the source has been acknowledged."""
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+import msgspec
+from cachetools import TTLCache
+
+from afluente.application.api_keys import ApiKeyStore, Grant, hash_of
+from afluente.domain.keys import MISSING_SOURCE, domain_faults, part_faults
+
+CHECKED_SECONDS = 60.0
+"""How long a key that was taken back may go on over an open connection."""
+
+_REMEMBERED = 10_000
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """An authenticated connection; it sends for one source.
+
+    Attributes:
+        connection_id: as API Gateway names it.
+        domain: the source's.
+        source_id: whose points come over it.
+        key_hash: of the key that it authenticated with.
+        opened_at: when it did, in Unix seconds.
+    """
+
+    connection_id: str
+    domain: str
+    source_id: str
+    key_hash: str
+    opened_at: float
+
+    @property
+    def source(self) -> str:
+        """`domain/source_id`."""
+        return f"{self.domain}/{self.source_id}"
+
+
+class ConnectionStore(Protocol):
+    """Where connections are kept, and the sequence up to which each source is acknowledged."""
+
+    def find(self, connection_id: str) -> Connection | None:
+        """The connection with this id, as the last `open` left it; None where there is none.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
+
+    def open(self, connection: Connection) -> None:
+        """Keep a connection, in place of the one with the same id.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
+
+    def close(self, connection_id: str) -> None:
+        """Forget a connection.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
+
+    def last_sequence(self, source: str) -> int | None:
+        """The sequence acknowledged last for a source (`domain/source_id`).
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
+
+    def acknowledged(self, source: str, sequence: int, now: float) -> None:
+        """Keep the sequence that is acknowledged; the last one counts, be it smaller: a sender may count anew.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
+
+
+class RefusedError(Exception):
+    """A connection may not send what it asks for; says why and the way out.
+
+    Attributes:
+        is_known: whether the key is good, and it is the source that it may not write.
+    """
+
+    def __init__(self, reason: str, *, is_known: bool = False) -> None:
+        super().__init__(reason)
+        self.is_known = is_known
+
+
+class Connections:
+    """Opens connections for callers with a key, and knows them again.
+
+    Args:
+        store: where they are kept.
+        keys: where API keys are kept.
+        domains: the domains that are open.
+        clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ConnectionStore,
+        keys: ApiKeyStore,
+        domains: Collection[str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._domains = domains
+        self._checked: TTLCache[str, Connection] = TTLCache(_REMEMBERED, CHECKED_SECONDS, timer=clock)
+
+    def open(self, connection_id: str, *, domain: object, source_id: object, api_key: object, now: float) -> Connection:
+        """Authenticate a connection.
+
+        Raises:
+            RefusedError: the key is not good, or not for this source.
+            UnavailableError: a store does not answer.
+        """
+        if not isinstance(api_key, str) or not api_key:
+            raise RefusedError("api_key is required: a string")
+        key = self._keys.find(hash_of(api_key))
+        if key is None or not key.is_valid(now):
+            raise RefusedError("the key is unknown, expired or revoked; ask the operators for one")
+        source_id = MISSING_SOURCE if source_id is None else source_id
+        faults = [*domain_faults(domain), *part_faults("source_id", source_id)]
+        if faults:
+            raise RefusedError("; ".join(f"{fault.field} {fault.message}" for fault in faults), is_known=True)
+        connection = Connection(connection_id, str(domain), str(source_id), key.key_hash, now)
+        if connection.domain not in self._domains:
+            told = f"the domain '{connection.domain}' is not open; open are {', '.join(sorted(self._domains))}"
+            raise RefusedError(told, is_known=True)
+        missing = Grant(key.key_id, key.domains, key.sources).missing_scope(connection.domain, connection.source_id)
+        if missing:
+            told = f"the key {key.key_id} lacks the scope {missing}; ask the operators for a key that has it"
+            raise RefusedError(told, is_known=True)
+        self._store.open(connection)
+        self._checked[connection_id] = connection
+        return connection
+
+    def find(self, connection_id: str, now: float) -> Connection | None:
+        """The connection, if it has authenticated and its key is still good, as of a minute ago at the most.
+
+        Raises:
+            UnavailableError: a store does not answer.
+        """
+        checked = self._checked.get(connection_id)
+        if checked is not None:
+            return checked
+        found = self._store.find(connection_id)
+        key = self._keys.find(found.key_hash) if found else None
+        if found is None or key is None or not key.is_valid(now):
+            return None
+        self._checked[connection_id] = found
+        return found
+
+    def close(self, connection_id: str) -> None:
+        """Forget a connection.
+
+        Raises:
+            UnavailableError: the store does not answer; it forgets by itself in time.
+        """
+        self._checked.pop(connection_id, None)
+        self._store.close(connection_id)
