@@ -1,10 +1,11 @@
-"""Moves packs from the dead-letter queue back to the queue they came from."""
+"""Moves dead letters back to the queue they are to come from again."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cli.status import queue_status
+from cli.status import QueueStatus, queue_status
 from cli.target import Target
 
 if TYPE_CHECKING:
@@ -13,29 +14,58 @@ if TYPE_CHECKING:
 _HIDDEN_SECONDS = 60
 
 
+class DeadLetterQueue(StrEnum):
+    """The dead-letter queues, by what people call them."""
+
+    DATAPOINTS = "datapoints"
+    """Packs that could not be classified."""
+
+    MQTT = "mqtt"
+    """MQTT messages that could not be queued: the inbox's, and those that a topic rule could not put into the inbox."""
+
+
+# The output that names each, and that of the queue to which its messages go back.
+_OUTPUTS = {
+    DeadLetterQueue.DATAPOINTS: ("DatapointsDlqUrl", "DatapointsQueueUrl"),
+    DeadLetterQueue.MQTT: ("InboxDlqUrl", "InboxQueueUrl"),
+}
+
+
 class Redrive(msgspec.Struct, frozen=True):
     """A redrive that was begun.
 
     Attributes:
-        packs: how many were moved, or are to be moved.
+        queue: whose messages are moved.
+        messages: how many were moved, or are to be moved.
         task: SQS's handle of the task that moves them; None where they are moved already.
     """
 
-    packs: int
+    queue: DeadLetterQueue
+    messages: int
     task: str | None
 
 
-def redrive(target: Target) -> Redrive:
-    """Give all dead letters back, those of one group in their order."""
+def dead_letters(target: Target, queue: DeadLetterQueue) -> QueueStatus:
+    """What lies in a dead-letter queue."""
+    source, _ = _OUTPUTS[queue]
+    return queue_status(target, target[source])
+
+
+def redrive(target: Target, queue: DeadLetterQueue) -> Redrive:
+    """Give all dead letters of a queue back, those of one group in their order."""
     sqs: SQSClient = target.client("sqs")
+    source, destination = (target[output] for output in _OUTPUTS[queue])
     if target.is_local:
         # The emulator has no StartMessageMoveTask.
-        return Redrive(_move_all(sqs, target["DatapointsDlqUrl"], target["DatapointsQueueUrl"]), None)
-    url = target["DatapointsDlqUrl"]
-    packs = queue_status(target, url).waiting
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    # Without a destination SQS moves each message to the queue it came from.
-    return Redrive(packs, sqs.start_message_move_task(SourceArn=arn)["TaskHandle"])
+        return Redrive(queue, _move_all(sqs, source, destination), None)
+    waiting = queue_status(target, source).waiting
+    # With a destination, for SQS knows of no queue that a message came from which a topic rule sent here.
+    task = sqs.start_message_move_task(SourceArn=_arn(sqs, source), DestinationArn=_arn(sqs, destination))
+    return Redrive(queue, waiting, task["TaskHandle"])
+
+
+def _arn(sqs: "SQSClient", url: str) -> str:
+    return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
 def _move_all(sqs: "SQSClient", source: str, destination: str) -> int:
@@ -52,21 +82,21 @@ def _receive(sqs: "SQSClient", source: str) -> list[Any]:
         QueueUrl=source,
         MaxNumberOfMessages=10,
         VisibilityTimeout=_HIDDEN_SECONDS,
-        MessageSystemAttributeNames=["MessageGroupId", "MessageDeduplicationId"],
+        MessageSystemAttributeNames=["MessageGroupId"],
         MessageAttributeNames=["All"],
     )
     return list(answer.get("Messages", []))
 
 
 def _move(sqs: "SQSClient", message: Any, source: str, destination: str) -> None:
-    system = message["Attributes"]
+    group = message.get("Attributes", {}).get("MessageGroupId")
+    # Another id than the first time: within five minutes of that the queue would drop the message as a repetition.
+    fifo = {"MessageGroupId": group, "MessageDeduplicationId": f"redrive-{message['MessageId']}"} if group else {}
     sqs.send_message(
         QueueUrl=destination,
         MessageBody=message["Body"],
         MessageAttributes=message.get("MessageAttributes", {}),
-        MessageGroupId=system["MessageGroupId"],
-        # Another id than the first time: within five minutes of that the queue would drop the message as a repetition.
-        MessageDeduplicationId=f"redrive-{message['MessageId']}",
+        **fifo,
     )
-    # Sent first: if the process ends here the pack is there twice, which the classifier recognises, and never lost.
+    # Sent first: if the process ends here the message is there twice, which the classifier recognises, and never lost.
     sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])

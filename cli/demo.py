@@ -5,6 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,21 @@ from afluente.application.constraint_documents import parse_entry
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.keys import StreamKey
+from cli.devices import device_for
 from cli.local_key import key_for
 from cli.reading.log_events import read
 from cli.reading.shards import LATEST, ShardReader
 from cli.reading.told import decode_alarm, decode_point
 from cli.sending.csv_reader import read_table
 from cli.sending.http import HttpTransport
-from cli.sending.run import Totals, send_all
+from cli.sending.mqtt import MqttTransport
+from cli.sending.run import Totals, Transport, send_all
+from cli.sending.ws import WsTransport
 from cli.target import Target
 
 DATA = Path(__file__).parents[1] / "data"
 CLASSES = ("normal", "anomaly", "warning", "alert")
+TRANSPORTS = ("mqtt", "http", "ws")
 
 _BATCH = 1000
 _SENDERS = 3
@@ -65,6 +70,7 @@ class DemoStream:
         column: which of the file's columns they are.
         constraints: the entry of `data/constraints.json`.
         expected: what it is to give, by `data/expected.json`.
+        transport: how its file is sent.
     """
 
     name: str
@@ -73,21 +79,24 @@ class DemoStream:
     column: str
     constraints: Mapping[str, Any]
     expected: Mapping[str, Any]
+    transport: str
 
 
 def demo_streams(run: str) -> list[DemoStream]:
     """The streams, their sources named after this run: a stream that had the points before would know them again."""
     expected = {stream.pop("key"): stream for stream in _listed("expected.json")}
     streams = []
+    transports: dict[str, str] = {}
     for entry in _listed("constraints.json"):
         known = StreamKey.parse(entry["key"])
         source = f"{known.source_id}-{run}"
         key = StreamKey(known.domain, source, f"{source}:{entry['column']}")
         constraints = {**entry, "key": str(key)}
         name = f"{known.domain} {known.source_id} {entry['column']}"
-        streams.append(
-            DemoStream(name, key, DATA / entry["file"], entry["column"], constraints, expected[entry["key"]])
-        )
+        # The files in turn over each of the transports; the columns of one file go together.
+        transport = transports.setdefault(entry["file"], TRANSPORTS[len(transports) % len(TRANSPORTS)])
+        file, column = DATA / entry["file"], entry["column"]
+        streams.append(DemoStream(name, key, file, column, constraints, expected[entry["key"]], transport))
     return streams
 
 
@@ -105,14 +114,12 @@ def open_reader(target: Target) -> ShardReader:
 
 
 def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int], None]) -> None:
-    """Send the files of the streams over HTTP, each source in order, several sources side by side."""
-    key = key_for(target, None)
-    files: dict[tuple[str, str, Path], list[str]] = defaultdict(list)
+    """Send the files of the streams, each over its transport and in order, several side by side."""
+    files: dict[tuple[str, str, str, Path], list[str]] = defaultdict(list)
     for stream in streams:
-        files[stream.key.domain, stream.key.source_id, stream.file].append(stream.column)
+        files[stream.transport, stream.key.domain, stream.key.source_id, stream.file].append(stream.column)
 
-    def send_file(domain: str, source: str, file: Path, columns: Sequence[str]) -> None:
-        transport = HttpTransport(target.api_url, key, domain=domain, source=source, use_proxies=False)
+    def send_file(name: str, domain: str, source: str, file: Path, columns: Sequence[str]) -> None:
         sent = Totals()
 
         def on_progress(totals: Totals) -> None:
@@ -120,7 +127,10 @@ def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int],
             on_sent(totals.inserted - sent.inserted)
             sent = totals
 
-        with file.open(newline="", encoding="utf-8") as lines:
+        with (
+            closing(_transport(target, name, domain, source)) as transport,
+            file.open(newline="", encoding="utf-8") as lines,
+        ):
             table = read_table(lines, source=source, columns=columns)
             send_all(
                 table.points,
@@ -130,11 +140,22 @@ def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int],
                 on_rejected=lambda _rejected: None,
                 on_progress=on_progress,
             )
-        transport.close()
 
     with ThreadPoolExecutor(_SENDERS) as pool:
         for future in [pool.submit(send_file, *file, columns) for file, columns in files.items()]:
             future.result()
+
+
+def _transport(target: Target, name: str, domain: str, source: str) -> Transport:
+    match name:
+        case "ws":
+            url, key = target.websocket_url, key_for(target, None)
+            return WsTransport(url, key, domain=domain, source=source, use_proxies=False)
+        case "mqtt":
+            return MqttTransport(device_for(target, domain, source), domain=domain, source=source)
+        case _:
+            key = key_for(target, None)
+            return HttpTransport(target.api_url, key, domain=domain, source=source, use_proxies=False)
 
 
 def collect(

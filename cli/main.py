@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.commands import alarms, constraints, demo, dlq, keys, send, stack, tail
+from cli.commands import alarms, constraints, demo, devices, dlq, keys, send, stack, tail
 from cli.errors import CommandError
 from cli.failures import explain
 from cli.output import err
@@ -38,6 +38,7 @@ app.command("demo")(demo.demo)
 stack.register(app)
 app.add_typer(constraints.app, name="constraints")
 app.add_typer(keys.app, name="keys")
+app.add_typer(devices.app, name="devices")
 app.add_typer(send.app, name="send")
 app.command("tail")(tail.tail)
 app.command("alarms")(alarms.alarms)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 FUNCTIONS = {
     "http_ingest": "HttpIngestFunction",
     "http_authorizer": "HttpAuthorizerFunction",
+    "iot_rule_handler": "IotRuleHandlerFunction",
+    "ws_ingest": "WsIngestFunction",
     "classifier": "ClassifierFunction",
 }
 """The functions by the name of their package, with the output that names each where it is deployed."""
@@ -40,10 +42,13 @@ class DeploymentStatus(msgspec.Struct, frozen=True):
     stage: str
     running: bool
     api_url: str
+    websocket_url: str | None
     endpoint: str | None
     functions: tuple[FunctionStatus, ...]
     datapoints_queue: QueueStatus
     dead_letter_queue: QueueStatus
+    mqtt_inbox: QueueStatus
+    mqtt_dead_letter_queue: QueueStatus
 
 
 def status_of(target: Target) -> DeploymentStatus:
@@ -52,10 +57,15 @@ def status_of(target: Target) -> DeploymentStatus:
         stage=target.name,
         running=True,
         api_url=target.api_url,
+        websocket_url=target.find_websocket_url(),
         endpoint=target.connection.endpoint,
-        functions=tuple(_function(target, name, target[output]) for name, output in FUNCTIONS.items()),
+        functions=tuple(
+            _function(target, name, target[output]) for name, output in FUNCTIONS.items() if output in target.outputs
+        ),
         datapoints_queue=queue_status(target, target["DatapointsQueueUrl"]),
         dead_letter_queue=queue_status(target, target["DatapointsDlqUrl"]),
+        mqtt_inbox=queue_status(target, target["InboxQueueUrl"]),
+        mqtt_dead_letter_queue=queue_status(target, target["InboxDlqUrl"]),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from cli import aws
 from cli.errors import CommandError, ExitCode
@@ -47,6 +48,32 @@ class Target:
     api_url: str
     state: StateDir
     is_local: bool
+
+    @property
+    def websocket_url(self) -> str:
+        """The WebSocket API.
+
+        Raises:
+            CommandError: the stage has none.
+        """
+        url = self.find_websocket_url()
+        if url is None:
+            raise CommandError(
+                f"stage '{self.name}' has no WebSocket API",
+                way_out="set enable_websocket_ingest = true in the stage's file and deploy it again",
+            )
+        return url
+
+    def find_websocket_url(self) -> str | None:
+        """The WebSocket API; None where the stage has none."""
+        if "WebSocketUrl" not in self.outputs:
+            return None
+        url = urlsplit(self.outputs["WebSocketUrl"])
+        if not self.connection.endpoint:
+            return url.geturl()
+        # By path, since names under `localhost` do not resolve everywhere; the stage is the path of the URL.
+        local = urlsplit(self.connection.endpoint)
+        return f"ws://{local.netloc}/_aws/execute-api/{self.outputs['WebSocketApiId']}{url.path}"
 
     def client(self, service: str, **options: Any) -> Any:
         """A client of an AWS service of this deployment."""

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, App, Validations
+from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct
 
@@ -47,6 +47,15 @@ def check(app: App) -> None:
 def acknowledge(construct: Construct, rule: str, reason: str) -> None:
     """Let the construct be as it is against the rule (`AwsSolutions-...`, with its finding in brackets if any)."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
+
+
+def as_reported(construct: Construct, value: str) -> str:
+    """A value as a finding has it: what is known only when the stack is deployed stands in it as `<name>`."""
+    match Stack.of(construct).resolve(value):
+        case {"Fn::Join": ["", [*parts]]}:
+            return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
+        case known:
+            return str(known)
 
 
 def findings(assembly: Path) -> list[Finding]:

@@ -45,6 +45,12 @@ class Stage:
     enable_agnostic_api: bool = True
     """`POST /ingest/datapoints` is there; a stage that others move to by and by starts without it."""
 
+    enable_mqtt_multi_domain: bool = True
+    """Each open domain has its topic rule, and devices their policy: `<domain>/<source>/<stream>` over AWS IoT Core."""
+
+    enable_websocket_ingest: bool = True
+    """The WebSocket API is there."""
+
     use_agnostic_constraints: bool = True
     """Points are judged by the table of constraints; without it by none, and each is normal."""
 
@@ -55,6 +61,10 @@ class Stage:
 
     classifier_timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 30
     queue_visibility_seconds: Annotated[int, Field(ge=1, le=43_200)] = 90
+    mqtt_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 2
+    """Batches of MQTT messages that are taken at the same time (Lambda, "Maximum concurrency" of an SQS event source).
+    Messages of one device in two batches may overtake each other: few large batches keep more of the order."""
+
     stream_shards: Annotated[int, Field(ge=1)] | None = None
     """Shards of each Kinesis stream in provisioned mode; without a number the streams are on demand."""
 
@@ -69,7 +79,8 @@ class Stage:
     """What the data stack holds outlives the stack."""
 
     requests_per_second: Annotated[int, Field(ge=1)] = 1_000
-    """Steady rate of the HTTP API, over all clients; twice as many may come at once."""
+    """Steady rate of the HTTP API, and of the messages of the WebSocket API, over all clients; twice as many may come
+    at once."""
 
     operations_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
 
@@ -139,7 +150,14 @@ def prod() -> Stage:
 
 def migration() -> Stage:
     """A stage of production that takes nothing yet: what it is to do is switched on by and by."""
-    return dataclasses.replace(prod(), name="migration", enable_agnostic_api=False, use_agnostic_constraints=False)
+    return dataclasses.replace(
+        prod(),
+        name="migration",
+        enable_agnostic_api=False,
+        enable_mqtt_multi_domain=False,
+        enable_websocket_ingest=False,
+        use_agnostic_constraints=False,
+    )
 
 
 PRESETS = {"local": local, "dev": dev, "prod": prod, "migration": migration}

@@ -5,6 +5,7 @@ from typing import Any
 
 from afluente.application.accept_points import PointsRequest, RejectedPoint
 from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, new_key
+from afluente.application.connections import Connection
 from afluente.application.packs import ReceivedPack
 from afluente.application.ports import Delivery
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
@@ -118,6 +119,16 @@ def an_api_key(number: int = 1, **fields: Any) -> tuple[str, ApiKey]:
     """A key as its owner sends it, and what is kept of it; another for each number."""
     defaults: dict[str, Any] = {"name": "tests", "now": NOW}
     return new_key(random=number.to_bytes(KEY_RANDOM_BYTES), **(defaults | fields))
+
+
+def a_connection(connection_id: str = "connection-1", **fields: Any) -> Connection:
+    defaults: dict[str, Any] = {
+        "domain": "iot",
+        "source_id": "furnace-1",
+        "key_hash": "0" * 64,
+        "opened_at": NOW,
+    }
+    return Connection(connection_id, **(defaults | fields))
 
 
 def a_request(

@@ -28,6 +28,7 @@ from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
 from cli.local_stack import stack
+from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.ports import LOOPBACK
 from cli.local_stack.state import StateDir
 from cli.reading.log_events import read
@@ -50,14 +51,16 @@ class LocalStack:
     Attributes:
         target: the deployment, as commands find it.
         port: of its emulator.
+        mqtt_port: of the emulator's broker.
         api_key: a key that may write everything.
     """
 
-    def __init__(self, target: Target, emulator_pid: int, port: int) -> None:
+    def __init__(self, target: Target, emulator: EmulatorRecord) -> None:
         self.target = target
-        self.port = port
+        self.port = emulator.port
+        self.mqtt_port = emulator.mqtt_port or 0
         self.http = httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS)
-        self._emulator_pid = emulator_pid
+        self._emulator_pid = emulator.pid
         self._clients: dict[str, Any] = {}
         self._making_client = threading.Lock()
         self.api_key = self.create_key()
@@ -97,8 +100,9 @@ class LocalStack:
     # --- what is in it -----------------------------------------------------------------------------------------------
 
     def packs_under_way(self) -> int:
-        """How many packs are queued or with the classifier."""
-        return self._messages(self.target["DatapointsQueueUrl"])
+        """How many packs are queued or with the classifier, with the MQTT messages that are to become some."""
+        # The inbox first: what leaves it meanwhile is in the other queue.
+        return self._messages(self.target["InboxQueueUrl"]) + self._messages(self.target["DatapointsQueueUrl"])
 
     def dead_letters(self) -> int:
         """How many packs were given up."""
@@ -124,11 +128,18 @@ class LocalStack:
 
     def quarantined(self, transport: str, record_id: str) -> list[Any]:
         """The records with this id in quarantine."""
+        return [record for record in self._quarantine(transport) if record["record_id"] == record_id]
+
+    def quarantined_from(self, transport: str, topic: str) -> list[Any]:
+        """The records in quarantine of what was published to a topic."""
+        return [record for record in self._quarantine(transport) if record["origin"].get("topic") == topic]
+
+    def _quarantine(self, transport: str) -> Iterator[Any]:
         s3, bucket = self.client("s3"), self.target["QuarantineBucket"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"quarantine/{transport}/")
-        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
-        mine = [key for key in keys if key.endswith(f"/{record_id}.json")]
-        return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in mine]
+        for page in pages:
+            for found in page.get("Contents", ()):
+                yield json.loads(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
 
     def log_lines(self, function: str, *, since: float) -> list[str]:
         """What a function logged since a time (Unix seconds), the latest last."""
@@ -275,7 +286,7 @@ def running_stack(state: StateDir) -> Iterator[LocalStack]:
     try:
         running = stack.up(state, _free_port())
         assert running.not_answering == ()
-        started = LocalStack(resolve(TargetChoice(state)), running.emulator.pid, running.emulator.port)
+        started = LocalStack(resolve(TargetChoice(state)), running.emulator)
         with started.http:
             yield started
     finally:
@@ -287,12 +298,13 @@ def request_body(points: Sequence[DataPoint]) -> bytes:
     body = {
         "domain": points[0].domain,
         "source_id": points[0].source_id,
-        "datapoints": [_as_sent(point) for point in points],
+        "datapoints": [as_sent(point) for point in points],
     }
     return json.dumps(body).encode()
 
 
-def _as_sent(point: DataPoint) -> dict[str, Any]:
+def as_sent(point: DataPoint) -> dict[str, Any]:
+    """A point as a client writes it, without its domain and source."""
     sent: dict[str, Any] = {"stream_id": point.stream_id, "value": point.value, "timestamp": point.timestamp}
     optional = {"stream_type": point.stream_type, "sequence": point.sequence, "metadata": point.metadata or None}
     return sent | {name: value for name, value in optional.items() if value is not None}

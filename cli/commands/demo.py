@@ -34,7 +34,7 @@ def demo(
     state_dir: StateDirOption = None,
     port: Annotated[int | None, typer.Option("--port", envvar="AFLUENTE_PORT", help="Port of the local stack.")] = None,
 ) -> None:
-    """Start the local stack, send nine real streams over HTTP, and show what came out of each.
+    """Start the local stack, send nine real streams over HTTP, WebSocket and MQTT, and show what came out of each.
 
     Constraints, data and the counts that must come out are in the folder data/. Ends with exit code 1 if a count is
     not as it must be. The stack goes on running; 'afluente down' stops it.
@@ -82,6 +82,7 @@ def _progress() -> Progress:
 def _show(streams: "list[DemoStream]", came: "dict[Any, Came]", seconds: float) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("stream", overflow="fold")
+    table.add_column("over")
     for name in ("sent", *_STYLES, "late", "twice"):
         table.add_column(name, justify="right", style=_STYLES.get(name, ""))
     table.add_column("alarms", justify="right")
@@ -92,13 +93,13 @@ def _show(streams: "list[DemoStream]", came: "dict[Any, Came]", seconds: float) 
         counts += [figures["late"], figures["duplicates"]]
         alarms = f"{figures['alarms']['raised']}, {figures['alarms']['cleared']}"
         mark = "[green]yes[/]" if figures == stream.expected else "[red]no[/]"
-        table.add_row(stream.name, *(f"{count:,}" for count in counts), alarms, mark)
+        table.add_row(stream.name, stream.transport, *(f"{count:,}" for count in counts), alarms, mark)
     console = out()
     console.print("\n[bold]What came out of each stream[/]\n", table, "", sep="\n")
     sent = sum(stream.expected["points"] for stream in streams)
     console.print(
-        f"{sent:,} points went over HTTP, the queue and the classifier to the Kinesis stream of their class in"
-        f" {seconds:.1f} s ({sent / seconds:,.0f} points/s)."
+        f"{sent:,} points went over three transports, the queue and the classifier to the Kinesis stream of their class"
+        f" in {seconds:.1f} s ({sent / seconds:,.0f} points/s)."
     )
     console.print(_LEGEND)
 
@@ -120,6 +121,7 @@ def _show_what_next(stream: "DemoStream", api_url: str) -> None:
   .venv/bin/afluente alarms --key '{stream.key}'
   .venv/bin/afluente constraints get '{stream.key}'
   .venv/bin/afluente send http --domain iot --source my-machine FILE.csv
+  .venv/bin/afluente devices create my-device --domain iot
   curl {api_url}/health
   .venv/bin/afluente down
 """,

@@ -1,16 +1,21 @@
-"""`afluente dlq …`: packs that could not be classified."""
+"""`afluente dlq …`: packs that could not be classified, and MQTT messages that could not be queued."""
 
 from typing import Annotated
 
 import typer
 
+from cli.dead_letters import DeadLetterQueue, dead_letters
+from cli.dead_letters import redrive as start_redrive
 from cli.options import targeted
 from cli.output import out, print_json
 from cli.target import TargetChoice, resolve
 
 app = typer.Typer(
-    help="Look at the packs that could not be classified, and give them back to the classifier.", no_args_is_help=True
+    help="Look at what could not be classified or queued, and give it back once the cause is mended.",
+    no_args_is_help=True,
 )
+
+_HOLDS = {DeadLetterQueue.DATAPOINTS: "packs", DeadLetterQueue.MQTT: "MQTT messages"}
 
 
 @app.command()
@@ -18,22 +23,28 @@ app = typer.Typer(
 def status(
     *,
     target: TargetChoice,
+    queue: Annotated[
+        DeadLetterQueue | None, typer.Option("--queue", help="Only this dead-letter queue, rather than both.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Show how many packs lie in the dead-letter queue.
+    """Show how many packs and MQTT messages lie in the dead-letter queues.
 
     A pack goes there when the classifier failed at it again and again: something it needs was out of reach for long.
+    An MQTT message goes there when its points could not be queued for as long, or its rule could not reach the inbox.
 
     [dim]Example:[/]  afluente dlq status
     """
-    from cli.status import queue_status
-
     found = resolve(target)
-    queue = queue_status(found, found["DatapointsDlqUrl"])
+    queues = {name: dead_letters(found, name) for name in ([queue] if queue else DeadLetterQueue)}
     if as_json:
-        print_json(queue)
-    else:
-        out().print(f"{queue.waiting} packs wait in the dead-letter queue, {queue.in_flight} are being moved")
+        print_json(queues[queue] if queue else queues)
+        return
+    for name, letters in queues.items():
+        out().print(
+            f"{letters.waiting} {_HOLDS[name]} wait in the dead-letter queue {name}, "
+            f"{letters.in_flight} are being moved"
+        )
 
 
 @app.command()
@@ -41,21 +52,23 @@ def status(
 def redrive(
     *,
     target: TargetChoice,
+    queue: Annotated[
+        DeadLetterQueue, typer.Option("--queue", help="Whose messages to give back.")
+    ] = DeadLetterQueue.DATAPOINTS,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Give the packs in the dead-letter queue back to the classifier, once what made them fail is put right.
+    """Give what lies in a dead-letter queue back, once what made it fail is put right.
 
     Nothing is lost on the way. Points that were written before their pack failed come out again with the same
     point_id, by which readers drop them; points that newer ones have overtaken meanwhile are late.
 
-    [dim]Example:[/]  afluente dlq redrive
+    [dim]Example:[/]  afluente dlq redrive --queue mqtt
     """
-    from cli.dead_letters import redrive as start_redrive
-
-    outcome = start_redrive(resolve(target))
+    outcome = start_redrive(resolve(target), queue)
+    holds = _HOLDS[outcome.queue]
     if as_json:
         print_json(outcome)
     elif outcome.task is not None:
-        out().print(f"SQS moves about {outcome.packs} packs; 'afluente dlq status' shows how far it is")
+        out().print(f"SQS moves about {outcome.messages} {holds}; 'afluente dlq status' shows how far it is")
     else:
-        out().print(f"moved {outcome.packs} packs")
+        out().print(f"moved {outcome.messages} {holds}")

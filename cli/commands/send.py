@@ -1,9 +1,10 @@
 """`afluente send …`: measurements from a file to the service."""
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -11,9 +12,34 @@ import typer
 from cli.errors import ExitCode
 from cli.options import targeted
 from cli.output import err, out, print_json
-from cli.target import TargetChoice, resolve
+from cli.target import Target, TargetChoice, resolve
+
+if TYPE_CHECKING:
+    from cli.sending.display import Display
+    from cli.sending.job import Choices
+    from cli.sending.run import Transport
 
 app = typer.Typer(help="Send measurements from a file.", no_args_is_help=True)
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="A CSV or NDJSON file; - for standard input.")]
+Domain = Annotated[str, typer.Option("--domain", help="Domain of the points, such as iot.")]
+Source = Annotated[str, typer.Option("--source", help="The machine, server, market or patient they come from.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="CSV: a column to send; repeat it. By default all numeric ones."),
+]
+StreamType = Annotated[
+    str | None, typer.Option("--stream-type", help="CSV: type of the streams, to find constraint templates by.")
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="AFLUENTE_API_KEY", help="API key. The local stack needs none to be given."),
+]
+RejectsFile = Annotated[
+    Path | None, typer.Option("--rejects", dir_okay=False, help="Write rejected points to this file, as NDJSON.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run of this file stopped.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the counts as one JSON object at the end.")]
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -32,26 +58,16 @@ class Summary(msgspec.Struct, frozen=True):
 def http(
     *,
     target: TargetChoice,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A CSV or NDJSON file; - for standard input.")],
-    domain: Annotated[str, typer.Option("--domain", help="Domain of the points, such as iot.")],
-    source: Annotated[str, typer.Option("--source", help="The machine, server, market or patient they come from.")],
-    column: Annotated[
-        list[str] | None,
-        typer.Option("--column", help="CSV: a column to send; repeat it. By default all numeric ones."),
-    ] = None,
-    stream_type: Annotated[
-        str | None, typer.Option("--stream-type", help="CSV: type of the streams, to find constraint templates by.")
-    ] = None,
+    file: File,
+    domain: Domain,
+    source: Source,
+    column: Columns = None,
+    stream_type: StreamType = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Points of one request.")] = 1000,
-    key: Annotated[
-        str | None,
-        typer.Option("--key", envvar="AFLUENTE_API_KEY", help="API key. The local stack needs none to be given."),
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option("--rejects", dir_okay=False, help="Write rejected points to this file, as NDJSON.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run of this file stopped.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the counts as one JSON object at the end.")] = False,
+    key: Key = None,
+    rejects: RejectsFile = None,
+    resume: Resume = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send measurements over HTTP, in order, until the service has all of them.
 
@@ -67,19 +83,14 @@ def http(
     [dim]Example:[/]  afluente send http --domain iot --source furnace-1 readings.csv
     """
     from cli.local_key import key_for
-    from cli.sending.display import Display
     from cli.sending.http import HttpTransport
-    from cli.sending.job import Choices, open_job, run
-    from cli.sending.rejects import Rejects
+    from cli.sending.job import Choices
 
     found = resolve(target)
     api_key = key_for(found, key)
-    choices = Choices(file, source, tuple(column or ()), stream_type, resume)
-    console = err()
-    with ExitStack() as stack:
-        job = stack.enter_context(open_job(choices, found.state.positions, (found.api_url, domain)))
-        display = Display(console, job.input.name, job.input.size, job.input.bytes_read, begin=job.begin.read)
-        transport = HttpTransport(
+
+    def transport(display: "Display") -> HttpTransport:
+        return HttpTransport(
             found.api_url,
             api_key,
             domain=domain,
@@ -87,10 +98,120 @@ def http(
             use_proxies=not found.is_local,
             on_wait=display.waiting,
         )
-        stack.callback(transport.close)
-        rejected_file = stack.enter_context(rejects.open("ab" if resume else "wb")) if rejects else None
+
+    choices = Choices(file, source, tuple(column or ()), stream_type, resume)
+    _send(found, choices, (found.api_url, domain), transport, batch=batch, rejects=rejects, as_json=as_json)
+
+
+@app.command()
+@targeted
+def ws(
+    *,
+    target: TargetChoice,
+    file: File,
+    domain: Domain,
+    source: Source,
+    column: Columns = None,
+    stream_type: StreamType = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=1_000, help="Points of one message.")] = 1000,
+    key: Key = None,
+    rejects: RejectsFile = None,
+    resume: Resume = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send measurements over a WebSocket, in order, until the service has acknowledged each of them.
+
+    Files are those of 'afluente send http'. One message is in flight. When the connection breaks, and API Gateway ends
+    each after two hours, a new one is made and the message that was not acknowledged is sent again; points the service
+    has already change nothing. When its queue is slow, the service says how long to wait.
+
+    After Ctrl-C or an error, --resume goes on. Exit code 4 says that some points were rejected.
+
+    [dim]Example:[/]  afluente send ws --domain iot --source furnace-1 readings.csv
+    """
+    from cli.local_key import key_for
+    from cli.sending.job import Choices
+    from cli.sending.ws import WsTransport
+
+    found = resolve(target)
+    url, api_key = found.websocket_url, key_for(found, key)
+
+    def transport(display: "Display") -> WsTransport:
+        return WsTransport(
+            url, api_key, domain=domain, source=source, use_proxies=not found.is_local, on_wait=display.waiting
+        )
+
+    choices = Choices(file, source, tuple(column or ()), stream_type, resume)
+    _send(found, choices, (url, domain), transport, batch=batch, rejects=rejects, as_json=as_json)
+
+
+@app.command()
+@targeted
+def mqtt(
+    *,
+    target: TargetChoice,
+    file: File,
+    domain: Domain,
+    source: Source,
+    column: Columns = None,
+    stream_type: StreamType = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Points that are sent together.")] = 1000,
+    device: Annotated[
+        Path | None,
+        typer.Option("--device", file_okay=False, help="Folder of a device. The local stack needs none to be given."),
+    ] = None,
+    rejects: RejectsFile = None,
+    resume: Resume = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish measurements over MQTT, as a device does, until the broker has acknowledged all of them.
+
+    Files are those of 'afluente send http'. The points of a stream that are sent together are one message, an array,
+    to the topic DOMAIN/SOURCE/STREAM; one message of a stream is in flight. While the broker is away they are kept, and
+    sent again.
+
+    A broker looks into no message: points with faults are acknowledged too, and end in quarantine with their faults.
+
+    [dim]Example:[/]  afluente send mqtt --domain iot --source furnace-1 --device devices/furnace-1 readings.csv
+    """
+    from cli.devices import device_for
+    from cli.sending.job import Choices
+    from cli.sending.mqtt import MqttTransport
+
+    found = resolve(target)
+    folder = device or device_for(found, domain, source)
+
+    def transport(display: "Display") -> MqttTransport:
+        return MqttTransport(folder, domain=domain, source=source, on_wait=display.waiting)
+
+    choices = Choices(file, source, tuple(column or ()), stream_type, resume)
+    _send(found, choices, (found.name, "mqtt", domain), transport, batch=batch, rejects=rejects, as_json=as_json)
+
+
+def _send(
+    target: Target,
+    choices: "Choices",
+    destination: tuple[str, ...],
+    transport: "Callable[[Display], Transport]",
+    *,
+    batch: int,
+    rejects: Path | None,
+    as_json: bool,
+) -> None:
+    """Send a file by a transport, with everything that a person sees of it."""
+    from cli.sending.display import Display
+    from cli.sending.job import open_job, run
+    from cli.sending.rejects import Rejects
+
+    console = err()
+    with ExitStack() as stack:
+        job = stack.enter_context(open_job(choices, target.state.positions, destination))
+        display = Display(console, job.input.name, job.input.size, job.input.bytes_read, begin=job.begin.read)
+        made = transport(display)
+        stack.callback(made.close)
+        rejected_file = stack.enter_context(rejects.open("ab" if choices.resume else "wb")) if rejects else None
         started = time.monotonic()
-        totals = run(job, transport, batch=batch, display=display, rejects=Rejects(console, rejected_file))
+        totals = run(job, made, batch=batch, display=display, rejects=Rejects(console, rejected_file))
     seconds = time.monotonic() - started
     rate = (totals.read - job.begin.read) / seconds
     _report(

@@ -165,6 +165,8 @@ def _show_status(report: DeploymentStatus) -> None:
     where.add_column(overflow="fold")
     where.add_row("stage", report.stage)
     where.add_row("HTTP API", report.api_url)
+    if report.websocket_url:
+        where.add_row("WebSocket API", report.websocket_url)
     where.add_row("AWS endpoint", report.endpoint or "AWS")
     console.print(where)
     functions = Table("function", "deployed as", "state", "last modified", box=None, padding=(0, 2, 0, 0))
@@ -172,8 +174,14 @@ def _show_status(report: DeploymentStatus) -> None:
         functions.add_row(function.name, function.function, function.state, function.last_modified)
     console.print(functions)
     queues = Table("queue", "waiting", "in flight", box=None, padding=(0, 2, 0, 0))
-    for name, queue in (("datapoints", report.datapoints_queue), ("dead letters", report.dead_letter_queue)):
+    rows = {
+        "datapoints": report.datapoints_queue,
+        "dead letters": report.dead_letter_queue,
+        "MQTT inbox": report.mqtt_inbox,
+        "MQTT dead letters": report.mqtt_dead_letter_queue,
+    }
+    for name, queue in rows.items():
         queues.add_row(name, str(queue.waiting), str(queue.in_flight))
     console.print(queues)
-    if report.dead_letter_queue.waiting:
+    if report.dead_letter_queue.waiting or report.mqtt_dead_letter_queue.waiting:
         console.print("[yellow]there are dead letters: see 'afluente dlq --help'[/]")

@@ -34,6 +34,7 @@ class EmulatorRecord(msgspec.Struct, frozen=True):
     Attributes:
         pid: its process, leader of a session and process group of its own.
         port: where it listens, on 127.0.0.1.
+        mqtt_port: where its MQTT broker does; None for one of an earlier release, which has none.
         token: names this run of it; its state lives in memory and ends with it.
         started_at: Unix seconds.
     """
@@ -42,6 +43,7 @@ class EmulatorRecord(msgspec.Struct, frozen=True):
     port: int
     token: str
     started_at: float
+    mqtt_port: int | None = None
 
     @property
     def endpoint(self) -> str:
@@ -79,12 +81,13 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
     last = read_document(state.emulator_record, EmulatorRecord)
     for _ in range(_ATTEMPTS):
         chosen = ports.choose(port, remembered=last.port if last else None)
-        record = _start_at(state, chosen)
+        mqtt_port = ports.choose(None, remembered=last.mqtt_port if last else None, first=ports.FIRST_MQTT_PORT)
+        record = _start_at(state, chosen, mqtt_port)
         if record is not None:
             return record
-        if ports.is_free(chosen):
+        if ports.is_free(chosen) and ports.is_free(mqtt_port):
             break
-        # Another program was quicker to take the port; with a port of our own choice we take the next.
+        # Another program was quicker to take a port; with a port of our own choice we take the next.
     raise CommandError(
         f"the emulator ended before it answered; its last lines were:\n{log_tail(state)}",
         way_out=f"see all of {state.emulator_log}",
@@ -109,17 +112,18 @@ def log_tail(state: StateDir, lines: int = 15) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def _start_at(state: StateDir, port: int) -> EmulatorRecord | None:
+def _start_at(state: StateDir, port: int, mqtt_port: int) -> EmulatorRecord | None:
     state.emulator_record.unlink(missing_ok=True)
     shutil.rmtree(state.scratch, ignore_errors=True)
     state.scratch.mkdir(parents=True)
     token = secrets.token_hex(8)
-    command = [sys.executable, "-m", "cli.local_stack.emulator_process", str(state.path), str(port), token]
+    arguments = [str(state.path), str(port), str(mqtt_port), token]
+    command = [sys.executable, "-m", "cli.local_stack.emulator_process", *arguments]
     with state.emulator_log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             cwd=CHECKOUT,
-            env=_environment(state.scratch, port, token),
+            env=_environment(state.scratch, port, mqtt_port, token),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -155,7 +159,7 @@ def _wait_until_it_answers(
     )
 
 
-def _environment(scratch: Path, port: int, token: str) -> dict[str, str]:
+def _environment(scratch: Path, port: int, mqtt_port: int, token: str) -> dict[str, str]:
     """The emulator's variables, which its functions inherit: none of the user's AWS settings, proxies or secrets."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return kept | {
@@ -166,8 +170,8 @@ def _environment(scratch: Path, port: int, token: str) -> dict[str, str]:
         # It would stop containers of other emulators on a Docker daemon it finds; the local stack needs none.
         "DOCKER_HOST": f"unix://{scratch / 'no-docker.sock'}",
         "GATEWAY_PORT": str(port),
-        # Its MQTT broker listens on every interface, so it stays off until a transport needs it.
-        "IOT_MTLS_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "1",
+        "IOT_MTLS_PORT": str(mqtt_port),
         "LAMBDA_EXECUTOR": "local",
         "MINISTACK_EDITION": token,
         "MINISTACK_HOST": ports.LOOPBACK,

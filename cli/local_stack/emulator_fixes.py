@@ -1,15 +1,29 @@
 """What the emulator does otherwise than AWS, put right where the service depends on it."""
 
+import asyncio
 import inspect
+import re
+import socket
+import ssl
+import time
 from contextvars import ContextVar
 from typing import Any
 
 _is_coded: ContextVar[bool] = ContextVar("_is_coded", default=False)
 
 
-def apply() -> None:
-    """Put the emulator right; once, in its own process, before it serves."""
+def apply(broker: socket.socket) -> None:
+    """Put the emulator right; once, in its own process, before it serves.
+
+    Args:
+        broker: the socket at which the MQTT broker is to listen.
+    """
     _hand_on_coded_bodies_as_bytes()
+    _serve_mqtt_at(broker)
+    _ask_for_client_certificates()
+    _hold_devices_to_their_policies()
+    _know_the_attributes_of_things()
+    _gather_batches()
 
 
 def _hand_on_coded_bodies_as_bytes() -> None:
@@ -33,3 +47,108 @@ def _hand_on_coded_bodies_as_bytes() -> None:
 
     apigateway._invoke_lambda_proxy = invoke_with_coding  # noqa: SLF001
     apigateway._v2_request_body_is_text = is_uncoded_text  # noqa: SLF001
+
+
+def _serve_mqtt_at(broker: socket.socket) -> None:
+    """Let the MQTT broker listen on this machine alone.
+
+    The emulator (1.5.33) has it listen on every interface, and goes on without a broker where the port is taken.
+    """
+    from ministack.services import iot  # noqa: PLC0415 - it reads its settings on import
+
+    async def start() -> None:
+        if iot._mtls_server is None:  # noqa: SLF001
+            loop = asyncio.get_running_loop()
+            # A copy: a reset of the emulator closes what it listens at, and starts anew.
+            iot._mtls_server = await loop.create_server(iot._MtlsAcceptor, sock=broker.dup())  # noqa: SLF001
+            iot._mtls_loop = loop  # noqa: SLF001
+
+    iot._mtls_start_locked = start  # noqa: SLF001
+
+
+def _ask_for_client_certificates() -> None:
+    """End a connection that brings no client certificate in the TLS handshake, as AWS IoT Core does on port 8883.
+
+    The emulator (1.5.33) takes it for one that may do everything.
+    """
+    from ministack.services import iot  # noqa: PLC0415 - it reads its settings on import
+
+    build = iot._mtls_build_ssl_context  # noqa: SLF001
+
+    def build_strictly() -> ssl.SSLContext:
+        context: ssl.SSLContext = build()
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    iot._mtls_build_ssl_context = build_strictly  # noqa: SLF001
+
+
+def _hold_devices_to_their_policies() -> None:
+    """Judge what a device does by the IoT policies of its certificate.
+
+    The emulator (1.5.33) does so only with AUTH=true, which would ask for real credentials everywhere else too.
+    """
+    from ministack.services import iot  # noqa: PLC0415 - it reads its settings on import
+
+    def evaluates_policies(session: Any) -> bool:
+        return session.certificate_id is not None or session.iam_credential is not None
+
+    iot._WSSession._evaluates_policies = evaluates_policies  # noqa: SLF001
+
+
+def _know_the_attributes_of_things() -> None:
+    """Give policies the variables `iot:Connection.Thing.Attributes[name]`.
+
+    The emulator (1.5.33) knows the name of the thing alone.
+    """
+    from ministack.core.responses import request_scope  # noqa: PLC0415 - it reads its settings on import
+    from ministack.services import iot  # noqa: PLC0415 - it reads its settings on import
+
+    context_of = iot._mqtt_policy_context  # noqa: SLF001
+
+    def with_attributes(account_id: str, region: str, certificate_id: str, client_id: str) -> dict[str, str]:
+        context: dict[str, str] = context_of(account_id, region, certificate_id, client_id)
+        if "iot:connection.thing.thingname" in context:
+            with request_scope(account_id, region):
+                attributes = iot._things[client_id].get("attributes", {})  # noqa: SLF001
+            context |= {f"iot:connection.thing.attributes[{name.lower()}]": value for name, value in attributes.items()}
+        return context
+
+    iot._mqtt_policy_context = with_attributes  # noqa: SLF001
+    iot._POLICY_VARIABLE_RE = re.compile(r"\$\{(iot:[A-Za-z.]+(?:\[[^\]}]+\])?)\}")  # noqa: SLF001
+
+
+def _gather_batches() -> None:
+    """Let an event source mapping of a standard queue have its batch size and its batching window.
+
+    Lambda waits until there are as many messages or the window is over, and takes up to 10,000. The emulator (1.5.33)
+    takes at once what there is, and ten messages at the most.
+    """
+    from ministack.services import lambda_svc, sqs  # noqa: PLC0415 - it reads its settings on import
+
+    concurrency_of, receive = lambda_svc._sqs_esm_concurrency, sqs._receive_messages_for_esm  # noqa: SLF001
+
+    def concurrency_when_due(
+        mapping: dict[str, Any], function: dict[str, Any], config: dict[str, Any], queue: dict[str, Any]
+    ) -> int:
+        window = mapping.get("MaximumBatchingWindowInSeconds") or 0
+        is_due = window == 0 or _is_due(queue, mapping.get("BatchSize", 10), window)
+        return int(concurrency_of(mapping, function, config, queue)) if is_due else 0
+
+    def receive_batch(queue_url: str, size: int) -> list[dict[str, Any]]:
+        batch: list[dict[str, Any]] = receive(queue_url, size)
+        while batch and len(batch) < size and not batch[0].get("group_id"):
+            more = receive(queue_url, size - len(batch))
+            if not more:
+                break
+            batch += more
+        return batch
+
+    lambda_svc._sqs_esm_concurrency = concurrency_when_due  # noqa: SLF001
+    sqs._receive_messages_for_esm = receive_batch  # noqa: SLF001
+
+
+def _is_due(queue: dict[str, Any], batch_size: int, window: float) -> bool:
+    now = time.time()
+    waiting = [message["sent_at"] for message in list(queue["messages"]) if message["visible_at"] <= now]
+    return bool(waiting) and (len(waiting) >= batch_size or min(waiting) + window <= now)

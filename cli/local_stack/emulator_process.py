@@ -1,14 +1,15 @@
-"""The emulator's own process: `python -m cli.local_stack.emulator_process STATE_DIR PORT TOKEN`.
+"""The emulator's own process: `python -m cli.local_stack.emulator_process STATE_DIR PORT MQTT_PORT TOKEN`.
 
 It records itself before it opens its port. However `afluente up` ends, no emulator runs that the next one cannot find.
 """
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 
-from cli.local_stack import emulator_fixes
+from cli.local_stack import emulator_fixes, ports
 from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.locks import hold_until_exit
 from cli.local_stack.state import StateDir, write_document
@@ -18,22 +19,30 @@ _LOCK_PATIENCE_SECONDS = 2.0
 
 def main(arguments: list[str]) -> int:
     """Run the emulator until it is told to stop; at once 1 if this state directory has one already."""
-    state_path, port, token = arguments
+    state_path, port, mqtt_port, token = arguments
     state = StateDir(Path(state_path))
     if not hold_until_exit(state.emulator_lock, patience=_LOCK_PATIENCE_SECONDS):
         sys.stderr.write("this state directory has an emulator already\n")
         return 1
-    record = EmulatorRecord(pid=os.getpid(), port=int(port), token=token, started_at=time.time())
+    try:
+        # Before it is known to anyone, so that whoever reads the record finds a broker there.
+        broker = ports.listen(int(mqtt_port))
+    except OSError as error:
+        sys.stderr.write(f"the MQTT broker cannot have port {mqtt_port}: {error}\n")
+        return 1
+    record = EmulatorRecord(
+        pid=os.getpid(), port=int(port), token=token, started_at=time.time(), mqtt_port=int(mqtt_port)
+    )
     write_document(state.emulator_record, record)
-    _run_ministack()
+    _run_ministack(broker)
     return 0
 
 
-def _run_ministack() -> None:
+def _run_ministack(broker: socket.socket) -> None:
     # Imported only once its environment is known to be ours: it reads its settings on import.
     from ministack import app  # noqa: PLC0415
 
-    emulator_fixes.apply()
+    emulator_fixes.apply(broker)
     sys.argv = ["ministack"]
     app.main()
 

@@ -1,4 +1,4 @@
-"""Which port the emulator listens on."""
+"""Which ports the emulator listens on."""
 
 import socket
 
@@ -9,11 +9,15 @@ LOOPBACK = "127.0.0.1"
 FIRST_PORT = 4566
 """What AWS emulators listen on by custom."""
 
+FIRST_MQTT_PORT = 8883
+"""The port of MQTT over TLS (IANA: secure-mqtt)."""
+
 _TRIED_PORTS = 200
+_BACKLOG = 128
 
 
-def choose(wanted: int | None, *, remembered: int | None) -> int:
-    """A free port: the wanted one, else the remembered one, else the first free one from 4566.
+def choose(wanted: int | None, *, remembered: int | None, first: int = FIRST_PORT) -> int:
+    """A free port: the wanted one, else the remembered one, else the first free one from `first`.
 
     Raises:
         CommandError: the wanted port is taken, or all that were tried.
@@ -25,7 +29,7 @@ def choose(wanted: int | None, *, remembered: int | None) -> int:
             f"port {wanted} is taken by another program",
             way_out="choose another with --port or AFLUENTE_PORT, or none to have a free one chosen",
         )
-    candidates = range(FIRST_PORT, FIRST_PORT + _TRIED_PORTS)
+    candidates = range(first, first + _TRIED_PORTS)
     for port in (remembered, *candidates) if remembered else candidates:
         if is_free(port):
             return port
@@ -33,6 +37,15 @@ def choose(wanted: int | None, *, remembered: int | None) -> int:
         f"no port from {candidates.start} to {candidates.stop - 1} is free",
         way_out="choose one with --port or AFLUENTE_PORT",
     )
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens at `port` of the loopback interface.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    return socket.create_server((LOOPBACK, port), backlog=_BACKLOG)
 
 
 def is_free(port: int) -> bool:

@@ -24,8 +24,11 @@ def warm_up(connection: Connection, port: int, outputs: dict[str, str]) -> list[
     calls = {
         "http_ingest": lambda: _is_healthy(port, f"/_aws/execute-api/{outputs['HttpApiId']}/health"),
         "http_authorizer": lambda: _answers(client, outputs["HttpAuthorizerFunction"], {"identitySource": ["no key"]}),
+        "iot_rule_handler": lambda: _answers(client, outputs["IotRuleHandlerFunction"], {"Records": []}),
         "classifier": lambda: _answers(client, outputs["ClassifierFunction"], {"Records": []}),
     }
+    if "WsIngestFunction" in outputs:
+        calls["ws_ingest"] = lambda: _answers(client, outputs["WsIngestFunction"], {"Records": []})
     with ThreadPoolExecutor(len(calls)) as pool:
         answers = {name: pool.submit(call) for name, call in calls.items()}
     return [name for name, answer in answers.items() if not answer.result()]

@@ -1,7 +1,6 @@
 """Takes points to the service over HTTP: one request in flight, repeated until it is answered."""
 
 import gzip
-import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import httpx
 import msgspec
 
 from cli.errors import CommandError, ExitCode
+from cli.sending.patience import MAX_ATTEMPTS, delay
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
 
 PATH = "/ingest/datapoints"
@@ -29,9 +29,6 @@ _AGAIN = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-_MAX_ATTEMPTS = 8
-_FIRST_DELAY_SECONDS = 0.25
-_LONGEST_DELAY_SECONDS = 20.0
 _WAYS_OUT: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "give a key with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
     HTTPStatus.FORBIDDEN: "the key is unknown, revoked, expired or not for this source; see 'afluente keys list'",
@@ -127,7 +124,7 @@ class HttpTransport:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         reason = ""
-        for attempt in range(_MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             asked_for: float | None = None
             try:
                 response = self._client.post(PATH, content=body, headers=headers)
@@ -138,10 +135,10 @@ class HttpTransport:
                     return response
                 reason = _problem(response)
                 asked_for = _retry_after(response)
-            if attempt + 1 < _MAX_ATTEMPTS:
-                self._wait(_delay(attempt) if asked_for is None else asked_for, reason)
+            if attempt + 1 < MAX_ATTEMPTS:
+                self._wait(delay(attempt) if asked_for is None else asked_for, reason)
         raise CommandError(
-            f"the service did not take the points after {_MAX_ATTEMPTS} attempts: {reason}",
+            f"the service did not take the points after {MAX_ATTEMPTS} attempts: {reason}",
             way_out="for the local stack see 'afluente status' and 'afluente logs http_ingest'",
             code=ExitCode.UNREACHABLE,
         )
@@ -197,9 +194,3 @@ def _retry_after(response: httpx.Response) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _delay(attempt: int) -> float:
-    """Doubling, with half of it left to chance, so that many senders do not come back together."""
-    whole = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0**attempt)
-    return whole * random.uniform(0.5, 1.0)  # noqa: S311 - no secret hangs on it

@@ -16,6 +16,10 @@ class Transport(Protocol):
         """Send points, in this order, and return when the service has them."""
         ...
 
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
 
 class Totals(msgspec.Struct, frozen=True):
     """How far a sending is.

@@ -37,11 +37,11 @@ def _requests(records: list[Record], unkept: set[str]) -> Iterator[PointsRequest
     function = iot_rule_handler()
     for record in records:
         message_id = record["messageId"]
+        sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
         try:
-            message = read_message(record["body"])
+            message = read_message(record["body"], sent_at=sent_at)
             yield decode_message(message, domains=function.settings.domains, request_id=message_id)
         except UnusableMessageError as error:
-            sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
             try:
                 function.quarantine.put(unusable(record["body"], error, message_id=message_id, sent_at=sent_at))
             except UnavailableError as unavailable:

@@ -1,9 +1,8 @@
 """The HTTP API: which route asks for a key, and what is written down of each call."""
 
-import json
 from typing import cast
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import Duration
 from aws_cdk.aws_apigatewayv2 import (
     CfnStage,
     HttpApi,
@@ -21,7 +20,7 @@ from aws_cdk.aws_lambda import IFunction
 from constructs import Construct
 
 from infra.checks import acknowledge
-from infra.constructs.log_groups import log_group
+from infra.constructs.access_log import access_log_settings
 from infra.stage import Stage
 
 AUTHORIZER_TTL = Duration.seconds(60)
@@ -81,18 +80,8 @@ class IngestApi(Construct):
             auto_deploy=True,
             throttle=ThrottleSettings(rate_limit=stage.requests_per_second, burst_limit=2 * stage.requests_per_second),
         )
-        # API Gateway may write to groups of this prefix without a resource policy that grows with each of them.
-        access_log = log_group(self, "AccessLog", stage, f"/aws/vendedlogs/afluente/{stage.name}/http")
-        # Not the ARN that the log group gives: that one ends in `:*`.
-        destination = Stack.of(self).format_arn(
-            service="logs",
-            resource="log-group",
-            resource_name=access_log.log_group_name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        cast("CfnStage", api_stage.node.default_child).access_log_settings = CfnStage.AccessLogSettingsProperty(
-            destination_arn=destination, format=json.dumps(_ACCESS_LOG)
-        )
+        resource = cast("CfnStage", api_stage.node.default_child)
+        resource.access_log_settings = access_log_settings(self, stage, "http", _ACCESS_LOG)
         return api_stage
 
     def _open_route(self, id_: str, key: HttpRouteKey, reason: str) -> None:

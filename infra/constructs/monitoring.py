@@ -31,6 +31,9 @@ class Monitoring(Construct):
         stage: Stage,
         queue: Queue,
         dead_letter_queue: Queue,
+        mqtt_inbox: Queue,
+        mqtt_dead_letter_queue: Queue,
+        iot_rule_handler: Function,
         classifier: Function,
         api: HttpApi,
     ) -> None:
@@ -51,6 +54,28 @@ class Monitoring(Construct):
             queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
             MAX_AGE.to_seconds() + 1,
             "The oldest pack has waited more than 5 minutes: the classifier does not keep up or a dependency is down.",
+        )
+        self._alarm(
+            "MqttDeadLetters",
+            "mqtt-dead-letters",
+            mqtt_dead_letter_queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
+            1,
+            "MQTT messages could not be queued: read the log of iot_rule_handler, mend the cause, then run "
+            f"`afluente dlq redrive --queue mqtt --stage {stage.name}`.",
+        )
+        self._alarm(
+            "MqttInboxAge",
+            "mqtt-inbox-age",
+            mqtt_inbox.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
+            MAX_AGE.to_seconds() + 1,
+            "The oldest MQTT message has waited more than 5 minutes: iot_rule_handler does not keep up or SQS is away.",
+        )
+        self._alarm(
+            "IotRuleHandlerErrors",
+            "iot-rule-handler-errors",
+            iot_rule_handler.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
+            1,
+            "iot_rule_handler failed as a whole: its messages come again, but its log says what to mend.",
         )
         self._alarm(
             "ClassifierErrors",

@@ -1,4 +1,4 @@
-"""The DynamoDB tables: constraints, the state of each stream, API keys."""
+"""The DynamoDB tables: constraints, the state of each stream, API keys, WebSocket connections."""
 
 from aws_cdk.aws_dynamodb import (
     Attribute,
@@ -29,14 +29,18 @@ class Tables(Construct):
             sort_key=Attribute(name="bucket", type=AttributeType.NUMBER),
         )
         self.api_keys = self._table("ApiKeys", "api-keys", partition_key="key_hash")
+        self.connections = self._table("WsConnections", "ws-connections", partition_key="id", expiry="expires_at")
 
-    def _table(self, id_: str, name: str, *, partition_key: str, sort_key: Attribute | None = None) -> Table:
+    def _table(
+        self, id_: str, name: str, *, partition_key: str, sort_key: Attribute | None = None, expiry: str | None = None
+    ) -> Table:
         table = Table(
             self,
             id_,
             table_name=f"{self._stage.prefix}-{name}",
             partition_key=Attribute(name=partition_key, type=AttributeType.STRING),
             sort_key=sort_key,
+            time_to_live_attribute=expiry,
             billing_mode=BillingMode.PAY_PER_REQUEST,
             encryption=TableEncryption.AWS_MANAGED,
             point_in_time_recovery_specification=PointInTimeRecoverySpecification(

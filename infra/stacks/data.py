@@ -4,7 +4,7 @@ from constructs import Construct
 
 from infra.constructs.alarm_bus import AlarmBus
 from infra.constructs.quarantine import Quarantine
-from infra.constructs.queue import DatapointsQueue
+from infra.constructs.queue import DatapointsQueue, MqttInboxQueue
 from infra.constructs.streams import ClassStreams
 from infra.constructs.tables import Tables
 from infra.stacks.stage_stack import StageStack
@@ -12,11 +12,13 @@ from infra.stage import Stage
 
 
 class DataStack(StageStack):
-    """Queue, tables, streams, quarantine and alarm bus of a stage."""
+    """Queues, tables, streams, quarantine and alarm bus of a stage."""
 
     def __init__(self, scope: Construct, *, stage: Stage) -> None:
-        super().__init__(scope, "data", stage=stage, description=f"afluente {stage.name}: queue, tables and streams")
+        super().__init__(scope, "data", stage=stage, description=f"afluente {stage.name}: queues, tables and streams")
         self.datapoints = DatapointsQueue(self, "Datapoints", stage=stage)
+        # There with MQTT off too: what is in it then is still taken.
+        self.mqtt_inbox = MqttInboxQueue(self, "MqttInbox", stage=stage)
         self.tables = Tables(self, "Tables", stage=stage)
         self.streams = ClassStreams(self, "Streams", stage=stage)
         self.quarantine = Quarantine(self, "Quarantine", stage=stage)

@@ -7,18 +7,24 @@ from aws_cdk.aws_lambda import EventSourceMapping
 from constructs import Construct
 
 from afluente.adapters.s3 import PREFIX as QUARANTINE_PREFIX
-from infra.checks import acknowledge
+from infra.checks import acknowledge, as_reported
 from infra.constructs.alarm_bus import LOG_STREAM
 from infra.constructs.functions import ServiceFunction
 from infra.constructs.http_api import IngestApi
 from infra.constructs.layers import Layers
 from infra.constructs.monitoring import Monitoring
+from infra.constructs.mqtt import DevicePolicy, MqttInbox
+from infra.constructs.websocket_api import StreamApi, UnansweredConnections
 from infra.stacks.data import DataStack
 from infra.stacks.stage_stack import StageStack
 from infra.stage import Stage
 
 BATCH_SIZE = 10
 """Lambda, "Batch size" of a FIFO queue: the most there is."""
+
+MQTT_BATCH_SIZE = 1_000
+MQTT_BATCH_WINDOW = Duration.seconds(1)
+"""Messages of one device that are taken together are sorted: a second of them, or a thousand."""
 
 # A little under what API Gateway waits for an integration (30 s), so that the answer is still the function's own.
 _INGEST_TIMEOUT = Duration.seconds(29)
@@ -29,10 +35,10 @@ _AUTHORIZER_MB = 512
 
 
 class ServiceStack(StageStack):
-    """Functions, HTTP API, event source and operations alarms of a stage; its outputs name the data stack too."""
+    """Functions, APIs, topic rules and operations alarms of a stage; its outputs name the data stack too."""
 
     def __init__(self, scope: Construct, *, stage: Stage, data: DataStack, third_party_layer: Path) -> None:
-        super().__init__(scope, "service", stage=stage, description=f"afluente {stage.name}: functions and HTTP API")
+        super().__init__(scope, "service", stage=stage, description=f"afluente {stage.name}: functions and APIs")
         self._settings = stage
         self._data = data
         self._layers = Layers(self, "Layers", stage=stage, third_party=third_party_layer).all
@@ -42,19 +48,27 @@ class ServiceStack(StageStack):
         self.http = IngestApi(
             self, "Http", stage=stage, handler=self.http_ingest.function, authorizer=self.http_authorizer.function
         )
+        self.iot_rule_handler = self._iot_rule_handler()
+        self._optional: dict[str, str] = {}
+        if stage.enable_mqtt_multi_domain:
+            self._mqtt()
+        if stage.enable_websocket_ingest:
+            self._websocket()
         Monitoring(
             self,
             "Monitoring",
             stage=stage,
             queue=data.datapoints.queue,
             dead_letter_queue=data.datapoints.dead_letter_queue,
+            mqtt_inbox=data.mqtt_inbox.queue,
+            mqtt_dead_letter_queue=data.mqtt_inbox.dead_letter_queue,
+            iot_rule_handler=self.iot_rule_handler.function,
             classifier=self.classifier.function,
             api=self.http.api,
         )
         self._outputs()
 
     def _http_ingest(self) -> ServiceFunction:
-        data = self._data
         ingest = ServiceFunction(
             self,
             "HttpIngest",
@@ -65,15 +79,95 @@ class ServiceStack(StageStack):
             timeout=_INGEST_TIMEOUT,
             environment={
                 "AFLUENTE_ENABLE_AGNOSTIC_API": str(self._settings.enable_agnostic_api).lower(),
-                "AFLUENTE_DOMAINS": ",".join(self._settings.domains),
-                "AFLUENTE_SHARDS": str(self._settings.shards),
-                "AFLUENTE_DATAPOINTS_QUEUE_URL": data.datapoints.queue.queue_url,
-                "AFLUENTE_QUARANTINE_BUCKET": data.quarantine.bucket.bucket_name,
+                **self._accepting(),
             },
         )
-        ingest.allow(["sqs:SendMessage"], data.datapoints.queue.queue_arn)
-        self._allow_quarantine(ingest)
+        self._allow_accepting(ingest)
         return ingest
+
+    def _iot_rule_handler(self) -> ServiceFunction:
+        inbox = self._data.mqtt_inbox.queue
+        handler = ServiceFunction(
+            self,
+            "IotRuleHandler",
+            stage=self._settings,
+            package="iot_rule_handler",
+            layers=self._layers,
+            memory_mb=_WHOLE_PROCESSOR_MB,
+            # As long as the classifier: the messages of both come again after the same visibility timeout.
+            timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
+            environment=self._accepting(),
+        )
+        self._allow_accepting(handler)
+        handler.allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], inbox.queue_arn)
+        EventSourceMapping(
+            handler,
+            "Inbox",
+            target=handler.function,
+            event_source_arn=inbox.queue_arn,
+            batch_size=MQTT_BATCH_SIZE,
+            max_batching_window=MQTT_BATCH_WINDOW,
+            max_concurrency=self._settings.mqtt_concurrency,
+            report_batch_item_failures=True,
+        )
+        return handler
+
+    def _mqtt(self) -> None:
+        inbox = self._data.mqtt_inbox
+        MqttInbox(self, "Mqtt", stage=self._settings, inbox=inbox.queue, dead_letter_queue=inbox.dead_letter_queue)
+        policy = DevicePolicy(self, "Devices", stage=self._settings)
+        self._optional["IotPolicy"] = policy.name
+
+    def _websocket(self) -> None:
+        tables = self._data.tables
+        api = StreamApi(self, "WebSocket", stage=self._settings)
+        unanswered = UnansweredConnections(self, "Unanswered", stage=self._settings)
+        ingest = ServiceFunction(
+            self,
+            "WsIngest",
+            stage=self._settings,
+            package="ws_ingest",
+            layers=self._layers,
+            memory_mb=_WHOLE_PROCESSOR_MB,
+            timeout=_INGEST_TIMEOUT,
+            environment={
+                **self._accepting(),
+                "AFLUENTE_API_KEYS_TABLE": tables.api_keys.table_name,
+                "AFLUENTE_CONNECTIONS_TABLE": tables.connections.table_name,
+                "AFLUENTE_UNANSWERED_QUEUE_URL": unanswered.queue.queue_url,
+                "AFLUENTE_WEBSOCKET_API_ID": api.api.api_id,
+                "AFLUENTE_WEBSOCKET_STAGE": api.stage.stage_name,
+                "AFLUENTE_WEBSOCKET_MANAGEMENT_URL": api.management_url,
+            },
+        )
+        self._allow_accepting(ingest)
+        ingest.allow(["dynamodb:GetItem"], tables.api_keys.table_arn)
+        ingest.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], tables.connections.table_arn)
+        ingest.allow(
+            ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            unanswered.queue.queue_arn,
+        )
+        ingest.allow(["execute-api:ManageConnections"], api.connections_arn())
+        acknowledge(
+            ingest.role,
+            f"AwsSolutions-IAM5[Resource::{as_reported(self, api.connections_arn())}]",
+            "A connection is known when a client makes it: no grant can be narrower than those of this API.",
+        )
+        EventSourceMapping(
+            ingest,
+            "Unanswered",
+            target=ingest.function,
+            event_source_arn=unanswered.queue.queue_arn,
+            batch_size=BATCH_SIZE,
+            report_batch_item_failures=True,
+        )
+        api.serve(self._settings, ingest.function)
+        self._optional |= {
+            "WebSocketApiId": api.api.api_id,
+            "WebSocketUrl": api.management_url.replace("https://", "wss://"),
+            "WsIngestFunction": ingest.function.function_name,
+            "ConnectionsTable": tables.connections.table_name,
+        }
 
     def _http_authorizer(self) -> ServiceFunction:
         api_keys = self._data.tables.api_keys
@@ -138,6 +232,19 @@ class ServiceStack(StageStack):
         )
         return classifier
 
+    def _accepting(self) -> dict[str, str]:
+        """What a function that accepts points is told."""
+        return {
+            "AFLUENTE_DOMAINS": ",".join(self._settings.domains),
+            "AFLUENTE_SHARDS": str(self._settings.shards),
+            "AFLUENTE_DATAPOINTS_QUEUE_URL": self._data.datapoints.queue.queue_url,
+            "AFLUENTE_QUARANTINE_BUCKET": self._data.quarantine.bucket.bucket_name,
+        }
+
+    def _allow_accepting(self, function: ServiceFunction) -> None:
+        function.allow(["sqs:SendMessage"], self._data.datapoints.queue.queue_arn)
+        self._allow_quarantine(function)
+
     def _allow_quarantine(self, function: ServiceFunction) -> None:
         objects = f"{QUARANTINE_PREFIX}/*"
         bucket = self._data.quarantine.bucket
@@ -157,9 +264,12 @@ class ServiceStack(StageStack):
             "HttpApiUrl": self.http.api.api_endpoint,
             "HttpIngestFunction": self.http_ingest.function.function_name,
             "HttpAuthorizerFunction": self.http_authorizer.function.function_name,
+            "IotRuleHandlerFunction": self.iot_rule_handler.function.function_name,
             "ClassifierFunction": self.classifier.function.function_name,
             "DatapointsQueueUrl": data.datapoints.queue.queue_url,
             "DatapointsDlqUrl": data.datapoints.dead_letter_queue.queue_url,
+            "InboxQueueUrl": data.mqtt_inbox.queue.queue_url,
+            "InboxDlqUrl": data.mqtt_inbox.dead_letter_queue.queue_url,
             "AlertStream": data.streams.alert.stream_name,
             "WarningStream": data.streams.warning.stream_name,
             "AnomalyStream": data.streams.anomaly.stream_name,
@@ -170,6 +280,7 @@ class ServiceStack(StageStack):
             "QuarantineBucket": data.quarantine.bucket.bucket_name,
             "AlarmBus": data.alarms.bus.event_bus_name,
             "AlarmLogGroup": data.alarms.log_group.log_group_name,
+            **self._optional,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

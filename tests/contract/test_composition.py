@@ -2,8 +2,10 @@
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +15,11 @@ import pytest
 import classifier.handler
 import http_authorizer.handler
 import http_ingest.handler
+import iot_rule_handler.handler
+import ws_ingest.handler
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.pack_codec import decode_pack
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.classification import Classification
 from afluente.runtime import clients, composition
@@ -23,6 +28,7 @@ from tests.contract.test_classified_streams import Kinesis
 from tests.factories import a_config
 
 EVENTS = Path(__file__).parents[1] / "events"
+NUMBERS = count(1)
 CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
 
 
@@ -37,6 +43,13 @@ def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
         "AFLUENTE_LATEST_TABLE": aws.table("source", "bucket"),
         "AFLUENTE_CONSTRAINTS_TABLE": aws.table("key"),
         "AFLUENTE_API_KEYS_TABLE": aws.table("key_hash"),
+        "AFLUENTE_CONNECTIONS_TABLE": aws.table("id"),
+        "AFLUENTE_UNANSWERED_QUEUE_URL": aws.client("sqs").create_queue(QueueName=f"unanswered-{next(NUMBERS)}")[
+            "QueueUrl"
+        ],
+        "AFLUENTE_WEBSOCKET_API_ID": "a1b2c3d4",
+        "AFLUENTE_WEBSOCKET_STAGE": "live",
+        "AFLUENTE_WEBSOCKET_MANAGEMENT_URL": f"https://a1b2c3d4.execute-api.{REGION}.amazonaws.com/live",
         "AFLUENTE_QUARANTINE_BUCKET": aws.bucket(),
         "AFLUENTE_ALARM_BUS": aws.bus()[0],
         "AFLUENTE_ALARM_LOG_GROUP": group,
@@ -56,7 +69,14 @@ def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
 
 
 def _as_in_a_new_container() -> None:
-    for built in (composition.http_ingest, composition.http_authorizer, composition.classifier, clients._session):
+    for built in (
+        composition.http_ingest,
+        composition.http_authorizer,
+        composition.iot_rule_handler,
+        composition.ws_ingest,
+        composition.classifier,
+        clients._session,
+    ):
         built.cache_clear()
 
 
@@ -91,6 +111,61 @@ def test_the_owner_of_a_key_is_known(aws: LocalAws, environment: dict[str, str])
     answer = http_authorizer.handler.lambda_handler(event("http_authorizer"), CONTEXT)
 
     assert json.loads(answer["context"]["grant"])["key_id"] == "aaaqeaye"
+
+
+def of_a_connection(event_type: str, **fields: Any) -> dict[str, Any]:
+    context = {"connectionId": "L0SM9cOFvHcCIhw=", "eventType": event_type, "requestId": "request-1"}
+    return {"requestContext": context, **fields}
+
+
+def test_points_of_a_connection_are_queued_and_acknowledged(aws: LocalAws, environment: dict[str, str]) -> None:
+    text, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), now=time.time())
+    DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_API_KEYS_TABLE"]).put(key)
+    handle = ws_ingest.handler.lambda_handler
+    headers = {"X-API-Key": text, "X-Domain": "iot", "X-Source-ID": "oven-1"}
+    points = [{"stream_id": "t", "value": 1, "timestamp": 1_699_996_400, "sequence": 7}, {"value": "high"}]
+
+    assert handle(of_a_connection("CONNECT", headers=headers), CONTEXT) == {"statusCode": 200}
+    told = json.loads(handle(of_a_connection("MESSAGE", body=json.dumps(points)), CONTEXT)["body"])
+    asked = json.loads(handle(of_a_connection("MESSAGE", body='{"action": "auth"}'), CONTEXT)["body"])
+    assert handle(of_a_connection("DISCONNECT"), CONTEXT) == {"statusCode": 200}
+
+    assert [answer["status"] for answer in told] == ["ok", "error"]
+    assert asked == {"type": "authenticated", "domain": "iot", "source_id": "oven-1", "last_sequence": 7}
+    (record,) = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])["Records"]
+    assert [str(point.key) for point in decode_pack(record["body"])] == ["iot/oven-1/t"]
+    kept = aws.client("s3").list_objects_v2(Bucket=environment["AFLUENTE_QUARANTINE_BUCKET"])["Contents"]
+    assert [item["Key"].split("/")[:2] for item in kept] == [["quarantine", "ws"]]
+
+
+def test_a_connection_without_a_key_waits_to_be_looked_at(aws: LocalAws, environment: dict[str, str]) -> None:
+    assert ws_ingest.handler.lambda_handler(of_a_connection("CONNECT"), CONTEXT) == {"statusCode": 200}
+
+    (record,) = batch_of(aws, environment["AFLUENTE_UNANSWERED_QUEUE_URL"])["Records"]
+    assert record["body"] == "L0SM9cOFvHcCIhw="
+
+
+def test_points_of_the_mqtt_inbox_are_queued_and_what_is_none_is_kept(
+    aws: LocalAws, environment: dict[str, str]
+) -> None:
+    message = {
+        "payload": b64encode(b'{"value": 20.5}').decode(),
+        "topic": "iot/oven-1/temperature",
+        "client_id": "oven-1",
+        "arrived_at": 1_699_996_400_000,
+    }
+    bodies = {"1": json.dumps(message), "2": "stray"}
+    records = [
+        {"messageId": id_, "body": body, "attributes": {"SentTimestamp": "1699996400100"}}
+        for id_, body in bodies.items()
+    ]
+
+    assert iot_rule_handler.handler.lambda_handler({"Records": records}, CONTEXT) == {"batchItemFailures": []}
+
+    (record,) = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])["Records"]
+    assert [str(point.key) for point in decode_pack(record["body"])] == ["iot/oven-1/temperature"]
+    kept = aws.client("s3").list_objects_v2(Bucket=environment["AFLUENTE_QUARANTINE_BUCKET"])["Contents"]
+    assert [item["Key"].split("/")[:2] for item in kept] == [["quarantine", "mqtt"]]
 
 
 def test_points_go_all_the_way_from_a_request_to_the_streams_of_their_classes(

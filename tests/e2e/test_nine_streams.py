@@ -1,11 +1,12 @@
-"""Nine real streams over HTTP: what comes out of each, and its alarms, is what it is known to be."""
+"""Nine real streams over each transport: what comes out of each, and its alarms, is what it is known to be."""
 
 import csv
+import itertools
 import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +22,7 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
 from tests.outbox import AlarmTap, Document, Outbox, distinct, of_stream
 from tests.reference import Reference, assert_nothing_lost
+from tests.senders import HttpSender, MqttSender, Sender, WebSocketSender
 from tests.stack import LocalStack
 
 pytestmark = pytest.mark.integration
@@ -29,20 +31,28 @@ DATA = Path(__file__).parents[2] / "data"
 WITHIN_SECONDS = 180.0
 SLICE = 200
 
-# 82,519 requests of one point each: AFLUENTE_FULL=1 sends them all, which takes the emulator about LONG minutes.
-_of_one_point = pytest.param(1, marks=pytest.mark.skipif("AFLUENTE_FULL" not in os.environ, reason="AFLUENTE_FULL=1"))
+Transport = Callable[[LocalStack, str, str], Sender]
+"""Makes a sender for a source."""
+
+# 82,519 requests of one point each: AFLUENTE_FULL=1 sends them all, which takes the emulator eleven minutes or more.
+_of_one_point = pytest.param(
+    HttpSender, 1, marks=pytest.mark.skipif("AFLUENTE_FULL" not in os.environ, reason="AFLUENTE_FULL=1")
+)
 
 
-@pytest.mark.parametrize("batch", [1_000, 100, _of_one_point])
+@pytest.mark.parametrize(
+    ("transport", "batch"),
+    [(HttpSender, 1_000), (HttpSender, 100), _of_one_point, (WebSocketSender, 1_000), (MqttSender, 1_000)],
+)
 def test_whole_files_come_out_as_expected(
-    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, batch: int
+    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, transport: Transport, batch: int
 ) -> None:
     run = secrets.token_hex(3)
     entries = [_renamed(entry, run) for entry in _listed("constraints.json")]
     local_stack.constrain({parse_entry(entry).scope: parse_entry(entry).config for entry in entries})
 
     with ThreadPoolExecutor(len(entries)) as pool:
-        for sent in [pool.submit(_send, local_stack, _points(entry), batch) for entry in entries]:
+        for sent in [pool.submit(_send, local_stack, transport, _points(entry), batch) for entry in entries]:
             sent.result()
     local_stack.drained(within=WITHIN_SECONDS)
 
@@ -63,26 +73,83 @@ def test_requests_of_one_point_come_out_as_one_request_would(
     reference.take(*slices)
 
     with ThreadPoolExecutor(len(entries)) as pool:
-        for sent in [pool.submit(_send, local_stack, points, 1) for points in slices]:
+        for sent in [pool.submit(_send, local_stack, HttpSender, points, 1) for points in slices]:
             sent.result()
 
     local_stack.drained(within=WITHIN_SECONDS)
     assert_nothing_lost(local_stack, outbox, alarms, reference)
 
 
-def _send(stack: LocalStack, points: Sequence[DataPoint], batch: int) -> None:
+def test_one_message_a_point_over_mqtt_interleaved_with_http_comes_out_as_one_request_would(
+    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap
+) -> None:
+    run = secrets.token_hex(3)
+    entries = [
+        _renamed(entry, f"{run}-{transport}") for transport in ("http", "mqtt") for entry in _listed("constraints.json")
+    ]
+    configs = {parse_entry(entry).scope: parse_entry(entry).config for entry in entries}
+    local_stack.constrain(configs)
+    slices = [_most_eventful(_points(entry), parse_entry(entry).config) for entry in entries]
+    reference = Reference(configs)
+    reference.take(*slices)
+
+    half = len(slices) // 2
+    with ThreadPoolExecutor(len(slices)) as pool:
+        over_http = [pool.submit(_send, local_stack, HttpSender, points, 10) for points in slices[:half]]
+        over_mqtt = [pool.submit(_send, local_stack, MqttSender, points, 1) for points in slices[half:]]
+        for sent in [*over_http, *over_mqtt]:
+            sent.result()
+
+    local_stack.drained(within=WITHIN_SECONDS)
+    assert_nothing_lost(local_stack, outbox, alarms, reference)
+
+
+@pytest.mark.parametrize("transport", [MqttSender])
+def test_one_message_a_point_at_full_speed_is_judged_in_the_order_in_which_the_points_were_taken(
+    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, transport: type[MqttSender]
+) -> None:
+    run = secrets.token_hex(3)
+    entry = _renamed(_listed("constraints.json")[0], run)
+    config, key = parse_entry(entry).config, StreamKey.parse(entry["key"])
+    local_stack.constrain({entry["key"]: config})
+    points = _most_eventful(_points(entry), config, 1_000)
+
+    sender = transport(local_stack, key.domain, key.source_id)
+    sent = [sender.publish(entry["key"], {"value": point.value, "timestamp": point.timestamp}) for point in points]
+    for one in sent:
+        one.result(WITHIN_SECONDS)
+    sender.close()
+    local_stack.drained(within=WITHIN_SECONDS)
+
+    # One invocation of the classifier after the other has a stream; what one has in hand, it sorts.
+    taken = sorted(outbox.lines(key.source), key=lambda line: (line["processed_at"], line["timestamp"]))
+    reference = Reference({entry["key"]: config})
+    for _, together in itertools.groupby(taken, key=lambda line: line["processed_at"]):
+        reference.take([_as_point(line) for line in together])
+    assert {(line["timestamp"], line["value"]) for line in taken} == {(p.timestamp, p.value) for p in points}
+    assert_nothing_lost(local_stack, outbox, alarms, reference)
+
+
+def _as_point(line: Document) -> DataPoint:
+    names = ("domain", "source_id", "stream_id", "value", "timestamp", "metadata", "ingested_at")
+    return DataPoint(**{name: line[name] for name in names})
+
+
+def _send(stack: LocalStack, transport: Transport, points: Sequence[DataPoint], batch: int) -> None:
+    sender = transport(stack, points[0].domain, points[0].source_id)
     for start in range(0, len(points), batch):
-        stack.send(points[start : start + batch])
+        sender.send(points[start : start + batch])
+    sender.close()
 
 
-def _most_eventful(points: Sequence[DataPoint], config: StreamConfig) -> Sequence[DataPoint]:
+def _most_eventful(points: Sequence[DataPoint], config: StreamConfig, size: int = SLICE) -> Sequence[DataPoint]:
     """The slice that changes the alarm of its stream most often, and has most violations."""
 
     def events(part: Sequence[DataPoint]) -> tuple[int, int]:
         outcome = classify(part, VersionedConfig(config, 1), StreamState(), processed_at=0.0)
         return len(outcome.alarms), sum(point.classification is not Classification.NORMAL for point in outcome.points)
 
-    return max((points[start : start + SLICE] for start in range(0, len(points), SLICE)), key=events)
+    return max((points[start : start + size] for start in range(0, len(points), size)), key=events)
 
 
 def _figures(entry: Document, stack: LocalStack, outbox: Outbox, tap: AlarmTap) -> Document:

@@ -43,6 +43,16 @@ def ingest_calls(local_stack: LocalStack) -> Iterator[FaultProxy]:
         yield proxy
 
 
+@pytest.fixture(scope="module")
+def ws_calls(local_stack: LocalStack) -> Iterator[FaultProxy]:
+    """The calls of `ws_ingest`."""
+    with (
+        FaultProxy(local_stack.port) as proxy,
+        local_stack.configured("ws_ingest", AWS_ENDPOINT_URL=proxy.endpoint),
+    ):
+        yield proxy
+
+
 @pytest.fixture
 def new_run(local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, source_id: str) -> NewRun:
     """What makes runs for a test."""

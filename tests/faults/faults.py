@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from tests.faults.proxy import Answer, Call, ConnectionLostError, Fault, Forward
 
+RETRY_ATTEMPTS = 3
+"""Of one call of a client."""
+
 _PATIENCE_SECONDS = 20.0
 
 

@@ -8,14 +8,11 @@ from functools import partial
 import pytest
 
 from tests.faults.conftest import NewRun
-from tests.faults.faults import answer_lost, away, killed, not_queued, refused
+from tests.faults.faults import RETRY_ATTEMPTS, answer_lost, away, killed, not_queued, refused
 from tests.faults.proxy import Fault, FaultProxy
 from tests.stack import LocalStack, request_body
 
 pytestmark = pytest.mark.integration
-
-RETRY_ATTEMPTS = 3
-"""Of one call of a client."""
 
 
 @pytest.mark.parametrize(

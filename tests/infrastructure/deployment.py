@@ -20,6 +20,7 @@ _NAME = {
     "LayerVersion": "LayerName",
     "Topic": "TopicName",
     "Api": "Name",
+    "TopicRule": "RuleName",
 }
 
 
@@ -46,6 +47,11 @@ class Deployment:
             if resource["Type"] == type_
         }
 
+    def trigger(self, package: str) -> Resource:
+        """What hands messages of a queue to a function."""
+        name = self.function(package)["FunctionName"]
+        return self.one("AWS::Lambda::EventSourceMapping", FunctionName=name)
+
     def one(self, type_: str, **properties: object) -> Resource:
         """The one resource of a type that has these properties."""
         [found] = [
@@ -60,7 +66,10 @@ class Deployment:
 
     def grants(self, package: str) -> set[tuple[str, str]]:
         """What the role of a function allows: each action with each resource."""
-        role = self.function(package)["Role"]["Fn::GetAtt"][0]
+        return self.grants_of(self.function(package)["Role"]["Fn::GetAtt"][0])
+
+    def grants_of(self, role: str) -> set[tuple[str, str]]:
+        """What the role of this logical id allows."""
         return {
             (action, resource)
             for policy in self.resources("AWS::IAM::Policy").values()

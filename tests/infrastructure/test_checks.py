@@ -42,15 +42,24 @@ def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> No
     everywhere = {
         ("data/Quarantine/Bucket", "AwsSolutions-S1"),
         ("service/HttpIngest/Role", "AwsSolutions-IAM5"),
+        ("service/IotRuleHandler/Role", "AwsSolutions-IAM5"),
+        ("service/WsIngest/Role", "AwsSolutions-IAM5"),
         ("service/Classifier/Role", "AwsSolutions-IAM5"),
         ("service/HttpIngest/Function", "AwsSolutions-L1"),
         ("service/HttpAuthorizer/Function", "AwsSolutions-L1"),
+        ("service/IotRuleHandler/Function", "AwsSolutions-L1"),
+        ("service/WsIngest/Function", "AwsSolutions-L1"),
         ("service/Classifier/Function", "AwsSolutions-L1"),
         ("service/Http/Health", "AwsSolutions-APIG4"),
         ("service/Http/Default", "AwsSolutions-APIG4"),
+        ("service/WebSocket/Route-connect", "AwsSolutions-APIG4"),
+        ("service/WebSocket/Route-disconnect", "AwsSolutions-APIG4"),
+        ("service/WebSocket/Route-default", "AwsSolutions-APIG4"),
+        ("service/Unanswered/Queue", "AwsSolutions-SQS3"),
     }
     unrecoverable = {
-        (f"data/Tables/{table}", "AwsSolutions-DDB3") for table in ("StreamConstraints", "StreamLatest", "ApiKeys")
+        (f"data/Tables/{table}", "AwsSolutions-DDB3")
+        for table in ("StreamConstraints", "StreamLatest", "ApiKeys", "WsConnections")
     }
 
     assert acknowledged(prod) == everywhere

@@ -1,5 +1,7 @@
 """What holds data: how it is kept, who can read it, when it is forgotten."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.infrastructure.deployment import Deployment, Resource
@@ -8,13 +10,19 @@ TABLES = {
     "afluente-prod-stream-constraints": [("key", "HASH", "S")],
     "afluente-prod-stream-latest": [("source", "HASH", "S"), ("bucket", "RANGE", "N")],
     "afluente-prod-api-keys": [("key_hash", "HASH", "S")],
+    "afluente-prod-ws-connections": [("id", "HASH", "S")],
 }
 STREAMS = {f"afluente-prod-{class_}" for class_ in ("alert", "warning", "anomaly", "normal")}
-QUEUES = ("afluente-prod-datapoints.fifo", "afluente-prod-datapoints-dlq.fifo")
+FIFO_QUEUES = ("afluente-prod-datapoints.fifo", "afluente-prod-datapoints-dlq.fifo")
+STANDARD_QUEUES = ("afluente-prod-mqtt-inbox", "afluente-prod-mqtt-inbox-dlq")
+# In the service stack: what is in it is of no use to another deployment.
+PASSING_QUEUE = "afluente-prod-unanswered-connections"
 
 
-@pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_is_fifo_with_high_throughput_and_keeps_large_messages_for_14_days(prod: Deployment, name: str) -> None:
+@pytest.mark.parametrize("name", FIFO_QUEUES)
+def test_a_queue_of_packs_is_fifo_with_high_throughput_and_keeps_large_messages_for_14_days(
+    prod: Deployment, name: str
+) -> None:
     queue = prod.one("AWS::SQS::Queue", QueueName=name)
 
     assert queue["FifoQueue"] is True
@@ -26,28 +34,58 @@ def test_a_queue_is_fifo_with_high_throughput_and_keeps_large_messages_for_14_da
     assert queue["SqsManagedSseEnabled"] is True
 
 
-def test_a_pack_that_fails_60_times_goes_to_the_dead_letter_queue(prod: Deployment) -> None:
-    queue = prod.one("AWS::SQS::Queue", QueueName="afluente-prod-datapoints.fifo")
+@pytest.mark.parametrize("name", STANDARD_QUEUES)
+def test_a_queue_of_mqtt_messages_is_a_standard_one_that_a_topic_rule_can_send_to(prod: Deployment, name: str) -> None:
+    queue = prod.one("AWS::SQS::Queue", QueueName=name)
 
-    assert prod.plain(queue["RedrivePolicy"]) == {
-        "deadLetterTargetArn": "afluente-prod-datapoints-dlq.fifo",
-        "maxReceiveCount": 60,
-    }
+    assert "FifoQueue" not in queue
+    assert queue["MaximumMessageSize"] == 1024 * 1024
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["SqsManagedSseEnabled"] is True
 
 
-@pytest.mark.parametrize(("preset", "timeout", "visibility"), [("prod", 30, 90), ("local", 10, 12)])
-def test_a_pack_stays_hidden_longer_than_the_classifier_may_run(
-    request: pytest.FixtureRequest, preset: str, timeout: int, visibility: int
+@pytest.mark.parametrize(
+    ("name", "dead_letters"),
+    [
+        ("afluente-prod-datapoints.fifo", "afluente-prod-datapoints-dlq.fifo"),
+        ("afluente-prod-mqtt-inbox", "afluente-prod-mqtt-inbox-dlq"),
+    ],
+)
+def test_what_fails_60_times_goes_to_the_dead_letter_queue(prod: Deployment, name: str, dead_letters: str) -> None:
+    queue = prod.one("AWS::SQS::Queue", QueueName=name)
+
+    assert prod.plain(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead_letters, "maxReceiveCount": 60}
+
+
+@pytest.mark.parametrize(("package", "name"), [("classifier", "datapoints.fifo"), ("iot_rule_handler", "mqtt-inbox")])
+def test_a_message_stays_hidden_longer_than_its_function_may_run(
+    prod: Deployment, local: Deployment, package: str, name: str
 ) -> None:
-    deployment: Deployment = request.getfixturevalue(preset)
-    queue = deployment.one("AWS::SQS::Queue", QueueName=f"afluente-{preset}-datapoints.fifo")
+    seconds = [
+        (
+            deployment.function(package)["Timeout"],
+            deployment.one("AWS::SQS::Queue", QueueName=f"{deployment.stage.prefix}-{name}")["VisibilityTimeout"],
+        )
+        for deployment in (prod, local)
+    ]
 
-    assert deployment.function("classifier")["Timeout"] == timeout
-    assert queue["VisibilityTimeout"] == visibility
+    assert seconds == [(30, 90), (10, 12)]
 
 
 def test_there_are_these_queues_and_no_other(prod: Deployment) -> None:
-    assert {queue["QueueName"] for queue in prod.resources("AWS::SQS::Queue").values()} == set(QUEUES)
+    queues = [queue["QueueName"] for queue in prod.resources("AWS::SQS::Queue").values()]
+
+    assert sorted(queues) == sorted([*FIFO_QUEUES, *STANDARD_QUEUES, PASSING_QUEUE])
+
+
+def test_the_inbox_is_there_with_mqtt_off_so_that_what_is_in_it_is_still_taken(
+    deployment_of: Callable[[str], Deployment],
+) -> None:
+    migration = deployment_of("migration")
+
+    queues = {queue["QueueName"] for queue in migration.resources("AWS::SQS::Queue").values()}
+    assert {"afluente-migration-mqtt-inbox", "afluente-migration-mqtt-inbox-dlq"} <= queues
+    assert migration.plain(migration.trigger("iot_rule_handler")["EventSourceArn"]) == "afluente-migration-mqtt-inbox"
 
 
 def test_the_tables_have_these_keys_and_no_other(prod: Deployment) -> None:
@@ -60,7 +98,16 @@ def test_a_table_is_on_demand_encrypted_recoverable_and_protected_in_prod(prod: 
         assert table["SSESpecification"] == {"SSEEnabled": True}
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["DeletionProtectionEnabled"] is True
-        assert "TimeToLiveSpecification" not in table
+
+
+def test_only_connections_expire(prod: Deployment) -> None:
+    expiry = {
+        table["TableName"]: table["TimeToLiveSpecification"]
+        for table in prod.resources("AWS::DynamoDB::Table").values()
+        if "TimeToLiveSpecification" in table
+    }
+
+    assert expiry == {"afluente-prod-ws-connections": {"AttributeName": "expires_at", "Enabled": True}}
 
 
 def test_each_class_has_a_stream_on_demand_encrypted_and_kept_for_a_day(prod: Deployment) -> None:
@@ -88,7 +135,7 @@ def test_the_quarantine_is_private_encrypted_versioned_and_forgets(prod: Deploym
 
 
 @pytest.mark.parametrize(
-    ("type_", "count"), [("AWS::SQS::QueuePolicy", 2), ("AWS::S3::BucketPolicy", 1), ("AWS::SNS::TopicPolicy", 1)]
+    ("type_", "count"), [("AWS::SQS::QueuePolicy", 5), ("AWS::S3::BucketPolicy", 1), ("AWS::SNS::TopicPolicy", 1)]
 )
 def test_queues_bucket_and_topic_refuse_what_comes_without_tls(prod: Deployment, type_: str, count: int) -> None:
     policies = prod.resources(type_).values()

@@ -4,18 +4,49 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.runtime.settings import PREFIX, ClassifierSettings, HttpAuthorizerSettings, HttpIngestSettings
+from afluente.runtime.settings import (
+    PREFIX,
+    ClassifierSettings,
+    HttpAuthorizerSettings,
+    HttpIngestSettings,
+    IotRuleHandlerSettings,
+    WsIngestSettings,
+)
 from tests.infrastructure.deployment import Deployment, as_list
 
-PACKAGES = ("http_ingest", "http_authorizer", "classifier")
+PACKAGES = ("http_ingest", "http_authorizer", "iot_rule_handler", "ws_ingest", "classifier")
+
+# The one grant of each with a star in it: what it is for has a name of its own, known when it is made.
+QUARANTINE = "<S3::Bucket>/quarantine/*"
+CONNECTIONS = "arn:aws:execute-api:us-east-1:<AWS::AccountId>:afluente-prod-websocket/live/*/@connections/*"
 
 GRANTS = {
     "http_ingest": {
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
-        ("s3:PutObject", "<S3::Bucket>/quarantine/*"),
+        ("s3:PutObject", QUARANTINE),
     },
     "http_authorizer": {
         ("dynamodb:GetItem", "afluente-prod-api-keys"),
+    },
+    "iot_rule_handler": {
+        ("sqs:ReceiveMessage", "afluente-prod-mqtt-inbox"),
+        ("sqs:DeleteMessage", "afluente-prod-mqtt-inbox"),
+        ("sqs:GetQueueAttributes", "afluente-prod-mqtt-inbox"),
+        ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
+        ("s3:PutObject", QUARANTINE),
+    },
+    "ws_ingest": {
+        ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
+        ("s3:PutObject", QUARANTINE),
+        ("dynamodb:GetItem", "afluente-prod-api-keys"),
+        ("dynamodb:GetItem", "afluente-prod-ws-connections"),
+        ("dynamodb:PutItem", "afluente-prod-ws-connections"),
+        ("dynamodb:DeleteItem", "afluente-prod-ws-connections"),
+        ("sqs:SendMessage", "afluente-prod-unanswered-connections"),
+        ("sqs:ReceiveMessage", "afluente-prod-unanswered-connections"),
+        ("sqs:DeleteMessage", "afluente-prod-unanswered-connections"),
+        ("sqs:GetQueueAttributes", "afluente-prod-unanswered-connections"),
+        ("execute-api:ManageConnections", CONNECTIONS),
     },
     "classifier": {
         ("sqs:ReceiveMessage", "afluente-prod-datapoints.fifo"),
@@ -35,20 +66,44 @@ GRANTS = {
             "logs:PutLogEvents",
             "arn:aws:logs:us-east-1:<AWS::AccountId>:log-group:/afluente/prod/alarms:log-stream:alarms",
         ),
-        ("s3:PutObject", "<S3::Bucket>/quarantine/*"),
+        ("s3:PutObject", QUARANTINE),
     },
 }
 
+AnySettings = (
+    HttpIngestSettings | HttpAuthorizerSettings | IotRuleHandlerSettings | WsIngestSettings | ClassifierSettings
+)
+# No stage has another value of these; a test may.
+NEVER_TOLD = {"key_ttl_seconds"}
+
 COMMON = {"AFLUENTE_STAGE": "prod", "POWERTOOLS_METRICS_NAMESPACE": "afluente", "POWERTOOLS_LOG_LEVEL": "INFO"}
+
+# What each function is told that accepts points.
+ACCEPTING = {
+    "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
+    "AFLUENTE_SHARDS": "64",
+    "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",
+    "AFLUENTE_QUARANTINE_BUCKET": "<S3::Bucket>",
+}
 
 ENVIRONMENT = {
     "http_ingest": {
+        **ACCEPTING,
         "POWERTOOLS_SERVICE_NAME": "http_ingest",
         "AFLUENTE_ENABLE_AGNOSTIC_API": "true",
-        "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
-        "AFLUENTE_SHARDS": "64",
-        "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",
-        "AFLUENTE_QUARANTINE_BUCKET": "<S3::Bucket>",
+    },
+    "iot_rule_handler": {**ACCEPTING, "POWERTOOLS_SERVICE_NAME": "iot_rule_handler"},
+    "ws_ingest": {
+        **ACCEPTING,
+        "POWERTOOLS_SERVICE_NAME": "ws_ingest",
+        "AFLUENTE_API_KEYS_TABLE": "afluente-prod-api-keys",
+        "AFLUENTE_CONNECTIONS_TABLE": "afluente-prod-ws-connections",
+        "AFLUENTE_UNANSWERED_QUEUE_URL": "afluente-prod-unanswered-connections",
+        "AFLUENTE_WEBSOCKET_API_ID": "afluente-prod-websocket",
+        "AFLUENTE_WEBSOCKET_STAGE": "live",
+        "AFLUENTE_WEBSOCKET_MANAGEMENT_URL": (
+            "https://afluente-prod-websocket.execute-api.us-east-1.<AWS::URLSuffix>/live"
+        ),
     },
     "http_authorizer": {
         "POWERTOOLS_SERVICE_NAME": "http_authorizer",
@@ -94,20 +149,20 @@ def test_a_function_knows_exactly_what_it_uses(prod: Deployment, package: str) -
     [
         ("http_ingest", HttpIngestSettings),
         ("http_authorizer", HttpAuthorizerSettings),
+        ("iot_rule_handler", IotRuleHandlerSettings),
+        ("ws_ingest", WsIngestSettings),
         ("classifier", ClassifierSettings),
     ],
 )
 def test_what_a_function_is_told_is_what_its_settings_ask_for(
-    prod: Deployment,
-    package: str,
-    settings: type[HttpIngestSettings | HttpAuthorizerSettings | ClassifierSettings],
+    prod: Deployment, package: str, settings: type[AnySettings]
 ) -> None:
     environment = prod.plain(prod.function(package)["Environment"]["Variables"])
 
     settings.read(environment)
 
     assert environment.keys() - COMMON.keys() - {"POWERTOOLS_SERVICE_NAME"} == {
-        f"{PREFIX}{field.upper()}" for field in settings.model_fields
+        f"{PREFIX}{field.upper()}" for field in settings.model_fields if field not in NEVER_TOLD
     }
 
 
@@ -115,13 +170,14 @@ def test_no_function_shares_its_role(prod: Deployment) -> None:
     roles = [prod.function(package)["Role"]["Fn::GetAtt"][0] for package in PACKAGES]
 
     assert len(set(roles)) == len(PACKAGES)
-    assert set(roles) == prod.resources("AWS::IAM::Role").keys()
+    assert set(roles) | {role_of_the_rules(prod)} == prod.resources("AWS::IAM::Role").keys()
 
 
-def test_a_role_has_no_policies_but_its_own_and_only_lambda_may_take_it(prod: Deployment) -> None:
-    for role in prod.resources("AWS::IAM::Role").values():
+def test_a_role_has_no_policies_but_its_own_and_only_its_service_may_take_it(prod: Deployment) -> None:
+    for id_, role in prod.resources("AWS::IAM::Role").items():
+        service = "iot" if id_ == role_of_the_rules(prod) else "lambda"
         [statement] = role["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert "ManagedPolicyArns" not in role
         assert "Policies" not in role
 
@@ -130,7 +186,7 @@ def test_no_permission_is_for_everything(prod: Deployment) -> None:
     for package in PACKAGES:
         for action, resource in prod.grants(package):
             assert "*" not in action
-            assert resource.removesuffix("/quarantine/*").find("*") == -1
+            assert "*" not in resource or resource in {QUARANTINE, CONNECTIONS}
 
 
 def test_there_is_no_function_but_these(prod: Deployment) -> None:
@@ -163,21 +219,42 @@ def test_functions_log_to_groups_of_their_own_that_forget(prod: Deployment) -> N
 def test_every_log_group_forgets(prod: Deployment) -> None:
     groups = prod.resources("AWS::Logs::LogGroup").values()
 
-    assert len(groups) == 5
+    assert len(groups) == 8
     assert all(group["RetentionInDays"] == 90 for group in groups)
 
 
 def test_the_classifier_takes_batches_and_reports_the_packs_that_failed(prod: Deployment) -> None:
-    [mapping] = prod.resources("AWS::Lambda::EventSourceMapping").values()
+    mapping = prod.trigger("classifier")
 
     assert prod.plain(mapping["EventSourceArn"]) == "afluente-prod-datapoints.fifo"
-    assert prod.plain(mapping["FunctionName"]) == "afluente-prod-classifier"
     assert mapping["BatchSize"] == 10
+    assert "MaximumBatchingWindowInSeconds" not in mapping
+    assert "ScalingConfig" not in mapping
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_each_queue_is_read_by_one_function(prod: Deployment) -> None:
+    mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
+
+    assert sorted(prod.plain([mapping["EventSourceArn"], mapping["FunctionName"]]) for mapping in mappings) == [
+        ["afluente-prod-datapoints.fifo", "afluente-prod-classifier"],
+        ["afluente-prod-mqtt-inbox", "afluente-prod-iot-rule-handler"],
+        ["afluente-prod-unanswered-connections", "afluente-prod-ws-ingest"],
+    ]
+
+
 def test_a_function_is_called_by_its_trigger_alone(prod: Deployment) -> None:
+    read_queues_only = {"afluente-prod-classifier", "afluente-prod-iot-rule-handler"}
     for permission in prod.resources("AWS::Lambda::Permission").values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert prod.plain(permission["FunctionName"]) != "afluente-prod-classifier"
+        assert prod.plain(permission["FunctionName"]) not in read_queues_only
         assert "<AWS::AccountId>" in as_list(prod.plain(permission["SourceArn"]))[0]
+
+
+def role_of_the_rules(deployment: Deployment) -> str:
+    """The logical id of the role that topic rules have."""
+    [role] = {
+        rule["TopicRulePayload"]["Actions"][0]["Sqs"]["RoleArn"]["Fn::GetAtt"][0]
+        for rule in deployment.resources("AWS::IoT::TopicRule").values()
+    }
+    return str(role)

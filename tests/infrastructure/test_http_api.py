@@ -3,13 +3,11 @@
 import json
 from collections.abc import Callable
 
-from tests.infrastructure.deployment import Deployment
+from tests.infrastructure.deployment import Deployment, Resource
 
 
 def test_only_the_ingest_route_asks_for_a_key(prod: Deployment) -> None:
-    routes = {
-        route["RouteKey"]: route["AuthorizationType"] for route in prod.resources("AWS::ApiGatewayV2::Route").values()
-    }
+    routes = {route["RouteKey"]: route["AuthorizationType"] for route in of_the_http_api(prod, "Route")}
 
     assert routes == {"POST /ingest/datapoints": "CUSTOM", "GET /health": "NONE", "$default": "NONE"}
 
@@ -17,7 +15,7 @@ def test_only_the_ingest_route_asks_for_a_key(prod: Deployment) -> None:
 def test_a_stage_without_the_agnostic_api_has_no_route_for_points(deployment_of: Callable[[str], Deployment]) -> None:
     migration = deployment_of("migration")
 
-    routes = {route["RouteKey"] for route in migration.resources("AWS::ApiGatewayV2::Route").values()}
+    routes = {route["RouteKey"] for route in of_the_http_api(migration, "Route")}
 
     assert routes == {"GET /health", "$default"}
     environment = migration.function("http_ingest")["Environment"]["Variables"]
@@ -27,12 +25,13 @@ def test_a_stage_without_the_agnostic_api_has_no_route_for_points(deployment_of:
 
 
 def test_every_route_is_answered_by_http_ingest(prod: Deployment) -> None:
-    [(id_, integration)] = prod.resources("AWS::ApiGatewayV2::Integration").items()
+    [integration] = of_the_http_api(prod, "Integration")
 
     assert prod.plain(integration["IntegrationUri"]) == "afluente-prod-http-ingest"
     assert integration["IntegrationType"] == "AWS_PROXY"
     assert integration["PayloadFormatVersion"] == "2.0"
-    for route in prod.resources("AWS::ApiGatewayV2::Route").values():
+    [id_] = [id_ for id_, one in prod.resources("AWS::ApiGatewayV2::Integration").items() if one is integration]
+    for route in of_the_http_api(prod, "Route"):
         assert route["Target"] == {"Fn::Join": ["", ["integrations/", {"Ref": id_}]]}
 
 
@@ -50,7 +49,7 @@ def test_the_key_is_checked_by_the_authorizer_and_its_answer_kept_for_a_minute(p
 
 
 def test_the_stage_deploys_itself_limits_the_rate_and_logs_each_call(prod: Deployment) -> None:
-    [stage] = prod.resources("AWS::ApiGatewayV2::Stage").values()
+    [stage] = of_the_http_api(prod, "Stage")
 
     assert stage["StageName"] == "$default"
     assert stage["AutoDeploy"] is True
@@ -64,3 +63,12 @@ def test_the_stage_deploys_itself_limits_the_rate_and_logs_each_call(prod: Deplo
 def test_http_ingest_gives_up_before_api_gateway_does(prod: Deployment) -> None:
     assert prod.function("http_ingest")["Timeout"] < 30
     assert prod.function("http_authorizer")["Timeout"] < 10
+
+
+def of_the_http_api(deployment: Deployment, what: str) -> list[Resource]:
+    """The routes, integrations or stages of the HTTP API, without those of the WebSocket API."""
+    return [
+        resource
+        for resource in deployment.resources(f"AWS::ApiGatewayV2::{what}").values()
+        if deployment.plain(resource["ApiId"]) == f"{deployment.stage.prefix}-http"
+    ]

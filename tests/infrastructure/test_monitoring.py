@@ -13,6 +13,14 @@ ALARMS = {
         1,
     ),
     "afluente-prod-queue-age": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "afluente-prod-datapoints.fifo", 301),
+    "afluente-prod-mqtt-dead-letters": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "afluente-prod-mqtt-inbox-dlq",
+        1,
+    ),
+    "afluente-prod-mqtt-inbox-age": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "afluente-prod-mqtt-inbox", 301),
+    "afluente-prod-iot-rule-handler-errors": ("AWS/Lambda", "Errors", "afluente-prod-iot-rule-handler", 1),
     "afluente-prod-classifier-errors": ("AWS/Lambda", "Errors", "afluente-prod-classifier", 1),
     "afluente-prod-http-5xx": ("AWS/ApiGateway", "5xx", "afluente-prod-http", 1),
 }

@@ -1,5 +1,7 @@
 """What the tools around a deployment find it by."""
 
+from collections.abc import Callable
+
 from tests.infrastructure.deployment import Deployment
 
 OUTPUTS = {
@@ -7,9 +9,12 @@ OUTPUTS = {
     "HttpApiUrl": "afluente-prod-http",
     "HttpIngestFunction": "afluente-prod-http-ingest",
     "HttpAuthorizerFunction": "afluente-prod-http-authorizer",
+    "IotRuleHandlerFunction": "afluente-prod-iot-rule-handler",
     "ClassifierFunction": "afluente-prod-classifier",
     "DatapointsQueueUrl": "afluente-prod-datapoints.fifo",
     "DatapointsDlqUrl": "afluente-prod-datapoints-dlq.fifo",
+    "InboxQueueUrl": "afluente-prod-mqtt-inbox",
+    "InboxDlqUrl": "afluente-prod-mqtt-inbox-dlq",
     "AlertStream": "afluente-prod-alert",
     "WarningStream": "afluente-prod-warning",
     "AnomalyStream": "afluente-prod-anomaly",
@@ -21,12 +26,23 @@ OUTPUTS = {
     "AlarmBus": "afluente-prod-alarms",
     "AlarmLogGroup": "/afluente/prod/alarms",
 }
+WITH_MQTT = {"IotPolicy": "afluente-prod-device"}
+WITH_WEBSOCKET = {
+    "WebSocketApiId": "afluente-prod-websocket",
+    "WebSocketUrl": "wss://afluente-prod-websocket.execute-api.us-east-1.<AWS::URLSuffix>/live",
+    "WsIngestFunction": "afluente-prod-ws-ingest",
+    "ConnectionsTable": "afluente-prod-ws-connections",
+}
 
 
 def test_the_service_stack_names_every_part_of_the_deployment(prod: Deployment) -> None:
     outputs = {name: prod.plain(output["Value"]) for name, output in prod.service["Outputs"].items()}
 
-    assert outputs == OUTPUTS
+    assert outputs == OUTPUTS | WITH_MQTT | WITH_WEBSOCKET
+
+
+def test_a_transport_that_is_off_has_no_outputs(deployment_of: Callable[[str], Deployment]) -> None:
+    assert deployment_of("migration").service["Outputs"].keys() == OUTPUTS.keys()
 
 
 def test_a_template_needs_no_parameters_and_no_bootstrapped_account(prod: Deployment) -> None:

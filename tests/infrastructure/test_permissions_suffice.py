@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
@@ -26,15 +28,19 @@ from cli.local_stack.health import edition_at
 from infra.app import synthesise
 from infra.paths import ROOT
 from infra.stage import local
+from tests.infrastructure.deployment import as_list
 
 pytestmark = pytest.mark.integration
 
 REGION = "us-east-1"
 PATIENCE_SECONDS = 60.0
-# What AWS wants granted, and what the emulator (1.5.33) asks for in its place.
+# What AWS wants granted for a batch too, and what the emulator (1.5.33) asks for then.
+BATCHES = {
+    "sqs:SendMessage": "sqs:SendMessageBatch",
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+}
+# A resource as AWS wants it granted, and what the emulator asks for in its place.
 JUDGED_OTHERWISE = {
-    '"sqs:SendMessage"': '"sqs:SendMessageBatch"',
-    '"sqs:ChangeMessageVisibility"': '"sqs:ChangeMessageVisibilityBatch"',
     ":log-group:/afluente/local/alarms:log-stream:alarms": ":log-group:/afluente/local/alarms",
 }
 STREAMS = ("AlertStream", "WarningStream", "AnomalyStream", "NormalStream")
@@ -119,7 +125,48 @@ def test_every_function_may_do_all_that_it_does(connection: Connection, outputs:
     until("both bad records are in quarantine", lambda: len(quarantined(connection, outputs)) == 2)
     assert {folder.split("/")[1] for folder in quarantined(connection, outputs)} == {"http", "sqs"}
     until("an alarm is in the log", lambda: bool(alarms(connection, outputs)))
-    until("the queue is empty", lambda: nothing_is_queued(connection, outputs))
+    until("the queue is empty", lambda: nothing_waits(connection, outputs["DatapointsQueueUrl"]))
+
+
+def test_mqtt_messages_are_taken_with_what_the_role_allows(connection: Connection, outputs: Mapping[str, str]) -> None:
+    broker = connection.client("iot-data")
+    before = len(quarantined(connection, outputs))
+    point = {"value": 1.5, "timestamp": time.time() - 60}
+
+    # One point, one with a fault, and one message that no point can be made of.
+    for payload in (point, {**point, "value": "high"}, "no point"):
+        broker.publish(topic="iot/boiler/pressure", qos=1, payload=json.dumps(payload))
+
+    until("the point is on its stream", lambda: 1.5 in values_on(connection, outputs["NormalStream"]))
+    until("both bad records are in quarantine", lambda: len(quarantined(connection, outputs)) == before + 2)
+    until("the inbox is empty", lambda: nothing_waits(connection, outputs["InboxQueueUrl"]))
+    assert nothing_waits(connection, outputs["InboxDlqUrl"])
+
+
+def test_a_websocket_is_served_with_what_the_role_allows(
+    connection: Connection, outputs: Mapping[str, str], port: int
+) -> None:
+    url = f"ws://127.0.0.1:{port}/_aws/execute-api/{outputs['WebSocketApiId']}/live"
+    key = a_key(connection, outputs)
+    before = len(quarantined(connection, outputs))
+    point = {"stream_id": "flow", "value": 2.5, "timestamp": time.time() - 60, "sequence": 7}
+    auth = {"action": "auth", "domain": "iot", "source_id": "pump"}
+
+    with connect(url, proxy=None) as socket, connect(url, proxy=None) as silent, connect(url, proxy=None) as unknown:
+        assert ask(socket, {**auth, "api_key": key})["last_sequence"] is None
+        good, bad = ask(socket, [point, {**point, "value": "high"}])
+        assert (good["status"], bad["status"]) == ("ok", "error")
+        assert ask(socket, {"action": "auth"})["last_sequence"] == 7
+        assert ask(unknown, point)["code"] == 1008
+        # Closed by the service, once its ten seconds are over.
+        assert json.loads(silent.recv(PATIENCE_SECONDS))["code"] == 1008
+        for closed in (silent, unknown):
+            with pytest.raises(ConnectionClosed):
+                closed.recv(PATIENCE_SECONDS)
+
+    until("the point is on its stream", lambda: 2.5 in values_on(connection, outputs["NormalStream"]))
+    assert len(quarantined(connection, outputs)) == before + 1
+    until("the connection is forgotten", lambda: ids_of(connection, outputs["ConnectionsTable"]) == {"source#iot/pump"})
 
 
 def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
@@ -132,6 +179,11 @@ def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
     resources = {
         id_: resource for id_, resource in template["Resources"].items() if resource["Type"] not in without_tls
     }
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Policy":
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                granted_actions = as_list(statement["Action"])
+                statement["Action"] = [*granted_actions, *(BATCHES[one] for one in granted_actions if one in BATCHES)]
     return StackTemplate(stack.name, {**template, "Resources": resources})
 
 
@@ -175,9 +227,19 @@ def alarms(connection: Connection, outputs: Mapping[str, str]) -> list[str]:
     return [event["message"] for event in events]
 
 
-def nothing_is_queued(connection: Connection, outputs: Mapping[str, str]) -> bool:
+def ask(socket: ClientConnection, message: object) -> Any:
+    socket.send(json.dumps(message))
+    return json.loads(socket.recv(PATIENCE_SECONDS))
+
+
+def ids_of(connection: Connection, table: str) -> set[str]:
+    items: list[Any] = connection.client("dynamodb").scan(TableName=table)["Items"]
+    return {item["id"]["S"] for item in items}
+
+
+def nothing_waits(connection: Connection, queue_url: str) -> bool:
     counts = connection.client("sqs").get_queue_attributes(
-        QueueUrl=outputs["DatapointsQueueUrl"],
+        QueueUrl=queue_url,
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
     )["Attributes"]
     return set(counts.values()) == {"0"}

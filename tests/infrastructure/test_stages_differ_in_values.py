@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ STAGE_VALUES = {
     "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings"},
 }
 
+# What prod has and local has not: the emulator knows no such resource, and hands the function's answer on without it.
+NOT_IN_THE_EMULATOR = {"AWS::ApiGatewayV2::RouteResponse": 1}
+
 CHANGED = Stage(
     name="changed",
     architecture="x86_64",
@@ -34,6 +39,7 @@ CHANGED = Stage(
     log_level="DEBUG",
     classifier_timeout_seconds=17,
     queue_visibility_seconds=177,
+    mqtt_concurrency=9,
     stream_shards=3,
     stream_retention_hours=48,
     log_retention_days=400,
@@ -56,7 +62,7 @@ def test_prod_and_local_differ_in_stage_values_alone(prod: Deployment, local: De
         renamed = json.loads(json.dumps(ours).replace("prod", "local"))
 
         assert renamed["Outputs"] == theirs["Outputs"]
-        ours_by_id, theirs_by_id = by_readable_id(renamed), by_readable_id(theirs)
+        ours_by_id, theirs_by_id = by_readable_id(without(NOT_IN_THE_EMULATOR, renamed)), by_readable_id(theirs)
         assert ours_by_id.keys() == theirs_by_id.keys()
         for id_, resource in ours_by_id.items():
             other = theirs_by_id[id_]
@@ -64,15 +70,28 @@ def test_prod_and_local_differ_in_stage_values_alone(prod: Deployment, local: De
             assert differing_properties(resource, other) <= STAGE_VALUES.get(resource["Type"], set())
 
 
+def test_the_local_stage_lacks_what_the_emulator_does_not_have_and_nothing_else(
+    prod: Deployment, local: Deployment
+) -> None:
+    in_prod = Counter(resource["Type"] for resource in prod.service["Resources"].values())
+    in_local = Counter(resource["Type"] for resource in local.service["Resources"].values())
+
+    assert in_prod - in_local == NOT_IN_THE_EMULATOR
+    assert in_local - in_prod == {}
+
+
 @pytest.mark.parametrize(
     ("type_", "names", "path", "expected"),
     [
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-datapoints.fifo"}, "VisibilityTimeout", 177),
+        ("AWS::SQS::Queue", {"QueueName": "afluente-changed-mqtt-inbox"}, "VisibilityTimeout", 177),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "ShardCount", 3),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "StreamModeDetails.StreamMode", "PROVISIONED"),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "RetentionPeriodHours", 48),
         ("AWS::Logs::LogGroup", {"LogGroupName": "/afluente/changed/alarms"}, "RetentionInDays", 400),
-        ("AWS::ApiGatewayV2::Stage", {}, "DefaultRouteSettings.ThrottlingRateLimit", 77),
+        ("AWS::ApiGatewayV2::Stage", {"StageName": "$default"}, "DefaultRouteSettings.ThrottlingRateLimit", 77),
+        ("AWS::ApiGatewayV2::Stage", {"StageName": "live"}, "DefaultRouteSettings.ThrottlingRateLimit", 77),
+        ("AWS::ApiGatewayV2::Stage", {"StageName": "live"}, "DefaultRouteSettings.ThrottlingBurstLimit", 154),
         ("AWS::SNS::Subscription", {"Protocol": "email"}, "Endpoint", "operations@example.org"),
     ],
 )
@@ -89,8 +108,12 @@ def test_a_value_of_the_stage_reaches_its_resource(
         ("classifier", "Architectures", ["x86_64"]),
         ("classifier", "Environment.Variables.AFLUENTE_ONE_POINT_A_RECORD", "true"),
         ("classifier", "Environment.Variables.AFLUENTE_CONSTRAINTS_TTL_SECONDS", "5"),
-        ("http_ingest", "Environment.Variables.AFLUENTE_SHARDS", "8"),
-        ("http_ingest", "Environment.Variables.AFLUENTE_DOMAINS", "water,power"),
+        ("iot_rule_handler", "Timeout", 17),
+        *(
+            (package, f"Environment.Variables.AFLUENTE_{name}", value)
+            for package in ("http_ingest", "iot_rule_handler", "ws_ingest")
+            for name, value in (("SHARDS", "8"), ("DOMAINS", "water,power"))
+        ),
         ("http_authorizer", "Environment.Variables.POWERTOOLS_LOG_LEVEL", "DEBUG"),
     ],
 )
@@ -98,6 +121,16 @@ def test_a_value_of_the_stage_reaches_its_function(
     changed: Deployment, package: str, path: str, expected: object
 ) -> None:
     assert at(changed.function(package), path) == expected
+
+
+def test_the_stage_says_how_many_batches_of_mqtt_messages_are_taken_at_once(changed: Deployment) -> None:
+    assert at(changed.trigger("iot_rule_handler"), "ScalingConfig.MaximumConcurrency") == 9
+
+
+def test_each_domain_of_the_stage_has_its_topic_rule(changed: Deployment) -> None:
+    rules = changed.resources("AWS::IoT::TopicRule").values()
+
+    assert sorted(rule["RuleName"] for rule in rules) == ["afluente_changed_power", "afluente_changed_water"]
 
 
 def test_a_stage_with_an_account_is_deployed_there_and_nowhere_else(changed: Deployment) -> None:
@@ -113,6 +146,11 @@ def test_the_stacks_of_prod_cannot_be_deleted_by_mistake(prod: Deployment, local
         stacks = [artifact for artifact in artifacts.values() if artifact["type"] == "aws:cloudformation:stack"]
         assert len(stacks) == 2
         assert all(stack["properties"]["terminationProtection"] is protected for stack in stacks)
+
+
+def without(types: Collection[str], template: dict[str, Any]) -> dict[str, Any]:
+    kept = {id_: resource for id_, resource in template["Resources"].items() if resource["Type"] not in types}
+    return {**template, "Resources": kept}
 
 
 def by_readable_id(template: dict[str, Any]) -> dict[str, Resource]:

@@ -137,6 +137,34 @@ def test_keys_open_and_close_the_way(start: Afluente, source_id: str, tmp_path: 
     assert (listed[good["key_id"]], listed[narrow["key_id"]], listed[revoked["key_id"]]) == (True, True, False)
 
 
+def test_a_file_goes_over_a_websocket_but_for_the_points_with_faults(
+    start: Afluente, local_stack: LocalStack, outbox: Outbox, source_id: str, tmp_path: Path
+) -> None:
+    points = [
+        {"stream_id": "s", "value": value, "timestamp": 1000 + value, "sequence": value} for value in range(2_500)
+    ]
+    file = tmp_path / "points.ndjson"
+    file.write_text(
+        "".join(json.dumps(point | ({"value": "hot"} if point["value"] == 7 else {})) + "\n" for point in points)
+    )
+    rejects = tmp_path / "rejects.ndjson"
+    send = ("send", "ws", "--domain", "iot", "--source", source_id, file)
+
+    summary = json.loads(ended(start(*send, "--rejects", rejects, "--json"), ExitCode.REJECTED))
+
+    assert (summary["read"], summary["inserted"], summary["rejected"]) == (2_500, 2_499, 1)
+    (rejected,) = lines(rejects.read_text())
+    assert (rejected["line"], rejected["faults"][0]["code"], rejected["faults"][0]["field"]) == (
+        8,
+        "wrong_type",
+        "value",
+    )
+    local_stack.drained()
+    came = outbox.lines(f"iot/{source_id}")
+    assert [point["value"] for point in came] == [value for value in range(2_500) if value != 7]
+
+
+@pytest.mark.parametrize("transport", ["http", "ws"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "a crash"])
 def test_a_file_whose_sending_was_interrupted_is_sent_whole_and_once(
     start: Afluente,
@@ -146,11 +174,12 @@ def test_a_file_whose_sending_was_interrupted_is_sent_whole_and_once(
     *,
     tmp_path: Path,
     number: signal.Signals,
+    transport: str,
 ) -> None:
     readings = tmp_path / "readings.csv"
     rows = [f"{1_700_000_000 + second},{second % 50}\n" for second in range(POINTS)]
     readings.write_text("".join(["time,value\n", *rows]))
-    send = ("send", "http", "--domain", "iot", "--source", source_id, readings, "--batch", "10", "--json")
+    send = ("send", transport, "--domain", "iot", "--source", source_id, readings, "--batch", "10", "--json")
     positions = local_stack.target.state.positions
 
     first = start(*send)

@@ -13,7 +13,7 @@ import typer.main
 import yaml
 from typer.core import TyperGroup
 
-from afluente.adapters import http_answers, http_requests, json_points
+from afluente.adapters import http_answers, http_requests, json_points, websocket_messages
 from afluente.application.constraint_documents import HINTS, parse_document
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain import datapoints
@@ -122,6 +122,59 @@ def test_the_reference_of_http_has_the_limits() -> None:
     assert f"{datapoints.MAX_FUTURE_SECONDS:.0f} s" in text
 
 
+def test_the_reference_of_websocket_has_every_field_of_every_message() -> None:
+    messages = (
+        json_points.JsonPoint,
+        websocket_messages.Authentication,
+        websocket_messages.Authenticated,
+        websocket_messages.Acknowledgement,
+        websocket_messages.ErrorMessage,
+        websocket_messages.Wait,
+    )
+    tagged = (*messages[2:], websocket_messages.Pong)
+    tags = {str(tag) for message in tagged if (tag := message.__struct_config__.tag)}
+
+    page = REFERENCE / "websocket.md"
+    assert_names(page, {"action", "datapoints", "type", *tags})
+    assert_names(page, {field for message in messages for field in message.__struct_fields__})
+
+
+def test_the_reference_of_websocket_has_the_limits() -> None:
+    numbers = (
+        websocket_messages.MAX_POINTS,
+        json_points.MAX_DEPTH,
+        datapoints.MAX_METADATA_BYTES,
+        datapoints.MAX_METADATA_DEPTH,
+        datapoints.MAX_SEQUENCE,
+        MAX_PART_LENGTH,
+    )
+    page = REFERENCE / "websocket.md"
+    text = page.read_text(encoding="utf-8")
+    codes = {first for first, *_ in tables_in(page)}
+
+    assert [number for number in numbers if f"{number:,}" not in text] == []
+    assert f"{datapoints.MAX_FUTURE_SECONDS:.0f} s" in text
+    assert f'"retry_after": {websocket_messages.RETRY_AFTER_SECONDS}' in text
+    assert {str(websocket_messages.INVALID), str(websocket_messages.REFUSED), str(websocket_messages.TOO_BIG)} <= codes
+
+
+def test_the_examples_of_what_the_websocket_says_can_be_read_and_are_all_there() -> None:
+    blocks = [json.loads(block.text) for block in blocks_of(REFERENCE / "websocket.md", "json")]
+    kinds = websocket_messages.Authenticated | websocket_messages.ErrorMessage | websocket_messages.Wait
+    said = [msgspec.convert(block, kinds | websocket_messages.Pong) for block in blocks if "type" in block]
+
+    assert {type(message).__name__ for message in said} == {"Authenticated", "ErrorMessage", "Wait", "Pong"}
+
+
+def test_the_examples_of_what_is_said_to_the_websocket_are_of_the_form() -> None:
+    blocks = [block.text for block in blocks_of(REFERENCE / "websocket.md", "json")]
+    answers = ("type", "status", "connectionId")
+    sent = [text for text in blocks if not any(f'"{name}"' in text for name in answers)]
+    messages = [websocket_messages.read_message(text) for text in sent]
+
+    assert {type(message).__name__ for message in messages} == {"Authentication", "Points", "Ping"}
+
+
 def test_the_reference_of_classification_has_every_field_class_and_reason() -> None:
     fields = {*ClassifiedDataPoint.__struct_fields__, *AlarmEvent.__struct_fields__}
 
@@ -212,8 +265,10 @@ def links_in(page: Path) -> list[str]:
 def leads_somewhere(page: Path, target: str) -> bool:
     name, _, anchor = target.partition("#")
     file = (page.parent / name).resolve() if name else page
-    if not file.is_file():
+    if not file.exists():
         return False
+    if file.is_dir():
+        return not anchor
     return not anchor or anchor in {anchor_of(heading) for heading in headings_of(file)}
 
 

@@ -4,16 +4,17 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.dead_letters import redrive
+from cli.dead_letters import DeadLetterQueue, redrive
 from cli.errors import ExitCode
 from cli.local_stack import stack
 from cli.local_stack.state import StateDir
-from cli.status import queue_status
+from cli.status import QueueStatus, queue_status
 from cli.target import Target, TargetChoice, resolve
 from tests.integration.cli.conftest import Afluente
 
@@ -39,6 +40,13 @@ def target(state: StateDir) -> Target:
 def source(request: pytest.FixtureRequest) -> str:
     """A source that no other test has."""
     return str(request.node.name).replace("_", "-")[:60]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def lines(text: str) -> list[Any]:
@@ -163,8 +171,15 @@ def test_status_is_for_people_and_programs(afluente: Afluente, state: StateDir) 
     document = json.loads(afluente("status", "--json").out)
     assert document["running"] is True
     assert document["endpoint"] == stack.find(state).emulator.endpoint
-    assert {function["name"] for function in document["functions"]} == {"http_ingest", "http_authorizer", "classifier"}
-    assert document["dead_letter_queue"] == {"waiting": 0, "in_flight": 0}
+    assert [function["name"] for function in document["functions"]] == [
+        "http_ingest",
+        "http_authorizer",
+        "iot_rule_handler",
+        "ws_ingest",
+        "classifier",
+    ]
+    for queue in ("dead_letter_queue", "mqtt_inbox", "mqtt_dead_letter_queue"):
+        assert document[queue] == {"waiting": 0, "in_flight": 0}
     told = afluente("status").out
     assert "afluente-local-classifier" in told
     assert "datapoints" in told
@@ -208,17 +223,49 @@ def test_dead_letters_are_counted_and_given_back(afluente: Afluente, target: Tar
             MessageGroupId=f"group-{number % 3}",
             MessageDeduplicationId=f"{os.getpid()}-{time.time()}-{number}",
         )
-    assert json.loads(afluente("dlq", "status", "--json").out)["waiting"] == 12
+    assert json.loads(afluente("dlq", "status", "--json").out) == {
+        "datapoints": {"waiting": 12, "in_flight": 0},
+        "mqtt": {"waiting": 0, "in_flight": 0},
+    }
+    assert json.loads(afluente("dlq", "status", "--queue", "datapoints", "--json").out)["waiting"] == 12
     assert "12 packs wait" in afluente("dlq", "status").out
+    assert "12 packs" not in afluente("dlq", "status", "--queue", "mqtt").out
     assert "there are dead letters" in afluente("status").out
     assert afluente("dlq", "redrive").out == "moved 12 packs\n"
     assert queue_status(target, target["DatapointsDlqUrl"]).waiting == 0
-    assert json.loads(afluente("dlq", "redrive", "--json").out) == {"packs": 0, "task": None}
+    assert json.loads(afluente("dlq", "redrive", "--json").out) == {
+        "queue": "datapoints",
+        "messages": 0,
+        "task": None,
+    }
     # What cannot be decoded goes to quarantine: the queue is empty again.
-    deadline = time.monotonic() + 30
-    while (waiting := queue_status(target, target["DatapointsQueueUrl"])).waiting + waiting.in_flight:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: queue_status(target, target["DatapointsQueueUrl"]) == QueueStatus(0, 0))
+
+
+def test_a_message_that_its_rule_could_not_deliver_is_given_back(
+    afluente: Afluente, target: Target, source: str
+) -> None:
+    sqs, inbox = target.client("sqs"), target["InboxQueueUrl"]
+    asked = {"QueueUrl": inbox, "AttributeNames": ["MaximumMessageSize"]}
+    allowed = sqs.get_queue_attributes(**asked)["Attributes"]["MaximumMessageSize"]
+    payload = {"value": 7.5, "timestamp": 1_700_000_000, "metadata": {"why": "x" * 1_500}}
+    # Too small for it: the action of the rule fails, and its error action takes the message.
+    sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"MaximumMessageSize": "1024"})
+    try:
+        target.client("iot-data").publish(topic=f"iot/{source}/pressure", qos=1, payload=json.dumps(payload))
+        until(lambda: queue_status(target, target["InboxDlqUrl"]).waiting == 1)
+    finally:
+        sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"MaximumMessageSize": allowed})
+    assert "1 MQTT messages wait" in afluente("dlq", "status").out
+    assert json.loads(afluente("status", "--json").out)["mqtt_dead_letter_queue"]["waiting"] == 1
+
+    assert afluente("dlq", "redrive", "--queue", "mqtt").out == "moved 1 MQTT messages\n"
+
+    options = ("--key", f"iot/{source}/*", "--from-start", "--until-idle", "0.5", "--json")
+    until(lambda: bool(afluente("tail", *options).out))
+    (point,) = lines(afluente("tail", *options).out)
+    assert (point["source_id"], point["stream_id"], point["value"]) == (source, "pressure", 7.5)
+    assert queue_status(target, target["InboxDlqUrl"]).waiting == 0
 
 
 class FakeSqs:
@@ -228,18 +275,30 @@ class FakeSqs:
         values = dict.fromkeys(AttributeNames, "3") | {"QueueArn": f"arn:{QueueUrl}"}
         return {"Attributes": values}
 
-    def start_message_move_task(self, SourceArn: str) -> dict[str, str]:  # noqa: N803
-        return {"TaskHandle": f"task of {SourceArn}"}
+    def start_message_move_task(self, SourceArn: str, DestinationArn: str) -> dict[str, str]:  # noqa: N803
+        return {"TaskHandle": f"from {SourceArn} to {DestinationArn}"}
 
 
-def test_in_an_account_sqs_moves_the_dead_letters() -> None:
+@pytest.mark.parametrize(
+    ("queue", "task"),
+    [
+        (DeadLetterQueue.DATAPOINTS, "from arn:datapoints-dlq to arn:datapoints"),
+        (DeadLetterQueue.MQTT, "from arn:inbox-dlq to arn:inbox"),
+    ],
+)
+def test_in_an_account_sqs_moves_the_dead_letters(queue: DeadLetterQueue, task: str) -> None:
     class Connection:
         endpoint = None
 
         def client(self, _: str) -> FakeSqs:
             return FakeSqs()
 
-    outputs = {"DatapointsDlqUrl": "dlq"}
+    outputs = {
+        "DatapointsDlqUrl": "datapoints-dlq",
+        "DatapointsQueueUrl": "datapoints",
+        "InboxDlqUrl": "inbox-dlq",
+        "InboxQueueUrl": "inbox",
+    }
     in_account = Target("dev", Connection(), outputs, "https://x", StateDir.of(None), is_local=False)  # type: ignore[arg-type] # a stand-in
-    outcome = redrive(in_account)
-    assert (outcome.packs, outcome.task) == (3, "task of arn:dlq")
+    outcome = redrive(in_account, queue)
+    assert (outcome.messages, outcome.task) == (3, task)

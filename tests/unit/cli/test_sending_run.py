@@ -33,6 +33,9 @@ class FakeTransport:
         rejected = tuple(Rejected(readable.line, (fault,), readable.point) for readable in bad)
         return Outcome(len(points) - len(bad), rejected)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def value_of(readable: Readable) -> float:
     assert isinstance(readable.point, SentPoint)

@@ -69,6 +69,20 @@ def stray(message_id: str, body: str) -> dict[str, Any]:
     return {"messageId": message_id, "body": body, "attributes": {"SentTimestamp": "1700000000600"}}
 
 
+def undelivered(message_id: str, payload: object, *, client_id: str = "oven-1") -> dict[str, Any]:
+    """A message that its rule could not put into the inbox, as the error action has it."""
+    body = {
+        "ruleName": "afluente_local_iot",
+        "topic": "iot/oven-1/temperature",
+        "cloudwatchTraceId": "4b0f4a34-6b43-4ee5-9b5c-5f4a3b1a7a2e",
+        "clientId": client_id,
+        "sourceIp": "192.0.2.7",
+        "base64OriginalPayload": b64encode(json.dumps(payload).encode()).decode(),
+        "failures": [{"failedAction": "SqsAction", "failedResource": "inbox", "errorMessage": "AccessDenied"}],
+    }
+    return stray(message_id, json.dumps(body))
+
+
 def returned(*records: dict[str, Any]) -> list[str]:
     answer = lambda_handler({"Records": list(records)}, CONTEXT)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -166,6 +180,24 @@ def test_what_no_rule_wrote_is_kept_too(world: World, body: str) -> None:
     assert returned(stray("1", body)) == []
 
     assert world.quarantine.records["1"].reason == "unusable_message"
+
+
+def test_a_message_whose_rule_failed_is_taken_like_any_other_once_it_is_redriven(world: World) -> None:
+    assert returned(undelivered("1", a_point()), undelivered("2", {"value": 2})) == []
+
+    # When the broker had it is not known: the inbox's time is the arrival.
+    assert [(str(point.key), point.value, point.timestamp) for point in world.points()] == [
+        ("iot/oven-1/temperature", 20.5, 1_699_999_990),
+        ("iot/oven-1/temperature", 2, 1_700_000_000.6),
+    ]
+
+
+@pytest.mark.parametrize(("client_id", "kept"), [("oven-1", "oven-1"), ("N/A", "")])
+def test_a_message_whose_rule_failed_is_kept_with_its_topic_and_device(world: World, client_id: str, kept: str) -> None:
+    assert returned(undelivered("1", "high", client_id=client_id)) == []
+
+    assert world.quarantine.records["1"].origin == {"topic": "iot/oven-1/temperature", "client_id": kept}
+    assert world.quarantine.records["1"].payload == b64encode(b'"high"').decode()
 
 
 def test_while_the_queue_is_away_what_has_points_comes_again(world: World) -> None:

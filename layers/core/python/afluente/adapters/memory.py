@@ -6,6 +6,7 @@ import msgspec
 
 from afluente.adapters.pack_codec import encode_pack
 from afluente.application.api_keys import ApiKey
+from afluente.application.connections import Connection
 from afluente.application.packs import Pack, ReceivedPack
 from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
@@ -147,3 +148,32 @@ class MemoryApiKeys:
     def list(self) -> Iterator[ApiKey]:
         """See `ApiKeyStore.list`."""
         return iter(list(self._keys.values()))
+
+
+class MemoryConnections:
+    """Keeps connections by id, and the last acknowledged sequence by source."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, Connection] = {}
+        self._sequences: dict[str, int] = {}
+
+    def find(self, connection_id: str) -> Connection | None:
+        """See `ConnectionStore.find`."""
+        return self._connections.get(connection_id)
+
+    def open(self, connection: Connection) -> None:
+        """See `ConnectionStore.open`."""
+        self._connections[connection.connection_id] = connection
+
+    def close(self, connection_id: str) -> None:
+        """See `ConnectionStore.close`."""
+        self._connections.pop(connection_id, None)
+
+    def last_sequence(self, source: str) -> int | None:
+        """See `ConnectionStore.last_sequence`."""
+        return self._sequences.get(source)
+
+    def acknowledged(self, source: str, sequence: int, now: float) -> None:
+        """See `ConnectionStore.acknowledged`; the twin forgets nothing, whatever the time."""
+        del now
+        self._sequences[source] = sequence

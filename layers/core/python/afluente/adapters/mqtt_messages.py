@@ -14,6 +14,9 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.keys import StreamKey, json_type
 
+# What the error action has for a message that came by none, over HTTP.
+_NO_CLIENT = "N/A"
+
 
 class MqttMessage(msgspec.Struct, frozen=True):
     """A message as a topic rule hands it on.
@@ -31,15 +34,28 @@ class MqttMessage(msgspec.Struct, frozen=True):
     client_id: str = ""
 
 
+class _UndeliveredMessage(msgspec.Struct, frozen=True):
+    """What a topic rule hands to its error action; when the broker had the message is no part of it."""
+
+    payload: str = msgspec.field(name="base64OriginalPayload")
+    topic: str
+    client_id: str = msgspec.field(name="clientId", default=_NO_CLIENT)
+
+
 class UnusableMessageError(Exception):
     """No point can be made of a message; says why."""
 
 
 _decoder = msgspec.json.Decoder(MqttMessage)
+_undelivered_decoder = msgspec.json.Decoder(_UndeliveredMessage)
 
 
-def read_message(body: str) -> MqttMessage:
-    """Read a message of the inbox.
+def read_message(body: str, *, sent_at: float) -> MqttMessage:
+    """Read a message of the inbox: of a rule's action, or of its error action, redriven.
+
+    Args:
+        body: the message as the inbox has it.
+        sent_at: when the inbox got it, in Unix seconds; the arrival of a message whose rule failed.
 
     Raises:
         UnusableMessageError: no rule of ours wrote it.
@@ -47,7 +63,11 @@ def read_message(body: str) -> MqttMessage:
     try:
         return _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeEncodeError) as error:
-        raise UnusableMessageError(f"the message is none of a topic rule: {error}") from error
+        undelivered = _undelivered(body)
+        if undelivered is None:
+            raise UnusableMessageError(f"the message is none of a topic rule: {error}") from error
+    client_id = "" if undelivered.client_id == _NO_CLIENT else undelivered.client_id
+    return MqttMessage(undelivered.payload, undelivered.topic, sent_at * 1000, client_id)
 
 
 def decode_message(message: MqttMessage, *, domains: Collection[str], request_id: str) -> PointsRequest:
@@ -88,7 +108,7 @@ def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) ->
         sent_at: when the inbox got it, in Unix seconds.
     """
     try:
-        message = read_message(body)
+        message = read_message(body, sent_at=sent_at)
     except UnusableMessageError:
         payload, origin = b64encode(body.encode("utf-8", "surrogatepass")).decode(), {}
     else:
@@ -103,6 +123,13 @@ def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) ->
         payload=payload,
         payload_encoding="base64",
     )
+
+
+def _undelivered(body: str) -> _UndeliveredMessage | None:
+    try:
+        return _undelivered_decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return None
 
 
 def _key(topic: str, domains: Collection[str]) -> StreamKey:

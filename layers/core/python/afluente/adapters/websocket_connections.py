@@ -1,6 +1,6 @@
-"""What the service does to an open WebSocket: say something, close it."""
+"""What the service does to an open WebSocket: say something, close it, look at it again after a while."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -8,20 +8,21 @@ from botocore.exceptions import ClientError
 from afluente.adapters.aws import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
+    from mypy_boto3_sqs import SQSClient
 
 
 class WebSocketConnections:
-    """The connections of a WebSocket API, by its management endpoint.
+    """The connections of a WebSocket API.
 
     Args:
-        client: gives the client of the management API for an endpoint.
+        client: of the management API, at the address of the API's stage.
     """
 
-    def __init__(self, client: "Callable[[str], Any]") -> None:
+    def __init__(self, client: "ApiGatewayManagementApiClient") -> None:
         self._client = client
 
-    def say(self, endpoint: str, connection_id: str, message: object) -> None:
+    def say(self, connection_id: str, message: object) -> None:
         """Send a message; nothing where the connection is gone.
 
         Raises:
@@ -29,11 +30,11 @@ class WebSocketConnections:
         """
         with unavailable("API Gateway"):
             try:
-                self._client(endpoint).post_to_connection(ConnectionId=connection_id, Data=msgspec.json.encode(message))
+                self._client.post_to_connection(ConnectionId=connection_id, Data=msgspec.json.encode(message))
             except ClientError as error:
                 _pass_if_gone(error)
 
-    def close(self, endpoint: str, connection_id: str) -> None:
+    def close(self, connection_id: str) -> None:
         """Close a connection; nothing where it is gone.
 
         Raises:
@@ -41,9 +42,31 @@ class WebSocketConnections:
         """
         with unavailable("API Gateway"):
             try:
-                self._client(endpoint).delete_connection(ConnectionId=connection_id)
+                self._client.delete_connection(ConnectionId=connection_id)
             except ClientError as error:
                 _pass_if_gone(error)
+
+
+class UnansweredQueue:
+    """Has the function look at a connection again once its time to authenticate is over, by a queue that delays.
+
+    Args:
+        client: of SQS.
+        queue_url: of a queue whose delay is that time.
+    """
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put(self, connection_id: str) -> None:
+        """Have the function look at a connection.
+
+        Raises:
+            UnavailableError: SQS does not take it.
+        """
+        with unavailable("SQS"):
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=connection_id)
 
 
 def _pass_if_gone(error: ClientError) -> None:

@@ -1,16 +1,14 @@
 """Connections: who is at the other end of a WebSocket, and how far the source has been acknowledged."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
 from cachetools import TTLCache
 
 from afluente.application.api_keys import ApiKeyStore, Grant, hash_of
+from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import MISSING_SOURCE, domain_faults, part_faults
-
-CHECKED_SECONDS = 60.0
-"""How long a key that was taken back may go on over an open connection."""
 
 _REMEMBERED = 10_000
 
@@ -101,6 +99,7 @@ class Connections:
         store: where they are kept.
         keys: where API keys are kept.
         domains: the domains that are open.
+        ttl_seconds: how long a key that was taken back may go on over an open connection.
         clock: a monotonic clock, in seconds.
     """
 
@@ -110,12 +109,13 @@ class Connections:
         store: ConnectionStore,
         keys: ApiKeyStore,
         domains: Collection[str],
+        ttl_seconds: float,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._keys = keys
         self._domains = domains
-        self._checked: TTLCache[str, Connection] = TTLCache(_REMEMBERED, CHECKED_SECONDS, timer=clock)
+        self._checked: TTLCache[str, Connection] = TTLCache(_REMEMBERED, ttl_seconds, timer=clock)
 
     def open(self, connection_id: str, *, domain: object, source_id: object, api_key: object, now: float) -> Connection:
         """Authenticate a connection.
@@ -146,7 +146,7 @@ class Connections:
         return connection
 
     def find(self, connection_id: str, now: float) -> Connection | None:
-        """The connection, if it has authenticated and its key is still good, as of a minute ago at the most.
+        """The connection, if it has authenticated and its key is still good, as of `ttl_seconds` ago at the most.
 
         Raises:
             UnavailableError: a store does not answer.
@@ -160,6 +160,24 @@ class Connections:
             return None
         self._checked[connection_id] = found
         return found
+
+    def last_sequence(self, connection: Connection) -> int | None:
+        """The sequence acknowledged last for the source of a connection; None where there is none.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        return self._store.last_sequence(connection.source)
+
+    def acknowledged(self, connection: Connection, points: Sequence[DataPoint], now: float) -> None:
+        """Keep the last sequence of points that are queued. It may lag behind them, and never leads.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        last = next((point.sequence for point in reversed(points) if point.sequence is not None), None)
+        if last is not None:
+            self._store.acknowledged(connection.source, last, now)
 
     def close(self, connection_id: str) -> None:
         """Forget a connection.

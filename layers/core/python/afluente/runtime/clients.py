@@ -13,9 +13,14 @@ import botocore.session
 from afluente.adapters.aws import CLIENT_CONFIG
 
 
-def client(service: str) -> Any:
-    """The client of a service; the adapters say by their types which one they take."""
-    return _LazyClient(service)
+def client(service: str, endpoint: str | None = None) -> Any:
+    """The client of a service; the adapters say by their types which one they take.
+
+    Args:
+        service: by the name that botocore has for it.
+        endpoint: the URL where it is, if not where all services are.
+    """
+    return _LazyClient(service, endpoint)
 
 
 # A session makes one client at a time, and the threads of a function's pool come for the same one together.
@@ -23,12 +28,13 @@ _making = Lock()
 
 
 class _LazyClient:
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, endpoint: str | None) -> None:
         self._service = service
+        self._endpoint = endpoint
 
     @cached_property
     def _client(self) -> Any:
-        return _session().create_client(self._service, config=CLIENT_CONFIG)
+        return _session().create_client(self._service, endpoint_url=self._endpoint, config=CLIENT_CONFIG)
 
     def __getattr__(self, name: str) -> Any:
         with _making:

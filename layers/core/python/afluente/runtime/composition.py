@@ -10,6 +10,7 @@ from functools import cache
 import msgspec
 
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.dynamodb_connections import DynamoConnections
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_states import DynamoStates
 from afluente.adapters.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
@@ -17,18 +18,22 @@ from afluente.adapters.kinesis import KinesisStreams
 from afluente.adapters.memory import MemoryConstraints
 from afluente.adapters.s3 import S3Quarantine
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
+from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
 from afluente.application.api_keys import ApiKeyStore
 from afluente.application.classify_packs import ClassifyPacks
+from afluente.application.connections import Connections
 from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.ports import Quarantine
 from afluente.domain.classification import Classification
 from afluente.runtime.clients import client
 from afluente.runtime.settings import (
+    AcceptingSettings,
     ClassifierSettings,
     HttpAuthorizerSettings,
     HttpIngestSettings,
     IotRuleHandlerSettings,
+    WsIngestSettings,
 )
 
 _PARALLEL_CALLS = 16
@@ -49,6 +54,15 @@ class IotRuleHandler(msgspec.Struct, frozen=True):
     quarantine: Quarantine
 
 
+class WsIngest(msgspec.Struct, frozen=True):
+    """What `ws_ingest` works with."""
+
+    connections: Connections
+    accept: AcceptPoints
+    gateway: WebSocketConnections
+    unanswered: UnansweredQueue
+
+
 class HttpAuthorizer(msgspec.Struct, frozen=True):
     """What `http_authorizer` works with."""
 
@@ -67,19 +81,32 @@ class Classifier(msgspec.Struct, frozen=True):
 def http_ingest() -> HttpIngest:
     """Build `http_ingest`."""
     settings = HttpIngestSettings.read(os.environ)
-    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=_sleep)
-    quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
-    return HttpIngest(settings, AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards))
+    return HttpIngest(settings, _accept_points(settings, _quarantine(settings)))
 
 
 @cache
 def iot_rule_handler() -> IotRuleHandler:
     """Build `iot_rule_handler`."""
     settings = IotRuleHandlerSettings.read(os.environ)
-    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=_sleep)
-    quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
-    accept = AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
-    return IotRuleHandler(settings, accept, quarantine)
+    quarantine = _quarantine(settings)
+    return IotRuleHandler(settings, _accept_points(settings, quarantine), quarantine)
+
+
+@cache
+def ws_ingest() -> WsIngest:
+    """Build `ws_ingest`."""
+    settings = WsIngestSettings.read(os.environ)
+    dynamodb = client("dynamodb")
+    connections = Connections(
+        store=DynamoConnections(dynamodb, settings.connections_table),
+        keys=DynamoApiKeys(dynamodb, settings.api_keys_table),
+        domains=settings.domains,
+        ttl_seconds=settings.key_ttl_seconds,
+        clock=time.monotonic,
+    )
+    gateway = WebSocketConnections(client("apigatewaymanagementapi", _management_url(settings)))
+    unanswered = UnansweredQueue(client("sqs"), settings.unanswered_queue_url)
+    return WsIngest(connections, _accept_points(settings, _quarantine(settings)), gateway, unanswered)
 
 
 @cache
@@ -126,6 +153,23 @@ def classifier() -> Classifier:
     quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
     give_back = SqsGiveBack(client("sqs"), settings.datapoints_queue_url)
     return Classifier(classify, quarantine, give_back)
+
+
+def _accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:
+    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=_sleep)
+    return AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
+
+
+def _quarantine(settings: AcceptingSettings) -> Quarantine:
+    return S3Quarantine(client("s3"), settings.quarantine_bucket)
+
+
+def _management_url(settings: WsIngestSettings) -> str:
+    """Where connections are managed: a host of the API's own, or by path where all services are at one endpoint."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint is None:
+        return settings.websocket_management_url
+    return f"{endpoint}/_aws/execute-api/{settings.websocket_api_id}/{settings.websocket_stage}"
 
 
 def _sleep(seconds: float) -> None:

@@ -36,23 +36,35 @@ class _Settings(BaseModel):
         )
 
 
-class HttpIngestSettings(_Settings):
+class AcceptingSettings(_Settings):
+    """What a function has to know that accepts points."""
+
+    domains: Names
+    shards: int = Field(ge=1, le=1024)
+    datapoints_queue_url: str
+    quarantine_bucket: str
+
+
+class HttpIngestSettings(AcceptingSettings):
     """Settings of `http_ingest`."""
 
     enable_agnostic_api: bool = True
-    domains: Names
-    shards: int = Field(ge=1, le=1024)
-    datapoints_queue_url: str
-    quarantine_bucket: str
 
 
-class IotRuleHandlerSettings(_Settings):
+class IotRuleHandlerSettings(AcceptingSettings):
     """Settings of `iot_rule_handler`."""
 
-    domains: Names
-    shards: int = Field(ge=1, le=1024)
-    datapoints_queue_url: str
-    quarantine_bucket: str
+
+class WsIngestSettings(AcceptingSettings):
+    """Settings of `ws_ingest`."""
+
+    api_keys_table: str
+    connections_table: str
+    unanswered_queue_url: str
+    websocket_api_id: str
+    websocket_stage: str
+    websocket_management_url: str
+    key_ttl_seconds: float = Field(default=60, ge=0)
 
 
 class HttpAuthorizerSettings(_Settings):

@@ -1,0 +1,89 @@
+"""`afluente devices …`: devices that publish over MQTT."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.options import targeted
+from cli.output import err, out, print_json
+from cli.target import TargetChoice, resolve
+
+_JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
+
+app = typer.Typer(help="Give devices certificates to publish over MQTT, and take them back.", no_args_is_help=True)
+
+
+@app.command()
+@targeted
+def create(
+    *,
+    target: TargetChoice,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the device; it is the source of its points.")],
+    domain: Annotated[str, typer.Option("--domain", help="Domain of its points, such as iot.")],
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Where to write its files; by default devices/NAME.", file_okay=False)
+    ] = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Make a device with a certificate, and write a folder with all that it connects by.
+
+    The folder has certificate.pem, private.key and connection.json; for the local stack also ca.pem. The private key is
+    nowhere else. The device may publish to DOMAIN/NAME/STREAM and do nothing else.
+
+    [dim]Example:[/]  afluente devices create oven-1 --domain iot
+    """
+    from cli import devices
+
+    where = folder or Path("devices") / name
+    connection = devices.create(resolve(target), name, domain, where)
+    if as_json:
+        print_json(connection)
+        return
+    err().print(f"keep {where / connection.private_key} safe: it is nowhere else", markup=False)
+    out().print(
+        f"made {name}: it connects to {connection.endpoint}:{connection.port} with the files in {where}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command("list")
+@targeted
+def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
+    """List the devices of the stage.
+
+    [dim]Example:[/]  afluente devices list
+    """
+    from cli import devices
+
+    found = list(devices.devices(resolve(target)))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        out().print("there are no devices; 'afluente devices create NAME --domain DOMAIN' makes one")
+        return
+    table = Table("device", "domain", "certificates", box=None, padding=(0, 2, 0, 0))
+    for device in found:
+        states = " ".join(f"{one[:8]}:{state.lower()}" for one, state in device.certificates.items())
+        table.add_row(device.name, device.domain, states)
+    out().print(table, markup=False)
+
+
+@app.command()
+@targeted
+def revoke(
+    *,
+    target: TargetChoice,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As 'afluente devices list' shows it.")],
+) -> None:
+    """Take the certificates of a device back. It cannot connect any more; AWS ends an open connection within minutes.
+
+    [dim]Example:[/]  afluente devices revoke oven-1
+    """
+    from cli import devices
+
+    count = devices.revoke(resolve(target), name)
+    out().print(f"revoked {count} certificate(s) of {name}", markup=False)

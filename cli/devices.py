@@ -1,0 +1,251 @@
+"""Devices of a stage: things of AWS IoT Core with their certificates, and the folders that connect them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from afluente.domain.keys import part_faults
+from cli.errors import CommandError, ExitCode
+from cli.local_stack import emulator
+from cli.local_stack.state import write_document
+from cli.target import Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_iot import IoTClient
+
+MQTT_PORT = 8883
+"""Of AWS IoT Core, for MQTT with a client certificate."""
+
+CONNECTION_FILE = "connection.json"
+
+_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+_PEM_MODE = 0o600
+
+
+class DeviceConnection(msgspec.Struct, frozen=True):
+    """How a device connects: the file `connection.json` of its folder.
+
+    Attributes:
+        endpoint, port: of the broker.
+        client_id: the device's name; it may connect by no other.
+        domain, source_id: whose points it publishes.
+        topic: where to, with the stream for `{stream_id}`.
+        certificate, private_key: files beside this one.
+        ca: the file of the broker's authority; None for one that systems know.
+    """
+
+    endpoint: str
+    port: int
+    client_id: str
+    domain: str
+    source_id: str
+    topic: str
+    certificate: str = "certificate.pem"
+    private_key: str = "private.key"
+    ca: str | None = None
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device as the stage knows it.
+
+    Attributes:
+        name: of the thing, which is the source of its points.
+        domain: of its points.
+        certificates: each with its state, by id.
+    """
+
+    name: str
+    domain: str
+    certificates: dict[str, str]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it can connect."""
+        return "ACTIVE" in self.certificates.values()
+
+
+def create(target: Target, name: str, domain: str, folder: Path) -> DeviceConnection:
+    """Make a device, and write the folder that connects it.
+
+    Raises:
+        CommandError: the name or the domain cannot be, the device or the folder exists. Nothing is left half made.
+    """
+    _check_name(name)
+    _check_domain(target, domain)
+    if folder.exists() and any(folder.iterdir()):
+        raise CommandError(f"{folder} is not empty", way_out="choose another with --dir", code=ExitCode.USAGE)
+    iot: IoTClient = target.client("iot")
+    if _exists(iot, name):
+        raise CommandError(
+            f"there is a device '{name}' already",
+            way_out="its private key was shown once; revoke it and create one of another name",
+        )
+    with _undone_on_failure(target, name):
+        iot.create_thing(thingName=name, attributePayload={"attributes": {"domain": domain, "stage": target.name}})
+        made = iot.create_keys_and_certificate(setAsActive=True)
+        iot.attach_thing_principal(thingName=name, principal=made["certificateArn"])
+        iot.attach_policy(policyName=target["IotPolicy"], target=made["certificateArn"])
+        connection = _connection(target, name, domain)
+        files = {
+            connection.certificate: made["certificatePem"],
+            connection.private_key: made["keyPair"]["PrivateKey"],
+            **({connection.ca: _local_ca(target)} if connection.ca else {}),
+        }
+        _write(folder, files, connection)
+        return connection
+
+
+def devices(target: Target) -> Iterator[Device]:
+    """The devices of the stage, by name."""
+    iot: IoTClient = target.client("iot")
+    pages = iot.get_paginator("list_things").paginate(attributeName="stage", attributeValue=target.name)
+    found = {thing["thingName"]: thing["attributes"]["domain"] for page in pages for thing in page["things"]}
+    for name, domain in sorted(found.items()):
+        yield Device(name, domain, {one: _status(iot, one) for one in _certificates(iot, name)})
+
+
+def revoke(target: Target, name: str) -> int:
+    """Take the certificates of a device back; gives back how many.
+
+    Raises:
+        CommandError: there is no such device in the stage.
+    """
+    iot: IoTClient = target.client("iot")
+    if not _exists(iot, name) or iot.describe_thing(thingName=name)["attributes"].get("stage") != target.name:
+        raise CommandError(f"there is no device '{name}'", way_out="'afluente devices list' shows which are")
+    certificates = _certificates(iot, name)
+    for certificate in certificates:
+        iot.update_certificate(certificateId=certificate, newStatus="REVOKED")
+    return len(certificates)
+
+
+def read_connection(folder: Path) -> DeviceConnection:
+    """What the folder of a device says of its connection.
+
+    Raises:
+        CommandError: it is none.
+    """
+    try:
+        return msgspec.json.decode((folder / CONNECTION_FILE).read_bytes(), type=DeviceConnection)
+    except FileNotFoundError:
+        raise CommandError(
+            f"{folder} is no folder of a device: it has no {CONNECTION_FILE}",
+            way_out="'afluente devices create' makes one",
+            code=ExitCode.USAGE,
+        ) from None
+    except msgspec.DecodeError as error:
+        raise CommandError(f"{folder / CONNECTION_FILE} is not as it was written: {error}") from None
+
+
+def device_for(target: Target, domain: str, source: str) -> Path:
+    """The folder of a device of the local stack for a source, made on the way.
+
+    Raises:
+        CommandError: the deployment is not the local stack, or no device can have the name of the source.
+    """
+    if not target.is_local:
+        raise CommandError(
+            "a device is needed",
+            way_out="give its folder with --device; 'afluente devices create' makes one",
+            code=ExitCode.USAGE,
+        )
+    running = emulator.find(target.state)
+    # A device ends with the emulator that knows it.
+    folder = target.state.path / "devices" / (running.token if running else "") / domain / source
+    if not (folder / CONNECTION_FILE).exists():
+        create(target, source, domain, folder)
+    return folder
+
+
+def _check_name(name: str) -> None:
+    if not _THING_NAME.fullmatch(name) or part_faults("source_id", name):
+        raise CommandError(
+            f"'{name}' cannot be the name of a device",
+            way_out="1 to 128 letters, digits, ':', '_' and '-'; it is the source of the device's points",
+            code=ExitCode.USAGE,
+        )
+
+
+def _check_domain(target: Target, domain: str) -> None:
+    iot: IoTClient = target.client("iot")
+    prefix = f"afluente_{target.name.replace('-', '_')}_"
+    pages = iot.get_paginator("list_topic_rules").paginate()
+    rules = {rule["ruleName"] for page in pages for rule in page["rules"]}
+    if prefix + domain.replace("-", "_") not in rules:
+        domains = ", ".join(sorted(rule.removeprefix(prefix) for rule in rules if rule.startswith(prefix)))
+        raise CommandError(
+            f"no topic rule takes what is published in the domain '{domain}'; there are {domains or 'none'}",
+            code=ExitCode.USAGE,
+        )
+
+
+def _exists(iot: "IoTClient", name: str) -> bool:
+    try:
+        iot.describe_thing(thingName=name)
+    except iot.exceptions.ResourceNotFoundException:
+        return False
+    return True
+
+
+@contextmanager
+def _undone_on_failure(target: Target, name: str) -> Iterator[None]:
+    """Take away again what was made of a device, where the block does not end well."""
+    try:
+        yield
+    except BaseException:
+        iot: IoTClient = target.client("iot")
+        with suppress(iot.exceptions.ClientError):
+            for certificate in _certificates(iot, name):
+                arn = iot.describe_certificate(certificateId=certificate)["certificateDescription"]["certificateArn"]
+                iot.detach_thing_principal(thingName=name, principal=arn)
+                iot.update_certificate(certificateId=certificate, newStatus="INACTIVE")
+                iot.delete_certificate(certificateId=certificate, forceDelete=True)
+            iot.delete_thing(thingName=name)
+        raise
+
+
+def _certificates(iot: "IoTClient", name: str) -> list[str]:
+    """The ids of the certificates of a thing."""
+    principals = iot.list_thing_principals(thingName=name)["principals"]
+    return [principal.rpartition("/")[2] for principal in principals if ":cert/" in principal]
+
+
+def _status(iot: "IoTClient", certificate: str) -> str:
+    return str(iot.describe_certificate(certificateId=certificate)["certificateDescription"]["status"])
+
+
+def _connection(target: Target, name: str, domain: str) -> DeviceConnection:
+    endpoint, port = _broker(target)
+    topic = f"{domain}/{name}/{{stream_id}}"
+    return DeviceConnection(endpoint, port, name, domain, name, topic, ca="ca.pem" if target.is_local else None)
+
+
+def _write(folder: Path, files: Mapping[str, str], connection: DeviceConnection) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, text in files.items():
+        file = folder / name
+        file.touch(mode=_PEM_MODE)
+        file.write_text(text)
+    # Last: a folder that has this file has all.
+    write_document(folder / CONNECTION_FILE, connection)
+
+
+def _broker(target: Target) -> tuple[str, int]:
+    if not target.is_local:
+        iot: IoTClient = target.client("iot")
+        return iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"], MQTT_PORT
+    running = emulator.find(target.state)
+    if running is None or running.mqtt_port is None:
+        raise CommandError("the local stack has no MQTT broker", way_out="run 'afluente down' and 'afluente up'")
+    return "localhost", running.mqtt_port
+
+
+def _local_ca(target: Target) -> str:
+    import httpx  # noqa: PLC0415 - most commands need none
+
+    answer = httpx.get(f"{target.connection.endpoint}/_ministack/iot/ca.pem", trust_env=False)
+    return answer.raise_for_status().text

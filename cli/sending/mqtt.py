@@ -1,0 +1,228 @@
+"""Takes points to the service over MQTT, as a device does: to the topic of each stream, with QoS 1."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from awscrt import mqtt5
+from awsiot import mqtt5_client_builder
+
+from afluente.domain.faults import FaultCode
+from afluente.domain.keys import part_faults
+from cli.devices import read_connection
+from cli.errors import CommandError, ExitCode
+from cli.sending.points import Fault, Outcome, Readable, Rejected
+
+_MAX_MESSAGE_BYTES = 120_000
+"""A little under the 128 KiB of a message of AWS IoT Core ("Message size"), with its topic."""
+
+_MAX_TOPIC_BYTES = 256
+"""IoT Core, "Topic size"."""
+
+_CONNECT_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
+"""How long the broker may be away before the sender gives up."""
+
+_POLL_SECONDS = 5.0
+_LONGEST_DELAY_MS = 10_000
+
+# A connection that is dead without having been closed shows by a ping alone; what was published over it is sent again
+# over the next one, so nothing of it is given up before the sender is.
+_KEEP_ALIVE_SECONDS = 30
+_PING_TIMEOUT_MS = 10_000
+_ACK_SECONDS = int(2 * _PATIENCE_SECONDS)
+
+
+class _Stream(msgspec.Struct, frozen=True):
+    stream_id: object = msgspec.UNSET
+
+
+class MqttTransport:
+    """Publishes points of one source as arrays, one message of a stream in flight.
+
+    The SDK's client keeps what is not acknowledged while the broker is away, reconnects with growing pauses and sends
+    it again. What the broker acknowledges is taken; which points have faults shows only in quarantine.
+
+    Args:
+        device: the folder of a device.
+        domain, source: whose points they are.
+        on_wait: called with seconds and the reason while nothing moves.
+    """
+
+    def __init__(
+        self,
+        device: Path,
+        *,
+        domain: str,
+        source: str,
+        on_wait: Callable[[float, str], None] = lambda _seconds, _reason: None,
+    ) -> None:
+        connection = read_connection(device)
+        if (connection.domain, connection.source_id) != (domain, source):
+            raise CommandError(
+                f"the device publishes for {connection.domain}/{connection.source_id}, not {domain}/{source}",
+                code=ExitCode.USAGE,
+            )
+        self._topic = f"{domain}/{source}/"
+        self._on_wait = on_wait
+        self._connected: Future[None] = Future()
+        self._failure = "no answer"
+        self._client: mqtt5.Client = mqtt5_client_builder.mtls_from_path(
+            endpoint=connection.endpoint,
+            port=connection.port,
+            cert_filepath=str(device / connection.certificate),
+            pri_key_filepath=str(device / connection.private_key),
+            ca_filepath=str(device / connection.ca) if connection.ca else None,
+            client_id=connection.client_id,
+            keep_alive_interval_sec=_KEEP_ALIVE_SECONDS,
+            ping_timeout_ms=_PING_TIMEOUT_MS,
+            ack_timeout_sec=_ACK_SECONDS,
+            max_reconnect_delay_ms=_LONGEST_DELAY_MS,
+            on_lifecycle_connection_success=self._on_success,
+            on_lifecycle_connection_failure=self._on_failure,
+        )
+        self._is_started = False
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._is_started:
+            self._client.stop()
+
+    def send(self, points: Sequence[Readable]) -> Outcome:
+        """Send points, those of each stream in this order, and return when the broker has them.
+
+        Raises:
+            CommandError: the broker refuses them, or is not there for longer than the sender waits.
+        """
+        self._start()
+        by_stream, unaddressed = _by_stream(points, self._topic)
+        outcome = Outcome(0, tuple(unaddressed))
+        streams: dict[str, deque[tuple[bytes, int]]] = {}
+        for stream_id, its in by_stream.items():
+            messages, rejected = _messages(its)
+            streams[stream_id] = deque(messages)
+            outcome += Outcome(sum(count for _, count in messages), tuple(rejected))
+        self._publish({stream_id: its for stream_id, its in streams.items() if its})
+        return outcome
+
+    def _publish(self, streams: dict[str, deque[tuple[bytes, int]]]) -> None:
+        """Publish the messages, one of each stream in flight."""
+        flying = {self._publish_one(stream_id, its): stream_id for stream_id, its in streams.items()}
+        last_moved = time.monotonic()
+        while flying:
+            done, _ = wait(flying, _POLL_SECONDS, FIRST_COMPLETED)
+            if not done:
+                self._wait_or_give_up(time.monotonic() - last_moved)
+                continue
+            last_moved = time.monotonic()
+            for one in done:
+                stream_id = flying.pop(one)
+                self._raise_unless_accepted(one, stream_id)
+                if streams[stream_id]:
+                    flying[self._publish_one(stream_id, streams[stream_id])] = stream_id
+
+    def _publish_one(self, stream_id: str, waiting: deque[tuple[bytes, int]]) -> "Future[Any]":
+        payload, _ = waiting.popleft()
+        packet = mqtt5.PublishPacket(topic=self._topic + stream_id, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE)
+        published: Future[Any] = self._client.publish(packet)
+        return published
+
+    def _start(self) -> None:
+        if self._is_started:
+            return
+        self._is_started = True
+        self._client.start()
+        try:
+            self._connected.result(_CONNECT_SECONDS)
+        except TimeoutError:
+            raise CommandError(
+                f"the broker does not let the device in: {self._failure}",
+                way_out="see 'afluente devices list' for its certificate; an open connection of the same name is ended",
+                code=ExitCode.UNREACHABLE,
+            ) from None
+
+    def _wait_or_give_up(self, seconds: float) -> None:
+        if seconds > _PATIENCE_SECONDS:
+            raise CommandError(
+                f"the broker acknowledged nothing for {seconds:.0f} s: {self._failure}", code=ExitCode.UNREACHABLE
+            )
+        self._on_wait(_POLL_SECONDS, "the broker is away")
+
+    def _raise_unless_accepted(self, published: "Future[Any]", stream_id: str) -> None:
+        try:
+            code = published.result().puback.reason_code
+        except Exception as error:
+            raise CommandError(f"the broker did not take a message: {error}") from error
+        if code not in {mqtt5.PubackReasonCode.SUCCESS, mqtt5.PubackReasonCode.NO_MATCHING_SUBSCRIBERS}:
+            raise CommandError(
+                f"the broker refused a message to {self._topic}{stream_id}: {code.name} ({code.value:#04x})",
+                way_out="a device may publish under its own domain and name alone; see 'afluente devices list'",
+            )
+
+    def _on_success(self, _: object) -> None:
+        if not self._connected.done():
+            self._connected.set_result(None)
+
+    def _on_failure(self, data: Any) -> None:
+        self._failure = str(data.exception)
+
+
+def _by_stream(points: Sequence[Readable], prefix: str) -> tuple[dict[str, list[Readable]], list[Rejected]]:
+    """Points by their stream, and those whose stream makes no topic: nobody could publish them."""
+    streams: dict[str, list[Readable]] = {}
+    rejected: list[Rejected] = []
+    for readable in points:
+        stream_id = _stream_id(readable)
+        faults = _topic_faults(prefix, stream_id)
+        if faults:
+            rejected.append(Rejected(readable.line, faults, readable.point))
+        else:
+            streams.setdefault(str(stream_id), []).append(readable)
+    return streams, rejected
+
+
+def _stream_id(readable: Readable) -> object:
+    """What a point says of its stream, whatever that is."""
+    point = readable.point
+    return msgspec.json.decode(point, type=_Stream).stream_id if isinstance(point, msgspec.Raw) else point.stream_id
+
+
+def _topic_faults(prefix: str, stream_id: object) -> tuple[Fault, ...]:
+    if stream_id is msgspec.UNSET:
+        return (Fault(FaultCode.MISSING, "stream_id", "is required: it is the end of the topic"),)
+    faults = tuple(Fault(fault.code, fault.field, fault.message) for fault in part_faults("stream_id", stream_id))
+    size = len(f"{prefix}{stream_id}".encode(errors="replace"))
+    if not faults and size > _MAX_TOPIC_BYTES:
+        message = f"makes a topic of {size} bytes; {_MAX_TOPIC_BYTES} are allowed"
+        return (Fault(FaultCode.TOO_LONG, "stream_id", message),)
+    return faults
+
+
+def _messages(points: Sequence[Readable]) -> tuple[list[tuple[bytes, int]], list[Rejected]]:
+    """As few messages as hold the points of one stream, each with their number; and the points that none can hold."""
+    messages: list[tuple[bytes, int]] = []
+    rejected: list[Rejected] = []
+    texts: list[bytes] = []
+    size = 0
+    for readable in points:
+        text = msgspec.json.encode(readable.point)
+        if len(text) > _MAX_MESSAGE_BYTES:
+            fault = Fault("too_long", "point", "is larger than a message may be")
+            rejected.append(Rejected(readable.line, (fault,), readable.point))
+            continue
+        if texts and size + len(text) + 1 >= _MAX_MESSAGE_BYTES:
+            messages.append((_array(texts), len(texts)))
+            texts, size = [], 0
+        texts.append(text)
+        size += len(text) + 1
+    if texts:
+        messages.append((_array(texts), len(texts)))
+    return messages, rejected
+
+
+def _array(texts: Sequence[bytes]) -> bytes:
+    return texts[0] if len(texts) == 1 else b"[" + b",".join(texts) + b"]"

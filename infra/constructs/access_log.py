@@ -1,0 +1,27 @@
+"""The access log of a stage of API Gateway: one JSON object a call."""
+
+import json
+from collections.abc import Mapping
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk.aws_apigatewayv2 import CfnStage
+from constructs import Construct
+
+from infra.constructs.log_groups import log_group
+from infra.stage import Stage
+
+
+def access_log_settings(
+    scope: Construct, stage: Stage, name: str, fields: Mapping[str, str]
+) -> CfnStage.AccessLogSettingsProperty:
+    """A log group of its own for the API `name`, and what is written down there of each call."""
+    # API Gateway may write to groups of this prefix without a resource policy that grows with each of them.
+    group = log_group(scope, "AccessLog", stage, f"/aws/vendedlogs/afluente/{stage.name}/{name}")
+    # Not the ARN that the log group gives: that one ends in `:*`.
+    destination = Stack.of(scope).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=group.log_group_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    return CfnStage.AccessLogSettingsProperty(destination_arn=destination, format=json.dumps(fields))

@@ -1,0 +1,80 @@
+"""MQTT over AWS IoT Core: who may publish what, and the way of a message into the inbox."""
+
+import re
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk.aws_iam import Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_iot import CfnPolicy, CfnTopicRule
+from aws_cdk.aws_sqs import IQueue
+from constructs import Construct
+
+from infra.stage import Stage
+
+SQL_VERSION = "2016-03-23"
+
+# The payload as bytes, so that what cannot be decoded is kept as it came.
+_SELECT = "SELECT encode(*, 'base64') AS payload, topic() AS topic, clientid() AS client_id, timestamp() AS arrived_at"
+_THING = "${iot:Connection.Thing.ThingName}"
+_DOMAIN = "${iot:Connection.Thing.Attributes[domain]}"
+
+
+class MqttInbox(Construct):
+    """A topic rule a domain, from `<domain>/+/+` to the inbox, and to its dead-letter queue where that fails."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, inbox: IQueue, dead_letter_queue: IQueue) -> None:
+        super().__init__(scope, id_)
+        # For both queues alone; a rule of another stage has another role.
+        role = Role(self, "Role", assumed_by=ServicePrincipal("iot.amazonaws.com"))
+        role.add_to_policy(
+            PolicyStatement(actions=["sqs:SendMessage"], resources=[inbox.queue_arn, dead_letter_queue.queue_arn])
+        )
+        for domain in stage.domains:
+            CfnTopicRule(
+                self,
+                f"Rule-{domain}",
+                rule_name=rule_name(stage, domain),
+                topic_rule_payload=CfnTopicRule.TopicRulePayloadProperty(
+                    sql=f"{_SELECT} FROM '{domain}/+/+'",
+                    aws_iot_sql_version=SQL_VERSION,
+                    actions=[CfnTopicRule.ActionProperty(sqs=_to(inbox, role))],
+                    error_action=CfnTopicRule.ActionProperty(sqs=_to(dead_letter_queue, role)),
+                ),
+            ).node.add_dependency(role)
+
+
+class DevicePolicy(Construct):
+    """The one IoT policy of all devices: a thing connects as itself alone, and publishes under its own source alone.
+
+    A thing has its domain as an attribute. Topics of more than three levels are denied: a policy's `*` stands for
+    slashes too, no rule takes such a topic, and what is acknowledged must not be lost.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self.name = f"{stage.prefix}-device"
+        document = PolicyDocument(
+            statements=[
+                PolicyStatement(
+                    actions=["iot:Connect"],
+                    resources=[self._arn("client", _THING)],
+                    conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
+                ),
+                PolicyStatement(actions=["iot:Publish"], resources=[self._arn("topic", f"{_DOMAIN}/{_THING}/*")]),
+                PolicyStatement(effect=Effect.DENY, actions=["iot:Publish"], resources=[self._arn("topic", "*/*/*/*")]),
+            ]
+        )
+        CfnPolicy(self, "Policy", policy_name=self.name, policy_document=document)
+
+    def _arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="iot", resource=resource, resource_name=name, arn_format=ArnFormat.SLASH_RESOURCE_NAME
+        )
+
+
+def rule_name(stage: Stage, domain: str) -> str:
+    """The name of the rule of a domain; rules have no dashes in their names."""
+    return re.sub(r"[^a-zA-Z0-9_]", "_", f"{stage.prefix}_{domain}")
+
+
+def _to(queue: IQueue, role: Role) -> CfnTopicRule.SqsActionProperty:
+    return CfnTopicRule.SqsActionProperty(queue_url=queue.queue_url, role_arn=role.role_arn, use_base64=False)
