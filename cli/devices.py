@@ -1,8 +1,8 @@
 """Devices of a stage: things of AWS IoT Core with their certificates, and the folders that connect them."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ class Device(msgspec.Struct, frozen=True):
 
 
 def create(target: Target, name: str, domain: str, folder: Path) -> DeviceConnection:
-    """Make a device, and write the folder that connects it.
+    """Make a device, and write the folder that connects it; one whose certificates are revoked gets a new one.
 
     Raises:
         CommandError: the name or the domain cannot be, the device or the folder exists. Nothing is left half made.
@@ -79,15 +79,18 @@ def create(target: Target, name: str, domain: str, folder: Path) -> DeviceConnec
     if folder.exists() and any(folder.iterdir()):
         raise CommandError(f"{folder} is not empty", way_out="choose another with --dir", code=ExitCode.USAGE)
     iot: IoTClient = target.client("iot")
-    if _exists(iot, name):
-        raise CommandError(
-            f"there is a device '{name}' already",
-            way_out="its private key was shown once; revoke it and create one of another name",
-        )
-    with _undone_on_failure(target, name):
-        iot.create_thing(thingName=name, attributePayload={"attributes": {"domain": domain, "stage": target.name}})
+    attributes = {"domain": domain, "stage": target.name}
+    present = _find(iot, name)
+    if present is not None:
+        _check_present(iot, name, present, attributes)
+    with ExitStack() as undo:
+        if present is None:
+            iot.create_thing(thingName=name, attributePayload={"attributes": attributes})
+            undo.callback(iot.delete_thing, thingName=name)
         made = iot.create_keys_and_certificate(setAsActive=True)
+        undo.callback(_delete_certificate, iot, made["certificateId"])
         iot.attach_thing_principal(thingName=name, principal=made["certificateArn"])
+        undo.callback(iot.detach_thing_principal, thingName=name, principal=made["certificateArn"])
         iot.attach_policy(policyName=target["IotPolicy"], target=made["certificateArn"])
         connection = _connection(target, name, domain)
         files = {
@@ -95,7 +98,9 @@ def create(target: Target, name: str, domain: str, folder: Path) -> DeviceConnec
             connection.private_key: made["keyPair"]["PrivateKey"],
             **({connection.ca: _local_ca(target)} if connection.ca else {}),
         }
+        undo.callback(_remove, folder, files)
         _write(folder, files, connection)
+        undo.pop_all()
         return connection
 
 
@@ -115,7 +120,7 @@ def revoke(target: Target, name: str) -> int:
         CommandError: there is no such device in the stage.
     """
     iot: IoTClient = target.client("iot")
-    if not _exists(iot, name) or iot.describe_thing(thingName=name)["attributes"].get("stage") != target.name:
+    if (_find(iot, name) or {}).get("stage") != target.name:
         raise CommandError(f"there is no device '{name}'", way_out="'afluente devices list' shows which are")
     certificates = _certificates(iot, name)
     for certificate in certificates:
@@ -183,29 +188,38 @@ def _check_domain(target: Target, domain: str) -> None:
         )
 
 
-def _exists(iot: "IoTClient", name: str) -> bool:
+def _find(iot: "IoTClient", name: str) -> Mapping[str, str] | None:
+    """The attributes of a thing; None where there is none."""
     try:
-        iot.describe_thing(thingName=name)
+        return iot.describe_thing(thingName=name)["attributes"]
     except iot.exceptions.ResourceNotFoundException:
-        return False
-    return True
+        return None
 
 
-@contextmanager
-def _undone_on_failure(target: Target, name: str) -> Iterator[None]:
-    """Take away again what was made of a device, where the block does not end well."""
-    try:
-        yield
-    except BaseException:
-        iot: IoTClient = target.client("iot")
-        with suppress(iot.exceptions.ClientError):
-            for certificate in _certificates(iot, name):
-                arn = iot.describe_certificate(certificateId=certificate)["certificateDescription"]["certificateArn"]
-                iot.detach_thing_principal(thingName=name, principal=arn)
-                iot.update_certificate(certificateId=certificate, newStatus="INACTIVE")
-                iot.delete_certificate(certificateId=certificate, forceDelete=True)
-            iot.delete_thing(thingName=name)
-        raise
+def _check_present(iot: "IoTClient", name: str, present: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """See that what is there already is a device that lacks a certificate alone."""
+    for attribute, value in wanted.items():
+        if present.get(attribute) != value:
+            raise CommandError(
+                f"there is a thing '{name}' already, of the {attribute} '{present.get(attribute, '')}'",
+                way_out="choose another name",
+            )
+    if any(_status(iot, one) == "ACTIVE" for one in _certificates(iot, name)):
+        raise CommandError(
+            f"there is a device '{name}' already",
+            way_out=f"if its private key is lost, run 'afluente devices revoke {name}' and create it again",
+        )
+
+
+def _delete_certificate(iot: "IoTClient", certificate: str) -> None:
+    iot.update_certificate(certificateId=certificate, newStatus="INACTIVE")
+    # With its policies; from its thing it has to be detached before.
+    iot.delete_certificate(certificateId=certificate, forceDelete=True)
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _certificates(iot: "IoTClient", name: str) -> list[str]:

@@ -30,7 +30,8 @@ def create(
     """Make a device with a certificate, and write a folder with all that it connects by.
 
     The folder has certificate.pem, private.key and connection.json; for the local stack also ca.pem. The private key is
-    nowhere else. The device may publish to DOMAIN/NAME/STREAM and do nothing else.
+    nowhere else: where it is lost, revoke the device and create it again. The device may publish to DOMAIN/NAME/STREAM
+    and do nothing else.
 
     [dim]Example:[/]  afluente devices create oven-1 --domain iot
     """

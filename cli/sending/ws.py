@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from websockets.exceptions import InvalidStatus, WebSocketException
@@ -152,8 +152,10 @@ class WsTransport:
         return _answer(self._socket.recv(timeout=_ANSWER_SECONDS))
 
     def _connect(self) -> _Told:
+        proxy: Literal[True] | None = True if self._use_proxies else None
+        # API Gateway has no compression; nor is it to hide locally how large frames are.
         self._socket = self._open.enter_context(
-            connect(self._url, proxy=True if self._use_proxies else None, open_timeout=_CONNECT_SECONDS)
+            connect(self._url, proxy=proxy, open_timeout=_CONNECT_SECONDS, compression=None)
         )
         self._socket.send(self._who)
         match _answer(self._socket.recv(timeout=_ANSWER_SECONDS)):

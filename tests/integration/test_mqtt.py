@@ -2,6 +2,8 @@
 
 import json
 import secrets
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -111,6 +113,23 @@ def test_a_device_connects_by_its_own_name_alone(local_stack: LocalStack, source
 
     with pytest.raises(AwsCrtError, match="CONNACK"):
         device_client(folder, client_id="another-device")
+
+
+def test_a_connection_without_a_certificate_is_ended(local_stack: LocalStack, source_id: str) -> None:
+    folder = device_for(local_stack.target, "iot", source_id)
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+
+    with (
+        socket.create_connection(("127.0.0.1", local_stack.mqtt_port), PATIENCE_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        # In TLS 1.3 a client learns of it only after its own part of the handshake: by an alert, or by the end.
+        try:
+            answer = connection.recv(1)
+        except (ssl.SSLError, ConnectionError):
+            answer = b""
+
+    assert answer == b""
 
 
 def test_a_revoked_certificate_opens_nothing_any_more(local_stack: LocalStack, source_id: str) -> None:

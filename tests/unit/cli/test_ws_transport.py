@@ -15,6 +15,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from cli.errors import CommandError, ExitCode
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
 from cli.sending.ws import WsTransport
+from tests.faults.relay import Relay
 
 Behaviour = Callable[[ServerConnection, str], None]
 """Answers a message, or does something else in place of it."""
@@ -186,6 +187,24 @@ def test_after_a_break_the_unacknowledged_message_is_sent_again_as_it_was(
 
     assert len(service.authentications) == 2
     assert [len(json.loads(message)) for message in dict.fromkeys(service.messages)] == [1_000, 500]
+
+
+@pytest.mark.parametrize("sent_bytes", [1, 3, 10_000, 32_020, 60_000])
+def test_a_break_in_the_middle_of_a_message_of_several_frames_is_no_message(
+    service: Service, slept: list[float], sent_bytes: int
+) -> None:
+    message = Readable(2, msgspec.Raw(json.dumps({"metadata": "x" * 70_000}).encode()))
+    with Relay(int(service.url.split(":")[2].split("/")[0])) as relay:
+        service.url = f"ws://127.0.0.1:{relay.port}/live"
+        transport = a_transport(service, slept)
+        transport.send(some_points(1))
+        relay.cut_after(sent_bytes)
+
+        assert transport.send([message]).inserted == 1
+
+        transport.close()
+    assert relay.connections == 2
+    assert [len(text) > 70_000 for text in service.messages] == [False, True]
 
 
 @pytest.mark.parametrize(("reason", "way_out"), [("unauthorized", "--key"), ("forbidden", "keys list")])
