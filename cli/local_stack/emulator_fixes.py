@@ -123,6 +123,9 @@ def _gather_batches() -> None:
 
     Lambda waits until there are as many messages or the window is over, and takes up to 10,000. The emulator (1.5.33)
     takes at once what there is, and ten messages at the most.
+
+    Batches that are gathered are taken one at a time. AWS takes two at least, of which one may overtake the other; here
+    what comes out is not to depend on how busy the machine is.
     """
     from ministack.services import lambda_svc, sqs  # noqa: PLC0415 - it reads its settings on import
 
@@ -132,8 +135,9 @@ def _gather_batches() -> None:
         mapping: dict[str, Any], function: dict[str, Any], config: dict[str, Any], queue: dict[str, Any]
     ) -> int:
         window = mapping.get("MaximumBatchingWindowInSeconds") or 0
-        is_due = window == 0 or _is_due(queue, mapping.get("BatchSize", 10), window)
-        return int(concurrency_of(mapping, function, config, queue)) if is_due else 0
+        if window == 0:
+            return int(concurrency_of(mapping, function, config, queue))
+        return int(_is_due(queue, mapping.get("BatchSize", 10), window))
 
     def receive_batch(queue_url: str, size: int) -> list[dict[str, Any]]:
         batch: list[dict[str, Any]] = receive(queue_url, size)

@@ -86,7 +86,14 @@ def _message(event: dict[str, Any], connection_id: str) -> Answer:
     try:
         answer = _answer_to(event, connection_id)
     except RefusedError as error:
-        return _drop(connection_id, refusal("forbidden" if error.is_known else "unauthorized", str(error)))
+        answer = refusal("forbidden" if error.is_known else "unauthorized", str(error))
+        try:
+            _drop(connection_id, answer)
+        except UnavailableError as unavailable:
+            # The client has it as an answer then, and is refused again if it goes on.
+            logger().error("connection not closed", code=LogCode.CONNECTION_REFUSED, cause=str(unavailable))
+        else:
+            return {"statusCode": 200}
     except UnavailableError as error:
         logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
         answer = Wait(RETRY_AFTER_SECONDS, _UNAVAILABLE)
@@ -160,13 +167,12 @@ def _report(request: PointsRequest) -> None:
     count({Metric.POINTS_ACCEPTED: inserted, Metric.POINTS_REJECTED: rejected})
 
 
-def _drop(connection_id: str, error: ErrorMessage) -> Answer:
+def _drop(connection_id: str, error: ErrorMessage) -> None:
     """Say why, then close: API Gateway can send no close code of ours."""
     logger().warning("connection dropped", code=LogCode.CONNECTION_REFUSED, cause=error.message)
     gateway = ws_ingest().gateway
     gateway.say(connection_id, error)
     gateway.close(connection_id)
-    return {"statusCode": 200}
 
 
 def _close_unanswered(records: list[dict[str, Any]]) -> Answer:

@@ -34,6 +34,7 @@ class Monitoring(Construct):
         mqtt_inbox: Queue,
         mqtt_dead_letter_queue: Queue,
         iot_rule_handler: Function,
+        ws_ingest: Function | None,
         classifier: Function,
         api: HttpApi,
     ) -> None:
@@ -77,6 +78,14 @@ class Monitoring(Construct):
             1,
             "iot_rule_handler failed as a whole: its messages come again, but its log says what to mend.",
         )
+        if ws_ingest is not None:
+            self._alarm(
+                "WsIngestErrors",
+                "ws-ingest-errors",
+                ws_ingest.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
+                1,
+                "ws_ingest failed as a whole: its clients send again, but its log says what to mend.",
+            )
         self._alarm(
             "ClassifierErrors",
             "classifier-errors",

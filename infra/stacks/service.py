@@ -52,8 +52,7 @@ class ServiceStack(StageStack):
         self._optional: dict[str, str] = {}
         if stage.enable_mqtt_multi_domain:
             self._mqtt()
-        if stage.enable_websocket_ingest:
-            self._websocket()
+        self.ws_ingest = self._websocket() if stage.enable_websocket_ingest else None
         Monitoring(
             self,
             "Monitoring",
@@ -63,6 +62,7 @@ class ServiceStack(StageStack):
             mqtt_inbox=data.mqtt_inbox.queue,
             mqtt_dead_letter_queue=data.mqtt_inbox.dead_letter_queue,
             iot_rule_handler=self.iot_rule_handler.function,
+            ws_ingest=self.ws_ingest.function if self.ws_ingest else None,
             classifier=self.classifier.function,
             api=self.http.api,
         )
@@ -118,7 +118,7 @@ class ServiceStack(StageStack):
         policy = DevicePolicy(self, "Devices", stage=self._settings)
         self._optional["IotPolicy"] = policy.name
 
-    def _websocket(self) -> None:
+    def _websocket(self) -> ServiceFunction:
         tables = self._data.tables
         api = StreamApi(self, "WebSocket", stage=self._settings)
         unanswered = UnansweredConnections(self, "Unanswered", stage=self._settings)
@@ -168,6 +168,7 @@ class ServiceStack(StageStack):
             "WsIngestFunction": ingest.function.function_name,
             "ConnectionsTable": tables.connections.table_name,
         }
+        return ingest
 
     def _http_authorizer(self) -> ServiceFunction:
         api_keys = self._data.tables.api_keys

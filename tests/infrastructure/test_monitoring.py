@@ -21,6 +21,7 @@ ALARMS = {
     ),
     "afluente-prod-mqtt-inbox-age": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "afluente-prod-mqtt-inbox", 301),
     "afluente-prod-iot-rule-handler-errors": ("AWS/Lambda", "Errors", "afluente-prod-iot-rule-handler", 1),
+    "afluente-prod-ws-ingest-errors": ("AWS/Lambda", "Errors", "afluente-prod-ws-ingest", 1),
     "afluente-prod-classifier-errors": ("AWS/Lambda", "Errors", "afluente-prod-classifier", 1),
     "afluente-prod-http-5xx": ("AWS/ApiGateway", "5xx", "afluente-prod-http", 1),
 }

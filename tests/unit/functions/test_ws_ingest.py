@@ -330,6 +330,15 @@ def test_a_silent_connection_is_closed_and_one_that_spoke_is_not(world: World) -
     assert world.closed == ["silent"]
 
 
+def test_a_refused_client_hears_why_though_its_connection_cannot_be_closed(world: World, log: LogLines) -> None:
+    world.away = {"gateway"}
+
+    answer = say({"action": "ping"})
+
+    assert (answer["code"], answer["reason"]) == (1008, "unauthorized")
+    assert "CONNECTION_REFUSED" in log.codes
+
+
 @pytest.mark.parametrize("away", ["gateway", "store"])
 def test_what_cannot_be_closed_is_looked_at_again(world: World, away: str, log: LogLines) -> None:
     world.away = {away}
