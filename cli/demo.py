@@ -29,7 +29,9 @@ from cli.target import Target
 
 DATA = Path(__file__).parents[1] / "data"
 CLASSES = ("normal", "anomaly", "warning", "alert")
-TRANSPORTS = ("mqtt", "http", "ws")
+
+# Each with an output that a stage has where the transport is switched on.
+_TRANSPORTS = {"mqtt": "IotPolicy", "http": "HttpApiId", "ws": "WebSocketApiId"}
 
 _BATCH = 1000
 _SENDERS = 3
@@ -82,19 +84,28 @@ class DemoStream:
     transport: str
 
 
-def demo_streams(run: str) -> list[DemoStream]:
-    """The streams, their sources named after this run: a stream that had the points before would know them again."""
+def transports_of(target: Target) -> list[str]:
+    """The transports that the stage has."""
+    return [name for name, output in _TRANSPORTS.items() if output in target.outputs]
+
+
+def demo_streams(run: str, transports: Sequence[str]) -> list[DemoStream]:
+    """The streams, their sources named after this run: a stream that had the points before would know them again.
+
+    Args:
+        run: names the run.
+        transports: over which their files go, in turn; the columns of one file go together.
+    """
     expected = {stream.pop("key"): stream for stream in _listed("expected.json")}
     streams = []
-    transports: dict[str, str] = {}
+    over: dict[str, str] = {}
     for entry in _listed("constraints.json"):
         known = StreamKey.parse(entry["key"])
         source = f"{known.source_id}-{run}"
         key = StreamKey(known.domain, source, f"{source}:{entry['column']}")
         constraints = {**entry, "key": str(key)}
         name = f"{known.domain} {known.source_id} {entry['column']}"
-        # The files in turn over each of the transports; the columns of one file go together.
-        transport = transports.setdefault(entry["file"], TRANSPORTS[len(transports) % len(TRANSPORTS)])
+        transport = over.setdefault(entry["file"], transports[len(over) % len(transports)])
         file, column = DATA / entry["file"], entry["column"]
         streams.append(DemoStream(name, key, file, column, constraints, expected[entry["key"]], transport))
     return streams

@@ -184,6 +184,7 @@ def _check_domain(target: Target, domain: str) -> None:
         domains = ", ".join(sorted(rule.removeprefix(prefix) for rule in rules if rule.startswith(prefix)))
         raise CommandError(
             f"no topic rule takes what is published in the domain '{domain}'; there are {domains or 'none'}",
+            way_out="open it with domains and enable_mqtt_multi_domain in the stage's file, and deploy it again",
             code=ExitCode.USAGE,
         )
 

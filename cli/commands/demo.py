@@ -46,7 +46,7 @@ def demo(
     stack.up(StateDir.of(state_dir), port)
     target = resolve(TargetChoice(StateDir.of(state_dir)))
     started = datetime.now(UTC)
-    streams = play.demo_streams(f"{started:%H%M%S}")
+    streams = play.demo_streams(f"{started:%H%M%S}", play.transports_of(target))
     with step(f"writing the constraints of {len(streams)} streams"):
         play.apply_constraints(target, streams)
         reader = play.open_reader(target)
@@ -98,7 +98,8 @@ def _show(streams: "list[DemoStream]", came: "dict[Any, Came]", seconds: float) 
     console.print("\n[bold]What came out of each stream[/]\n", table, "", sep="\n")
     sent = sum(stream.expected["points"] for stream in streams)
     console.print(
-        f"{sent:,} points went over three transports, the queue and the classifier to the Kinesis stream of their class"
+        f"{sent:,} points went over {', '.join(sorted({stream.transport for stream in streams}))}, the queue and the"
+        " classifier to the Kinesis stream of their class"
         f" in {seconds:.1f} s ({sent / seconds:,.0f} points/s)."
     )
     console.print(_LEGEND)

@@ -22,34 +22,7 @@ class DatapointsQueue(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
-        self.dead_letter_queue = self._queue("DeadLetter", stage, "datapoints-dlq.fifo", Duration.seconds(30), None)
-        self.queue = self._queue(
-            "Queue",
-            stage,
-            "datapoints.fifo",
-            Duration.seconds(stage.queue_visibility_seconds),
-            DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=MAX_RECEIVES),
-        )
-
-    def _queue(
-        self, id_: str, stage: Stage, name: str, visibility: Duration, dead_letter_queue: DeadLetterQueue | None
-    ) -> Queue:
-        return Queue(
-            self,
-            id_,
-            queue_name=f"{stage.prefix}-{name}",
-            fifo=True,
-            content_based_deduplication=False,
-            deduplication_scope=DeduplicationScope.MESSAGE_GROUP,
-            fifo_throughput_limit=FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-            encryption=QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            max_message_size_bytes=MAX_MESSAGE_BYTES,
-            retention_period=RETENTION,
-            visibility_timeout=visibility,
-            dead_letter_queue=dead_letter_queue,
-            removal_policy=lifetime.of_data(stage),
-        )
+        self.queue, self.dead_letter_queue = _with_dead_letters(self, stage, "datapoints", is_fifo=True)
 
 
 class MqttInboxQueue(Construct):
@@ -57,22 +30,21 @@ class MqttInboxQueue(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
-        self.dead_letter_queue = self._queue("DeadLetter", stage, "mqtt-inbox-dlq", Duration.seconds(30), None)
-        self.queue = self._queue(
-            "Queue",
-            stage,
-            "mqtt-inbox",
-            Duration.seconds(stage.queue_visibility_seconds),
-            DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=MAX_RECEIVES),
-        )
+        self.queue, self.dead_letter_queue = _with_dead_letters(self, stage, "mqtt-inbox", is_fifo=False)
 
-    def _queue(
-        self, id_: str, stage: Stage, name: str, visibility: Duration, dead_letter_queue: DeadLetterQueue | None
-    ) -> Queue:
+
+def _with_dead_letters(scope: Construct, stage: Stage, name: str, *, is_fifo: bool) -> tuple[Queue, Queue]:
+    """A queue, and the queue of what could not be dealt with."""
+
+    def queue(id_: str, name: str, visibility: Duration, dead_letter_queue: DeadLetterQueue | None) -> Queue:
         return Queue(
-            self,
+            scope,
             id_,
-            queue_name=f"{stage.prefix}-{name}",
+            queue_name=f"{stage.prefix}-{name}{'.fifo' if is_fifo else ''}",
+            fifo=True if is_fifo else None,
+            content_based_deduplication=False if is_fifo else None,
+            deduplication_scope=DeduplicationScope.MESSAGE_GROUP if is_fifo else None,
+            fifo_throughput_limit=FifoThroughputLimit.PER_MESSAGE_GROUP_ID if is_fifo else None,
             encryption=QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             max_message_size_bytes=MAX_MESSAGE_BYTES,
@@ -81,3 +53,7 @@ class MqttInboxQueue(Construct):
             dead_letter_queue=dead_letter_queue,
             removal_policy=lifetime.of_data(stage),
         )
+
+    dead_letters = queue("DeadLetter", f"{name}-dlq", Duration.seconds(30), None)
+    redrive = DeadLetterQueue(queue=dead_letters, max_receive_count=MAX_RECEIVES)
+    return queue("Queue", name, Duration.seconds(stage.queue_visibility_seconds), redrive), dead_letters
