@@ -1,11 +1,11 @@
 """MQTT: the messages that topic rules put into the inbox, a batch an invocation, on to the queue of the classifier."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from afluente.adapters.mqtt_messages import UnusableMessageError, decode_message, read_message, unusable
 from afluente.application.accept_points import PointsRequest
 from afluente.application.ports import UnavailableError
+from afluente.application.quarantine import QuarantinedRecord
 from afluente.runtime.composition import iot_rule_handler
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 
@@ -18,40 +18,59 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     The points of all messages are queued together, so that each source's arrive in one pack, where they are sorted.
     """
     with invocation(context):
-        unkept: set[str] = set()
-        requests = list(_requests(event["Records"], unkept))
+        function = iot_rule_handler()
+        requests, unusable_ones = _read(event["Records"])
         try:
-            unkept |= iot_rule_handler().accept.together(requests)
+            unkept = set(function.accept.together(requests, run=function.executor.map))
         except UnavailableError as error:
             logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
-            unkept |= {request.request_id for request in requests}
+            unkept = {request.request_id for request in requests}
         else:
             _report(requests)
+        # After the good points: a quarantine that hangs must hold up none of them.
+        unkept |= _keep(unusable_ones)
         if unkept:
             logger().warning("messages returned", code=LogCode.MESSAGES_RETURNED, messages=len(unkept))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(unkept)]}
 
 
-def _requests(records: list[Record], unkept: set[str]) -> Iterator[PointsRequest]:
-    """What can be made of the messages; one of which nothing can goes into quarantine."""
-    function = iot_rule_handler()
+def _read(records: list[Record]) -> tuple[list[PointsRequest], list[QuarantinedRecord]]:
+    """What can be made of the messages, and those of which nothing can."""
+    domains = iot_rule_handler().settings.domains
+    requests, unusable_ones = [], []
     for record in records:
         message_id = record["messageId"]
         sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
         try:
             message = read_message(record["body"], sent_at=sent_at)
-            yield decode_message(message, domains=function.settings.domains, request_id=message_id)
+            requests.append(decode_message(message, domains=domains, request_id=message_id))
         except UnusableMessageError as error:
-            try:
-                function.quarantine.put(unusable(record["body"], error, message_id=message_id, sent_at=sent_at))
-            except UnavailableError as unavailable:
-                logger().error("quarantine unavailable", code=LogCode.QUARANTINE_UNAVAILABLE, cause=str(unavailable))
-                unkept.add(message_id)
-            else:
-                logger().warning(
-                    "message quarantined", code=LogCode.MESSAGE_QUARANTINED, message_id=message_id, cause=str(error)
-                )
-                count({Metric.MESSAGES_QUARANTINED: 1})
+            unusable_ones.append(unusable(record["body"], error, message_id=message_id, sent_at=sent_at))
+    return requests, unusable_ones
+
+
+def _keep(unusable_ones: list[QuarantinedRecord]) -> set[str]:
+    """Put messages into quarantine, side by side; gives back the ids of those that could not be."""
+    failures = iot_rule_handler().executor.map(_failure_to_keep, unusable_ones)
+    unkept = set()
+    for record, failure in zip(unusable_ones, failures, strict=True):
+        if failure is not None:
+            logger().error("quarantine unavailable", code=LogCode.QUARANTINE_UNAVAILABLE, cause=str(failure))
+            unkept.add(record.record_id)
+            continue
+        logger().warning(
+            "message quarantined", code=LogCode.MESSAGE_QUARANTINED, message_id=record.record_id, cause=record.message
+        )
+    count({Metric.MESSAGES_QUARANTINED: len(unusable_ones) - len(unkept)})
+    return unkept
+
+
+def _failure_to_keep(record: QuarantinedRecord) -> UnavailableError | None:
+    try:
+        iot_rule_handler().quarantine.put(record)
+    except UnavailableError as error:
+        return error
+    return None
 
 
 def _report(requests: list[PointsRequest]) -> None:

@@ -96,14 +96,15 @@ def test_a_source_may_be_left_out(local_stack: LocalStack) -> None:
     assert (answer["type"], answer["source_id"]) == ("authenticated", "_")
 
 
-def test_a_connection_may_go_over_to_another_source(local_stack: LocalStack, outbox: Outbox, source_id: str) -> None:
-    with open_websocket(local_stack) as socket:
-        for name in (source_id, f"{source_id}-2"):
-            authenticate(socket, local_stack.api_key, "iot", name)
-            assert ask(socket, GOOD | {"sequence": 7}) == ok(7)
+def test_a_connection_stays_with_its_source(local_stack: LocalStack, source_id: str) -> None:
+    sender = WebSocketSender(local_stack, "iot", source_id)
 
-    local_stack.drained()
-    assert [len(outbox.points(f"iot/{name}")) for name in (source_id, f"{source_id}-2")] == [1, 1]
+    other = {"action": "auth", "domain": "iot", "source_id": f"{source_id}-b", "api_key": local_stack.api_key}
+    answer = sender.ask(other)
+
+    assert (answer["code"], answer["reason"]) == (1008, "forbidden")
+    with pytest.raises(ConnectionClosed):
+        sender.socket.recv(timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """SenML by the examples of RFC 8428, section 5, and by what it asks of readers."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -85,6 +86,13 @@ def test_a_base_value_is_added_and_a_record_of_base_fields_alone_is_no_point() -
         ("tank", 21.5, 1_600_000_000),
         ("tank", 22, 1_600_000_001),
     ]
+
+
+@pytest.mark.parametrize("base", ['"bv":1e999', '"bt":1e999', '"bt":NaN', f'"bv":1{"0" * 400}'])
+def test_a_base_that_is_not_finite_spoils_the_sum(base: str) -> None:
+    (point,) = resolved(f'[{{{base},"n":"x","v":5}}]')
+
+    assert not all(math.isfinite(float(str(point[name]))) for name in ("value", "timestamp"))
 
 
 def test_a_record_without_a_name_is_of_the_stream_of_the_topic() -> None:

@@ -168,6 +168,19 @@ def test_a_message_for_another_source_is_invalid(said: dict[str, Any], told: str
 # --- acknowledgements ------------------------------------------------------------------------------------------------
 
 
+def test_an_answer_too_large_for_a_message_has_the_codes_alone() -> None:
+    in_milliseconds = {**GOOD, "timestamp": NOW * 1000}
+    message = read([in_milliseconds] * MAX_POINTS)
+    request = points_request(message, a_connection(), request_id="request-1", now=NOW)
+
+    told = acknowledgements(message, request.rejected)
+
+    assert len(encode(told)) < 128_000
+    assert [json.loads(encode(one)) for one in told] == [
+        {"sequence": None, "status": "error", "code": "not_seconds"}
+    ] * MAX_POINTS
+
+
 def test_each_point_is_acknowledged_in_its_place() -> None:
     points = [{**GOOD, "sequence": 1}, {**GOOD, "sequence": 2, "value": "high"}, {**GOOD, "sequence": 3}]
 

@@ -122,15 +122,16 @@ def test_both_faults_of_a_source_are_told(world: World) -> None:
         world.open(text, domain="Iot", source_id="")
 
 
-def test_a_connection_may_turn_to_another_source(world: World) -> None:
+def test_a_connection_stays_with_its_source(world: World) -> None:
     text, _ = world.a_key()
-    world.open(text, source_id="furnace-1")
-    world.open(text, source_id="furnace-2")
+    opened = world.open(text, source_id="furnace-1")
 
+    with pytest.raises(RefusedError, match="is for iot/furnace-1; make another one for iot/furnace-2"):
+        world.open(text, source_id="furnace-2")
+
+    assert world.open(text, source_id="furnace-1") == opened
     for connections in (world.connections, world.another_container()):
-        found = connections.find("connection-1", NOW)
-        assert found is not None
-        assert found.source_id == "furnace-2"
+        assert connections.find("connection-1", NOW) == opened
 
 
 # --- knowing it again ------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,7 +50,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     settings = IotRuleHandlerSettings(
         domains=("iot", "health"), shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
     )
-    function = IotRuleHandler(settings, AcceptPoints(queue=world, quarantine=world, shards=64), world)
+    function = IotRuleHandler(
+        settings, AcceptPoints(queue=world, quarantine=world, shards=64), world, ThreadPoolExecutor(4)
+    )
     monkeypatch.setattr(iot_rule_handler.handler, "iot_rule_handler", lambda: function)
     return world
 
@@ -152,6 +155,8 @@ def test_a_bad_point_is_kept_with_its_faults_and_its_neighbours_go_through(world
         (b"7", "iot/oven-1/t", "not a number"),
         (b'{"datapoints": 7}', "iot/oven-1/t", "not a number"),
         (b'[{"v": 1, "bver": 11}]', "iot/oven-1/t", "SenML of version 11"),
+        (rb'[{"v": 1, "bver": "\ud800"}]', "iot/oven-1/t", "SenML of version"),
+        (rb'[{"v": 1, "\ud800_": 2}]', "iot/oven-1/t", "must be understood and is not"),
         (b"{}", "iot/oven-1", "2 part(s)"),
         (b"{}", "iot/oven-1/t/x", "4 part(s)"),
         (b"{}", "/".join(["iot"] * 100), "100 part(s)"),
@@ -168,6 +173,8 @@ def test_a_message_that_cannot_be_used_is_kept_as_it_came_and_holds_up_none(
     assert len(world.points()) == 1
     kept = world.quarantine.records["bad"]
     assert reason in kept.message
+    # Quarantine writes UTF-8.
+    assert kept.message.encode()
     assert (kept.transport, kept.reason, kept.failed_at) == ("mqtt", "unusable_message", 1_700_000_000.6)
     assert kept.origin == {"topic": topic, "client_id": "oven-1"}
     assert kept.payload == b64encode(payload).decode()

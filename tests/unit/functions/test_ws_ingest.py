@@ -262,6 +262,7 @@ def test_a_source_is_told_how_far_it_is_acknowledged_also_on_its_next_connection
 
     assert say(auth)["last_sequence"] == 42
     assert say({"action": "auth"})["last_sequence"] == 42
+    lambda_handler(event("DISCONNECT"), CONTEXT)
     assert say({**auth, "source_id": "furnace-2"})["last_sequence"] is None
 
 

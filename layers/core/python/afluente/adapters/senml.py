@@ -1,7 +1,7 @@
 """SenML (RFC 8428): packs of records in JSON, resolved into points."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import inf
 from typing import Any
 
 MAX_VERSION = 10
@@ -57,10 +57,10 @@ def resolve(pack: Sequence[Mapping[str, Any]], *, stream_id: str, arrived_at: fl
 def _check(record: Mapping[str, Any]) -> None:
     version = record.get("bver", MAX_VERSION)
     if type(version) is not int or version > MAX_VERSION:
-        raise SenmlError(f"is SenML of version {version}; up to {MAX_VERSION} is read")
+        raise SenmlError(f"is SenML of version {version!a}; up to {MAX_VERSION} is read")
     unknown = sorted(name for name in record.keys() - _KNOWN if name.endswith("_"))
     if unknown:
-        raise SenmlError(f"is SenML with the field {unknown[0]}, which must be understood and is not")
+        raise SenmlError(f"is SenML with the field {unknown[0]!a}, which must be understood and is not")
 
 
 def _point(record: Mapping[str, Any], base: Mapping[str, Any], stream_id: str, arrived_at: float) -> dict[str, object]:
@@ -92,12 +92,11 @@ def _value(record: Mapping[str, Any], base: Mapping[str, Any]) -> object:
 
 
 def _sum(base: object, own: object) -> object:
-    """The sum of two numbers; of what is none, the part that is to blame."""
+    """The sum of two numbers, finite or not; of what is none, the part that is to blame."""
     for part in (base, own):
         if isinstance(part, bool) or not isinstance(part, int | float):
             return part
     try:
-        total = float(base) + float(own)  # type: ignore[arg-type] # numbers, by the loop above
-    except OverflowError:
-        return own
-    return total if isfinite(total) else own
+        return float(base) + float(own)  # type: ignore[arg-type] # numbers, by the loop above
+    except OverflowError:  # an integer that no double can hold
+        return inf

@@ -14,6 +14,9 @@ from afluente.domain.keys import json_type
 MAX_POINTS = 1_000
 """Of one message."""
 
+MAX_ANSWER_BYTES = 120_000
+"""A little under the 128 KB of a message of API Gateway ("WebSocket message payload size")."""
+
 RETRY_AFTER_SECONDS = 2
 """How long a client is told to wait while the queue does not take points."""
 
@@ -132,7 +135,7 @@ def contradiction(message: Points, connection: Connection) -> ErrorMessage | Non
 
 
 def acknowledgements(message: Points, rejected: Sequence[RejectedPoint]) -> list[Acknowledgement]:
-    """An acknowledgement a point, in their order."""
+    """An acknowledgement a point, in their order; without messages where the answer would be too large with them."""
     faulty = {point.index: point for point in rejected}
     told = []
     for index, item in enumerate(message.items):
@@ -143,6 +146,9 @@ def acknowledgements(message: Points, rejected: Sequence[RejectedPoint]) -> list
         faults = faulty[index].faults
         text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
         told.append(Acknowledgement(sequence, "error", faults[0].code, text))
+    if len(_encoder.encode(told)) > MAX_ANSWER_BYTES:
+        # The client has to have the acknowledgements; what is wrong it can look up by the codes, or in quarantine.
+        return [msgspec.structs.replace(one, message=None) for one in told]
     return told
 
 

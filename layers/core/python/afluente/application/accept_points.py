@@ -1,7 +1,7 @@
 """Accept points: what every transport does with the points of a request before it acknowledges them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -75,8 +75,14 @@ class AcceptPoints:
         """
         return not self.together([request])
 
-    def together(self, requests: Sequence[PointsRequest]) -> frozenset[str]:
+    def together(
+        self, requests: Sequence[PointsRequest], *, run: Callable[..., Iterable[bool]] = map
+    ) -> frozenset[str]:
         """Take the points of several requests in as if they were one.
+
+        Args:
+            requests: the good points of all of them are queued before a bad one is kept.
+            run: maps, as an executor does side by side.
 
         Returns:
             The ids of the requests whose rejected points are not kept.
@@ -87,7 +93,8 @@ class AcceptPoints:
         points = [point for request in requests for point in request.points]
         if points:
             self._queue.send(into_packs(points, self._shards))
-        return frozenset(request.request_id for request in requests if not self._keep_rejected(request))
+        kept = run(self._keep_rejected, requests)
+        return frozenset(request.request_id for request, is_kept in zip(requests, kept, strict=True) if not is_kept)
 
     def _keep_rejected(self, request: PointsRequest) -> bool:
         if not request.rejected:

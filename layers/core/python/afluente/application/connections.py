@@ -121,7 +121,7 @@ class Connections:
         """Authenticate a connection.
 
         Raises:
-            RefusedError: the key is not good, or not for this source.
+            RefusedError: the key is not good, or not for this source, or the connection is for another one.
             UnavailableError: a store does not answer.
         """
         if not isinstance(api_key, str) or not api_key:
@@ -140,6 +140,11 @@ class Connections:
         missing = Grant(key.key_id, key.domains, key.sources).missing_scope(connection.domain, connection.source_id)
         if missing:
             told = f"the key {key.key_id} lacks the scope {missing}; ask the operators for a key that has it"
+            raise RefusedError(told, is_known=True)
+        before = self._store.find(connection_id)
+        if before is not None and before.source != connection.source:
+            # Others who serve the connection may remember for a while what it was for.
+            told = f"the connection is for {before.source}; make another one for {connection.source}"
             raise RefusedError(told, is_known=True)
         self._store.open(connection)
         self._checked[connection_id] = connection

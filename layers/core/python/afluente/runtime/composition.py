@@ -4,7 +4,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
 import msgspec
@@ -52,6 +52,7 @@ class IotRuleHandler(msgspec.Struct, frozen=True):
     settings: IotRuleHandlerSettings
     accept: AcceptPoints
     quarantine: Quarantine
+    executor: Executor
 
 
 class WsIngest(msgspec.Struct, frozen=True):
@@ -89,7 +90,8 @@ def iot_rule_handler() -> IotRuleHandler:
     """Build `iot_rule_handler`."""
     settings = IotRuleHandlerSettings.read(os.environ)
     quarantine = _quarantine(settings)
-    return IotRuleHandler(settings, _accept_points(settings, quarantine), quarantine)
+    executor = ThreadPoolExecutor(_PARALLEL_CALLS)
+    return IotRuleHandler(settings, _accept_points(settings, quarantine), quarantine, executor)
 
 
 @cache
