@@ -27,7 +27,7 @@ from cli.local_stack.state import StateDir
 from cli.target import Target, TargetChoice, resolve
 
 GOAL_MS = 10
-"""What an acknowledgement of one point may take, by the issue of this way."""
+"""What an acknowledgement of one point is to take at the most."""
 
 # It prints, since the emulator lets a function that writes no line wait for 50 ms.
 _ECHO = 'def handler(event, context):\n    print("echo")\n    return {"statusCode": 200, "body": event.get("body")}\n'
@@ -63,6 +63,7 @@ async def measure(target: Target, echo_url: str, messages: int) -> None:
             rate = connections * each / seconds
             told = " | ".join(f"{cuts[place - 1]:.1f} ms" for place in (50, 95, 99))
             print(f"| {connections} | {what} | {told} | {rate:.0f} |", flush=True)
+    print(f"\ngoal: {GOAL_MS} ms for the acknowledgement of one point")
 
 
 async def _run(
