@@ -62,11 +62,6 @@ class Device(msgspec.Struct, frozen=True):
     domain: str
     certificates: dict[str, str]
 
-    @property
-    def is_active(self) -> bool:
-        """Whether it can connect."""
-        return "ACTIVE" in self.certificates.values()
-
 
 def create(target: Target, name: str, domain: str, folder: Path) -> DeviceConnection:
     """Make a device, and write the folder that connects it; one whose certificates are revoked gets a new one.

@@ -141,7 +141,7 @@ def test_a_revoked_certificate_opens_nothing_any_more(local_stack: LocalStack, s
     with pytest.raises(AwsCrtError):
         device_client(folder)
     (known,) = [one for one in devices.devices(local_stack.target) if one.name == source_id]
-    assert not known.is_active
+    assert set(known.certificates.values()) == {"REVOKED"}
 
 
 @pytest.mark.parametrize(
