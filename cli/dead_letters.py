@@ -23,11 +23,19 @@ class DeadLetterQueue(StrEnum):
     MQTT = "mqtt"
     """MQTT messages that could not be queued: the inbox's, and those that a topic rule could not put into the inbox."""
 
+    CSV_INBOX = "csv-inbox"
+    """What S3 told of new CSV files that did not become jobs."""
+
+    CSV_JOBS = "csv-jobs"
+    """CSV jobs that came to no end."""
+
 
 # The output that names each, and that of the queue to which its messages go back.
 _OUTPUTS = {
     DeadLetterQueue.DATAPOINTS: ("DatapointsDlqUrl", "DatapointsQueueUrl"),
     DeadLetterQueue.MQTT: ("InboxDlqUrl", "InboxQueueUrl"),
+    DeadLetterQueue.CSV_INBOX: ("CsvInboxDlqUrl", "CsvInboxQueueUrl"),
+    DeadLetterQueue.CSV_JOBS: ("CsvJobsDlqUrl", "CsvJobsQueueUrl"),
 }
 
 
@@ -98,5 +106,5 @@ def _move(sqs: "SQSClient", message: Any, source: str, destination: str) -> None
         MessageAttributes=message.get("MessageAttributes", {}),
         **fifo,
     )
-    # Sent first: if the process ends here the message is there twice, which the classifier recognises, and never lost.
+    # Sent first: if the process ends here the message is there twice, which its function recognises, and never lost.
     sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])

@@ -1,8 +1,9 @@
 """The command `afluente`."""
 
 import typer
+from rich.markup import escape
 
-from cli.commands import alarms, constraints, demo, devices, dlq, keys, send, stack, tail
+from cli.commands import alarms, constraints, csv, demo, devices, dlq, keys, send, stack, tail
 from cli.errors import CommandError
 from cli.failures import explain
 from cli.output import err
@@ -40,6 +41,7 @@ app.add_typer(constraints.app, name="constraints")
 app.add_typer(keys.app, name="keys")
 app.add_typer(devices.app, name="devices")
 app.add_typer(send.app, name="send")
+app.add_typer(csv.app, name="csv")
 app.command("tail")(tail.tail)
 app.command("alarms")(alarms.alarms)
 app.add_typer(dlq.app, name="dlq")
@@ -62,6 +64,6 @@ def main() -> None:
 
 def _show(error: CommandError) -> None:
     console = err()
-    console.print(f"[bold red]error:[/] {error.message}", markup=True, soft_wrap=True)
+    console.print(f"[bold red]error:[/] {escape(error.message)}", markup=True, soft_wrap=True)
     if error.way_out:
-        console.print(f"[dim]→[/] {error.way_out}", soft_wrap=True)
+        console.print(f"[dim]→[/] {escape(error.way_out)}", soft_wrap=True)

@@ -14,6 +14,7 @@ FUNCTIONS = {
     "http_ingest": "HttpIngestFunction",
     "http_authorizer": "HttpAuthorizerFunction",
     "iot_rule_handler": "IotRuleHandlerFunction",
+    "csv_trigger": "CsvTriggerFunction",
     "ws_ingest": "WsIngestFunction",
     "classifier": "ClassifierFunction",
 }

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from infra.layer_build import build_layer, target_of
+from infra.layer_build import build_layers, target_of
 from infra.node import use_node
 from infra.paths import ROOT
 from infra.stage import Stage, load_stage
@@ -14,7 +14,7 @@ from infra.stage import Stage, load_stage
 def synthesise(stage: Stage, outdir: Path) -> Path:
     """Write the cloud assembly of the stage to `outdir`: a template, a manifest and the assets of each stack.
 
-    Needs no account, no credentials and, once the layer of third-party packages is built, no network.
+    Needs no account, no credentials and, once the layers of third-party packages are built, no network.
     Raises `LayerBuildError`, `NodeNotFoundError`, and `FindingsError` if a template breaks a rule.
     """
     use_node()
@@ -22,7 +22,7 @@ def synthesise(stage: Stage, outdir: Path) -> Path:
     from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415
 
     app = new_app(outdir)
-    add_stacks(app, stage, build_layer(target_of(stage)))
+    add_stacks(app, stage, build_layers(target_of(stage)))
     return write(app)
 
 

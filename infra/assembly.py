@@ -5,6 +5,7 @@ from pathlib import Path
 from aws_cdk import App
 
 from infra.checks import CONTEXT, FindingsError, check, findings
+from infra.layer_build import LayerFolders
 from infra.stacks.data import DataStack
 from infra.stacks.service import ServiceStack
 from infra.stage import Stage
@@ -22,10 +23,10 @@ def new_app(outdir: Path) -> App:
     return App(outdir=str(outdir), post_cli_context={**CONTEXT, **_FLAGS})
 
 
-def add_stacks(app: App, stage: Stage, third_party_layer: Path) -> tuple[DataStack, ServiceStack]:
+def add_stacks(app: App, stage: Stage, layers: LayerFolders) -> tuple[DataStack, ServiceStack]:
     """Add the two stacks of the stage, and have them checked."""
     data = DataStack(app, stage=stage)
-    service = ServiceStack(app, stage=stage, data=data, third_party_layer=third_party_layer)
+    service = ServiceStack(app, stage=stage, data=data, layers=layers)
     check(app)
     return data, service
 

@@ -1,4 +1,4 @@
-"""The layer of third-party packages, built from the lock file for the machine that is to run it."""
+"""The layers of third-party packages, built from the lock file for the machine that is to run them."""
 
 import hashlib
 import importlib.util
@@ -21,11 +21,11 @@ _LAMBDA_PLATFORMS: dict[Architecture, str] = {
     "x86_64": "x86_64-manylinux_2_28",
 }
 # Part of the cache key: a change of what is done below is a new layer, though the lock is the same.
-_RECIPE = "1"
+_RECIPE = "2"
 
 
 class LayerBuildError(RuntimeError):
-    """The layer could not be built."""
+    """A layer could not be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,29 @@ class Target:
         return f"{machine}-python{self.python.replace('.', '')}"
 
 
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """What a layer holds: a name for it, and which packages of the lock, in the words of `uv export`."""
+
+    name: str
+    selection: tuple[str, ...]
+
+
+THIRD_PARTY = Packages("third-party", ("--no-default-groups",))
+"""What every function needs: the project's own dependencies, none of its groups."""
+
+LOADER = Packages("loader", ("--only-group", "csv"))
+"""What the loader of CSV files needs beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFolders:
+    """The built layers of a stage (`python/...` is in each)."""
+
+    third_party: Path
+    loader: Path
+
+
 def target_of(stage: Stage) -> Target:
     """The machine that runs the functions of the stage."""
     if stage.layer_target == "host":
@@ -49,13 +72,17 @@ def target_of(stage: Stage) -> Target:
     return Target(platform=_LAMBDA_PLATFORMS[stage.architecture], python=LAMBDA_PYTHON)
 
 
-def build_layer(target: Target, *, lock: Path = LOCK, cache: Path = BUILD / "layers") -> Path:
-    """The folder of the layer (`python/...` is in it); built only if the lock or the target is new.
+def build_layers(target: Target) -> LayerFolders:
+    """The layers of a stage; raises `LayerBuildError`."""
+    return LayerFolders(third_party=build_layer(THIRD_PARTY, target), loader=build_layer(LOADER, target))
 
-    The packages are those the functions need: the project's own dependencies, none of its groups.
+
+def build_layer(packages: Packages, target: Target, *, lock: Path = LOCK, cache: Path = BUILD / "layers") -> Path:
+    """The folder of a layer (`python/...` is in it); built only if the lock or the target is new.
+
     Raises `LayerBuildError`; a build that did not finish leaves nothing under the returned name.
     """
-    layer = cache / f"third-party-{target.key}-{_digest(lock)}"
+    layer = cache / f"{packages.name}-{target.key}-{_digest(lock)}"
     if layer.exists():
         return layer
     uv = find_uv()
@@ -63,8 +90,11 @@ def build_layer(target: Target, *, lock: Path = LOCK, cache: Path = BUILD / "lay
     # Next to its destination, so that the last step is a rename and the layer is there whole or not at all.
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=cache) as folder:
         unfinished = Path(folder) / "layer"
-        _install(uv, target, lock.parent, Path(folder) / "requirements.txt", unfinished / "python")
+        requirements = Path(folder) / "requirements.txt"
+        _export(uv, packages, lock.parent, requirements)
+        _install(uv, target, requirements, unfinished / "python")
         _drop_what_differs_between_machines(unfinished / "python")
+        _drop_tests(unfinished / "python")
         _publish(unfinished, layer)
     return layer
 
@@ -86,9 +116,12 @@ def _digest(lock: Path) -> str:
     return hashlib.sha256(_RECIPE.encode() + lock.read_bytes()).hexdigest()[:16]
 
 
-def _install(uv: list[str], target: Target, project: Path, requirements: Path, into: Path) -> None:
-    export = ["export", "--frozen", "--no-default-groups", "--no-emit-project", "--quiet"]
+def _export(uv: list[str], packages: Packages, project: Path, requirements: Path) -> None:
+    export = ["export", "--frozen", *packages.selection, "--no-emit-project", "--quiet"]
     _run([*uv, *export, "--project", str(project), "--output-file", str(requirements)])
+
+
+def _install(uv: list[str], target: Target, requirements: Path, into: Path) -> None:
     into.mkdir(parents=True)
     install = ["pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     # Copies: a link into uv's cache would let a change of the layer reach other environments.
@@ -108,6 +141,13 @@ def _drop_what_differs_between_machines(python: Path) -> None:
     # Scripts name the interpreter that installed them; a function never runs them.
     shutil.rmtree(python / "bin", ignore_errors=True)
     (python / ".lock").unlink(missing_ok=True)
+
+
+def _drop_tests(python: Path) -> None:
+    # Those of pandas and numpy are half of what they have in files, and a function's layers together may be 250 MB
+    # (Lambda, "Deployment package (.zip file archive) size", unzipped).
+    for folder in list(python.rglob("tests")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publish(unfinished: Path, layer: Path) -> None:

@@ -51,6 +51,9 @@ class Stage:
     enable_websocket_ingest: bool = True
     """The WebSocket API is there."""
 
+    enable_csv_ingest: bool = True
+    """CSV files are taken, dropped into the bucket or uploaded."""
+
     use_agnostic_constraints: bool = True
     """Points are judged by the table of constraints; without it by none, and each is normal."""
 
@@ -64,6 +67,20 @@ class Stage:
     mqtt_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 2
     """Batches of MQTT messages that are taken at the same time (Lambda, "Maximum concurrency" of an SQS event source).
     Messages of one device in two batches may overtake each other: few large batches keep more of the order."""
+
+    csv_timeout_seconds: Annotated[int, Field(ge=10, le=280)] = 240
+    csv_visibility_seconds: Annotated[int, Field(ge=10, le=290)] = 250
+    """Less than the 5 minutes for which SQS remembers what it has ("deduplication interval"), so that a job which goes
+    on after a crash repeats only what the queue still knows."""
+
+    csv_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 10
+    """Jobs, and parts of large ones, that are read at the same time (Lambda, "Maximum concurrency" of an SQS event
+    source)."""
+
+    csv_split_megabytes: Annotated[int, Field(ge=1)] = 256
+    """Files from this size on are read in parts side by side."""
+
+    csv_parts: Annotated[int, Field(ge=1, le=16)] = 4
 
     stream_shards: Annotated[int, Field(ge=1)] | None = None
     """Shards of each Kinesis stream in provisioned mode; without a number the streams are on demand."""
@@ -93,6 +110,11 @@ class Stage:
             raise ValueError(
                 f"queue_visibility_seconds is {self.queue_visibility_seconds}, less than classifier_timeout_seconds "
                 f"({self.classifier_timeout_seconds}): raise the first or lower the second"
+            )
+        if self.csv_visibility_seconds < self.csv_timeout_seconds:
+            raise ValueError(
+                f"csv_visibility_seconds is {self.csv_visibility_seconds}, less than csv_timeout_seconds "
+                f"({self.csv_timeout_seconds}): raise the first or lower the second"
             )
 
     @property
@@ -131,6 +153,10 @@ def local() -> Stage:
         classifier_timeout_seconds=10,
         # A little over the timeout: what a killed classifier had in hand is back while the person still watches.
         queue_visibility_seconds=12,
+        csv_timeout_seconds=20,
+        csv_visibility_seconds=22,
+        # A laptop has few processors.
+        csv_concurrency=2,
         log_retention_days=1,
         quarantine_retention_days=7,
         point_in_time_recovery=False,
@@ -156,6 +182,7 @@ def migration() -> Stage:
         enable_agnostic_api=False,
         enable_mqtt_multi_domain=False,
         enable_websocket_ingest=False,
+        enable_csv_ingest=False,
         use_agnostic_constraints=False,
     )
 

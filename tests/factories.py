@@ -6,6 +6,7 @@ from typing import Any
 from afluente.application.accept_points import PointsRequest, RejectedPoint
 from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, new_key
 from afluente.application.connections import Connection
+from afluente.application.csv_jobs import CsvJob, JobStatus
 from afluente.application.packs import ReceivedPack
 from afluente.application.ports import Delivery
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
@@ -129,6 +130,18 @@ def a_connection(connection_id: str = "connection-1", **fields: Any) -> Connecti
         "opened_at": NOW,
     }
     return Connection(connection_id, **(defaults | fields))
+
+
+def a_csv_job(job_id: str = "0123456789abcdef01234567", **fields: Any) -> CsvJob:
+    defaults: dict[str, Any] = {
+        "domain": "iot",
+        "source_id": "furnace-1",
+        "file": "march.csv",
+        "status": JobStatus.QUEUED,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return CsvJob(job_id=job_id, **(defaults | fields))
 
 
 def a_request(

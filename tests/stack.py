@@ -217,9 +217,14 @@ class LocalStack:
             client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     @contextmanager
-    def visibility_timeout(self, seconds: int) -> Iterator[None]:
-        """Let packs of a classifier that died come again after so many seconds, for the block."""
-        sqs, url, name = self.client("sqs"), self.target["DatapointsQueueUrl"], "VisibilityTimeout"
+    def visibility_timeout(self, seconds: int, queue: str = "DatapointsQueueUrl") -> Iterator[None]:
+        """Let what a function that died had in hand come again after so many seconds, for the block.
+
+        Args:
+            seconds: how many.
+            queue: the output that names the queue it is from.
+        """
+        sqs, url, name = self.client("sqs"), self.target[queue], "VisibilityTimeout"
         before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
         sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(seconds)})
         try:

@@ -1,4 +1,4 @@
-"""`afluente dlq …`: packs that could not be classified, and MQTT messages that could not be queued."""
+"""`afluente dlq …`: packs, MQTT messages and CSV files that could not be dealt with."""
 
 from typing import Annotated
 
@@ -11,11 +11,16 @@ from cli.output import out, print_json
 from cli.target import TargetChoice, resolve
 
 app = typer.Typer(
-    help="Look at what could not be classified or queued, and give it back once the cause is mended.",
+    help="Look at what could not be classified, queued or read, and give it back once the cause is mended.",
     no_args_is_help=True,
 )
 
-_HOLDS = {DeadLetterQueue.DATAPOINTS: "packs", DeadLetterQueue.MQTT: "MQTT messages"}
+_HOLDS = {
+    DeadLetterQueue.DATAPOINTS: "packs",
+    DeadLetterQueue.MQTT: "MQTT messages",
+    DeadLetterQueue.CSV_INBOX: "new CSV files",
+    DeadLetterQueue.CSV_JOBS: "CSV jobs",
+}
 
 
 @app.command()
@@ -24,14 +29,15 @@ def status(
     *,
     target: TargetChoice,
     queue: Annotated[
-        DeadLetterQueue | None, typer.Option("--queue", help="Only this dead-letter queue, rather than both.")
+        DeadLetterQueue | None, typer.Option("--queue", help="Only this dead-letter queue, rather than all.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Show how many packs and MQTT messages lie in the dead-letter queues.
+    """Show how many packs, MQTT messages, new CSV files and CSV jobs lie in the dead-letter queues.
 
     A pack goes there when the classifier failed at it again and again: something it needs was out of reach for long.
     An MQTT message goes there when its points could not be queued for as long, or its rule could not reach the inbox.
+    A new CSV file goes there when it could not be made a job for as long, and a job when 1,000 attempts did not end it.
 
     [dim]Example:[/]  afluente dlq status
     """

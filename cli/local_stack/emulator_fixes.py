@@ -1,6 +1,7 @@
 """What the emulator does otherwise than AWS, put right where the service depends on it."""
 
 import asyncio
+import http
 import inspect
 import re
 import socket
@@ -24,6 +25,7 @@ def apply(broker: socket.socket) -> None:
     _hold_devices_to_their_policies()
     _know_the_attributes_of_things()
     _gather_batches()
+    _read_ranges_of_versions()
 
 
 def _hand_on_coded_bodies_as_bytes() -> None:
@@ -135,6 +137,9 @@ def _gather_batches() -> None:
         mapping: dict[str, Any], function: dict[str, Any], config: dict[str, Any], queue: dict[str, Any]
     ) -> int:
         window = mapping.get("MaximumBatchingWindowInSeconds") or 0
+        if queue.get("is_fifo") and mapping.get("BatchSize") == 1:
+            # The emulator takes one batch at a time, since a batch of its may span groups. One message cannot.
+            return int(concurrency_of(mapping, function, config, {**queue, "is_fifo": False}))
         if window == 0:
             return int(concurrency_of(mapping, function, config, queue))
         return int(_is_due(queue, mapping.get("BatchSize", 10), window))
@@ -156,3 +161,28 @@ def _is_due(queue: dict[str, Any], batch_size: int, window: float) -> bool:
     now = time.time()
     waiting = [message["sent_at"] for message in list(queue["messages"]) if message["visible_at"] <= now]
     return bool(waiting) and (len(waiting) >= batch_size or min(waiting) + window <= now)
+
+
+def _read_ranges_of_versions() -> None:
+    """Answer a request for a range of a version of an object with that range.
+
+    The emulator (1.5.33) answers with the whole version.
+    """
+    from ministack.services import s3  # noqa: PLC0415 - it reads its settings on import
+
+    get = s3._get_object  # noqa: SLF001
+
+    def get_range(
+        bucket: str, key: str, headers: dict[str, str], query: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        status, answered, body = get(bucket, key, headers, query)
+        found = s3._parse_range(headers.get("range", ""), len(body)) if status == http.HTTPStatus.OK else None  # noqa: SLF001
+        if found is None or not headers.get("range"):
+            return status, answered, body
+        start, end = found
+        part = {"Content-Length": str(end - start + 1), "Content-Range": f"bytes {start}-{end}/{len(body)}"}
+        # A checksum is of the whole.
+        kept = {name: value for name, value in answered.items() if not name.lower().startswith("x-amz-checksum")}
+        return http.HTTPStatus.PARTIAL_CONTENT, {**kept, **part}, body[start : end + 1]
+
+    s3._get_object = get_range  # noqa: SLF001

@@ -25,6 +25,7 @@ def warm_up(connection: Connection, port: int, outputs: dict[str, str]) -> list[
         "http_ingest": lambda: _is_healthy(port, f"/_aws/execute-api/{outputs['HttpApiId']}/health"),
         "http_authorizer": lambda: _answers(client, outputs["HttpAuthorizerFunction"], {"identitySource": ["no key"]}),
         "iot_rule_handler": lambda: _answers(client, outputs["IotRuleHandlerFunction"], {"Records": []}),
+        "csv_trigger": lambda: _answers(client, outputs["CsvTriggerFunction"], {"Records": []}),
         "classifier": lambda: _answers(client, outputs["ClassifierFunction"], {"Records": []}),
     }
     if "WsIngestFunction" in outputs:

@@ -1,17 +1,19 @@
-"""HTTP API: `POST /ingest/datapoints`, `GET /health`, and a helpful answer to everything else."""
+"""HTTP API: points, CSV files, `GET /health`, and a helpful answer to everything else."""
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import afluente
 from afluente.adapters.http_answers import Answer, problem, receipt, rejected_points
-from afluente.adapters.http_authorization import grant_of
-from afluente.adapters.http_requests import RequestError, decode_points, read_body
+from afluente.adapters.http_requests import RequestError, check_scope, decode_points, known_grant_of, read_body
 from afluente.application.accept_points import PointsRequest
 from afluente.application.ports import UnavailableError
 from afluente.runtime.composition import http_ingest
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
+from http_ingest.csv_routes import CSV_ROUTES
 
 _RETRY_AFTER_SECONDS = "2"
 
@@ -29,33 +31,44 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _ingest(event: dict[str, Any], request_id: str) -> Answer:
+    unavailable = partial(_unavailable, request_id, LogCode.QUEUE_UNAVAILABLE, "no point is taken for certain")
+    return _answered(partial(_take_points, event, request_id), request_id, unavailable)
+
+
+def _csv(event: dict[str, Any], request_id: str) -> Answer:
+    unavailable = partial(_unavailable, request_id, LogCode.CSV_UNAVAILABLE, "nothing is done for certain")
+    route = CSV_ROUTES[event["routeKey"]]
+    return _answered(lambda: route(event, known_grant_of(event), http_ingest()), request_id, unavailable)
+
+
+def _answered(
+    answer: Callable[[], Answer], request_id: str, unavailable: Callable[[UnavailableError], Answer]
+) -> Answer:
     try:
-        return _take_points(event, request_id)
+        return answer()
     except RequestError as error:
         logger().info("request refused", code=LogCode.REQUEST_REFUSED, problem=error.code, request_id=request_id)
         return problem(error.status, error.code, error.detail, request_id=request_id, extra=error.extra)
     except UnavailableError as error:
-        logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error), request_id=request_id)
-        detail = f"no point is taken for certain; send the request again in {_RETRY_AFTER_SECONDS} s, which is safe"
-        headers = {"retry-after": _RETRY_AFTER_SECONDS}
-        return problem(503, "unavailable", detail, request_id=request_id, headers=headers)
+        return unavailable(error)
+
+
+def _unavailable(request_id: str, code: LogCode, so_far: str, error: UnavailableError) -> Answer:
+    logger().error("unavailable", code=code, cause=str(error), request_id=request_id)
+    detail = f"{so_far}; send the request again in {_RETRY_AFTER_SECONDS} s, which is safe"
+    headers = {"retry-after": _RETRY_AFTER_SECONDS}
+    return problem(503, "unavailable", detail, request_id=request_id, headers=headers)
 
 
 def _take_points(event: dict[str, Any], request_id: str) -> Answer:
-    grant = grant_of(event)
-    if grant is None:
-        detail = "the key in the header X-API-Key is unknown, expired or revoked; ask the operators for one"
-        raise RequestError(401, "unauthorized", detail)
+    grant = known_grant_of(event)
     headers = event["headers"]
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
     function = http_ingest()
     request = decode_points(
         body, headers=headers, domains=function.settings.domains, request_id=request_id, now=time.time()
     )
-    missing = grant.missing_scope(request.domain, request.source_id)
-    if missing:
-        detail = f"the key {grant.key_id} lacks the scope {missing}; ask the operators for a key that has it"
-        raise RequestError(403, "forbidden", detail, missing_scope=missing)
+    check_scope(grant, grant.missing_scope(request.domain, request.source_id))
     quarantined = function.accept(request)
     _report(request, grant.key_id, quarantined=quarantined)
     if not request.points:
@@ -85,8 +98,8 @@ def _health(_event: dict[str, Any], _request_id: str) -> Answer:
 
 def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
     path, method = event["rawPath"], event["requestContext"]["http"]["method"]
-    routes = [route for route in _ROUTES if route != _INGEST or http_ingest().settings.enable_agnostic_api]
-    allowed = [route.split()[0] for route in routes if route.split()[1] == path]
+    routes = list(_open_routes())
+    allowed = [route.split()[0] for route in routes if _leads_to(route.split()[1], path)]
     if allowed:
         detail = f"{path} takes {', '.join(allowed)}, not {method}"
         return problem(405, "method_not_allowed", detail, request_id=request_id, headers={"allow": ", ".join(allowed)})
@@ -94,5 +107,20 @@ def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
     return problem(404, "not_found", detail, request_id=request_id)
 
 
+def _open_routes() -> Iterator[str]:
+    settings = http_ingest().settings
+    closed = set() if settings.enable_agnostic_api else {_INGEST}
+    closed |= set() if settings.enable_csv_ingest else CSV_ROUTES.keys()
+    return (route for route in _ROUTES if route not in closed)
+
+
+def _leads_to(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) is not None
+
+
 _INGEST = "POST /ingest/datapoints"
-_ROUTES: dict[str, Callable[[dict[str, Any], str], Answer]] = {_INGEST: _ingest, "GET /health": _health}
+_ROUTES: dict[str, Callable[[dict[str, Any], str], Answer]] = {
+    _INGEST: _ingest,
+    **dict.fromkeys(CSV_ROUTES, _csv),
+    "GET /health": _health,
+}

@@ -23,6 +23,14 @@ from infra.checks import acknowledge
 from infra.constructs.access_log import access_log_settings
 from infra.stage import Stage
 
+CSV_ROUTES = {
+    "CreateCsvJob": ("/ingest/csv", HttpMethod.POST),
+    "CreateCsvUpload": ("/ingest/csv/uploads", HttpMethod.POST),
+    "ListCsvJobs": ("/ingest/csv", HttpMethod.GET),
+    "GetCsvJob": ("/ingest/csv/{job_id}", HttpMethod.GET),
+    "CancelCsvJob": ("/ingest/csv/{job_id}", HttpMethod.DELETE),
+}
+
 AUTHORIZER_TTL = Duration.seconds(60)
 """How long a revoked key may still be taken."""
 
@@ -60,6 +68,9 @@ class IngestApi(Construct):
         )
         if stage.enable_agnostic_api:
             self._route("IngestDatapoints", HttpRouteKey.with_("/ingest/datapoints", HttpMethod.POST), key_authorizer)
+        if stage.enable_csv_ingest:
+            for name, (path, method) in CSV_ROUTES.items():
+                self._route(name, HttpRouteKey.with_(path, method), key_authorizer)
         self._open_route(
             "Health",
             HttpRouteKey.with_("/health", HttpMethod.GET),

@@ -1,4 +1,4 @@
-"""The two layers of every function: the third-party packages, and afluente itself."""
+"""The layers of functions: the third-party packages and afluente itself, and what the loader of CSV files needs."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk.aws_lambda import Architecture, Code, LayerVersion, Runtime
 from constructs import Construct
 
+from infra.layer_build import LayerFolders
 from infra.paths import CORE_LAYER
 from infra.stage import Stage
 
@@ -22,14 +23,21 @@ def architecture(stage: Stage) -> Architecture:
 class Layers(Construct):
     """The layers, in the order in which a function lists them."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage, third_party: Path) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, folders: LayerFolders) -> None:
         super().__init__(scope, id_)
-        self.third_party = self._layer("ThirdParty", stage, "third-party", third_party, "What uv.lock says")
+        self.third_party = self._layer("ThirdParty", stage, "third-party", folders.third_party, "What uv.lock says")
         self.core = self._layer("Core", stage, "core", CORE_LAYER, "The package afluente")
+        self.loader = self._layer("Loader", stage, "loader", folders.loader, "What uv.lock says of the group csv")
 
     @property
-    def all(self) -> list[LayerVersion]:
+    def of_all(self) -> list[LayerVersion]:
+        """What every function has."""
         return [self.third_party, self.core]
+
+    @property
+    def of_the_loader(self) -> list[LayerVersion]:
+        """What the loader of CSV files has: pandas would make the others start later for nothing."""
+        return [*self.of_all, self.loader]
 
     def _layer(self, id_: str, stage: Stage, name: str, folder: Path, description: str) -> LayerVersion:
         return LayerVersion(

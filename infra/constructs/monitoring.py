@@ -11,10 +11,11 @@ from aws_cdk.aws_sns_subscriptions import EmailSubscription
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
+from infra.constructs.queue import CsvInboxQueue, CsvJobsQueue, DatapointsQueue, MqttInboxQueue
 from infra.stage import Stage
 
 MAX_AGE = Duration.minutes(5)
-"""A pack that waits longer than this says that the classifier does not keep up or cannot go on."""
+"""What waits longer than this says that its function does not keep up or cannot go on."""
 
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
@@ -29,11 +30,12 @@ class Monitoring(Construct):
         id_: str,
         *,
         stage: Stage,
-        queue: Queue,
-        dead_letter_queue: Queue,
-        mqtt_inbox: Queue,
-        mqtt_dead_letter_queue: Queue,
+        datapoints: DatapointsQueue,
+        mqtt_inbox: MqttInboxQueue,
+        csv_inbox: CsvInboxQueue,
+        csv_jobs: CsvJobsQueue,
         iot_rule_handler: Function,
+        csv_trigger: Function,
         ws_ingest: Function | None,
         classifier: Function,
         api: HttpApi,
@@ -41,58 +43,16 @@ class Monitoring(Construct):
         super().__init__(scope, id_)
         self._stage = stage
         self.topic = self._topic()
-        self._alarm(
-            "DeadLetters",
-            "dead-letters",
-            dead_letter_queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
-            1,
-            "Packs could not be classified: read the classifier's log, mend the cause, then run "
-            f"`afluente dlq redrive --stage {stage.name}`.",
-        )
-        self._alarm(
-            "QueueAge",
-            "queue-age",
-            queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
-            MAX_AGE.to_seconds() + 1,
-            "The oldest pack has waited more than 5 minutes: the classifier does not keep up or a dependency is down.",
-        )
-        self._alarm(
-            "MqttDeadLetters",
-            "mqtt-dead-letters",
-            mqtt_dead_letter_queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
-            1,
-            "MQTT messages could not be queued: read the log of iot_rule_handler, mend the cause, then run "
-            f"`afluente dlq redrive --queue mqtt --stage {stage.name}`.",
-        )
-        self._alarm(
-            "MqttInboxAge",
-            "mqtt-inbox-age",
-            mqtt_inbox.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
-            MAX_AGE.to_seconds() + 1,
-            "The oldest MQTT message has waited more than 5 minutes: iot_rule_handler does not keep up or SQS is away.",
-        )
-        self._alarm(
-            "IotRuleHandlerErrors",
-            "iot-rule-handler-errors",
-            iot_rule_handler.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
-            1,
-            "iot_rule_handler failed as a whole: its messages come again, but its log says what to mend.",
-        )
+        self._packs(datapoints, classifier)
+        self._mqtt(mqtt_inbox, iot_rule_handler)
+        self._csv(csv_inbox, csv_jobs, csv_trigger)
         if ws_ingest is not None:
-            self._alarm(
+            self._errors(
                 "WsIngestErrors",
                 "ws-ingest-errors",
-                ws_ingest.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
-                1,
+                ws_ingest,
                 "ws_ingest failed as a whole: its clients send again, but its log says what to mend.",
             )
-        self._alarm(
-            "ClassifierErrors",
-            "classifier-errors",
-            classifier.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
-            1,
-            "The classifier failed as a whole: its packs come again, but its log says what to mend.",
-        )
         self._alarm(
             "HttpServerErrors",
             "http-5xx",
@@ -100,6 +60,89 @@ class Monitoring(Construct):
             1,
             "Clients were told to send again: read the log of http_ingest.",
         )
+
+    def _packs(self, datapoints: DatapointsQueue, classifier: Function) -> None:
+        self._dead_letters(
+            "DeadLetters",
+            "dead-letters",
+            datapoints.dead_letter_queue,
+            "Packs could not be classified: read the classifier's log, mend the cause, then run "
+            f"`afluente dlq redrive --stage {self._stage.name}`.",
+        )
+        self._age(
+            "QueueAge",
+            "queue-age",
+            datapoints.queue,
+            "The oldest pack has waited more than 5 minutes: the classifier does not keep up or a dependency is down.",
+        )
+        self._errors(
+            "ClassifierErrors",
+            "classifier-errors",
+            classifier,
+            "The classifier failed as a whole: its packs come again, but its log says what to mend.",
+        )
+
+    def _mqtt(self, inbox: MqttInboxQueue, iot_rule_handler: Function) -> None:
+        self._dead_letters(
+            "MqttDeadLetters",
+            "mqtt-dead-letters",
+            inbox.dead_letter_queue,
+            "MQTT messages could not be queued: read the log of iot_rule_handler, mend the cause, then run "
+            f"`afluente dlq redrive --queue mqtt --stage {self._stage.name}`.",
+        )
+        self._age(
+            "MqttInboxAge",
+            "mqtt-inbox-age",
+            inbox.queue,
+            "The oldest MQTT message has waited more than 5 minutes: iot_rule_handler does not keep up or SQS is away.",
+        )
+        self._errors(
+            "IotRuleHandlerErrors",
+            "iot-rule-handler-errors",
+            iot_rule_handler,
+            "iot_rule_handler failed as a whole: its messages come again, but its log says what to mend.",
+        )
+
+    def _csv(self, inbox: CsvInboxQueue, jobs: CsvJobsQueue, csv_trigger: Function) -> None:
+        """No alarm for the age of jobs: one that waits for a large one of the same source is as it should be."""
+        self._dead_letters(
+            "CsvInboxDeadLetters",
+            "csv-inbox-dead-letters",
+            inbox.dead_letter_queue,
+            "New CSV files did not become jobs: read the log of csv_trigger, mend the cause, then run "
+            f"`afluente dlq redrive --queue csv-inbox --stage {self._stage.name}`.",
+        )
+        self._dead_letters(
+            "CsvJobsDeadLetters",
+            "csv-jobs-dead-letters",
+            jobs.dead_letter_queue,
+            "CSV jobs came to no end in 1,000 attempts: read the log of csv_trigger, mend the cause, then run "
+            f"`afluente dlq redrive --queue csv-jobs --stage {self._stage.name}`.",
+        )
+        self._age(
+            "CsvInboxAge",
+            "csv-inbox-age",
+            inbox.queue,
+            "The oldest new CSV file has waited more than 5 minutes to become a job: read the log of csv_trigger; it "
+            "does not keep up or a dependency is down.",
+        )
+        self._errors(
+            "CsvTriggerErrors",
+            "csv-trigger-errors",
+            csv_trigger,
+            "csv_trigger failed as a whole: its jobs go on from where they were, but its log says what to mend.",
+        )
+
+    def _dead_letters(self, id_: str, name: str, queue: Queue, description: str) -> None:
+        visible = queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
+        self._alarm(id_, name, visible, 1, description)
+
+    def _age(self, id_: str, name: str, queue: Queue, description: str) -> None:
+        age = queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum")
+        self._alarm(id_, name, age, MAX_AGE.to_seconds() + 1, description)
+
+    def _errors(self, id_: str, name: str, function: Function, description: str) -> None:
+        self._alarm(id_, name, function.metric_errors(period=_FIVE_MINUTES, statistic="Sum"), 1, description)
 
     def _topic(self) -> Topic:
         topic = Topic(self, "Topic", topic_name=f"{self._stage.prefix}-operations", enforce_ssl=True)

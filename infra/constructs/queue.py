@@ -16,13 +16,19 @@ RETENTION = Duration.days(14)
 MAX_RECEIVES = 60
 """Attempts at a pack, at most a minute apart: a dependency may be down for almost an hour before it is given up."""
 
+MAX_RECEIVES_OF_A_JOB = 1_000
+"""SQS, "maxReceiveCount": the most there is. Each attempt at a CSV job goes on from where the last one got to, so many
+of them are no fault; a job that gets nowhere gives itself up."""
+
 
 class DatapointsQueue(Construct):
     """A FIFO queue in high-throughput mode, deduplicated within a message group by ids that the sender gives."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
-        self.queue, self.dead_letter_queue = _with_dead_letters(self, stage, "datapoints", is_fifo=True)
+        self.queue, self.dead_letter_queue = _with_dead_letters(
+            self, stage, "datapoints", is_fifo=True, visibility_seconds=stage.queue_visibility_seconds
+        )
 
 
 class MqttInboxQueue(Construct):
@@ -30,10 +36,45 @@ class MqttInboxQueue(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
-        self.queue, self.dead_letter_queue = _with_dead_letters(self, stage, "mqtt-inbox", is_fifo=False)
+        self.queue, self.dead_letter_queue = _with_dead_letters(
+            self, stage, "mqtt-inbox", is_fifo=False, visibility_seconds=stage.queue_visibility_seconds
+        )
 
 
-def _with_dead_letters(scope: Construct, stage: Stage, name: str, *, is_fifo: bool) -> tuple[Queue, Queue]:
+class CsvInboxQueue(Construct):
+    """A standard queue, since S3 cannot tell a FIFO queue of a new file; its jobs are sorted later."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self.queue, self.dead_letter_queue = _with_dead_letters(
+            self, stage, "csv-inbox", is_fifo=False, visibility_seconds=stage.csv_visibility_seconds
+        )
+
+
+class CsvJobsQueue(Construct):
+    """A FIFO queue in high-throughput mode: the jobs of one message group are worked on one after the other."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self.queue, self.dead_letter_queue = _with_dead_letters(
+            self,
+            stage,
+            "csv-jobs",
+            is_fifo=True,
+            visibility_seconds=stage.csv_visibility_seconds,
+            max_receives=MAX_RECEIVES_OF_A_JOB,
+        )
+
+
+def _with_dead_letters(
+    scope: Construct,
+    stage: Stage,
+    name: str,
+    *,
+    is_fifo: bool,
+    visibility_seconds: int,
+    max_receives: int = MAX_RECEIVES,
+) -> tuple[Queue, Queue]:
     """A queue, and the queue of what could not be dealt with."""
 
     def queue(id_: str, name: str, visibility: Duration, dead_letter_queue: DeadLetterQueue | None) -> Queue:
@@ -55,5 +96,5 @@ def _with_dead_letters(scope: Construct, stage: Stage, name: str, *, is_fifo: bo
         )
 
     dead_letters = queue("DeadLetter", f"{name}-dlq", Duration.seconds(30), None)
-    redrive = DeadLetterQueue(queue=dead_letters, max_receive_count=MAX_RECEIVES)
-    return queue("Queue", name, Duration.seconds(stage.queue_visibility_seconds), redrive), dead_letters
+    redrive = DeadLetterQueue(queue=dead_letters, max_receive_count=max_receives)
+    return queue("Queue", name, Duration.seconds(visibility_seconds), redrive), dead_letters

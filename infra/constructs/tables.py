@@ -1,10 +1,11 @@
-"""The DynamoDB tables: constraints, the state of each stream, API keys, WebSocket connections."""
+"""The DynamoDB tables: constraints, the state of each stream, API keys, WebSocket connections, CSV jobs."""
 
 from aws_cdk.aws_dynamodb import (
     Attribute,
     AttributeType,
     BillingMode,
     PointInTimeRecoverySpecification,
+    ProjectionType,
     Table,
     TableEncryption,
 )
@@ -13,6 +14,9 @@ from constructs import Construct
 from infra.checks import acknowledge
 from infra.constructs import lifetime
 from infra.stage import Stage
+
+JOBS_BY_DOMAIN = "by-domain"
+"""The index of the jobs of a domain, the newest last."""
 
 
 class Tables(Construct):
@@ -30,6 +34,18 @@ class Tables(Construct):
         )
         self.api_keys = self._table("ApiKeys", "api-keys", partition_key="key_hash")
         self.connections = self._table("WsConnections", "ws-connections", partition_key="id", expiry="expires_at")
+        self.csv_jobs = self._table("CsvJobs", "csv-jobs", partition_key="job_id", expiry="expires_at")
+        self.csv_jobs.add_global_secondary_index(
+            index_name=JOBS_BY_DOMAIN,
+            partition_key=Attribute(name="domain", type=AttributeType.STRING),
+            sort_key=Attribute(name="created_at", type=AttributeType.NUMBER),
+            # Jobs change all the time, the keys never: a copy of no more than these is written once.
+            projection_type=ProjectionType.KEYS_ONLY,
+        )
+
+    @property
+    def csv_jobs_by_domain_arn(self) -> str:
+        return f"{self.csv_jobs.table_arn}/index/{JOBS_BY_DOMAIN}"
 
     def _table(
         self, id_: str, name: str, *, partition_key: str, sort_key: Attribute | None = None, expiry: str | None = None

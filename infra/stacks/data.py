@@ -3,8 +3,9 @@
 from constructs import Construct
 
 from infra.constructs.alarm_bus import AlarmBus
+from infra.constructs.csv_inbox import CsvInbox
 from infra.constructs.quarantine import Quarantine
-from infra.constructs.queue import DatapointsQueue, MqttInboxQueue
+from infra.constructs.queue import CsvInboxQueue, CsvJobsQueue, DatapointsQueue, MqttInboxQueue
 from infra.constructs.streams import ClassStreams
 from infra.constructs.tables import Tables
 from infra.stacks.stage_stack import StageStack
@@ -12,13 +13,17 @@ from infra.stage import Stage
 
 
 class DataStack(StageStack):
-    """Queues, tables, streams, quarantine and alarm bus of a stage."""
+    """Queues, tables, streams, buckets and alarm bus of a stage."""
 
     def __init__(self, scope: Construct, *, stage: Stage) -> None:
         super().__init__(scope, "data", stage=stage, description=f"afluente {stage.name}: queues, tables and streams")
         self.datapoints = DatapointsQueue(self, "Datapoints", stage=stage)
         # There with MQTT off too: what is in it then is still taken.
         self.mqtt_inbox = MqttInboxQueue(self, "MqttInbox", stage=stage)
+        # There with CSV files off too: jobs under way are still finished.
+        self.csv_inbox = CsvInboxQueue(self, "CsvInbox", stage=stage)
+        self.csv_jobs = CsvJobsQueue(self, "CsvJobs", stage=stage)
+        self.csv_files = CsvInbox(self, "CsvFiles", stage=stage, queue=self.csv_inbox.queue)
         self.tables = Tables(self, "Tables", stage=stage)
         self.streams = ClassStreams(self, "Streams", stage=stage)
         self.quarantine = Quarantine(self, "Quarantine", stage=stage)

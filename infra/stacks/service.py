@@ -1,20 +1,21 @@
 """What works on the data and holds none: it may be deleted and deployed again at any time."""
 
-from pathlib import Path
-
 from aws_cdk import CfnOutput, Duration
 from aws_cdk.aws_lambda import EventSourceMapping
+from aws_cdk.aws_s3 import Bucket
 from constructs import Construct
 
 from afluente.adapters.s3 import PREFIX as QUARANTINE_PREFIX
 from infra.checks import acknowledge, as_reported
 from infra.constructs.alarm_bus import LOG_STREAM
+from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
 from infra.constructs.functions import ServiceFunction
 from infra.constructs.http_api import IngestApi
 from infra.constructs.layers import Layers
 from infra.constructs.monitoring import Monitoring
 from infra.constructs.mqtt import DevicePolicy, MqttInbox
 from infra.constructs.websocket_api import StreamApi, UnansweredConnections
+from infra.layer_build import LayerFolders
 from infra.stacks.data import DataStack
 from infra.stacks.stage_stack import StageStack
 from infra.stage import Stage
@@ -26,22 +27,31 @@ MQTT_BATCH_SIZE = 1_000
 MQTT_BATCH_WINDOW = Duration.seconds(1)
 """Messages of one device that are taken together are sorted: a second of them, or a thousand."""
 
+CSV_INBOX_BATCH_SIZE = 10
+"""New files that are announced together; each becomes a job, none is read."""
+
 # A little under what API Gateway waits for an integration (30 s), so that the answer is still the function's own.
 _INGEST_TIMEOUT = Duration.seconds(29)
 _AUTHORIZER_TIMEOUT = Duration.seconds(5)
 # Lambda gives processor time by memory: 1,769 MB is one whole processor.
 _WHOLE_PROCESSOR_MB = 1_769
 _AUTHORIZER_MB = 512
+_MEGABYTE = 1024 * 1024
+
+# Why a grant has a star.
+_OF_A_RECORD = "A quarantined record has a key of its own, known when it is written: no grant can be narrower."
+_OF_A_FILE = "A file has the name that its sender gives it: no grant can be narrower than the folder of new files."
+_OF_A_JOB = "Rejected rows have the id of their job for a name, known when it begins: no grant can be narrower."
 
 
 class ServiceStack(StageStack):
     """Functions, APIs, topic rules and operations alarms of a stage; its outputs name the data stack too."""
 
-    def __init__(self, scope: Construct, *, stage: Stage, data: DataStack, third_party_layer: Path) -> None:
+    def __init__(self, scope: Construct, *, stage: Stage, data: DataStack, layers: LayerFolders) -> None:
         super().__init__(scope, "service", stage=stage, description=f"afluente {stage.name}: functions and APIs")
         self._settings = stage
         self._data = data
-        self._layers = Layers(self, "Layers", stage=stage, third_party=third_party_layer).all
+        self._layers = Layers(self, "Layers", stage=stage, folders=layers)
         self.http_ingest = self._http_ingest()
         self.http_authorizer = self._http_authorizer()
         self.classifier = self._classifier()
@@ -49,19 +59,23 @@ class ServiceStack(StageStack):
             self, "Http", stage=stage, handler=self.http_ingest.function, authorizer=self.http_authorizer.function
         )
         self.iot_rule_handler = self._iot_rule_handler()
+        self.csv_trigger = self._csv_trigger()
         self._optional: dict[str, str] = {}
         if stage.enable_mqtt_multi_domain:
             self._mqtt()
         self.ws_ingest = self._websocket() if stage.enable_websocket_ingest else None
+        if stage.enable_csv_ingest:
+            self._optional["CsvBucket"] = data.csv_files.bucket.bucket_name
         Monitoring(
             self,
             "Monitoring",
             stage=stage,
-            queue=data.datapoints.queue,
-            dead_letter_queue=data.datapoints.dead_letter_queue,
-            mqtt_inbox=data.mqtt_inbox.queue,
-            mqtt_dead_letter_queue=data.mqtt_inbox.dead_letter_queue,
+            datapoints=data.datapoints,
+            mqtt_inbox=data.mqtt_inbox,
+            csv_inbox=data.csv_inbox,
+            csv_jobs=data.csv_jobs,
             iot_rule_handler=self.iot_rule_handler.function,
+            csv_trigger=self.csv_trigger.function,
             ws_ingest=self.ws_ingest.function if self.ws_ingest else None,
             classifier=self.classifier.function,
             api=self.http.api,
@@ -74,16 +88,32 @@ class ServiceStack(StageStack):
             "HttpIngest",
             stage=self._settings,
             package="http_ingest",
-            layers=self._layers,
+            layers=self._layers.of_all,
             memory_mb=_WHOLE_PROCESSOR_MB,
             timeout=_INGEST_TIMEOUT,
             environment={
                 "AFLUENTE_ENABLE_AGNOSTIC_API": str(self._settings.enable_agnostic_api).lower(),
+                "AFLUENTE_ENABLE_CSV_INGEST": str(self._settings.enable_csv_ingest).lower(),
                 **self._accepting(),
+                **self._csv_jobs(),
             },
         )
         self._allow_accepting(ingest)
+        if self._settings.enable_csv_ingest:
+            self._allow_csv_requests(ingest)
         return ingest
+
+    def _allow_csv_requests(self, ingest: ServiceFunction) -> None:
+        """Put an upload into the inbox, and let a client fetch rejected rows and look at jobs."""
+        tables = self._data.tables
+        bucket = self._data.csv_files.bucket
+        self._allow_objects(ingest, bucket, INBOX_OBJECTS, ["s3:PutObject"], _OF_A_FILE)
+        self._allow_objects(ingest, bucket, REJECTS_OBJECTS, ["s3:GetObject"], _OF_A_JOB)
+        ingest.allow(
+            ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            tables.csv_jobs.table_arn,
+        )
+        ingest.allow(["dynamodb:Query"], tables.csv_jobs_by_domain_arn)
 
     def _iot_rule_handler(self) -> ServiceFunction:
         inbox = self._data.mqtt_inbox.queue
@@ -92,7 +122,7 @@ class ServiceStack(StageStack):
             "IotRuleHandler",
             stage=self._settings,
             package="iot_rule_handler",
-            layers=self._layers,
+            layers=self._layers.of_all,
             memory_mb=_WHOLE_PROCESSOR_MB,
             # As long as the classifier: the messages of both come again after the same visibility timeout.
             timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
@@ -112,6 +142,75 @@ class ServiceStack(StageStack):
         )
         return handler
 
+    def _csv_trigger(self) -> ServiceFunction:
+        data, stage = self._data, self._settings
+        trigger = ServiceFunction(
+            self,
+            "CsvTrigger",
+            stage=stage,
+            package="csv_trigger",
+            layers=self._layers.of_the_loader,
+            memory_mb=_WHOLE_PROCESSOR_MB,
+            timeout=Duration.seconds(stage.csv_timeout_seconds),
+            environment={
+                **self._accepting(),
+                **self._csv_jobs(),
+                "AFLUENTE_CSV_JOBS_QUEUE_URL": data.csv_jobs.queue.queue_url,
+                "AFLUENTE_CSV_SPLIT_BYTES": str(stage.csv_split_megabytes * _MEGABYTE),
+                "AFLUENTE_CSV_PARTS": str(stage.csv_parts),
+            },
+        )
+        self._allow_accepting(trigger)
+        self._allow_jobs(trigger)
+        for id_, queue, batch_size, concurrency in (
+            ("Inbox", data.csv_inbox.queue, CSV_INBOX_BATCH_SIZE, None),
+            # A job may take all the time that the function has.
+            ("Jobs", data.csv_jobs.queue, 1, stage.csv_concurrency),
+        ):
+            trigger.allow(
+                ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"],
+                queue.queue_arn,
+            )
+            EventSourceMapping(
+                trigger,
+                id_,
+                target=trigger.function,
+                event_source_arn=queue.queue_arn,
+                batch_size=batch_size,
+                max_concurrency=concurrency,
+                report_batch_item_failures=True,
+            )
+        return trigger
+
+    def _allow_jobs(self, trigger: ServiceFunction) -> None:
+        """Read files, keep what was rejected, write down how far each job is, and queue its parts."""
+        data = self._data
+        bucket = data.csv_files.bucket
+        # Without it a side file that is not there would be 403 and not 404.
+        trigger.allow(["s3:ListBucket"], bucket.bucket_arn)
+        self._allow_objects(trigger, bucket, INBOX_OBJECTS, ["s3:GetObject", "s3:GetObjectVersion"], _OF_A_FILE)
+        self._allow_objects(
+            trigger,
+            bucket,
+            REJECTS_OBJECTS,
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            _OF_A_JOB,
+        )
+        trigger.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            data.tables.csv_jobs.table_arn,
+        )
+        trigger.allow(["sqs:SendMessage"], data.csv_jobs.queue.queue_arn)
+
+    def _csv_jobs(self) -> dict[str, str]:
+        """What a function that has to do with CSV jobs is told."""
+        return {
+            "AFLUENTE_CSV_BUCKET": self._data.csv_files.bucket.bucket_name,
+            "AFLUENTE_CSV_JOBS_TABLE": self._data.tables.csv_jobs.table_name,
+            # As long as the files.
+            "AFLUENTE_CSV_JOB_RETENTION_DAYS": str(self._settings.quarantine_retention_days),
+        }
+
     def _mqtt(self) -> None:
         inbox = self._data.mqtt_inbox
         MqttInbox(self, "Mqtt", stage=self._settings, inbox=inbox.queue, dead_letter_queue=inbox.dead_letter_queue)
@@ -127,7 +226,7 @@ class ServiceStack(StageStack):
             "WsIngest",
             stage=self._settings,
             package="ws_ingest",
-            layers=self._layers,
+            layers=self._layers.of_all,
             memory_mb=_WHOLE_PROCESSOR_MB,
             timeout=_INGEST_TIMEOUT,
             environment={
@@ -177,7 +276,7 @@ class ServiceStack(StageStack):
             "HttpAuthorizer",
             stage=self._settings,
             package="http_authorizer",
-            layers=self._layers,
+            layers=self._layers.of_all,
             memory_mb=_AUTHORIZER_MB,
             timeout=_AUTHORIZER_TIMEOUT,
             environment={"AFLUENTE_API_KEYS_TABLE": api_keys.table_name},
@@ -193,7 +292,7 @@ class ServiceStack(StageStack):
             "Classifier",
             stage=self._settings,
             package="classifier",
-            layers=self._layers,
+            layers=self._layers.of_all,
             memory_mb=_WHOLE_PROCESSOR_MB,
             timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
             environment={
@@ -247,15 +346,20 @@ class ServiceStack(StageStack):
         self._allow_quarantine(function)
 
     def _allow_quarantine(self, function: ServiceFunction) -> None:
-        objects = f"{QUARANTINE_PREFIX}/*"
-        bucket = self._data.quarantine.bucket
-        function.allow(["s3:PutObject"], bucket.arn_for_objects(objects))
+        self._allow_objects(
+            function, self._data.quarantine.bucket, f"{QUARANTINE_PREFIX}/*", ["s3:PutObject"], _OF_A_RECORD
+        )
+
+    def _allow_objects(
+        self, function: ServiceFunction, bucket: Bucket, objects: str, actions: list[str], reason: str
+    ) -> None:
+        function.allow(actions, bucket.arn_for_objects(objects))
         # cdk-nag knows the bucket by the name under which this stack imports its ARN.
         imported = self.resolve(self._data.export_value(bucket.bucket_arn))["Fn::ImportValue"]
         acknowledge(
             function.role,
             f"AwsSolutions-IAM5[Resource::{imported}/{objects}]",
-            "A quarantined record has a key of its own, known when it is written: no grant can be narrower.",
+            reason,
         )
 
     def _outputs(self) -> None:
@@ -266,11 +370,16 @@ class ServiceStack(StageStack):
             "HttpIngestFunction": self.http_ingest.function.function_name,
             "HttpAuthorizerFunction": self.http_authorizer.function.function_name,
             "IotRuleHandlerFunction": self.iot_rule_handler.function.function_name,
+            "CsvTriggerFunction": self.csv_trigger.function.function_name,
             "ClassifierFunction": self.classifier.function.function_name,
             "DatapointsQueueUrl": data.datapoints.queue.queue_url,
             "DatapointsDlqUrl": data.datapoints.dead_letter_queue.queue_url,
             "InboxQueueUrl": data.mqtt_inbox.queue.queue_url,
             "InboxDlqUrl": data.mqtt_inbox.dead_letter_queue.queue_url,
+            "CsvInboxQueueUrl": data.csv_inbox.queue.queue_url,
+            "CsvInboxDlqUrl": data.csv_inbox.dead_letter_queue.queue_url,
+            "CsvJobsQueueUrl": data.csv_jobs.queue.queue_url,
+            "CsvJobsDlqUrl": data.csv_jobs.dead_letter_queue.queue_url,
             "AlertStream": data.streams.alert.stream_name,
             "WarningStream": data.streams.warning.stream_name,
             "AnomalyStream": data.streams.anomaly.stream_name,
@@ -278,6 +387,7 @@ class ServiceStack(StageStack):
             "LatestTable": data.tables.latest.table_name,
             "ConstraintsTable": data.tables.constraints.table_name,
             "ApiKeysTable": data.tables.api_keys.table_name,
+            "CsvJobsTable": data.tables.csv_jobs.table_name,
             "QuarantineBucket": data.quarantine.bucket.bucket_name,
             "AlarmBus": data.alarms.bus.event_bus_name,
             "AlarmLogGroup": data.alarms.log_group.log_group_name,

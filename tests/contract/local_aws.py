@@ -1,10 +1,10 @@
 """A local AWS: clients, the resources that adapters work on, and calls that fail as AWS's do."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import count
+from itertools import chain, count
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,10 +31,10 @@ class LocalAws:
         self._endpoint = endpoint
         self._clients: list[Any] = []
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         """A new client, so that what a test hooks into it stays its own."""
         made = _session().client(  # type: ignore[call-overload] # any of the services
-            service, endpoint_url=self._endpoint, config=_CONFIG
+            service, endpoint_url=self._endpoint, config=config.merge(_CONFIG) if config else _CONFIG
         )
         self._clients.append(made)
         return made
@@ -62,15 +62,40 @@ class LocalAws:
         )
         return str(answer["QueueUrl"])
 
-    def table(self, partition_key: str, sort_key: str | None = None) -> str:
-        """The name of a new table; a sort key is a number, as the data stack has it."""
-        keys = [(partition_key, "HASH", "S")] + ([(sort_key, "RANGE", "N")] if sort_key else [])
+    def table(
+        self, partition_key: str, sort_key: str | None = None, *, indexes: Mapping[str, tuple[str, str]] | None = None
+    ) -> str:
+        """The name of a new table; a sort key is a number, as the data stack has it.
+
+        Args:
+            partition_key: its name.
+            sort_key: its name.
+            indexes: partition and sort key of indexes that have keys only, by name.
+        """
+        keys = _keys(partition_key, sort_key)
+        of_indexes = {name: _keys(*index) for name, index in (indexes or {}).items()}
         name = _new_name()
         client = self.client("dynamodb")
         client.create_table(
             TableName=name,
-            KeySchema=[{"AttributeName": key, "KeyType": role} for key, role, _ in keys],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": form} for key, _, form in keys],
+            KeySchema=_schema(keys),
+            AttributeDefinitions=[
+                {"AttributeName": key, "AttributeType": form} for key, _, form in chain(keys, *of_indexes.values())
+            ],
+            **(
+                {
+                    "GlobalSecondaryIndexes": [
+                        {
+                            "IndexName": index,
+                            "KeySchema": _schema(index_keys),
+                            "Projection": {"ProjectionType": "KEYS_ONLY"},
+                        }
+                        for index, index_keys in of_indexes.items()
+                    ]
+                }
+                if of_indexes
+                else {}
+            ),
             BillingMode="PAY_PER_REQUEST",
         )
         client.get_waiter("table_exists").wait(TableName=name)
@@ -107,6 +132,14 @@ class LocalAws:
         events.put_rule(Name="all", EventBusName=name, EventPattern='{"source": ["afluente"]}', State="ENABLED")
         events.put_targets(Rule="all", EventBusName=name, Targets=[{"Id": "queue", "Arn": arn}])
         return name, url
+
+
+def _keys(partition_key: str, sort_key: str | None) -> list[tuple[str, str, str]]:
+    return [(partition_key, "HASH", "S")] + ([(sort_key, "RANGE", "N")] if sort_key else [])
+
+
+def _schema(keys: list[tuple[str, str, str]]) -> list[dict[str, str]]:
+    return [{"AttributeName": key, "KeyType": role} for key, role, _ in keys]
 
 
 def drain(client: Any, queue_url: str) -> list[dict[str, Any]]:
@@ -289,7 +322,7 @@ BATCH_GET_ITEM = Batch(
 @cache
 def _session() -> boto3.Session:
     """One for all tests: it keeps the descriptions of the services, which take long to read."""
-    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
 
 
 def _new_name() -> str:

@@ -19,6 +19,7 @@ import iot_rule_handler.handler
 import ws_ingest.handler
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN
 from afluente.adapters.pack_codec import decode_pack
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.classification import Classification
@@ -51,6 +52,8 @@ def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
         "AFLUENTE_WEBSOCKET_STAGE": "live",
         "AFLUENTE_WEBSOCKET_MANAGEMENT_URL": f"https://a1b2c3d4.execute-api.{REGION}.amazonaws.com/live",
         "AFLUENTE_QUARANTINE_BUCKET": aws.bucket(),
+        "AFLUENTE_CSV_BUCKET": aws.bucket(),
+        "AFLUENTE_CSV_JOBS_TABLE": aws.table("job_id", indexes={BY_DOMAIN: ("domain", "created_at")}),
         "AFLUENTE_ALARM_BUS": aws.bus()[0],
         "AFLUENTE_ALARM_LOG_GROUP": group,
         "AFLUENTE_ALARM_LOG_STREAM": log_stream,
@@ -111,6 +114,45 @@ def test_the_owner_of_a_key_is_known(aws: LocalAws, environment: dict[str, str])
     answer = http_authorizer.handler.lambda_handler(event("http_authorizer"), CONTEXT)
 
     assert json.loads(answer["context"]["grant"])["key_id"] == "aaaqeaye"
+
+
+def test_an_uploaded_file_is_in_the_bucket_and_its_job_can_be_looked_at_and_ended(
+    aws: LocalAws, environment: dict[str, str]
+) -> None:
+    handle = http_ingest.handler.lambda_handler
+    sent = event("http_api_csv")
+
+    uploaded = handle(sent, CONTEXT)
+    job = json.loads(uploaded["body"])
+    of_job = sent | {"body": None, "isBase64Encoded": False, "pathParameters": {"job_id": job["job_id"]}}
+    ended = handle(of_job | {"routeKey": "DELETE /ingest/csv/{job_id}"}, CONTEXT)
+    shown = handle(of_job | {"routeKey": "GET /ingest/csv/{job_id}"}, CONTEXT)
+    listed = handle(sent | {"routeKey": "GET /ingest/csv", "queryStringParameters": {"domain": "iot"}}, CONTEXT)
+
+    assert [answer["statusCode"] for answer in (uploaded, ended, shown, listed)] == [202, 200, 200, 200]
+    assert [json.loads(answer["body"])["status"] for answer in (uploaded, ended, shown)] == [
+        "queued",
+        "cancelled",
+        "cancelled",
+    ]
+    assert [found["job_id"] for found in json.loads(listed["body"])["jobs"]] == [job["job_id"]]
+    kept = aws.client("s3").list_objects_v2(Bucket=environment["AFLUENTE_CSV_BUCKET"])["Contents"]
+    assert [item["Key"] for item in kept] == [f"inbox/iot/furnace-1/.uploads/{job['job_id']}/march.csv"]
+
+
+def test_a_larger_file_is_announced_and_gets_urls(aws: LocalAws, environment: dict[str, str]) -> None:
+    body = {"domain": "iot", "source_id": "furnace-1", "file": "march.csv"}
+    asked = event("http_api_ingest") | {"routeKey": "POST /ingest/csv/uploads"}
+
+    whole, parts = (
+        json.loads(
+            http_ingest.handler.lambda_handler(asked | {"body": json.dumps(body | {"size": size})}, CONTEXT)["body"]
+        )["upload"]
+        for size in (1, 6 * 1024**3)
+    )
+
+    assert (whole["method"], parts["method"], len(parts["part_urls"])) == ("PUT", "multipart", 96)
+    assert all("X-Amz-Algorithm=AWS4-HMAC-SHA256" in url for url in (whole["url"], *parts["part_urls"]))
 
 
 def of_a_connection(event_type: str, **fields: Any) -> dict[str, Any]:

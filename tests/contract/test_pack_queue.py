@@ -5,25 +5,29 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from afluente.adapters.memory import MemoryPackQueue
 from afluente.adapters.sqs import MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, SqsGiveBack, SqsPackQueue
 from afluente.adapters.sqs_records import received_pack
-from afluente.application.packs import Pack, ReceivedPack
-from afluente.application.ports import PackQueue, UnavailableError
+from afluente.application.packs import Pack, ReceivedPack, Series, SeriesPack
+from afluente.application.ports import PackQueue, SeriesQueue, UnavailableError
 from afluente.domain.datapoints import DataPoint
 from tests.contract.local_aws import SEND_MESSAGE_BATCH, LocalAws, drain, fail, fail_in_part, record_calls
 from tests.factories import NOW, a_point, arrived
+
+
+class Sending(PackQueue, SeriesQueue, Protocol):
+    """Both ways into a queue."""
 
 
 @dataclass
 class Queue:
     """A queue from both ends."""
 
-    sending: PackQueue
+    sending: Sending
     receive: Callable[[], list[ReceivedPack]]
 
 
@@ -69,6 +73,31 @@ def points_by_group(packs: Sequence[Pack | ReceivedPack]) -> dict[str, list[Data
 
 
 # --- every queue -----------------------------------------------------------------------------------------------------
+
+
+def a_series_pack(points: int) -> SeriesPack:
+    times, noise = [NOW + step for step in range(points)], Random(7)  # noqa: S311 - no secret
+    values = [noise.random() for _ in range(points)]
+    series = tuple(Series(f"furnace-1:{name}", "temperature", times, values) for name in "ab")
+    return SeriesPack("3-of-64", "iot", "furnace-1", NOW, series)
+
+
+@pytest.mark.parametrize("points", [1, 30_000])
+def test_a_pack_of_series_arrives_as_its_points_in_their_order(queue: Queue, points: int) -> None:
+    pack = a_series_pack(points)
+
+    queue.sending.send_series(pack)
+
+    packs = queue.receive()
+    assert [point for its in packs for point in its.points] == list(pack.points())
+    assert {its.group for its in packs} == {"3-of-64"}
+
+
+def test_a_pack_of_series_that_comes_again_changes_nothing(queue: Queue) -> None:
+    queue.sending.send_series(a_series_pack(3))
+    queue.sending.send([Pack("3-of-64", tuple(a_series_pack(3).points()))])
+
+    assert len(queue.receive()) == 1
 
 
 def test_a_pack_is_received_as_it_was_sent(queue: Queue) -> None:

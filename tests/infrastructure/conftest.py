@@ -1,9 +1,9 @@
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import pytest
 
+from infra.layer_build import LayerFolders
 from infra.node import use_node
 from infra.stage import PRESETS
 from tests.infrastructure.deployment import Deployment
@@ -13,16 +13,19 @@ use_node()
 
 
 @pytest.fixture(scope="session")
-def stand_in_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in place of the third-party layer: what is in it makes no difference to a template but a hash."""
-    layer = tmp_path_factory.mktemp("layer")
-    (layer / "python").mkdir()
-    (layer / "python" / "third_party.py").write_text("")
-    return layer
+def stand_in_layers(tmp_path_factory: pytest.TempPathFactory) -> LayerFolders:
+    """Folders in place of third-party layers: what is in them makes no difference to a template but a hash."""
+    third_party, loader = tmp_path_factory.mktemp("third-party"), tmp_path_factory.mktemp("loader")
+    for layer in (third_party, loader):
+        (layer / "python").mkdir()
+        (layer / "python" / f"{layer.name}.py").write_text("")
+    return LayerFolders(third_party=third_party, loader=loader)
 
 
 @pytest.fixture(scope="session")
-def deployment_of(tmp_path_factory: pytest.TempPathFactory, stand_in_layer: Path) -> Callable[[str], Deployment]:
+def deployment_of(
+    tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders
+) -> Callable[[str], Deployment]:
     """The templates of a preset, synthesised once a session."""
 
     @cache
@@ -31,7 +34,7 @@ def deployment_of(tmp_path_factory: pytest.TempPathFactory, stand_in_layer: Path
 
         stage = PRESETS[preset]()
         app = new_app(tmp_path_factory.mktemp(preset))
-        add_stacks(app, stage, stand_in_layer)
+        add_stacks(app, stage, stand_in_layers)
         return Deployment.read(stage, write(app))
 
     return of

@@ -48,9 +48,13 @@ class Deployment:
         }
 
     def trigger(self, package: str) -> Resource:
-        """What hands messages of a queue to a function."""
+        """What hands messages of its one queue to a function."""
         name = self.function(package)["FunctionName"]
         return self.one("AWS::Lambda::EventSourceMapping", FunctionName=name)
+
+    def trigger_from(self, queue: str) -> Resource:
+        """What hands messages of a queue to a function."""
+        return self.one("AWS::Lambda::EventSourceMapping", EventSourceArn=queue)
 
     def one(self, type_: str, **properties: object) -> Resource:
         """The one resource of a type that has these properties."""
@@ -99,6 +103,9 @@ class Deployment:
         resource = self.data["Resources"].get(id_) or self.service["Resources"].get(id_)
         if resource is None:
             return f"<{id_}>"
+        if resource["Type"] == "AWS::S3::Bucket":
+            # CloudFormation names it; what is left without the hash says which one it is.
+            return f"<{id_[:-8]}>"
         name = _NAME.get(resource["Type"].split("::")[-1])
         return str(resource["Properties"][name]) if name else f"<{resource['Type'].split('::', 1)[1]}>"
 

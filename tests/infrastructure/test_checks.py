@@ -10,6 +10,7 @@ from aws_cdk.aws_sqs import Queue
 
 from infra.assembly import add_stacks, new_app, write
 from infra.checks import FindingsError, findings
+from infra.layer_build import LayerFolders
 from infra.stage import PRESETS, dev
 from tests.infrastructure.deployment import Deployment
 
@@ -19,9 +20,9 @@ def test_nothing_is_found_that_is_not_acknowledged(deployment_of: Callable[[str]
     assert findings(deployment_of(preset).assembly) == []
 
 
-def test_a_new_fault_stops_the_synthesis(tmp_path: Path, stand_in_layer: Path) -> None:
+def test_a_new_fault_stops_the_synthesis(tmp_path: Path, stand_in_layers: LayerFolders) -> None:
     app = new_app(tmp_path)
-    data, _ = add_stacks(app, dev(), stand_in_layer)
+    data, _ = add_stacks(app, dev(), stand_in_layers)
     Bucket(data, "Open")
     Queue(data.datapoints, "NoDeadLetters")
 
@@ -41,13 +42,16 @@ def test_a_new_fault_stops_the_synthesis(tmp_path: Path, stand_in_layer: Path) -
 def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> None:
     everywhere = {
         ("data/Quarantine/Bucket", "AwsSolutions-S1"),
+        ("data/CsvFiles/Bucket", "AwsSolutions-S1"),
         ("service/HttpIngest/Role", "AwsSolutions-IAM5"),
         ("service/IotRuleHandler/Role", "AwsSolutions-IAM5"),
+        ("service/CsvTrigger/Role", "AwsSolutions-IAM5"),
         ("service/WsIngest/Role", "AwsSolutions-IAM5"),
         ("service/Classifier/Role", "AwsSolutions-IAM5"),
         ("service/HttpIngest/Function", "AwsSolutions-L1"),
         ("service/HttpAuthorizer/Function", "AwsSolutions-L1"),
         ("service/IotRuleHandler/Function", "AwsSolutions-L1"),
+        ("service/CsvTrigger/Function", "AwsSolutions-L1"),
         ("service/WsIngest/Function", "AwsSolutions-L1"),
         ("service/Classifier/Function", "AwsSolutions-L1"),
         ("service/Http/Health", "AwsSolutions-APIG4"),
@@ -59,7 +63,7 @@ def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> No
     }
     unrecoverable = {
         (f"data/Tables/{table}", "AwsSolutions-DDB3")
-        for table in ("StreamConstraints", "StreamLatest", "ApiKeys", "WsConnections")
+        for table in ("StreamConstraints", "StreamLatest", "ApiKeys", "WsConnections", "CsvJobs")
     }
 
     assert acknowledged(prod) == everywhere

@@ -11,16 +11,27 @@ TABLES = {
     "afluente-prod-stream-latest": [("source", "HASH", "S"), ("bucket", "RANGE", "N")],
     "afluente-prod-api-keys": [("key_hash", "HASH", "S")],
     "afluente-prod-ws-connections": [("id", "HASH", "S")],
+    "afluente-prod-csv-jobs": [("job_id", "HASH", "S")],
 }
 STREAMS = {f"afluente-prod-{class_}" for class_ in ("alert", "warning", "anomaly", "normal")}
-FIFO_QUEUES = ("afluente-prod-datapoints.fifo", "afluente-prod-datapoints-dlq.fifo")
-STANDARD_QUEUES = ("afluente-prod-mqtt-inbox", "afluente-prod-mqtt-inbox-dlq")
+FIFO_QUEUES = (
+    "afluente-prod-datapoints.fifo",
+    "afluente-prod-datapoints-dlq.fifo",
+    "afluente-prod-csv-jobs.fifo",
+    "afluente-prod-csv-jobs-dlq.fifo",
+)
+STANDARD_QUEUES = (
+    "afluente-prod-mqtt-inbox",
+    "afluente-prod-mqtt-inbox-dlq",
+    "afluente-prod-csv-inbox",
+    "afluente-prod-csv-inbox-dlq",
+)
 # In the service stack: what is in it is of no use to another deployment.
 PASSING_QUEUE = "afluente-prod-unanswered-connections"
 
 
 @pytest.mark.parametrize("name", FIFO_QUEUES)
-def test_a_queue_of_packs_is_fifo_with_high_throughput_and_keeps_large_messages_for_14_days(
+def test_a_queue_of_packs_or_jobs_is_fifo_with_high_throughput_and_keeps_large_messages_for_14_days(
     prod: Deployment, name: str
 ) -> None:
     queue = prod.one("AWS::SQS::Queue", QueueName=name)
@@ -35,7 +46,7 @@ def test_a_queue_of_packs_is_fifo_with_high_throughput_and_keeps_large_messages_
 
 
 @pytest.mark.parametrize("name", STANDARD_QUEUES)
-def test_a_queue_of_mqtt_messages_is_a_standard_one_that_a_topic_rule_can_send_to(prod: Deployment, name: str) -> None:
+def test_an_inbox_is_a_standard_queue_that_a_topic_rule_and_s3_can_send_to(prod: Deployment, name: str) -> None:
     queue = prod.one("AWS::SQS::Queue", QueueName=name)
 
     assert "FifoQueue" not in queue
@@ -45,16 +56,21 @@ def test_a_queue_of_mqtt_messages_is_a_standard_one_that_a_topic_rule_can_send_t
 
 
 @pytest.mark.parametrize(
-    ("name", "dead_letters"),
+    ("name", "dead_letters", "attempts"),
     [
-        ("afluente-prod-datapoints.fifo", "afluente-prod-datapoints-dlq.fifo"),
-        ("afluente-prod-mqtt-inbox", "afluente-prod-mqtt-inbox-dlq"),
+        ("afluente-prod-datapoints.fifo", "afluente-prod-datapoints-dlq.fifo", 60),
+        ("afluente-prod-mqtt-inbox", "afluente-prod-mqtt-inbox-dlq", 60),
+        ("afluente-prod-csv-inbox", "afluente-prod-csv-inbox-dlq", 60),
+        # Each goes on from where the last one got to.
+        ("afluente-prod-csv-jobs.fifo", "afluente-prod-csv-jobs-dlq.fifo", 1_000),
     ],
 )
-def test_what_fails_60_times_goes_to_the_dead_letter_queue(prod: Deployment, name: str, dead_letters: str) -> None:
+def test_what_fails_so_many_times_goes_to_the_dead_letter_queue(
+    prod: Deployment, name: str, dead_letters: str, attempts: int
+) -> None:
     queue = prod.one("AWS::SQS::Queue", QueueName=name)
 
-    assert prod.plain(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead_letters, "maxReceiveCount": 60}
+    assert prod.plain(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead_letters, "maxReceiveCount": attempts}
 
 
 @pytest.mark.parametrize(("package", "name"), [("classifier", "datapoints.fifo"), ("iot_rule_handler", "mqtt-inbox")])
@@ -100,14 +116,17 @@ def test_a_table_is_on_demand_encrypted_recoverable_and_protected_in_prod(prod: 
         assert table["DeletionProtectionEnabled"] is True
 
 
-def test_only_connections_expire(prod: Deployment) -> None:
+def test_only_connections_and_jobs_expire(prod: Deployment) -> None:
     expiry = {
         table["TableName"]: table["TimeToLiveSpecification"]
         for table in prod.resources("AWS::DynamoDB::Table").values()
         if "TimeToLiveSpecification" in table
     }
 
-    assert expiry == {"afluente-prod-ws-connections": {"AttributeName": "expires_at", "Enabled": True}}
+    assert expiry == {
+        table: {"AttributeName": "expires_at", "Enabled": True}
+        for table in ("afluente-prod-ws-connections", "afluente-prod-csv-jobs")
+    }
 
 
 def test_each_class_has_a_stream_on_demand_encrypted_and_kept_for_a_day(prod: Deployment) -> None:
@@ -121,7 +140,7 @@ def test_each_class_has_a_stream_on_demand_encrypted_and_kept_for_a_day(prod: De
 
 
 def test_the_quarantine_is_private_encrypted_versioned_and_forgets(prod: Deployment) -> None:
-    [bucket] = prod.resources("AWS::S3::Bucket").values()
+    [bucket] = (bucket for id_, bucket in prod.resources("AWS::S3::Bucket").items() if id_.startswith("Quarantine"))
 
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
@@ -135,9 +154,9 @@ def test_the_quarantine_is_private_encrypted_versioned_and_forgets(prod: Deploym
 
 
 @pytest.mark.parametrize(
-    ("type_", "count"), [("AWS::SQS::QueuePolicy", 5), ("AWS::S3::BucketPolicy", 1), ("AWS::SNS::TopicPolicy", 1)]
+    ("type_", "count"), [("AWS::SQS::QueuePolicy", 9), ("AWS::S3::BucketPolicy", 2), ("AWS::SNS::TopicPolicy", 1)]
 )
-def test_queues_bucket_and_topic_refuse_what_comes_without_tls(prod: Deployment, type_: str, count: int) -> None:
+def test_queues_buckets_and_topic_refuse_what_comes_without_tls(prod: Deployment, type_: str, count: int) -> None:
     policies = prod.resources(type_).values()
 
     assert len(policies) == count
@@ -172,7 +191,7 @@ def test_in_prod_what_holds_data_outlives_the_stack(prod: Deployment) -> None:
             assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_elsewhere_only_the_quarantine_outlives_the_stack(local: Deployment) -> None:
+def test_elsewhere_only_the_buckets_outlive_the_stack(local: Deployment) -> None:
     kept = {
         resource["Type"]
         for resource in local.data["Resources"].values()

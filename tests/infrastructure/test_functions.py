@@ -7,6 +7,7 @@ import pytest
 from afluente.runtime.settings import (
     PREFIX,
     ClassifierSettings,
+    CsvTriggerSettings,
     HttpAuthorizerSettings,
     HttpIngestSettings,
     IotRuleHandlerSettings,
@@ -14,16 +15,25 @@ from afluente.runtime.settings import (
 )
 from tests.infrastructure.deployment import Deployment, as_list
 
-PACKAGES = ("http_ingest", "http_authorizer", "iot_rule_handler", "ws_ingest", "classifier")
+PACKAGES = ("http_ingest", "http_authorizer", "iot_rule_handler", "csv_trigger", "ws_ingest", "classifier")
 
-# The one grant of each with a star in it: what it is for has a name of its own, known when it is made.
-QUARANTINE = "<S3::Bucket>/quarantine/*"
+# The grants with a star in them: what each is for has a name of its own, known when it is made.
+QUARANTINE = "<QuarantineBucket>/quarantine/*"
+CSV_INBOX = "<CsvFilesBucket>/inbox/*"
+CSV_REJECTS = "<CsvFilesBucket>/rejects/*"
 CONNECTIONS = "arn:aws:execute-api:us-east-1:<AWS::AccountId>:afluente-prod-websocket/live/*/@connections/*"
 
 GRANTS = {
     "http_ingest": {
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
         ("s3:PutObject", QUARANTINE),
+        ("s3:PutObject", CSV_INBOX),
+        ("s3:GetObject", CSV_REJECTS),
+        ("dynamodb:GetItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:BatchGetItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:PutItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:Query", "afluente-prod-csv-jobs/index/by-domain"),
     },
     "http_authorizer": {
         ("dynamodb:GetItem", "afluente-prod-api-keys"),
@@ -34,6 +44,27 @@ GRANTS = {
         ("sqs:GetQueueAttributes", "afluente-prod-mqtt-inbox"),
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
         ("s3:PutObject", QUARANTINE),
+    },
+    "csv_trigger": {
+        *(
+            (f"sqs:{action}", queue)
+            for action in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
+            for queue in ("afluente-prod-csv-inbox", "afluente-prod-csv-jobs.fifo")
+        ),
+        ("sqs:SendMessage", "afluente-prod-csv-jobs.fifo"),
+        ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
+        ("s3:PutObject", QUARANTINE),
+        ("s3:ListBucket", "<CsvFilesBucket>"),
+        ("s3:GetObject", CSV_INBOX),
+        ("s3:GetObjectVersion", CSV_INBOX),
+        ("s3:GetObject", CSV_REJECTS),
+        ("s3:PutObject", CSV_REJECTS),
+        ("s3:DeleteObject", CSV_REJECTS),
+        ("s3:AbortMultipartUpload", CSV_REJECTS),
+        ("dynamodb:GetItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:PutItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:DeleteItem", "afluente-prod-csv-jobs"),
     },
     "ws_ingest": {
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
@@ -71,7 +102,12 @@ GRANTS = {
 }
 
 AnySettings = (
-    HttpIngestSettings | HttpAuthorizerSettings | IotRuleHandlerSettings | WsIngestSettings | ClassifierSettings
+    HttpIngestSettings
+    | HttpAuthorizerSettings
+    | IotRuleHandlerSettings
+    | CsvTriggerSettings
+    | WsIngestSettings
+    | ClassifierSettings
 )
 # No stage has another value of these; a test may.
 NEVER_TOLD = {"key_ttl_seconds"}
@@ -83,16 +119,33 @@ ACCEPTING = {
     "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
     "AFLUENTE_SHARDS": "64",
     "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",
-    "AFLUENTE_QUARANTINE_BUCKET": "<S3::Bucket>",
+    "AFLUENTE_QUARANTINE_BUCKET": "<QuarantineBucket>",
+}
+
+# What each function is told that has to do with CSV jobs.
+CSV_JOBS = {
+    "AFLUENTE_CSV_BUCKET": "<CsvFilesBucket>",
+    "AFLUENTE_CSV_JOBS_TABLE": "afluente-prod-csv-jobs",
+    "AFLUENTE_CSV_JOB_RETENTION_DAYS": "90",
 }
 
 ENVIRONMENT = {
     "http_ingest": {
         **ACCEPTING,
+        **CSV_JOBS,
         "POWERTOOLS_SERVICE_NAME": "http_ingest",
         "AFLUENTE_ENABLE_AGNOSTIC_API": "true",
+        "AFLUENTE_ENABLE_CSV_INGEST": "true",
     },
     "iot_rule_handler": {**ACCEPTING, "POWERTOOLS_SERVICE_NAME": "iot_rule_handler"},
+    "csv_trigger": {
+        **ACCEPTING,
+        **CSV_JOBS,
+        "POWERTOOLS_SERVICE_NAME": "csv_trigger",
+        "AFLUENTE_CSV_JOBS_QUEUE_URL": "afluente-prod-csv-jobs.fifo",
+        "AFLUENTE_CSV_SPLIT_BYTES": str(256 * 1024 * 1024),
+        "AFLUENTE_CSV_PARTS": "4",
+    },
     "ws_ingest": {
         **ACCEPTING,
         "POWERTOOLS_SERVICE_NAME": "ws_ingest",
@@ -121,7 +174,7 @@ ENVIRONMENT = {
         "AFLUENTE_STREAM_NORMAL": "afluente-prod-normal",
         "AFLUENTE_LATEST_TABLE": "afluente-prod-stream-latest",
         "AFLUENTE_CONSTRAINTS_TABLE": "afluente-prod-stream-constraints",
-        "AFLUENTE_QUARANTINE_BUCKET": "<S3::Bucket>",
+        "AFLUENTE_QUARANTINE_BUCKET": "<QuarantineBucket>",
         "AFLUENTE_ALARM_BUS": "afluente-prod-alarms",
         "AFLUENTE_ALARM_LOG_GROUP": "/afluente/prod/alarms",
         "AFLUENTE_ALARM_LOG_STREAM": "alarms",
@@ -150,6 +203,7 @@ def test_a_function_knows_exactly_what_it_uses(prod: Deployment, package: str) -
         ("http_ingest", HttpIngestSettings),
         ("http_authorizer", HttpAuthorizerSettings),
         ("iot_rule_handler", IotRuleHandlerSettings),
+        ("csv_trigger", CsvTriggerSettings),
         ("ws_ingest", WsIngestSettings),
         ("classifier", ClassifierSettings),
     ],
@@ -186,7 +240,7 @@ def test_no_permission_is_for_everything(prod: Deployment) -> None:
     for package in PACKAGES:
         for action, resource in prod.grants(package):
             assert "*" not in action
-            assert "*" not in resource or resource in {QUARANTINE, CONNECTIONS}
+            assert "*" not in resource or resource in {QUARANTINE, CSV_INBOX, CSV_REJECTS, CONNECTIONS}
 
 
 def test_there_is_no_function_but_these(prod: Deployment) -> None:
@@ -196,14 +250,15 @@ def test_there_is_no_function_but_these(prod: Deployment) -> None:
 
 
 @pytest.mark.parametrize(("preset", "architecture"), [("prod", "arm64"), ("dev", "arm64")])
-def test_functions_run_on_python_3_13_and_arm_with_both_layers(
+def test_functions_run_on_python_3_13_and_arm_with_their_layers(
     deployment_of: Callable[[str], Deployment], preset: str, architecture: str
 ) -> None:
     deployment = deployment_of(preset)
     for function in deployment.resources("AWS::Lambda::Function").values():
         assert function["Runtime"] == "python3.13"
         assert function["Architectures"] == [architecture]
-        assert deployment.plain(function["Layers"]) == [f"afluente-{preset}-third-party", f"afluente-{preset}-core"]
+        layers = ["third-party", "core", *(["loader"] if function["Handler"].startswith("csv_trigger.") else [])]
+        assert deployment.plain(function["Layers"]) == [f"afluente-{preset}-{layer}" for layer in layers]
     for layer in deployment.resources("AWS::Lambda::LayerVersion").values():
         assert layer["CompatibleRuntimes"] == ["python3.13"]
         assert layer["CompatibleArchitectures"] == [architecture]
@@ -219,7 +274,7 @@ def test_functions_log_to_groups_of_their_own_that_forget(prod: Deployment) -> N
 def test_every_log_group_forgets(prod: Deployment) -> None:
     groups = prod.resources("AWS::Logs::LogGroup").values()
 
-    assert len(groups) == 8
+    assert len(groups) == 9
     assert all(group["RetentionInDays"] == 90 for group in groups)
 
 
@@ -237,6 +292,8 @@ def test_each_queue_is_read_by_one_function(prod: Deployment) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
 
     assert sorted(prod.plain([mapping["EventSourceArn"], mapping["FunctionName"]]) for mapping in mappings) == [
+        ["afluente-prod-csv-inbox", "afluente-prod-csv-trigger"],
+        ["afluente-prod-csv-jobs.fifo", "afluente-prod-csv-trigger"],
         ["afluente-prod-datapoints.fifo", "afluente-prod-classifier"],
         ["afluente-prod-mqtt-inbox", "afluente-prod-iot-rule-handler"],
         ["afluente-prod-unanswered-connections", "afluente-prod-ws-ingest"],
@@ -244,7 +301,7 @@ def test_each_queue_is_read_by_one_function(prod: Deployment) -> None:
 
 
 def test_a_function_is_called_by_its_trigger_alone(prod: Deployment) -> None:
-    read_queues_only = {"afluente-prod-classifier", "afluente-prod-iot-rule-handler"}
+    read_queues_only = {"afluente-prod-classifier", "afluente-prod-iot-rule-handler", "afluente-prod-csv-trigger"}
     for permission in prod.resources("AWS::Lambda::Permission").values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
         assert prod.plain(permission["FunctionName"]) not in read_queues_only

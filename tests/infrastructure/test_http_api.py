@@ -5,11 +5,20 @@ from collections.abc import Callable
 
 from tests.infrastructure.deployment import Deployment, Resource
 
+CSV_ROUTES = {
+    "POST /ingest/csv",
+    "POST /ingest/csv/uploads",
+    "GET /ingest/csv",
+    "GET /ingest/csv/{job_id}",
+    "DELETE /ingest/csv/{job_id}",
+}
 
-def test_only_the_ingest_route_asks_for_a_key(prod: Deployment) -> None:
+
+def test_only_the_ingest_routes_ask_for_a_key(prod: Deployment) -> None:
     routes = {route["RouteKey"]: route["AuthorizationType"] for route in of_the_http_api(prod, "Route")}
 
-    assert routes == {"POST /ingest/datapoints": "CUSTOM", "GET /health": "NONE", "$default": "NONE"}
+    keyed = {"POST /ingest/datapoints", *CSV_ROUTES}
+    assert routes == {**dict.fromkeys(keyed, "CUSTOM"), "GET /health": "NONE", "$default": "NONE"}
 
 
 def test_a_stage_without_the_agnostic_api_has_no_route_for_points(deployment_of: Callable[[str], Deployment]) -> None:
@@ -44,8 +53,8 @@ def test_the_key_is_checked_by_the_authorizer_and_its_answer_kept_for_a_minute(p
     assert authorizer["IdentitySource"] == ["$request.header.X-API-Key"]
     assert authorizer["AuthorizerResultTtlInSeconds"] == 60
     assert "/functions/afluente-prod-http-authorizer/invocations" in prod.plain(authorizer["AuthorizerUri"])
-    ingest = prod.one("AWS::ApiGatewayV2::Route", RouteKey="POST /ingest/datapoints")
-    assert ingest["AuthorizerId"] == {"Ref": id_}
+    for key in ("POST /ingest/datapoints", *CSV_ROUTES):
+        assert prod.one("AWS::ApiGatewayV2::Route", RouteKey=key)["AuthorizerId"] == {"Ref": id_}
 
 
 def test_the_stage_deploys_itself_limits_the_rate_and_logs_each_call(prod: Deployment) -> None:

@@ -1,4 +1,4 @@
-"""The third-party layer: built once for a lock and a machine, and there whole or not at all."""
+"""The third-party layers: each built once for a lock and a machine, and there whole or not at all."""
 
 import json
 import subprocess
@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from infra.layer_build import LayerBuildError, Target, build_layer, find_uv, target_of
+from infra.layer_build import (
+    LOADER,
+    THIRD_PARTY,
+    LayerBuildError,
+    Packages,
+    Target,
+    build_layer,
+    build_layers,
+    find_uv,
+    target_of,
+)
 from infra.stage import dev, local
 
 LAMBDA = Target(platform="aarch64-manylinux_2_28", python="3.13")
@@ -23,7 +33,9 @@ if arguments[0] == "export":
     pathlib.Path(arguments[arguments.index("--output-file") + 1]).write_text("package==1")
 else:
     target = pathlib.Path(arguments[arguments.index("--target") + 1])
-    (target / "package").mkdir()
+    (target / "package" / "tests").mkdir(parents=True)
+    (target / "package" / "inner" / "tests").mkdir(parents=True)
+    (target / "package" / "inner" / "tests" / "test_package.py").touch()
     (target / "bin").mkdir()
     (target / ".lock").touch()
     if "UV_FAILS" in os.environ:
@@ -56,8 +68,8 @@ def cache(tmp_path: Path) -> Path:
 
 
 def test_a_layer_is_built_once_for_a_lock_and_a_target(calls: Path, lock: Path, cache: Path) -> None:
-    first = build_layer(LAMBDA, lock=lock, cache=cache)
-    again = build_layer(LAMBDA, lock=lock, cache=cache)
+    first = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
+    again = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
 
     assert first == again
     assert len(calls_of(calls)) == 2  # one export, one install
@@ -65,10 +77,12 @@ def test_a_layer_is_built_once_for_a_lock_and_a_target(calls: Path, lock: Path, 
 
 
 def test_another_lock_or_another_target_is_another_layer(calls: Path, lock: Path, cache: Path) -> None:
-    first = build_layer(LAMBDA, lock=lock, cache=cache)
-    elsewhere = build_layer(Target(platform="x86_64-manylinux_2_28", python="3.13"), lock=lock, cache=cache)
+    first = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
+    elsewhere = build_layer(
+        THIRD_PARTY, Target(platform="x86_64-manylinux_2_28", python="3.13"), lock=lock, cache=cache
+    )
     lock.write_text("package 2")
-    later = build_layer(LAMBDA, lock=lock, cache=cache)
+    later = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
 
     assert len({first, elsewhere, later}) == 3
     # What follows a dot would be the extension of a file to the CDK.
@@ -78,7 +92,7 @@ def test_another_lock_or_another_target_is_another_layer(calls: Path, lock: Path
 def test_a_layer_for_lambda_holds_the_locked_wheels_for_its_platform_alone(
     calls: Path, lock: Path, cache: Path
 ) -> None:
-    build_layer(LAMBDA, lock=lock, cache=cache)
+    build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
 
     export, install = calls_of(calls)
     assert {"--frozen", "--no-default-groups", "--no-emit-project"} <= set(export)
@@ -88,25 +102,41 @@ def test_a_layer_for_lambda_holds_the_locked_wheels_for_its_platform_alone(
     assert option(install, "--python-version") == "3.13"
 
 
+def test_the_loader_has_a_layer_of_its_own_of_its_own_group_alone(calls: Path, lock: Path, cache: Path) -> None:
+    third_party = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
+    loader = build_layer(LOADER, LAMBDA, lock=lock, cache=cache)
+
+    assert third_party != loader
+    exports = [call for call in calls_of(calls) if call[0] == "export"]
+    assert [option(call, "--only-group") for call in exports if "--only-group" in call] == ["csv"]
+    assert ["--no-default-groups" in call for call in exports] == [True, False]
+
+
+def test_a_layer_holds_no_tests_of_its_packages(calls: Path, lock: Path, cache: Path) -> None:
+    layer = build_layer(LOADER, LAMBDA, lock=lock, cache=cache)
+
+    assert sorted(path.name for path in layer.rglob("*")) == ["inner", "package", "python"]
+
+
 def test_a_build_that_fails_says_why_and_leaves_nothing(
     calls: Path, lock: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_FAILS", "1")
     with pytest.raises(LayerBuildError, match="no wheel of package==1 for this platform"):
-        build_layer(LAMBDA, lock=lock, cache=cache)
+        build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
     assert list(cache.iterdir()) == []
 
     monkeypatch.delenv("UV_FAILS")
-    assert build_layer(LAMBDA, lock=lock, cache=cache).is_dir()
+    assert build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache).is_dir()
 
 
 def test_a_build_that_was_overtaken_by_another_takes_that_ones_layer(
     calls: Path, lock: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layer = build_layer(LAMBDA, lock=lock, cache=tmp_path / "elsewhere")
+    layer = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=tmp_path / "elsewhere")
     monkeypatch.setenv("UV_IS_OVERTAKEN_BY", str(cache / layer.name))
 
-    assert build_layer(LAMBDA, lock=lock, cache=cache) == cache / layer.name
+    assert build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache) == cache / layer.name
     assert [path.name for path in cache.iterdir()] == [layer.name]
 
 
@@ -134,22 +164,33 @@ def test_uv_is_the_named_one_or_on_the_path_or_in_this_python(tmp_path: Path, mo
         find_uv()
 
 
-def test_the_layer_of_the_local_stage_works_in_this_python() -> None:
-    layer = build_layer(target_of(local()))
+@pytest.mark.parametrize(
+    ("packages", "program", "module"),
+    [
+        (THIRD_PARTY, "import msgspec, multipart, pydantic, aws_lambda_powertools", "msgspec"),
+        (LOADER, "import tzdata; from backports import zstd; import pandas; pandas.DataFrame({'a': [1]})", "pandas"),
+    ],
+)
+def test_a_layer_of_the_local_stage_works_in_this_python(packages: Packages, program: str, module: str) -> None:
+    layer = build_layer(packages, target_of(local()))
 
-    program = "import msgspec, pydantic, aws_lambda_powertools; print(msgspec.__file__)"
     # Isolated and without site-packages: what is imported can only be of the layer.
-    isolated = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        f"import sys; sys.path.insert(0, {str(layer / 'python')!r}); {program}",
-    ]
-    done = subprocess.run(isolated, capture_output=True, text=True, check=True)
+    program = f"import sys; sys.path.insert(0, {str(layer / 'python')!r}); {program}; print({module}.__file__)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.startswith(str(layer))
     assert not (layer / "python" / "boto3").exists()
+
+
+def test_the_layers_of_the_loader_leave_room_for_its_code() -> None:
+    layers = build_layers(target_of(dev()))
+
+    # Lambda, "Deployment package (.zip file archive) size", unzipped, including all layers: 250 MB.
+    assert size_of(layers.third_party) + size_of(layers.loader) < 150 * 1024 * 1024
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def calls_of(calls: Path) -> list[list[str]]:

@@ -10,11 +10,16 @@ OUTPUTS = {
     "HttpIngestFunction": "afluente-prod-http-ingest",
     "HttpAuthorizerFunction": "afluente-prod-http-authorizer",
     "IotRuleHandlerFunction": "afluente-prod-iot-rule-handler",
+    "CsvTriggerFunction": "afluente-prod-csv-trigger",
     "ClassifierFunction": "afluente-prod-classifier",
     "DatapointsQueueUrl": "afluente-prod-datapoints.fifo",
     "DatapointsDlqUrl": "afluente-prod-datapoints-dlq.fifo",
     "InboxQueueUrl": "afluente-prod-mqtt-inbox",
     "InboxDlqUrl": "afluente-prod-mqtt-inbox-dlq",
+    "CsvInboxQueueUrl": "afluente-prod-csv-inbox",
+    "CsvInboxDlqUrl": "afluente-prod-csv-inbox-dlq",
+    "CsvJobsQueueUrl": "afluente-prod-csv-jobs.fifo",
+    "CsvJobsDlqUrl": "afluente-prod-csv-jobs-dlq.fifo",
     "AlertStream": "afluente-prod-alert",
     "WarningStream": "afluente-prod-warning",
     "AnomalyStream": "afluente-prod-anomaly",
@@ -22,11 +27,13 @@ OUTPUTS = {
     "LatestTable": "afluente-prod-stream-latest",
     "ConstraintsTable": "afluente-prod-stream-constraints",
     "ApiKeysTable": "afluente-prod-api-keys",
-    "QuarantineBucket": "<S3::Bucket>",
+    "CsvJobsTable": "afluente-prod-csv-jobs",
+    "QuarantineBucket": "<QuarantineBucket>",
     "AlarmBus": "afluente-prod-alarms",
     "AlarmLogGroup": "/afluente/prod/alarms",
 }
 WITH_MQTT = {"IotPolicy": "afluente-prod-device"}
+WITH_CSV = {"CsvBucket": "<CsvFilesBucket>"}
 WITH_WEBSOCKET = {
     "WebSocketApiId": "afluente-prod-websocket",
     "WebSocketUrl": "wss://afluente-prod-websocket.execute-api.us-east-1.<AWS::URLSuffix>/live",
@@ -38,7 +45,7 @@ WITH_WEBSOCKET = {
 def test_the_service_stack_names_every_part_of_the_deployment(prod: Deployment) -> None:
     outputs = {name: prod.plain(output["Value"]) for name, output in prod.service["Outputs"].items()}
 
-    assert outputs == OUTPUTS | WITH_MQTT | WITH_WEBSOCKET
+    assert outputs == OUTPUTS | WITH_MQTT | WITH_CSV | WITH_WEBSOCKET
 
 
 def test_a_transport_that_is_off_has_no_outputs(deployment_of: Callable[[str], Deployment]) -> None:

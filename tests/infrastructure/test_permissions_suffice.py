@@ -19,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.application.csv_jobs import JobStatus
 from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
 from cli.aws import Connection, local_connection, outputs_of
 from cli.local_stack import assembly as assemblies
@@ -169,22 +170,57 @@ def test_a_websocket_is_served_with_what_the_role_allows(
     until("the connection is forgotten", lambda: ids_of(connection, outputs["ConnectionsTable"]) == {"source#iot/pump"})
 
 
+def test_csv_files_are_read_with_what_the_roles_allow(
+    connection: Connection, outputs: Mapping[str, str], port: int
+) -> None:
+    api = httpx.Client(
+        base_url=f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['HttpApiId']}/$default",
+        headers={"X-API-Key": a_key(connection, outputs)},
+        timeout=30,
+    )
+    s3, bucket = connection.client("s3"), outputs["CsvBucket"]
+
+    # Dropped by somebody of the account, with and without a file of options, and uploaded by a client.
+    s3.put_object(Bucket=bucket, Key="inbox/iot/mill/torque.csv.json", Body=b'{"decimal": "."}')
+    s3.put_object(Bucket=bucket, Key="inbox/iot/mill/torque.csv", Body=csv_of(3.5))
+    s3.put_object(Bucket=bucket, Key="inbox/iot/mill/speed.csv", Body=csv_of(4.5))
+    answer = api.post(
+        "/ingest/csv", data={"domain": "iot", "source_id": "lathe"}, files={"file": ("readings.csv", csv_of(5.5))}
+    )
+
+    assert answer.status_code == 202, answer.text
+    until("all jobs have ended", lambda: [JobStatus(one).is_final for one in statuses(api)] == [True] * 3)
+    assert statuses(api) == ["complete"] * 3
+    values = {3.5, 4.5, 5.5}
+    until("all points are on their stream", lambda: values <= set(values_on(connection, outputs["NormalStream"])))
+    told = api.get(f"/ingest/csv/{answer.json()['job_id']}").json()
+    assert (told["points_queued"], told["rows_rejected"]) == (10, 1)
+    assert ",high" in httpx.get(told["rejects_url"]).text
+    assert api.delete(f"/ingest/csv/{told['job_id']}").status_code == 409
+    for queue in ("CsvInboxQueueUrl", "CsvJobsQueueUrl"):
+        until(f"{queue} is empty", lambda url=outputs[queue]: nothing_waits(connection, url))  # type: ignore[misc]
+    assert nothing_waits(connection, outputs["CsvInboxDlqUrl"])
+    assert nothing_waits(connection, outputs["CsvJobsDlqUrl"])
+
+
 def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
     """The stack but for what the emulator judges otherwise than AWS, and for TLS, which its endpoint does not have."""
-    without_tls = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"}
     text = json.dumps(stack.template)
     for granted, asked_for in JUDGED_OTHERWISE.items():
         text = text.replace(granted, asked_for)
     template = json.loads(text)
-    resources = {
-        id_: resource for id_, resource in template["Resources"].items() if resource["Type"] not in without_tls
-    }
-    for resource in resources.values():
+    resources = template["Resources"]
+    for id_, resource in list(resources.items()):
+        if resource["Type"] in {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"}:
+            policy = resource["Properties"]["PolicyDocument"]
+            policy["Statement"] = [one for one in policy["Statement"] if "aws:SecureTransport" not in str(one)]
+            if not policy["Statement"]:
+                del resources[id_]
         if resource["Type"] == "AWS::IAM::Policy":
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                 granted_actions = as_list(statement["Action"])
                 statement["Action"] = [*granted_actions, *(BATCHES[one] for one in granted_actions if one in BATCHES)]
-    return StackTemplate(stack.name, {**template, "Resources": resources})
+    return StackTemplate(stack.name, template)
 
 
 def a_key(connection: Connection, outputs: Mapping[str, str]) -> str:
@@ -200,6 +236,18 @@ def constrain(connection: Connection, outputs: Mapping[str, str], key: str) -> N
         consecutive_violations_required=1,
     )
     DynamoConstraints(connection.client("dynamodb"), outputs["ConstraintsTable"]).put(key, config)
+
+
+def csv_of(value: float) -> bytes:
+    """Ten good rows and one with a fault."""
+    begin = int(time.time()) - 60
+    return "\n".join(["time,value", *(f"{begin + n},{value}" for n in range(10)), f"{begin + 10},high"]).encode()
+
+
+def statuses(api: httpx.Client) -> list[str]:
+    answer = api.get("/ingest/csv")
+    assert answer.status_code == 200, answer.text
+    return [job["status"] for job in answer.json()["jobs"]]
 
 
 def values_on(connection: Connection, stream: str) -> list[float]:

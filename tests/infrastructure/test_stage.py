@@ -53,6 +53,12 @@ def test_a_name_without_preset_and_file_says_how_to_make_one(tmp_path: Path) -> 
         ("stream_retention_hours = 1", "stream_retention_hours"),
         ("operations_email = 'nobody'", "operations_email"),
         ("queue_visibility_seconds = 20", "queue_visibility_seconds"),
+        ("csv_visibility_seconds = 239", "csv_visibility_seconds"),
+        ("csv_visibility_seconds = 300", "csv_visibility_seconds"),
+        ("csv_timeout_seconds = 290", "csv_timeout_seconds"),
+        ("csv_concurrency = 1", "csv_concurrency"),
+        ("csv_split_megabytes = 0", "csv_split_megabytes"),
+        ("csv_parts = 17", "csv_parts"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_its_name(tmp_path: Path, line: str, field: str) -> None:

@@ -4,11 +4,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.layer_build import LayerFolders
 from infra.stage import Stage
 from tests.infrastructure.deployment import Deployment, Resource
 
@@ -18,8 +18,9 @@ STAGE_VALUES = {
     "AWS::SQS::Queue": {"VisibilityTimeout"},
     "AWS::S3::Bucket": {"LifecycleConfiguration"},
     "AWS::Logs::LogGroup": {"RetentionInDays"},
-    # Where the machine at hand is not of the kind that the cloud's functions run on.
-    "AWS::Lambda::Function": {"Timeout", "Architectures"},
+    # Architectures: where the machine at hand is not of the kind that the cloud's functions run on.
+    "AWS::Lambda::Function": {"Timeout", "Architectures", "AFLUENTE_CSV_JOB_RETENTION_DAYS"},
+    "AWS::Lambda::EventSourceMapping": {"ScalingConfig"},
     "AWS::Lambda::LayerVersion": {"CompatibleArchitectures"},
     "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings"},
 }
@@ -40,6 +41,11 @@ CHANGED = Stage(
     classifier_timeout_seconds=17,
     queue_visibility_seconds=177,
     mqtt_concurrency=9,
+    csv_timeout_seconds=111,
+    csv_visibility_seconds=222,
+    csv_concurrency=33,
+    csv_split_megabytes=3,
+    csv_parts=5,
     stream_shards=3,
     stream_retention_hours=48,
     log_retention_days=400,
@@ -49,11 +55,11 @@ CHANGED = Stage(
 
 
 @pytest.fixture(scope="session")
-def changed(tmp_path_factory: pytest.TempPathFactory, stand_in_layer: Path) -> Deployment:
+def changed(tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders) -> Deployment:
     from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
 
     app = new_app(tmp_path_factory.mktemp("changed"))
-    add_stacks(app, CHANGED, stand_in_layer)
+    add_stacks(app, CHANGED, stand_in_layers)
     return Deployment.read(CHANGED, write(app))
 
 
@@ -85,6 +91,8 @@ def test_the_local_stage_lacks_what_the_emulator_does_not_have_and_nothing_else(
     [
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-datapoints.fifo"}, "VisibilityTimeout", 177),
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-mqtt-inbox"}, "VisibilityTimeout", 177),
+        ("AWS::SQS::Queue", {"QueueName": "afluente-changed-csv-inbox"}, "VisibilityTimeout", 222),
+        ("AWS::SQS::Queue", {"QueueName": "afluente-changed-csv-jobs.fifo"}, "VisibilityTimeout", 222),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "ShardCount", 3),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "StreamModeDetails.StreamMode", "PROVISIONED"),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "RetentionPeriodHours", 48),
@@ -109,9 +117,12 @@ def test_a_value_of_the_stage_reaches_its_resource(
         ("classifier", "Environment.Variables.AFLUENTE_ONE_POINT_A_RECORD", "true"),
         ("classifier", "Environment.Variables.AFLUENTE_CONSTRAINTS_TTL_SECONDS", "5"),
         ("iot_rule_handler", "Timeout", 17),
+        ("csv_trigger", "Timeout", 111),
+        ("csv_trigger", "Environment.Variables.AFLUENTE_CSV_SPLIT_BYTES", str(3 * 1024 * 1024)),
+        ("csv_trigger", "Environment.Variables.AFLUENTE_CSV_PARTS", "5"),
         *(
             (package, f"Environment.Variables.AFLUENTE_{name}", value)
-            for package in ("http_ingest", "iot_rule_handler", "ws_ingest")
+            for package in ("http_ingest", "iot_rule_handler", "csv_trigger", "ws_ingest")
             for name, value in (("SHARDS", "8"), ("DOMAINS", "water,power"))
         ),
         ("http_authorizer", "Environment.Variables.POWERTOOLS_LOG_LEVEL", "DEBUG"),
@@ -125,6 +136,10 @@ def test_a_value_of_the_stage_reaches_its_function(
 
 def test_the_stage_says_how_many_batches_of_mqtt_messages_are_taken_at_once(changed: Deployment) -> None:
     assert at(changed.trigger("iot_rule_handler"), "ScalingConfig.MaximumConcurrency") == 9
+
+
+def test_the_stage_says_how_many_csv_jobs_are_read_at_once(changed: Deployment) -> None:
+    assert at(changed.trigger_from("afluente-changed-csv-jobs.fifo"), "ScalingConfig.MaximumConcurrency") == 33
 
 
 def test_each_domain_of_the_stage_has_its_topic_rule(changed: Deployment) -> None:
@@ -164,8 +179,15 @@ def differing_properties(one: Resource, other: Resource) -> set[str]:
     """The names of the properties that differ; whether a resource outlives its stack is a stage value of all."""
     policies = {"DeletionPolicy", "UpdateReplacePolicy", "Properties"}
     assert {key: one[key] for key in one.keys() - policies} == {key: other[key] for key in other.keys() - policies}
-    ours, theirs = one["Properties"], other["Properties"]
+    ours, theirs = (with_variables(resource["Properties"]) for resource in (one, other))
     return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
+
+
+def with_variables(properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a resource, with each variable of its environment as one of them."""
+    others = {name: value for name, value in properties.items() if name != "Environment"}
+    variables: dict[str, Any] = properties.get("Environment", {}).get("Variables", {})
+    return others | variables
 
 
 def at(resource: Resource, path: str) -> Any:

@@ -13,8 +13,14 @@ import typer.main
 import yaml
 from typer.core import TyperGroup
 
-from afluente.adapters import http_answers, http_requests, json_points, websocket_messages
+from afluente.adapters import csv_requests, http_answers, http_requests, json_points, websocket_messages
+from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.application import csv_jobs, csv_listing, csv_uploads
 from afluente.application.constraint_documents import HINTS, parse_document
+from afluente.application.csv_jobs import JobStatus, ShownRow
+from afluente.application.csv_listing import JobQuery
+from afluente.application.csv_reports import ErrorReport, JobReport
+from afluente.application.csv_uploads import MultipartUpload
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain import datapoints
 from afluente.domain.alarms import AlarmEvent
@@ -76,7 +82,9 @@ def test_python_compiles(page: Path) -> None:
 @every_page
 def test_constraints_can_be_applied(page: Path) -> None:
     documents = [yaml.safe_load(block.text) for block in blocks_of(page, "yaml")]
-    documents += [document for block in blocks_of(page, "json") if "streams" in (document := json.loads(block.text))]
+    in_json = [json.loads(block.text) for block in blocks_of(page, "json")]
+    # A CSV job tells of its streams too.
+    documents += [document for document in in_json if "streams" in document and "rows_read" not in document]
     for document in documents:
         entries, faulty = parse_document(document)
         assert entries
@@ -99,7 +107,7 @@ def test_the_example_of_a_point_and_of_an_alarm_event_can_be_read() -> None:
 
 
 def test_the_reference_of_http_has_every_field_and_every_code() -> None:
-    of_constraints = {FaultCode.UNKNOWN_FIELD, FaultCode.IMPOSSIBLE}
+    of_constraints = {FaultCode.IMPOSSIBLE}
     names = {*json_points.JsonPoint.__struct_fields__, *http_requests._Body.__struct_fields__}
 
     assert_names(REFERENCE / "http.md", names | http_answers._TITLES.keys())
@@ -120,6 +128,37 @@ def test_the_reference_of_http_has_the_limits() -> None:
 
     assert [number for number in numbers if f"{number:,}" not in text] == []
     assert f"{datapoints.MAX_FUTURE_SECONDS:.0f} s" in text
+
+
+def test_the_reference_of_http_has_every_member_of_csv_jobs_and_every_option() -> None:
+    of_uploads = {*MultipartUpload.__struct_fields__, "method", "url", "expires_at"} - {"upload_id"}
+    told = {*JobReport.__struct_fields__, *ErrorReport.__struct_fields__, *ShownRow.__struct_fields__}
+    page = REFERENCE / "http.md"
+
+    assert_names(page, {*CSVIngestConfig.model_fields, *JobQuery.__struct_fields__, "file", "size", "options", "next"})
+    assert_names(page, told - {"job_id", "domain", "source_id", "file"})
+    assert_names(page, set(JobStatus) | of_uploads - {"url"})
+
+
+def test_the_reference_of_http_has_the_limits_of_csv_files() -> None:
+    numbers = (
+        csv_requests.MAX_CSV_BODY_BYTES,
+        csv_requests.MAX_FILE_NAME_BYTES,
+        csv_requests.MAX_OPTIONS_BYTES,
+        csv_uploads.MAX_PUT_BYTES,
+        csv_jobs.MAX_NAMED_STREAMS,
+        csv_listing.MAX_PAGE,
+    )
+    text = (REFERENCE / "http.md").read_text(encoding="utf-8")
+
+    assert [number for number in numbers if f"{number:,}" not in text] == []
+
+
+def test_the_example_of_a_csv_job_can_be_read() -> None:
+    blocks = [json.loads(block.text) for block in blocks_of(REFERENCE / "http.md", "json")]
+    jobs = [msgspec.convert(block, JobReport) for block in blocks if "rows_read" in block]
+
+    assert [job.status for job in jobs] == [JobStatus.QUEUED, JobStatus.COMPLETE]
 
 
 def test_the_reference_of_websocket_has_every_field_of_every_message() -> None:

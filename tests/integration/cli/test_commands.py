@@ -175,6 +175,7 @@ def test_status_is_for_people_and_programs(afluente: Afluente, state: StateDir) 
         "http_ingest",
         "http_authorizer",
         "iot_rule_handler",
+        "csv_trigger",
         "ws_ingest",
         "classifier",
     ]
@@ -226,6 +227,8 @@ def test_dead_letters_are_counted_and_given_back(afluente: Afluente, target: Tar
     assert json.loads(afluente("dlq", "status", "--json").out) == {
         "datapoints": {"waiting": 12, "in_flight": 0},
         "mqtt": {"waiting": 0, "in_flight": 0},
+        "csv-inbox": {"waiting": 0, "in_flight": 0},
+        "csv-jobs": {"waiting": 0, "in_flight": 0},
     }
     assert json.loads(afluente("dlq", "status", "--queue", "datapoints", "--json").out)["waiting"] == 12
     assert "12 packs wait" in afluente("dlq", "status").out
@@ -284,6 +287,8 @@ class FakeSqs:
     [
         (DeadLetterQueue.DATAPOINTS, "from arn:datapoints-dlq to arn:datapoints"),
         (DeadLetterQueue.MQTT, "from arn:inbox-dlq to arn:inbox"),
+        (DeadLetterQueue.CSV_INBOX, "from arn:csv-inbox-dlq to arn:csv-inbox"),
+        (DeadLetterQueue.CSV_JOBS, "from arn:csv-jobs-dlq to arn:csv-jobs"),
     ],
 )
 def test_in_an_account_sqs_moves_the_dead_letters(queue: DeadLetterQueue, task: str) -> None:
@@ -298,6 +303,10 @@ def test_in_an_account_sqs_moves_the_dead_letters(queue: DeadLetterQueue, task: 
         "DatapointsQueueUrl": "datapoints",
         "InboxDlqUrl": "inbox-dlq",
         "InboxQueueUrl": "inbox",
+        "CsvInboxDlqUrl": "csv-inbox-dlq",
+        "CsvInboxQueueUrl": "csv-inbox",
+        "CsvJobsDlqUrl": "csv-jobs-dlq",
+        "CsvJobsQueueUrl": "csv-jobs",
     }
     in_account = Target("dev", Connection(), outputs, "https://x", StateDir.of(None), is_local=False)  # type: ignore[arg-type] # a stand-in
     outcome = redrive(in_account, queue)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.pack_codec import VERSION, UndecodablePackError, decode_pack, encode_pack
+from afluente.adapters.pack_codec import VERSION, UndecodablePackError, decode_pack, encode_pack, encode_rows, rows_of
+from afluente.application.packs import Series, SeriesPack
 from afluente.domain.datapoints import DataPoint
 from tests import strategies
 from tests.factories import NOW, a_point, arrived
@@ -183,3 +184,23 @@ def test_a_pack_with_one_field_put_wrong_is_read_or_refused(data: st.DataObject)
 
     with suppress(UndecodablePackError):
         decode_pack(body_of(pack))
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda stream, kind, points: Series(stream, kind, *map(list, zip(*points, strict=True))),
+            st.sampled_from(["furnace-1:a", "furnace-1:ñ"]),
+            st.sampled_from([None, "temperature"]),
+            st.lists(st.tuples(st.floats(0, 1e9), st.floats(-1e300, 1e300)), min_size=1, max_size=5),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_series_are_the_same_message_as_their_points_one_by_one(series: list[Series]) -> None:
+    pack = SeriesPack("3-of-64", "iot", "furnace-1", NOW, tuple(series))
+
+    encoded = encode_rows(pack.domain, pack.source_id, rows_of(pack.series), pack.ingested_at)
+
+    assert encoded == encode_pack(list(pack.points()))

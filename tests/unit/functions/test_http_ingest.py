@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 import afluente
 import http_ingest.handler
-from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory import MemoryCsvJobs, MemoryCsvUploads, MemoryPackQueue, MemoryQuarantine
 from afluente.application.accept_points import AcceptPoints
+from afluente.application.csv_jobs import CsvJobs
 from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
-from afluente.runtime.composition import HttpIngest
+from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
 from tests.factories import DOMAINS
@@ -42,8 +43,8 @@ class World:
             domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
         )
 
-    def switch_agnostic_api_off(self) -> None:
-        self.settings = self.settings.model_copy(update={"enable_agnostic_api": False})
+    def switch_off(self, part: str) -> None:
+        self.settings = self.settings.model_copy(update={part: False})
 
     def send(self, packs: Sequence[Pack]) -> None:
         if self.queue_is_away:
@@ -63,7 +64,9 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     accept = AcceptPoints(queue=world, quarantine=world, shards=64)
-    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept))
+    store = MemoryCsvJobs()
+    csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
+    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv))
     return world
 
 
@@ -308,7 +311,8 @@ def test_where_there_is_nothing_the_answer_says_what_there_is(
 
 
 def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: World, event: Events) -> None:
-    world.switch_agnostic_api_off()
+    world.switch_off("enable_agnostic_api")
+    world.switch_off("enable_csv_ingest")
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": "/ingest/datapoints"}
     asked["requestContext"]["http"] |= {"method": "POST", "path": "/ingest/datapoints"}
 

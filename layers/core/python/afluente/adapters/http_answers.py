@@ -13,17 +13,22 @@ PROBLEM_TYPE = "urn:afluente:problem:"
 _TITLES = {
     "malformed_json": "The body is not JSON",
     "malformed_gzip": "The body is not gzip",
+    "malformed_multipart": "The body is not multipart/form-data",
     "invalid_request": "The request is not of the form",
     "all_points_rejected": "No point of the request can be taken",
     "unauthorized": "The API key is not valid",
     "forbidden": "The API key does not reach this source",
     "not_found": "There is nothing here",
     "method_not_allowed": "The method is not for this path",
+    "job_has_ended": "The job has ended already",
     "body_too_large": "The body is too large",
+    "file_too_large": "The file is too large",
     "too_many_points": "The request has too many points",
     "unsupported_media_type": "The content type is not taken",
     "unsupported_content_encoding": "The content coding is not taken",
-    "unavailable": "The service cannot take points at the moment",
+    "unsupported_file": "The file is no CSV file by its name",
+    "empty_file": "The file is empty",
+    "unavailable": "The service cannot do this at the moment",
 }
 
 
@@ -52,6 +57,11 @@ def receipt(inserted: int, rejected: Iterable[RejectedPoint], request_id: str) -
     """202: points were queued, and these were not."""
     body = {"inserted": inserted, "rejected": rejected_points(rejected), "request_id": request_id}
     return Answer(202, _json(body))
+
+
+def document(status: int, body: object, headers: dict[str, str] | None = None) -> Answer:
+    """Anything as JSON."""
+    return Answer(status, _json(body), headers or {})
 
 
 def problem(

@@ -9,11 +9,14 @@ import zlib
 from base64 import b64decode
 from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
+from typing import Any
 
 import msgspec
 
+from afluente.adapters.http_authorization import grant_of
 from afluente.adapters.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
 from afluente.application.accept_points import PointsRequest, RejectedPoint
+from afluente.application.api_keys import Grant
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.keys import MISSING_SOURCE, domain_faults, json_type, part_faults
@@ -25,6 +28,7 @@ MAX_POINTS = 20_000
 """Of one request."""
 
 _JSON = "application/json"
+_HEADERS = {"domain": "x-domain", "source_id": "x-source-id"}
 
 
 class RequestError(Exception):
@@ -62,6 +66,34 @@ class _LooseBody(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Body)
 
 
+def known_grant_of(event: Mapping[str, Any]) -> Grant:
+    """What the caller may do.
+
+    Raises:
+        RequestError: 401 where the authorizer let nobody in.
+    """
+    grant = grant_of(event)
+    if grant is None:
+        detail = "the key in the header X-API-Key is unknown, expired or revoked; ask the operators for one"
+        raise RequestError(401, "unauthorized", detail)
+    return grant
+
+
+def check_scope(grant: Grant, missing: str | None) -> None:
+    """Refuse what goes beyond a grant.
+
+    Args:
+        grant: what the caller may do.
+        missing: the scope that it lacks for what it asks for; None where nothing is missing.
+
+    Raises:
+        RequestError: 403 where something is missing.
+    """
+    if missing:
+        detail = f"the key {grant.key_id} lacks the scope {missing}; ask the operators for a key that has it"
+        raise RequestError(403, "forbidden", detail, missing_scope=missing)
+
+
 def read_body(body: str | None, *, is_base64: bool, headers: Mapping[str, str]) -> bytes:
     """The bytes of a request's body, unpacked.
 
@@ -77,7 +109,7 @@ def read_body(body: str | None, *, is_base64: bool, headers: Mapping[str, str]) 
     media_type = headers.get("content-type", _JSON).split(";")[0].strip().lower()
     if media_type != _JSON:
         raise RequestError(415, "unsupported_media_type", f"send the body as Content-Type: {_JSON}, not {media_type}")
-    raw = b64decode(body or "") if is_base64 else (body or "").encode("utf-8", "surrogatepass")
+    raw = raw_body(body, is_base64=is_base64)
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding == "gzip":
         raw = _gunzip(raw)
@@ -88,6 +120,11 @@ def read_body(body: str | None, *, is_base64: bool, headers: Mapping[str, str]) 
         detail = f"the body is larger than {MAX_BODY_BYTES} bytes; send its points in several requests"
         raise RequestError(413, "body_too_large", detail)
     return raw
+
+
+def raw_body(body: str | None, *, is_base64: bool) -> bytes:
+    """The bytes of a request's body, as the client sent them."""
+    return b64decode(body or "") if is_base64 else (body or "").encode("utf-8", "surrogatepass")
 
 
 def decode_points(
@@ -134,7 +171,7 @@ def _sorted(
     try:
         return take_points(items, domain=domain, source_id=source_id, now=now)
     except MalformedJsonError as error:
-        raise _malformed(error) from error
+        raise malformed_json(error) from error
 
 
 def _decode_loosely(body: bytes) -> _LooseBody:
@@ -142,9 +179,9 @@ def _decode_loosely(body: bytes) -> _LooseBody:
     try:
         document = parse_json(body)
     except MalformedJsonError as error:
-        raise _malformed(error) from error
+        raise malformed_json(error) from error
     if not isinstance(document, dict):
-        raise _invalid([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
+        raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
     datapoints = document.get("datapoints")
     if not isinstance(datapoints, list):
         fault = (
@@ -152,7 +189,7 @@ def _decode_loosely(body: bytes) -> _LooseBody:
             if "datapoints" in document
             else Fault(FaultCode.MISSING, "datapoints", "is required: an array of data points")
         )
-        raise _invalid([fault])
+        raise invalid_request([fault])
     return _LooseBody(datapoints, document.get("domain"), document.get("source_id"))
 
 
@@ -161,25 +198,19 @@ def _origin(body: _Body | _LooseBody, headers: Mapping[str, str], domains: Colle
     faults: list[Fault] = []
     if not body.datapoints:
         faults.append(Fault(FaultCode.EMPTY, "datapoints", "must have a point or more"))
-    domain = _agreed("domain", body.domain, "x-domain", headers, faults)
-    source_id = _agreed("source_id", body.source_id, "x-source-id", headers, faults)
-    if domain is None:
-        faults.append(Fault(FaultCode.MISSING, "domain", "is required, in the body or as the header X-Domain"))
-    else:
-        form = domain_faults(domain)
-        faults += form
-        if not form and domain not in domains:
-            open_ones = ", ".join(sorted(domains))
-            faults.append(Fault(FaultCode.UNKNOWN_DOMAIN, "domain", f"'{domain}' is not open; open are {open_ones}"))
+    domain = agreed("domain", body.domain, headers, faults)
+    source_id = agreed("source_id", body.source_id, headers, faults)
+    faults += open_domain_faults(domain, domains)
     if source_id is not None:
         faults += part_faults("source_id", source_id)
     if faults:
-        raise _invalid(faults)
+        raise invalid_request(faults)
     return str(domain), MISSING_SOURCE if source_id is None else str(source_id)
 
 
-def _agreed(field: str, in_body: object, header: str, headers: Mapping[str, str], faults: list[Fault]) -> object:
-    """What body and header say of a field; a fault where they contradict each other."""
+def agreed(field: str, in_body: object, headers: Mapping[str, str], faults: list[Fault]) -> object:
+    """What body and header say of `domain` or `source_id`; a fault more where they contradict each other."""
+    header = _HEADERS[field]
     in_header = headers.get(header)
     if in_body is None or in_header is None or in_body == in_header:
         return in_header if in_body is None else in_body
@@ -188,11 +219,24 @@ def _agreed(field: str, in_body: object, header: str, headers: Mapping[str, str]
     return in_body
 
 
-def _invalid(faults: list[Fault]) -> RequestError:
+def open_domain_faults(domain: object, domains: Collection[str]) -> tuple[Fault, ...]:
+    """What keeps `domain` from being one of those that are open."""
+    if domain is None:
+        return (Fault(FaultCode.MISSING, "domain", "is required, in the body or as the header X-Domain"),)
+    form = domain_faults(domain)
+    if not form and domain not in domains:
+        open_ones = ", ".join(sorted(domains))
+        return (Fault(FaultCode.UNKNOWN_DOMAIN, "domain", f"'{domain}' is not open; open are {open_ones}"),)
+    return form
+
+
+def invalid_request(faults: Sequence[Fault]) -> RequestError:
+    """The error of a request that as a whole is not of the form, with all its faults."""
     detail = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
     return RequestError(400, "invalid_request", detail, errors=faults)
 
 
-def _malformed(error: MalformedJsonError) -> RequestError:
+def malformed_json(error: MalformedJsonError) -> RequestError:
+    """The error of a body that is no JSON."""
     extra = {} if error.offset is None else {"offset": error.offset}
     return RequestError(400, "malformed_json", error.of("body"), **extra)

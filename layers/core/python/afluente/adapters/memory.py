@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from afluente.adapters.csv_job_codec import decode_head, decode_part, encode_head, encode_part
 from afluente.adapters.pack_codec import encode_pack
 from afluente.application.api_keys import ApiKey
 from afluente.application.connections import Connection
-from afluente.application.packs import Pack, ReceivedPack
+from afluente.application.csv_jobs import CsvJob, JobStatus, PartProgress, StaleJobError
+from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
+from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
@@ -31,6 +34,10 @@ class MemoryPackQueue:
                 self._seen.add(identity)
                 number = len(self.packs)
                 self.packs.append(ReceivedPack(str(number), pack.group, number, pack.points))
+
+    def send_series(self, pack: SeriesPack) -> None:
+        """See `SeriesQueue.send_series`."""
+        self.send([Pack(pack.group, tuple(pack.points()))])
 
 
 class MemoryStreams:
@@ -177,3 +184,88 @@ class MemoryConnections:
         """See `ConnectionStore.acknowledged`; the twin forgets nothing, whatever the time."""
         del now
         self._sequences[source] = sequence
+
+
+class MemoryCsvJobs:
+    """Keeps CSV jobs by id, and which job has which content."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, CsvJob] = {}
+        self._owners: dict[str, str] = {}
+
+    def create(self, job: CsvJob) -> CsvJob:
+        """See `CsvJobStore.create`."""
+        return self._jobs.setdefault(job.job_id, _as_kept(job))
+
+    def find(self, job_id: str) -> CsvJob | None:
+        """See `CsvJobStore.find`."""
+        return self._jobs.get(job_id)
+
+    def change(self, job: CsvJob) -> CsvJob:
+        """See `CsvJobStore.change`."""
+        kept = self._jobs.get(job.job_id)
+        if kept is None or kept.version != job.version:
+            raise StaleJobError(f"job {job.job_id} was changed meanwhile")
+        parts = kept.parts + job.parts[len(kept.parts) :]
+        changed = msgspec.structs.replace(job, parts=parts, version=job.version + 1)
+        self._jobs[job.job_id] = _as_kept(changed)
+        return self._jobs[job.job_id]
+
+    def save_part(self, job: CsvJob, number: int, part: PartProgress) -> PartProgress:
+        """See `CsvJobStore.save_part`."""
+        kept = self._jobs.get(job.job_id)
+        is_read = kept is not None and kept.status is JobStatus.READING and number < len(kept.parts)
+        if kept is None or not is_read or kept.parts[number].version != part.version:
+            raise StaleJobError(f"job {job.job_id} was changed meanwhile")
+        saved = msgspec.structs.replace(part, version=part.version + 1)
+        parts = (*kept.parts[:number], saved, *kept.parts[number + 1 :])
+        self._jobs[job.job_id] = _as_kept(msgspec.structs.replace(kept, parts=parts))
+        return saved
+
+    def newest(self, domain: str, *, before: float | None, limit: int) -> Sequence[CsvJob]:
+        """See `CsvJobStore.newest`."""
+        found = [
+            job for job in self._jobs.values() if job.domain == domain and (before is None or job.created_at < before)
+        ]
+        return sorted(found, key=lambda job: (-job.created_at, job.job_id))[:limit]
+
+    def claim(self, content_id: str, job_id: str, now: float) -> str:
+        """See `CsvJobStore.claim`; the twin forgets nothing, whatever the time."""
+        del now
+        return self._owners.setdefault(content_id, job_id)
+
+    def release(self, content_id: str, job_id: str) -> None:
+        """See `CsvJobStore.release`."""
+        if self._owners.get(content_id) == job_id:
+            del self._owners[content_id]
+
+
+def _as_kept(job: CsvJob) -> CsvJob:
+    """A job as it comes back from a store that keeps text."""
+    parts = tuple(decode_part(encode_part(part)) for part in job.parts)
+    return msgspec.structs.replace(decode_head(encode_head(job)), parts=parts)
+
+
+class MemoryCsvUploads:
+    """Keeps uploaded files by key; its URLs lead nowhere."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def put(self, key: str, body: bytes) -> None:
+        """See `CsvUploads.put`."""
+        self.files[key] = body
+
+    def presign_put(self, key: str, size: int | None) -> str:
+        """See `CsvUploads.presign_put`."""
+        return f"memory:put/{key}?size={size}"
+
+    def begin_multipart(self, key: str, size: int) -> MultipartUpload:
+        """See `CsvUploads.begin_multipart`."""
+        part_bytes = part_bytes_of(size)
+        urls = tuple(f"memory:part/{key}?number={number + 1}" for number in range(-(-size // part_bytes)))
+        return MultipartUpload("upload-1", part_bytes, urls, f"memory:complete/{key}", f"memory:abort/{key}")
+
+    def presign_rejects(self, key: str) -> str:
+        """See `CsvUploads.presign_rejects`."""
+        return f"memory:get/{key}"

@@ -7,10 +7,11 @@ import base64
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, repeat
 
 import msgspec
 
+from afluente.application.packs import Series
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import FaultyError
 
@@ -50,6 +51,10 @@ class _WirePoint(msgspec.Struct, array_like=True):
     metadata: bytes | None
 
 
+WireRow = tuple[str, float, float, None, str | None, None]
+"""A point in the order of the fields of `_WirePoint`, which MessagePack has alike."""
+
+
 class _WireSource(msgspec.Struct, array_like=True):
     domain: str
     source_id: str
@@ -72,13 +77,25 @@ _json_decoder = msgspec.json.Decoder(dict)
 
 def encode_pack(points: Sequence[DataPoint]) -> EncodedPack:
     """Encode points that have their `ingested_at`."""
-    sources = _pack_encoder.encode(list(_wire_sources(points)))
     arrivals = [point.ingested_at or 0.0 for point in points]
     if len(set(arrivals)) == 1:
         arrivals = arrivals[:1]
-    packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources)))
-    body = base64.b64encode(zlib.compress(packed, _COMPRESSION_LEVEL)).decode("ascii")
-    return EncodedPack(body, sha256(sources).hexdigest(), len(sources) + _ARRIVAL_BYTES * len(points))
+    return _encoded(_pack_encoder.encode(list(_wire_sources(points))), arrivals, len(points))
+
+
+def rows_of(series: Sequence[Series]) -> list[WireRow]:
+    """The points of series as they are in a pack."""
+    rows: list[WireRow] = []
+    for one in series:
+        rows += zip(
+            repeat(one.stream_id), one.values, one.timestamps, repeat(None), repeat(one.stream_type), repeat(None)
+        )
+    return rows
+
+
+def encode_rows(domain: str, source_id: str, rows: Sequence[WireRow], ingested_at: float) -> EncodedPack:
+    """Encode points of one source by `rows_of`: the same message as `encode_pack` makes of them."""
+    return _encoded(_pack_encoder.encode([(domain, source_id, rows)]), [ingested_at], len(rows))
 
 
 def decode_pack(body: str) -> tuple[DataPoint, ...]:
@@ -97,6 +114,12 @@ def decode_pack(body: str) -> tuple[DataPoint, ...]:
         return tuple(_point(*row, arrival) for row, arrival in zip(rows, arrivals, strict=True))
     except (ValueError, zlib.error, msgspec.DecodeError, FaultyError, RecursionError) as error:
         raise UndecodablePackError(type(error).__name__) from error
+
+
+def _encoded(sources: bytes, arrivals: list[float], points: int) -> EncodedPack:
+    packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources)))
+    body = base64.b64encode(zlib.compress(packed, _COMPRESSION_LEVEL)).decode("ascii")
+    return EncodedPack(body, sha256(sources).hexdigest(), len(sources) + _ARRIVAL_BYTES * points)
 
 
 def _wire_sources(points: Iterable[DataPoint]) -> Iterator[_WireSource]:

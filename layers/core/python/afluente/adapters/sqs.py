@@ -3,13 +3,12 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from afluente.adapters.aws import retry_unfinished, unavailable
-from afluente.adapters.pack_codec import EncodedPack, encode_pack
-from afluente.application.packs import Pack
+from afluente.adapters.pack_codec import EncodedPack, WireRow, encode_pack, encode_rows, rows_of
+from afluente.application.packs import Pack, SeriesPack
 from afluente.application.ports import UnavailableError
-from afluente.domain.datapoints import DataPoint
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -31,6 +30,8 @@ MAX_GIVE_BACK_SECONDS = 60
 """Between two attempts at a message; with the queue's limit of 60 attempts, a dependency may be away for an hour."""
 
 _RETRY_DELAYS = (0.05, 0.2, 0.6)
+
+Point = TypeVar("Point")
 
 
 class _Entry(NamedTuple):
@@ -54,8 +55,20 @@ class SqsPackQueue:
         """
         groups: dict[str, deque[_Entry]] = {}
         for pack in packs:
-            entries = (_Entry(pack.group, message) for message in _messages(pack.points))
+            entries = (_Entry(pack.group, message) for message in _messages(pack.points, encode_pack))
             groups.setdefault(pack.group, deque()).extend(entries)
+        self._send_all(groups)
+
+    def send_series(self, pack: SeriesPack) -> None:
+        """See `SeriesQueue.send_series`."""
+
+        def encode(rows: Sequence[WireRow]) -> EncodedPack:
+            return encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at)
+
+        messages = _messages(rows_of(pack.series), encode)
+        self._send_all({pack.group: deque(_Entry(pack.group, message) for message in messages)})
+
+    def _send_all(self, groups: dict[str, deque[_Entry]]) -> None:
         while groups:
             batch = self._take_batch(groups)
             retry_unfinished(batch, self._send_batch, what="SQS", delays=_RETRY_DELAYS, sleep=self._sleep)
@@ -93,13 +106,13 @@ class SqsPackQueue:
         return [batch[int(failure["Id"])] for failure in failed]
 
 
-def _messages(points: Sequence[DataPoint]) -> list[EncodedPack]:
+def _messages(points: Sequence[Point], encode: Callable[[Sequence[Point]], EncodedPack]) -> list[EncodedPack]:
     """As few messages as hold the points: halves, and halves of halves, until each is within the size limit."""
-    message = encode_pack(points)
+    message = encode(points)
     if message.uncompressed_bytes <= _MAX_UNCOMPRESSED_BYTES:
         return [message]
     middle = len(points) // 2
-    return _messages(points[:middle]) + _messages(points[middle:])
+    return _messages(points[:middle], encode) + _messages(points[middle:], encode)
 
 
 class SqsGiveBack:
@@ -128,3 +141,14 @@ class SqsGiveBack:
         ]
         with unavailable("SQS"):
             self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+
+    def after(self, receipt: str, seconds: int) -> None:
+        """Let a message come again after so many seconds; 0 for at once.
+
+        Raises:
+            UnavailableError: SQS does not answer; it comes again after the visibility timeout.
+        """
+        with unavailable("SQS"):
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )

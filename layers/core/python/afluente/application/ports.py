@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from afluente.application.packs import Pack
+from afluente.application.packs import Pack, SeriesPack
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Classification, ClassifiedDataPoint, StreamState, VersionedConfig
@@ -31,6 +31,18 @@ class PackQueue(Protocol):
 
         Raises:
             UnavailableError: not every pack is queued; sending all of them again is safe.
+        """
+        ...
+
+
+class SeriesQueue(Protocol):
+    """The same queue, for transports that bring series."""
+
+    def send_series(self, pack: SeriesPack) -> None:
+        """Queue a pack of series, as `PackQueue.send` does with a pack of the same points.
+
+        Raises:
+            UnavailableError: not all of it is queued; sending it again is safe.
         """
         ...
 

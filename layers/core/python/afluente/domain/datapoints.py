@@ -21,9 +21,12 @@ MAX_METADATA_DEPTH = 32
 
 MAX_SEQUENCE = 2**63 - 1
 
-# datetime's years 1 to 9999, in Unix seconds.
-_MIN_TIMESTAMP = -62_135_596_800.0
+MIN_TIMESTAMP = -62_135_596_800.0
+"""The beginning of the year 1, the first of Python's datetime, in Unix seconds."""
+
+# The end of the year 9999, the last one.
 _MAX_TIMESTAMP = 253_402_300_799.0
+
 # A timestamp in a finer unit, read as seconds, lies thousands of years ahead; after division it lies after 1973.
 _FINER_UNITS = ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
 _EARLIEST_PLAUSIBLE = 1e8
@@ -237,7 +240,7 @@ def _is_sound(point: DataPoint) -> bool:
         type(point.value) is float
         and isfinite(point.value)
         and type(point.timestamp) is float
-        and _MIN_TIMESTAMP <= point.timestamp <= _MAX_TIMESTAMP
+        and MIN_TIMESTAMP <= point.timestamp <= _MAX_TIMESTAMP
         and type(point.stream_id) is str
         and is_part(point.stream_id)
         and type(point.source_id) is str
@@ -254,7 +257,7 @@ def _is_sound(point: DataPoint) -> bool:
 def _is_time_or_none(value: object) -> bool:
     return (
         value is None
-        or (type(value) is float and _MIN_TIMESTAMP <= value <= _MAX_TIMESTAMP)
+        or (type(value) is float and MIN_TIMESTAMP <= value <= _MAX_TIMESTAMP)
         or (not _timestamp_faults("", value))
     )
 
@@ -284,7 +287,7 @@ def _number_faults(field: str, value: object) -> tuple[Fault, ...]:
 
 def _timestamp_faults(field: str, value: object) -> tuple[Fault, ...]:
     faults = _number_faults(field, value)
-    if not faults and not _MIN_TIMESTAMP <= value <= _MAX_TIMESTAMP:  # type: ignore[operator] # it is a number
+    if not faults and not MIN_TIMESTAMP <= value <= _MAX_TIMESTAMP:  # type: ignore[operator] # it is a number
         message = f"must be Unix seconds between the years 1 and 9999, not {value}"
         return (Fault(FaultCode.OUT_OF_RANGE, field, message),)
     return faults

@@ -9,18 +9,20 @@ from threading import Lock
 from typing import Any
 
 import botocore.session
+from botocore.config import Config
 
 from afluente.adapters.aws import CLIENT_CONFIG
 
 
-def client(service: str, endpoint: str | None = None) -> Any:
+def client(service: str, endpoint: str | None = None, config: Config = CLIENT_CONFIG) -> Any:
     """The client of a service; the adapters say by their types which one they take.
 
     Args:
         service: by the name that botocore has for it.
         endpoint: the URL where it is, if not where all services are.
+        config: how it behaves.
     """
-    return _LazyClient(service, endpoint)
+    return _LazyClient(service, endpoint, config)
 
 
 # A session makes one client at a time, and the threads of a function's pool come for the same one together.
@@ -28,13 +30,14 @@ _making = Lock()
 
 
 class _LazyClient:
-    def __init__(self, service: str, endpoint: str | None) -> None:
+    def __init__(self, service: str, endpoint: str | None, config: Config) -> None:
         self._service = service
         self._endpoint = endpoint
+        self._config = config
 
     @cached_property
     def _client(self) -> Any:
-        return _session().create_client(self._service, endpoint_url=self._endpoint, config=CLIENT_CONFIG)
+        return _session().create_client(self._service, endpoint_url=self._endpoint, config=self._config)
 
     def __getattr__(self, name: str) -> Any:
         with _making:

@@ -12,11 +12,13 @@ import msgspec
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_connections import DynamoConnections
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.dynamodb_states import DynamoStates
 from afluente.adapters.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
 from afluente.adapters.kinesis import KinesisStreams
 from afluente.adapters.memory import MemoryConstraints
 from afluente.adapters.s3 import S3Quarantine
+from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
@@ -24,6 +26,8 @@ from afluente.application.api_keys import ApiKeyStore
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.connections import Connections
 from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.csv_jobs import CsvJobs, CsvJobStore
+from afluente.application.csv_uploads import CsvUploads
 from afluente.application.ports import Quarantine
 from afluente.domain.classification import Classification
 from afluente.runtime.clients import client
@@ -36,7 +40,17 @@ from afluente.runtime.settings import (
     WsIngestSettings,
 )
 
+DAY_SECONDS = 24 * 3600
+
 _PARALLEL_CALLS = 16
+
+
+class CsvIngest(msgspec.Struct, frozen=True):
+    """What `http_ingest` works with for CSV files."""
+
+    jobs: CsvJobs
+    store: CsvJobStore
+    uploads: CsvUploads
 
 
 class HttpIngest(msgspec.Struct, frozen=True):
@@ -44,6 +58,7 @@ class HttpIngest(msgspec.Struct, frozen=True):
 
     settings: HttpIngestSettings
     accept: AcceptPoints
+    csv: CsvIngest
 
 
 class IotRuleHandler(msgspec.Struct, frozen=True):
@@ -82,7 +97,7 @@ class Classifier(msgspec.Struct, frozen=True):
 def http_ingest() -> HttpIngest:
     """Build `http_ingest`."""
     settings = HttpIngestSettings.read(os.environ)
-    return HttpIngest(settings, _accept_points(settings, _quarantine(settings)))
+    return HttpIngest(settings, _accept_points(settings, _quarantine(settings)), _csv_ingest(settings))
 
 
 @cache
@@ -132,22 +147,22 @@ def classifier() -> Classifier:
     }
     classify = ClassifyPacks(
         constraints=ConstraintsLookup(
-            DynamoConstraints(dynamodb, settings.constraints_table, sleep=_sleep)
+            DynamoConstraints(dynamodb, settings.constraints_table, sleep=wait)
             if settings.use_agnostic_constraints
             else MemoryConstraints(),
             ttl_seconds=settings.constraints_ttl_seconds,
             clock=time.monotonic,
         ),
-        states=DynamoStates(dynamodb, settings.latest_table, executor=executor, sleep=_sleep),
+        states=DynamoStates(dynamodb, settings.latest_table, executor=executor, sleep=wait),
         streams=KinesisStreams(
             client("kinesis"),
             streams,
             executor=executor,
             one_point_a_record=settings.one_point_a_record,
-            sleep=_sleep,
+            sleep=wait,
         ),
         alarms=AlarmSinks(
-            EventBridgeAlarms(client("events"), settings.alarm_bus, sleep=_sleep),
+            EventBridgeAlarms(client("events"), settings.alarm_bus, sleep=wait),
             LogGroupAlarms(client("logs"), settings.alarm_log_group, settings.alarm_log_stream),
         ),
         clock=time.time,
@@ -158,8 +173,19 @@ def classifier() -> Classifier:
 
 
 def _accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:
-    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=_sleep)
+    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=wait)
     return AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
+
+
+def _csv_ingest(settings: HttpIngestSettings) -> CsvIngest:
+    store = DynamoCsvJobs(
+        client("dynamodb"),
+        settings.csv_jobs_table,
+        retention_seconds=settings.csv_job_retention_days * DAY_SECONDS,
+        sleep=wait,
+    )
+    uploads = S3CsvUploads(client("s3", config=PRESIGNING), settings.csv_bucket)
+    return CsvIngest(CsvJobs(store=store, domains=settings.domains), store, uploads)
 
 
 def _quarantine(settings: AcceptingSettings) -> Quarantine:
@@ -174,6 +200,6 @@ def _management_url(settings: WsIngestSettings) -> str:
     return f"{endpoint}/_aws/execute-api/{settings.websocket_api_id}/{settings.websocket_stage}"
 
 
-def _sleep(seconds: float) -> None:
+def wait(seconds: float) -> None:
     """Wait half to one and a half times as long, so that those who failed together do not try again together."""
     time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret hangs on it

@@ -49,6 +49,10 @@ class HttpIngestSettings(AcceptingSettings):
     """Settings of `http_ingest`."""
 
     enable_agnostic_api: bool = True
+    enable_csv_ingest: bool = True
+    csv_bucket: str = ""
+    csv_jobs_table: str = ""
+    csv_job_retention_days: int = Field(default=90, ge=1)
 
 
 class IotRuleHandlerSettings(AcceptingSettings):
@@ -65,6 +69,17 @@ class WsIngestSettings(AcceptingSettings):
     websocket_stage: str
     websocket_management_url: str
     key_ttl_seconds: float = Field(default=60, ge=0)
+
+
+class CsvTriggerSettings(AcceptingSettings):
+    """Settings of `csv_trigger`."""
+
+    csv_bucket: str
+    csv_jobs_table: str
+    csv_jobs_queue_url: str
+    csv_split_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    csv_parts: int = Field(default=4, ge=1, le=16)
+    csv_job_retention_days: int = Field(default=90, ge=1)
 
 
 class HttpAuthorizerSettings(_Settings):

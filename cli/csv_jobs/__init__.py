@@ -1,0 +1,1 @@
+"""CSV files for the service, and the jobs that read them there."""

@@ -1,0 +1,151 @@
+"""Routes of CSV files: begin jobs, look at them, end them."""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from afluente.adapters.csv_requests import (
+    Announcement,
+    Asker,
+    decode_announcement,
+    decode_query,
+    decode_upload,
+    is_job_id,
+)
+from afluente.adapters.http_answers import Answer, document
+from afluente.adapters.http_requests import RequestError, check_scope, read_body
+from afluente.application.api_keys import Grant
+from afluente.application.csv_jobs import CsvJob, JobStatus, upload_key
+from afluente.application.csv_listing import newest_jobs
+from afluente.application.csv_reports import JobReport, report
+from afluente.application.csv_uploads import MAX_PUT_BYTES, URL_SECONDS
+from afluente.runtime.composition import CsvIngest, HttpIngest
+from afluente.runtime.observability import LogCode, logger
+
+_JOB_ID_BYTES = 12
+
+Event = dict[str, Any]
+
+
+def _upload(event: Event, grant: Grant, function: HttpIngest) -> Answer:
+    upload = decode_upload(
+        event.get("body"),
+        is_base64=event["isBase64Encoded"],
+        headers=event["headers"],
+        domains=function.settings.domains,
+        asker=_asker(grant),
+    )
+    job = _begin(event, upload.job, grant, function.csv)
+    function.csv.uploads.put(_key(job), upload.content)
+    # The file is there for certain now, and S3 will tell of it.
+    told = msgspec.structs.replace(report(job), status=JobStatus.QUEUED, bytes_total=len(upload.content))
+    return document(202, told, {"location": _location(job)})
+
+
+def _announce(event: Event, grant: Grant, function: HttpIngest) -> Answer:
+    headers = event["headers"]
+    body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
+    announced = decode_announcement(body, headers=headers, domains=function.settings.domains, asker=_asker(grant))
+    job = _begin(event, announced.job, grant, function.csv)
+    told = {"job_id": job.job_id, "status": job.status, "upload": _way_up(announced, function.csv)}
+    return document(201, told, {"location": _location(job)})
+
+
+def _show(event: Event, grant: Grant, function: HttpIngest) -> Answer:
+    return document(200, _report(_visible(event, grant, function.csv), function.csv))
+
+
+def _list(event: Event, grant: Grant, function: HttpIngest) -> Answer:
+    query = decode_query(event.get("queryStringParameters") or {})
+    check_scope(grant, query.missing_scope(grant))
+    page = newest_jobs(function.csv.store, query, domains=function.settings.domains, grant=grant)
+    jobs = [msgspec.structs.replace(report(job), options={}) for job in page.jobs]
+    return document(200, {"jobs": jobs, "next": None if page.before is None else {"before": page.before}})
+
+
+def _cancel(event: Event, grant: Grant, function: HttpIngest) -> Answer:
+    job = _visible(event, grant, function.csv)
+    ended = function.csv.jobs.cancel(job.job_id, time.time()) or job
+    if ended.status is not JobStatus.CANCELLED:
+        detail = f"the job {job.job_id} ended as {ended.status} already; what it queued stays queued"
+        raise RequestError(409, "job_has_ended", detail, job_status=ended.status)
+    logger().info(
+        "job cancelled",
+        code=LogCode.CSV_JOB_CANCELLED,
+        request_id=event["requestContext"]["requestId"],
+        key_id=grant.key_id,
+        job_id=job.job_id,
+    )
+    return document(200, _report(ended, function.csv))
+
+
+def _asker(grant: Grant) -> Asker:
+    return Asker(secrets.token_hex(_JOB_ID_BYTES), grant.key_id, time.time())
+
+
+def _begin(event: Event, job: CsvJob, grant: Grant, csv: CsvIngest) -> CsvJob:
+    check_scope(grant, grant.missing_scope(job.domain, job.source_id))
+    begun = csv.jobs.expect(job)
+    logger().info(
+        "job expected",
+        code=LogCode.CSV_JOB_EXPECTED,
+        request_id=event["requestContext"]["requestId"],
+        key_id=grant.key_id,
+        job_id=job.job_id,
+        domain=job.domain,
+    )
+    return begun
+
+
+def _visible(event: Event, grant: Grant, csv: CsvIngest) -> CsvJob:
+    """The job of a path, if the caller may see it; else it is as if there were none."""
+    job_id = event["pathParameters"]["job_id"]
+    job = csv.store.find(job_id) if is_job_id(job_id) else None
+    if job is None or grant.missing_scope(job.domain, job.source_id):
+        detail = (
+            f"there is no job {job_id!a} that the key {grant.key_id} reaches; GET /ingest/csv lists those there are"
+        )
+        raise RequestError(404, "not_found", detail)
+    return job
+
+
+def _report(job: CsvJob, csv: CsvIngest) -> JobReport:
+    url = csv.uploads.presign_rejects(job.rejects_key) if job.rejects_key else None
+    return report(job, rejects_url=url)
+
+
+def _way_up(announced: Announcement, csv: CsvIngest) -> dict[str, object]:
+    """How a client uploads a file: with one request, or in parts."""
+    key, size = _key(announced.job), announced.size
+    expires_at = announced.job.created_at + URL_SECONDS
+    if size is None or size <= MAX_PUT_BYTES:
+        return {"method": "PUT", "url": csv.uploads.presign_put(key, size), "expires_at": expires_at}
+    upload = csv.uploads.begin_multipart(key, size)
+    return {
+        "method": "multipart",
+        "part_bytes": upload.part_bytes,
+        "part_urls": upload.part_urls,
+        "complete_url": upload.complete_url,
+        "abort_url": upload.abort_url,
+        "expires_at": expires_at,
+    }
+
+
+def _key(job: CsvJob) -> str:
+    return upload_key(job.domain, job.source_id, job.job_id, job.file)
+
+
+def _location(job: CsvJob) -> str:
+    return f"/ingest/csv/{job.job_id}"
+
+
+CSV_ROUTES: dict[str, Callable[[Event, Grant, HttpIngest], Answer]] = {
+    "POST /ingest/csv": _upload,
+    "GET /ingest/csv": _list,
+    "POST /ingest/csv/uploads": _announce,
+    "GET /ingest/csv/{job_id}": _show,
+    "DELETE /ingest/csv/{job_id}": _cancel,
+}

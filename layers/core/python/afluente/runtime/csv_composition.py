@@ -1,0 +1,89 @@
+"""What `csv_trigger` is made of: apart from the other functions, whose layers lack the libraries that it needs."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import msgspec
+
+from afluente.adapters.csv_files.given_options import BucketOptions
+from afluente.adapters.csv_job_queue import SqsJobQueue
+from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
+from afluente.adapters.s3 import S3Quarantine
+from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
+from afluente.application.csv_jobs import CsvJobs, CsvJobStore, JobQueue, OptionsReader
+from afluente.application.ports import Quarantine
+from afluente.application.read_csv import ReadCsv
+from afluente.runtime.clients import client
+from afluente.runtime.composition import wait
+from afluente.runtime.settings import CsvTriggerSettings
+
+# One reads ranges, one reads chunks of them, and what was given up may still be at it.
+_THREADS = 4
+_DAY_SECONDS = 24 * 3600
+
+
+class CsvRegistrar(msgspec.Struct, frozen=True):
+    """What `csv_trigger` begins jobs with."""
+
+    jobs: CsvJobs
+    options: OptionsReader
+    queue: JobQueue
+    quarantine: Quarantine
+
+
+class CsvReader(msgspec.Struct, frozen=True):
+    """What `csv_trigger` reads files with."""
+
+    read: ReadCsv
+    give_back: SqsGiveBack
+
+
+@cache
+def csv_registrar() -> CsvRegistrar:
+    """Build what begins jobs."""
+    settings = _settings()
+    return CsvRegistrar(
+        jobs=CsvJobs(store=_store(settings), domains=settings.domains),
+        options=BucketOptions(client("s3"), settings.csv_bucket),
+        queue=SqsJobQueue(client("sqs"), settings.csv_jobs_queue_url),
+        quarantine=S3Quarantine(client("s3"), settings.quarantine_bucket),
+    )
+
+
+@cache
+def csv_reader() -> CsvReader:
+    """Build what reads files."""
+    # pandas takes a second or more to import, and to begin a job does without it.
+    from afluente.adapters.csv_files.bucket import BucketCsvFiles  # noqa: PLC0415
+
+    settings = _settings()
+    sqs = client("sqs")
+    files = BucketCsvFiles(
+        client("s3"),
+        settings.csv_bucket,
+        executor=ThreadPoolExecutor(_THREADS),
+        split_bytes=settings.csv_split_bytes,
+        parts=settings.csv_parts,
+        clock=time.time,
+    )
+    read = ReadCsv(
+        store=_store(settings),
+        files=files,
+        jobs=SqsJobQueue(sqs, settings.csv_jobs_queue_url),
+        points=SqsPackQueue(sqs, settings.datapoints_queue_url, sleep=wait),
+        shards=settings.shards,
+        clock=time.time,
+    )
+    return CsvReader(read, SqsGiveBack(sqs, settings.csv_jobs_queue_url))
+
+
+@cache
+def _settings() -> CsvTriggerSettings:
+    return CsvTriggerSettings.read(os.environ)
+
+
+def _store(settings: CsvTriggerSettings) -> CsvJobStore:
+    retention = settings.csv_job_retention_days * _DAY_SECONDS
+    return DynamoCsvJobs(client("dynamodb"), settings.csv_jobs_table, retention_seconds=retention, sleep=wait)

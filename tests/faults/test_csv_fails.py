@@ -1,0 +1,152 @@
+"""CSV jobs whose reader is killed or whose dependencies fail: each row is queued once, whatever happens."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from afluente.application.csv_jobs import JobStatus
+from tests.csv_bucket import CsvBucket, slow_file
+from tests.faults.faults import answer_lost, away, killed
+from tests.faults.proxy import Fault, FaultProxy
+from tests.outbox import Outbox
+from tests.stack import LocalStack
+
+pytestmark = pytest.mark.integration
+
+START = 1704067200.0
+ROWS = 5_000
+WITHIN_SECONDS = 120.0
+# Of its pieces the one at which something happens: not the first, not the last.
+PIECE = 3
+
+
+@pytest.fixture(scope="module")
+def reader_calls(local_stack: LocalStack) -> Iterator[FaultProxy]:
+    """The calls of `csv_trigger`; what it dies with comes again after two seconds."""
+    with (
+        local_stack.visibility_timeout(2, "CsvJobsQueueUrl"),
+        FaultProxy(local_stack.port) as proxy,
+        local_stack.configured("csv_trigger", timeout=60, AWS_ENDPOINT_URL=proxy.endpoint),
+    ):
+        yield proxy
+
+
+@pytest.fixture
+def bucket(local_stack: LocalStack) -> CsvBucket:
+    return CsvBucket(local_stack)
+
+
+class Nth:
+    """Strikes the n-th call."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def __call__(self, _call: object) -> bool:
+        self._left -= 1
+        return self._left == 0
+
+
+def assert_each_row_once(stack: LocalStack, bucket: CsvBucket, outbox: Outbox, source: str) -> None:
+    [job] = bucket.ended(source, within=WITHIN_SECONDS)
+    assert (job.status, job.rows_read, job.points_queued) == (JobStatus.COMPLETE, ROWS, ROWS)
+    stack.drained(within=WITHIN_SECONDS)
+    # The queue has dropped what was sent again: not even a repeat came out.
+    assert sorted(line["value"] for line in outbox.lines(source)) == list(range(ROWS))
+    assert not any(line["late"] for line in outbox.lines(source))
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "after"),
+    [
+        pytest.param("AmazonSQS", "SendMessageBatch", False, id="before a piece is queued"),
+        pytest.param("AmazonSQS", "SendMessageBatch", True, id="after a piece is queued"),
+        pytest.param("DynamoDB", "UpdateItem", False, id="before it is kept how far it got"),
+        pytest.param("DynamoDB", "UpdateItem", True, id="after it is kept how far it got"),
+        pytest.param("S3", "GET", False, id="before more of the file is read"),
+    ],
+)
+def test_a_reader_that_is_killed_goes_on_where_it_was(
+    service: str,
+    operation: str,
+    *,
+    after: bool,
+    local_stack: LocalStack,
+    reader_calls: FaultProxy,
+    bucket: CsvBucket,
+    outbox: Outbox,
+    source_id: str,
+) -> None:
+    fault = killed(partial(local_stack.kill, "csv_trigger"), after=after)
+    with reader_calls.injected(fault, service, operation, when=Nth(PIECE), times=1) as injection:
+        bucket.drop(f"iot/{source_id}/file.csv", slow_file(ROWS, start=START))
+        bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
+
+    assert injection.strikes == 1
+    assert_each_row_once(local_stack, bucket, outbox, f"iot/{source_id}")
+
+
+@pytest.mark.parametrize(
+    ("fault", "service", "operation"),
+    [
+        pytest.param(away(), "AmazonSQS", "SendMessageBatch", id="the queue is away"),
+        pytest.param(answer_lost, "AmazonSQS", "SendMessageBatch", id="queued, and the answer is lost"),
+        pytest.param(away(), "DynamoDB", "UpdateItem", id="the table is away"),
+        pytest.param(answer_lost, "DynamoDB", "UpdateItem", id="kept, and the answer is lost"),
+        pytest.param(away(), "S3", "GET", id="the bucket is away"),
+    ],
+)
+def test_a_job_waits_for_what_it_needs(
+    fault: Fault,
+    service: str,
+    operation: str,
+    *,
+    local_stack: LocalStack,
+    reader_calls: FaultProxy,
+    bucket: CsvBucket,
+    outbox: Outbox,
+    source_id: str,
+) -> None:
+    calls = iter(range(1_000_000))
+    # More of them than a client tries by itself.
+    with reader_calls.injected(fault, service, operation, when=lambda _: next(calls) >= PIECE, times=7) as injection:
+        bucket.drop(f"iot/{source_id}/file.csv", slow_file(ROWS, start=START))
+        bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
+
+    assert injection.strikes == 7
+    assert_each_row_once(local_stack, bucket, outbox, f"iot/{source_id}")
+
+
+def test_a_job_that_needs_more_time_than_an_invocation_has_goes_on_by_itself(
+    local_stack: LocalStack, bucket: CsvBucket, outbox: Outbox, source_id: str
+) -> None:
+    rows = 40_000
+    with local_stack.visibility_timeout(12, "CsvJobsQueueUrl"), local_stack.configured("csv_trigger", timeout=2):
+        bucket.drop(f"iot/{source_id}/file.csv", slow_file(rows, start=START))
+        [job] = bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
+
+    assert (job.status, job.points_queued) == (JobStatus.COMPLETE, rows)
+    local_stack.drained(within=WITHIN_SECONDS)
+    assert sorted(line["value"] for line in outbox.lines(f"iot/{source_id}")) == list(range(rows))
+
+
+def test_a_large_file_is_read_in_parts_side_by_side(
+    local_stack: LocalStack, bucket: CsvBucket, outbox: Outbox, source_id: str
+) -> None:
+    names = [f"c{number}" for number in range(5)]
+    lines = slow_file(2_000, start=START, row_bytes=500).decode().splitlines()[1:]
+    rows = [f"{line.rpartition(',')[0]},{','.join([str(place)] * 5)}" for place, line in enumerate(lines)]
+    content = "\n".join([f"time,note,{','.join(names)}", *rows, "2024-02-01T00:00:00Z,bad row"]).encode()
+    with local_stack.configured("csv_trigger", AFLUENTE_CSV_SPLIT_BYTES="1000", AFLUENTE_CSV_PARTS="3"):
+        bucket.drop(f"iot/{source_id}/file.csv", content)
+        [job] = bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
+
+    assert (job.status, job.rows_read, job.points_queued, job.rows_rejected) == (JobStatus.COMPLETE, 2_001, 10_000, 1)
+    assert job.streams == {f"{source_id}:{name}": 2_000 for name in names}
+    assert len(bucket.jobs(f"iot/{source_id}")[0].parts) == 3
+    local_stack.drained(within=WITHIN_SECONDS)
+    came = outbox.lines(f"iot/{source_id}")
+    assert not any(line["late"] for line in came)
+    for name in names:
+        assert sorted(p["value"] for p in came if p["stream_id"].endswith(f":{name}")) == list(range(2_000))

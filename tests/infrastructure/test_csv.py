@@ -1,0 +1,210 @@
+"""CSV files: the bucket they are dropped into, the way of each to its job, and the function that reads them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from infra.stage import PRESETS
+from tests.infrastructure.deployment import Deployment, Resource
+
+# SQS, "Message deduplication interval" of a FIFO queue.
+REMEMBERED_SECONDS = 300
+ROUTES = {
+    "POST /ingest/csv",
+    "POST /ingest/csv/uploads",
+    "GET /ingest/csv",
+    "GET /ingest/csv/{job_id}",
+    "DELETE /ingest/csv/{job_id}",
+}
+
+
+def test_the_bucket_is_private_encrypted_and_versioned(prod: Deployment) -> None:
+    bucket = bucket_of(prod)["Properties"]
+
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    # CloudFormation names it, and no page of another origin has to do with it.
+    assert not {"BucketName", "CorsConfiguration"} & bucket.keys()
+
+
+def test_files_are_forgotten_with_all_their_versions_and_so_are_uploads_that_were_not_finished(
+    prod: Deployment, local: Deployment
+) -> None:
+    for deployment, days in ((prod, 90), (local, 7)):
+        [rule] = bucket_of(deployment)["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert rule["Status"] == "Enabled"
+        assert rule["ExpirationInDays"] == days
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": days}
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def test_s3_tells_the_inbox_of_each_new_file_and_of_nothing_else(prod: Deployment) -> None:
+    told = prod.plain(bucket_of(prod)["Properties"]["NotificationConfiguration"])
+
+    assert told == {
+        "QueueConfigurations": [
+            {
+                "Event": "s3:ObjectCreated:*",
+                "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "inbox/"}]}},
+                "Queue": "afluente-prod-csv-inbox",
+            }
+        ]
+    }
+
+
+def test_s3_may_send_to_the_inbox_for_buckets_of_this_account_alone(prod: Deployment) -> None:
+    [allowed] = allowed_to_send(prod, "afluente-prod-csv-inbox")
+
+    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allowed["Action"] == "sqs:SendMessage"
+    assert allowed["Resource"] == "afluente-prod-csv-inbox"
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}
+    assert allowed_to_send(prod, "afluente-prod-csv-jobs.fifo") == []
+
+
+def test_the_bucket_is_made_after_s3_may_send(prod: Deployment) -> None:
+    [policy] = [
+        id_
+        for id_, policy in prod.resources("AWS::SQS::QueuePolicy").items()
+        if prod.plain(policy["PolicyDocument"]["Statement"][0]["Resource"]) == "afluente-prod-csv-inbox"
+    ]
+
+    assert policy in bucket_of(prod)["DependsOn"]
+
+
+def test_no_stack_makes_a_function_to_set_the_notification(prod: Deployment) -> None:
+    types = {resource["Type"] for resource in prod.data["Resources"].values()}
+
+    assert "AWS::Lambda::Function" not in types
+    assert not any(type_.startswith("Custom::") for type_ in types)
+
+
+def test_new_files_are_taken_by_the_ten_and_jobs_one_by_one(prod: Deployment) -> None:
+    inbox = prod.trigger_from("afluente-prod-csv-inbox")
+    jobs = prod.trigger_from("afluente-prod-csv-jobs.fifo")
+
+    assert {prod.plain(mapping["FunctionName"]) for mapping in (inbox, jobs)} == {"afluente-prod-csv-trigger"}
+    assert (inbox["BatchSize"], jobs["BatchSize"]) == (10, 1)
+    assert jobs["ScalingConfig"] == {"MaximumConcurrency": 10}
+    assert "ScalingConfig" not in inbox
+    for mapping in (inbox, jobs):
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("queue", ["csv-inbox", "csv-jobs.fifo"])
+def test_a_job_goes_on_after_its_function_has_ended_and_while_sqs_remembers_its_packs(
+    deployment_of: Callable[[str], Deployment], preset: str, queue: str
+) -> None:
+    deployment = deployment_of(preset)
+    hidden = deployment.one("AWS::SQS::Queue", QueueName=f"afluente-{preset}-{queue}")["VisibilityTimeout"]
+
+    assert deployment.function("csv_trigger")["Timeout"] < hidden < REMEMBERED_SECONDS
+
+
+def test_jobs_are_found_by_domain_in_the_order_in_which_they_were_made(prod: Deployment) -> None:
+    table = prod.one("AWS::DynamoDB::Table", TableName="afluente-prod-csv-jobs")
+
+    assert table["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": "by-domain",
+            "KeySchema": [
+                {"AttributeName": "domain", "KeyType": "HASH"},
+                {"AttributeName": "created_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ]
+    types = {definition["AttributeName"]: definition["AttributeType"] for definition in table["AttributeDefinitions"]}
+    assert types == {"job_id": "S", "domain": "S", "created_at": "N"}
+
+
+def test_the_libraries_of_the_loader_are_a_layer_of_csv_trigger_alone(prod: Deployment) -> None:
+    having = {
+        function["FunctionName"]
+        for function in prod.resources("AWS::Lambda::Function").values()
+        if "afluente-prod-loader" in prod.plain(function["Layers"])
+    }
+
+    assert having == {"afluente-prod-csv-trigger"}
+
+
+def test_the_loader_has_a_whole_processor(prod: Deployment) -> None:
+    assert prod.function("csv_trigger")["MemorySize"] == 1_769
+
+
+def test_clients_cannot_make_http_ingest_read_files_nor_delete_any(prod: Deployment) -> None:
+    files = {grant for grant in prod.grants("http_ingest") if "CsvFiles" in grant[1]}
+
+    assert files == {
+        ("s3:PutObject", "<CsvFilesBucket>/inbox/*"),
+        ("s3:GetObject", "<CsvFilesBucket>/rejects/*"),
+    }
+
+
+def test_each_route_asks_for_a_key(prod: Deployment) -> None:
+    for key in ROUTES:
+        assert prod.one("AWS::ApiGatewayV2::Route", RouteKey=key)["AuthorizationType"] == "CUSTOM"
+
+
+def test_an_alarm_says_what_to_do(prod: Deployment) -> None:
+    for name in ("csv-inbox-dead-letters", "csv-jobs-dead-letters", "csv-inbox-age", "csv-trigger-errors"):
+        alarm = prod.one("AWS::CloudWatch::Alarm", AlarmName=f"afluente-prod-{name}")
+        assert "log" in alarm["AlarmDescription"]
+    for queue in ("csv-inbox", "csv-jobs"):
+        alarm = prod.one("AWS::CloudWatch::Alarm", AlarmName=f"afluente-prod-{queue}-dead-letters")
+        assert f"`afluente dlq redrive --queue {queue} --stage prod`" in alarm["AlarmDescription"]
+
+
+def test_a_job_may_wait_for_a_large_one_without_an_alarm(prod: Deployment) -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]
+        for alarm in map(prod.plain, prod.resources("AWS::CloudWatch::Alarm").values())
+        if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    }
+
+    assert "afluente-prod-csv-inbox" in watched
+    assert "afluente-prod-csv-jobs.fifo" not in watched
+
+
+def test_a_stage_without_csv_files_is_told_of_none_and_finishes_what_it_has(
+    deployment_of: Callable[[str], Deployment],
+) -> None:
+    migration = deployment_of("migration")
+
+    assert migration.stage.enable_csv_ingest is False
+    assert "NotificationConfiguration" not in bucket_of(migration)["Properties"]
+    assert allowed_to_send(migration, "afluente-migration-csv-inbox") == []
+    routes = {route["RouteKey"] for route in migration.resources("AWS::ApiGatewayV2::Route").values()}
+    assert not ROUTES & routes
+    assert not [grant for grant in migration.grants("http_ingest") if "csv" in grant[1].lower()]
+    assert migration.function("http_ingest")["Environment"]["Variables"]["AFLUENTE_ENABLE_CSV_INGEST"] == "false"
+    assert "CsvBucket" not in migration.service["Outputs"]
+    for queue in ("csv-inbox", "csv-jobs.fifo"):
+        trigger = migration.trigger_from(f"afluente-migration-{queue}")
+        assert migration.plain(trigger["FunctionName"]) == "afluente-migration-csv-trigger"
+
+
+def bucket_of(deployment: Deployment) -> Resource:
+    """The bucket of CSV files, with what it depends on."""
+    bucket: Resource
+    [bucket] = [
+        resource
+        for id_, resource in deployment.data["Resources"].items()
+        if resource["Type"] == "AWS::S3::Bucket" and id_.startswith("CsvFiles")
+    ]
+    return bucket
+
+
+def allowed_to_send(deployment: Deployment, queue: str) -> list[Resource]:
+    """What the policy of a queue allows to others than the roles of this service."""
+    statements = [
+        statement
+        for policy in deployment.resources("AWS::SQS::QueuePolicy").values()
+        for statement in deployment.plain(policy["PolicyDocument"])["Statement"]
+    ]
+    return [one for one in statements if one["Effect"] == "Allow" and one["Resource"] == queue]
