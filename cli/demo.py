@@ -15,7 +15,9 @@ from afluente.application.constraint_documents import parse_entry
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.keys import StreamKey
+from cli.csv_jobs.client import CsvApi
 from cli.devices import device_for
+from cli.errors import CommandError
 from cli.local_key import key_for
 from cli.reading.log_events import read
 from cli.reading.shards import LATEST, ShardReader
@@ -31,11 +33,13 @@ DATA = Path(__file__).parents[1] / "data"
 CLASSES = ("normal", "anomaly", "warning", "alert")
 
 # Each with an output that a stage has where the transport is switched on.
-_TRANSPORTS = {"mqtt": "IotPolicy", "http": "HttpApiId", "ws": "WebSocketApiId"}
+_TRANSPORTS = {"mqtt": "IotPolicy", "http": "HttpApiId", "ws": "WebSocketApiId", "csv": "CsvBucket"}
 
 _BATCH = 1000
 _SENDERS = 3
 _PATIENCE_SECONDS = 20.0
+_CSV_PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -138,6 +142,9 @@ def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int],
             on_sent(totals.inserted - sent.inserted)
             sent = totals
 
+        if name == "csv":
+            _drop(target, f"{domain}/{source}", file, columns, on_sent)
+            return
         with (
             closing(_transport(target, name, domain, source)) as transport,
             file.open(newline="", encoding="utf-8") as lines,
@@ -155,6 +162,30 @@ def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int],
     with ThreadPoolExecutor(_SENDERS) as pool:
         for future in [pool.submit(send_file, *file, columns) for file, columns in files.items()]:
             future.result()
+
+
+def _drop(target: Target, place: str, file: Path, columns: Sequence[str], on_sent: Callable[[int], None]) -> None:
+    """Put a file into the bucket, and wait until its job has ended."""
+    target.client("s3").put_object(
+        Bucket=target["CsvBucket"],
+        Key=f"inbox/{place}/{file.name}",
+        Body=file.read_bytes(),
+        Metadata={"afluente-value-columns": json.dumps(list(columns))},
+    )
+    domain, _, source = place.partition("/")
+    queued = 0
+    deadline = time.monotonic() + _CSV_PATIENCE_SECONDS
+    with CsvApi(target.api_url, key_for(target, None), use_proxies=False) as api:
+        while time.monotonic() < deadline:
+            for job in api.jobs(domain=domain, source_id=source, status=None, limit=1):
+                on_sent(job.points_queued - queued)
+                queued = job.points_queued
+                if job.status.is_final:
+                    return
+            time.sleep(_POLL_SECONDS)
+    raise CommandError(
+        f"the job of {file.name} did not end", way_out="see 'afluente csv jobs' and 'afluente logs csv_trigger'"
+    )
 
 
 def _transport(target: Target, name: str, domain: str, source: str) -> Transport:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
@@ -29,6 +30,18 @@ class CsvBucket:
             Bucket=self.name, Key=f"inbox/{key}", Body=content, Metadata=dict(metadata or {})
         )
         return str(answer["VersionId"])
+
+    def post(self, source: str, name: str, content: bytes) -> str:
+        """Send a file to `POST /ingest/csv`; returns the id of its job."""
+        domain, _, source_id = source.partition("/")
+        answer = self._stack.http.post(
+            f"{self._stack.target.api_url}/ingest/csv",
+            files={"file": (name, content, "text/csv")},
+            data={"domain": domain, "source_id": source_id},
+            headers={"X-API-Key": self._stack.api_key},
+        )
+        assert answer.status_code == HTTPStatus.ACCEPTED, answer.text
+        return str(answer.json()["job_id"])
 
     def jobs(self, source: str) -> list[CsvJob]:
         """The jobs of a source (`domain/source_id`), the oldest first."""

@@ -34,7 +34,8 @@ def demo(
     state_dir: StateDirOption = None,
     port: Annotated[int | None, typer.Option("--port", envvar="AFLUENTE_PORT", help="Port of the local stack.")] = None,
 ) -> None:
-    """Start the local stack, send nine real streams over HTTP, WebSocket and MQTT, and show what came out of each.
+    """Start the local stack, send nine real streams over HTTP, WebSocket, MQTT and as CSV files, and show what came
+    out of each.
 
     Constraints, data and the counts that must come out are in the folder data/. Ends with exit code 1 if a count is
     not as it must be. The stack goes on running; 'afluente down' stops it.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from cli.csv_jobs.patient import BUSY, Patience, told
+from cli.csv_jobs.patient import Patience
 from cli.errors import CommandError
+from cli.sending.http_answers import AGAIN, told
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
@@ -74,7 +75,7 @@ class _BusyError(Exception):
 
 def _check(response: httpx.Response) -> None:
     status = f"{response.status_code} {response.reason_phrase}"
-    if response.status_code in BUSY:
+    if response.status_code in AGAIN:
         raise _BusyError(status)
     if not response.is_success:
         way_out = "the address may have expired, or the file is not kept any more: ask for it again"

@@ -7,16 +7,8 @@ from dataclasses import dataclass
 import httpx
 
 from cli.errors import CommandError, ExitCode
-from cli.sending.http import _AGAIN, _retry_after, _told
+from cli.sending.http_answers import AGAIN, retry_after, told
 from cli.sending.patience import MAX_ATTEMPTS, delay
-
-BUSY = _AGAIN
-"""Statuses of answers that say nothing yet."""
-
-
-def told(error: httpx.RequestError) -> str:
-    """Why a request was not answered."""
-    return _told(error)
 
 
 def _silent(_seconds: float, _reason: str) -> None:
@@ -49,7 +41,7 @@ class Patience:
         request: Callable[[], httpx.Response],
         what: str,
         *,
-        is_busy: Callable[[httpx.Response], bool] = lambda response: response.status_code in BUSY,
+        is_busy: Callable[[httpx.Response], bool] = lambda response: response.status_code in AGAIN,
     ) -> httpx.Response:
         """What is answered, once it is an answer.
 
@@ -72,7 +64,7 @@ class Patience:
             if not is_busy(response):
                 return response
             reason = f"{response.status_code} {response.reason_phrase}"
-            self.wait(attempt, reason, _retry_after(response))
+            self.wait(attempt, reason, retry_after(response))
         raise self.given_up(what, reason)
 
     def given_up(self, what: str, reason: str) -> CommandError:

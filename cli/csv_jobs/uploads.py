@@ -12,8 +12,9 @@ import httpx
 
 from cli.csv_jobs.client import MultipartUpload, WholeUpload
 from cli.csv_jobs.files import LocalFile
-from cli.csv_jobs.patient import BUSY, Patience
+from cli.csv_jobs.patient import Patience
 from cli.errors import CommandError
+from cli.sending.http_answers import AGAIN
 
 _CHUNK_BYTES = 128 * 1024
 # S3 puts many parts together for minutes, with a sign of life now and then.
@@ -141,7 +142,7 @@ def _is_busy(response: httpx.Response) -> bool:
         return _element(response, "Code") == _SENT_TOO_SLOWLY
     # S3 begins its answer to a completion before it knows how that ends: an error may come with the status 200.
     has_failed = response.is_success and _element(response, "Code") in {"InternalError", "SlowDown"}
-    return has_failed or response.status_code in BUSY
+    return has_failed or response.status_code in AGAIN
 
 
 def _element(response: httpx.Response, name: str) -> str:

@@ -3,14 +3,13 @@
 import gzip
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import httpx
 import msgspec
 
 from cli.errors import CommandError, ExitCode
+from cli.sending.http_answers import AGAIN, retry_after, told
 from cli.sending.patience import MAX_ATTEMPTS, delay
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
 
@@ -18,17 +17,6 @@ PATH = "/ingest/datapoints"
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _MIN_GZIP_BYTES = 1024
-# Lambda may have taken a request whose answer was lost; to send it again is safe, see `HttpTransport`.
-_AGAIN = frozenset(
-    {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
 _WAYS_OUT: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "give a key with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
     HTTPStatus.FORBIDDEN: "the key is unknown, revoked, expired or not for this source; see 'afluente keys list'",
@@ -129,12 +117,12 @@ class HttpTransport:
             try:
                 response = self._client.post(PATH, content=body, headers=headers)
             except httpx.RequestError as error:
-                reason = _told(error)
+                reason = told(error)
             else:
-                if response.status_code not in _AGAIN:
+                if response.status_code not in AGAIN:
                     return response
                 reason = _problem(response)
-                asked_for = _retry_after(response)
+                asked_for = retry_after(response)
             if attempt + 1 < MAX_ATTEMPTS:
                 self._wait(delay(attempt) if asked_for is None else asked_for, reason)
         raise CommandError(
@@ -176,21 +164,3 @@ def _problem(response: httpx.Response) -> str:
         problem = _Problem()
     said = problem.detail or problem.title or problem.message
     return f"{response.status_code} {response.reason_phrase}{f': {said}' if said else ''}"
-
-
-def _told(error: httpx.RequestError) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the service asks to be left alone for: a number or an HTTP date (RFC 9110, section 10.2.3)."""
-    text = response.headers.get("Retry-After")
-    if text is None:
-        return None
-    if text.isdecimal():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

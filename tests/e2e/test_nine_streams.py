@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from afluente.application.constraint_documents import parse_entry
+from afluente.application.csv_jobs import JobStatus
 from afluente.domain.classification import Classification, StreamState, VersionedConfig, classify
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
+from tests.csv_bucket import CsvBucket
 from tests.outbox import AlarmTap, Document, Outbox, distinct, of_stream
 from tests.reference import Reference, assert_nothing_lost
 from tests.senders import HttpSender, MqttSender, Sender, WebSocketSender
@@ -30,6 +32,8 @@ pytestmark = pytest.mark.integration
 DATA = Path(__file__).parents[2] / "data"
 WITHIN_SECONDS = 180.0
 SLICE = 200
+# Rows of data/finance/stocks.csv, by symbol.
+STOCKS = {"MSFT": 123, "AMZN": 123, "IBM": 123, "GOOG": 68, "AAPL": 123}
 
 Transport = Callable[[LocalStack, str, str], Sender]
 """Makes a sender for a source."""
@@ -58,6 +62,36 @@ def test_whole_files_come_out_as_expected(
     came = {entry["key"]: _figures(entry, local_stack, outbox, alarms) for entry in entries}
     expected = {f"{stream.pop('key')}": stream for stream in _listed("expected.json")}
     assert {_known(key, run): figures for key, figures in came.items()} == expected
+
+
+@pytest.mark.parametrize("is_posted", [False, True], ids=["dropped", "posted"])
+def test_csv_files_come_out_as_expected_without_a_word_about_them(
+    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, is_posted: bool
+) -> None:
+    run = secrets.token_hex(3)
+    entries = [_renamed(entry, run) for entry in _listed("constraints.json")]
+    local_stack.constrain({parse_entry(entry).scope: parse_entry(entry).config for entry in entries})
+    files = {StreamKey.parse(entry["key"]).source: DATA / entry["file"] for entry in entries}
+    files[f"finance/stocks-{run}"] = DATA / "finance" / "stocks.csv"
+
+    bucket = CsvBucket(local_stack)
+    for source, file in files.items():
+        if is_posted:
+            bucket.post(source, file.name, file.read_bytes())
+        else:
+            bucket.drop(f"{source}/{file.name}", file.read_bytes())
+    jobs = {source: bucket.ended(source, within=WITHIN_SECONDS)[0] for source in files}
+    local_stack.drained(within=WITHIN_SECONDS)
+
+    assert {(job.status, job.rows_rejected) for job in jobs.values()} == {(JobStatus.COMPLETE, 0)}
+    came = {entry["key"]: _figures(entry, local_stack, outbox, alarms) for entry in entries}
+    expected = {f"{stream.pop('key')}": stream for stream in _listed("expected.json")}
+    assert {_known(key, run): figures for key, figures in came.items()} == expected
+    stocks = f"stocks-{run}"
+    assert jobs[f"finance/{stocks}"].streams == {f"{stocks}:{name}": count for name, count in STOCKS.items()}
+    assert (
+        Counter(point["stream_id"] for point in outbox.points(f"finance/{stocks}")) == jobs[f"finance/{stocks}"].streams
+    )
 
 
 def test_requests_of_one_point_come_out_as_one_request_would(
