@@ -44,12 +44,17 @@ class DeploymentStatus(msgspec.Struct, frozen=True):
     running: bool
     api_url: str
     websocket_url: str | None
+    csv_bucket: str | None
     endpoint: str | None
     functions: tuple[FunctionStatus, ...]
     datapoints_queue: QueueStatus
     dead_letter_queue: QueueStatus
     mqtt_inbox: QueueStatus
     mqtt_dead_letter_queue: QueueStatus
+    csv_inbox: QueueStatus
+    csv_inbox_dead_letter_queue: QueueStatus
+    csv_jobs: QueueStatus
+    csv_jobs_dead_letter_queue: QueueStatus
 
 
 def status_of(target: Target) -> DeploymentStatus:
@@ -59,6 +64,7 @@ def status_of(target: Target) -> DeploymentStatus:
         running=True,
         api_url=target.api_url,
         websocket_url=target.find_websocket_url(),
+        csv_bucket=target.outputs.get("CsvBucket"),
         endpoint=target.connection.endpoint,
         functions=tuple(
             _function(target, name, target[output]) for name, output in FUNCTIONS.items() if output in target.outputs
@@ -67,6 +73,10 @@ def status_of(target: Target) -> DeploymentStatus:
         dead_letter_queue=queue_status(target, target["DatapointsDlqUrl"]),
         mqtt_inbox=queue_status(target, target["InboxQueueUrl"]),
         mqtt_dead_letter_queue=queue_status(target, target["InboxDlqUrl"]),
+        csv_inbox=queue_status(target, target["CsvInboxQueueUrl"]),
+        csv_inbox_dead_letter_queue=queue_status(target, target["CsvInboxDlqUrl"]),
+        csv_jobs=queue_status(target, target["CsvJobsQueueUrl"]),
+        csv_jobs_dead_letter_queue=queue_status(target, target["CsvJobsDlqUrl"]),
     )
 
 

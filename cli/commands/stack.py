@@ -144,6 +144,8 @@ def _endpoints(running: stack.RunningStack) -> str:
         "quarantine": f"s3://{outputs['QuarantineBucket']}/quarantine/",
         "process": str(running.emulator.pid),
     }
+    if "CsvBucket" in outputs:
+        places["CSV files"] = f"s3://{outputs['CsvBucket']}/inbox/<domain>/<source_id>/"
     return "\n".join(f"  [dim]{name:<17}[/]{place}" for name, place in places.items())
 
 
@@ -151,7 +153,8 @@ def _what_next(running: stack.RunningStack) -> str:
     return f"""
 [bold]What next[/]
   afluente constraints apply FILE                               say what is normal
-  afluente send http --domain iot --source furnace-1 FILE.csv   send measurements
+  afluente send http --domain iot --source furnace-1 FILE.csv   send measurements, point by point
+  afluente csv send --domain iot --source furnace-1 FILE.csv    upload a file, and see what becomes of each row
   afluente tail alert warning --from-start                      watch what comes out
   afluente alarms --follow                                      watch alarms
   curl {running.api_url}/health
@@ -167,6 +170,8 @@ def _show_status(report: DeploymentStatus) -> None:
     where.add_row("HTTP API", report.api_url)
     if report.websocket_url:
         where.add_row("WebSocket API", report.websocket_url)
+    if report.csv_bucket:
+        where.add_row("CSV files", f"s3://{report.csv_bucket}/inbox/<domain>/<source_id>/")
     where.add_row("AWS endpoint", report.endpoint or "AWS")
     console.print(where)
     functions = Table("function", "deployed as", "state", "last modified", box=None, padding=(0, 2, 0, 0))
@@ -179,9 +184,13 @@ def _show_status(report: DeploymentStatus) -> None:
         "dead letters": report.dead_letter_queue,
         "MQTT inbox": report.mqtt_inbox,
         "MQTT dead letters": report.mqtt_dead_letter_queue,
+        "CSV inbox": report.csv_inbox,
+        "CSV inbox dead letters": report.csv_inbox_dead_letter_queue,
+        "CSV jobs": report.csv_jobs,
+        "CSV jobs dead letters": report.csv_jobs_dead_letter_queue,
     }
     for name, queue in rows.items():
         queues.add_row(name, str(queue.waiting), str(queue.in_flight))
     console.print(queues)
-    if report.dead_letter_queue.waiting or report.mqtt_dead_letter_queue.waiting:
+    if any(queue.waiting for name, queue in rows.items() if name.endswith("dead letters")):
         console.print("[yellow]there are dead letters: see 'afluente dlq --help'[/]")

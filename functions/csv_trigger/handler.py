@@ -80,7 +80,7 @@ def _read(record: Record, is_time_left: Callable[[], bool]) -> bool:
 
 def _come_again(record: Record, seconds: int) -> None:
     try:
-        csv_reader().give_back.after(record["receiptHandle"], seconds)
+        csv_reader().give_back(record["receiptHandle"], seconds)
     except UnavailableError as error:
         # It comes again all the same, after the visibility timeout.
         logger().warning("visibility unchanged", code=LogCode.CSV_RETURNED, cause=str(error))

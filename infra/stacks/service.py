@@ -107,7 +107,7 @@ class ServiceStack(StageStack):
         """Put an upload into the inbox, and let a client fetch rejected rows and look at jobs."""
         tables = self._data.tables
         bucket = self._data.csv_files.bucket
-        self._allow_objects(ingest, bucket, INBOX_OBJECTS, ["s3:PutObject"], _OF_A_FILE)
+        self._allow_objects(ingest, bucket, INBOX_OBJECTS, ["s3:PutObject", "s3:AbortMultipartUpload"], _OF_A_FILE)
         self._allow_objects(ingest, bucket, REJECTS_OBJECTS, ["s3:GetObject"], _OF_A_JOB)
         ingest.allow(
             ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
@@ -193,7 +193,7 @@ class ServiceStack(StageStack):
             trigger,
             bucket,
             REJECTS_OBJECTS,
-            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            ["s3:GetObject", "s3:PutObject"],
             _OF_A_JOB,
         )
         trigger.allow(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from afluente.adapters.csv_files.bucket import REJECTS
+from infra.constructs.csv_inbox import REJECTS_OBJECTS
 from infra.stage import PRESETS
 from tests.infrastructure.deployment import Deployment, Resource
 
@@ -142,8 +144,14 @@ def test_clients_cannot_make_http_ingest_read_files_nor_delete_any(prod: Deploym
 
     assert files == {
         ("s3:PutObject", "<CsvFilesBucket>/inbox/*"),
+        ("s3:AbortMultipartUpload", "<CsvFilesBucket>/inbox/*"),
         ("s3:GetObject", "<CsvFilesBucket>/rejects/*"),
     }
+
+
+def test_rejected_rows_are_kept_where_the_grants_say() -> None:
+    # Not imported by the construct: that would load pandas at each synthesis.
+    assert f"{REJECTS}/*" == REJECTS_OBJECTS
 
 
 def test_each_route_asks_for_a_key(prod: Deployment) -> None:

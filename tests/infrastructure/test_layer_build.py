@@ -167,8 +167,8 @@ def test_uv_is_the_named_one_or_on_the_path_or_in_this_python(tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("packages", "program", "module"),
     [
-        (THIRD_PARTY, "import msgspec, multipart, pydantic, aws_lambda_powertools", "msgspec"),
-        (LOADER, "import tzdata; from backports import zstd; import pandas; pandas.DataFrame({'a': [1]})", "pandas"),
+        (THIRD_PARTY, "import msgspec, multipart, pydantic, tzdata, aws_lambda_powertools", "msgspec"),
+        (LOADER, "from backports import zstd; import pandas; pandas.DataFrame({'a': [1]})", "pandas"),
     ],
 )
 def test_a_layer_of_the_local_stage_works_in_this_python(packages: Packages, program: str, module: str) -> None:

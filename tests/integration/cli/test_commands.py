@@ -179,7 +179,7 @@ def test_status_is_for_people_and_programs(afluente: Afluente, state: StateDir) 
         "ws_ingest",
         "classifier",
     ]
-    for queue in ("dead_letter_queue", "mqtt_inbox", "mqtt_dead_letter_queue"):
+    for queue in ("dead_letter_queue", "mqtt_inbox", "mqtt_dead_letter_queue", "csv_inbox", "csv_jobs"):
         assert document[queue] == {"waiting": 0, "in_flight": 0}
     told = afluente("status").out
     assert "afluente-local-classifier" in told

@@ -187,6 +187,7 @@ def _job(
     if not file.lower().endswith(FILE_SUFFIXES):
         endings = ", ".join(FILE_SUFFIXES)
         raise RequestError(422, "unsupported_file", f"the name of the file, {file!a}, must end with one of {endings}")
+    options = CSVIngestConfig.model_validate(given).given()
     return CsvJob(
         job_id=asker.job_id,
         domain=str(domain),
@@ -196,8 +197,8 @@ def _job(
         created_at=asker.now,
         updated_at=asker.now,
         created_by=asker.key_id,
-        options=CSVIngestConfig.model_validate(given).given(),
-        options_from=_FROM_REQUEST,
+        options=options,
+        options_from=_FROM_REQUEST if options else None,
     )
 
 

@@ -104,7 +104,7 @@ class CsvFiles(Protocol):
         """The pieces of the job's file from a position on, the same from there whenever they are asked for.
 
         Raises:
-            NotReadableError: the file is not there any more.
+            NotReadableError: the file is not there any more; or the last piece says so.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -34,10 +35,10 @@ class CsvRegistrar(msgspec.Struct, frozen=True):
 
 
 class CsvReader(msgspec.Struct, frozen=True):
-    """What `csv_trigger` reads files with."""
+    """What `csv_trigger` reads files with, and gives messages back with: by receipt, to come again after seconds."""
 
     read: ReadCsv
-    give_back: SqsGiveBack
+    give_back: Callable[[str, int], None]
 
 
 @cache
@@ -76,7 +77,7 @@ def csv_reader() -> CsvReader:
         shards=settings.shards,
         clock=time.time,
     )
-    return CsvReader(read, SqsGiveBack(sqs, settings.csv_jobs_queue_url))
+    return CsvReader(read, SqsGiveBack(sqs, settings.csv_jobs_queue_url).after)
 
 
 @cache

@@ -1,0 +1,264 @@
+"""Files that S3 tells of, and parts of jobs that are to be read, with memory in place of AWS."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import csv_trigger.handler
+from afluente.adapters.csv_files import chunks
+from afluente.adapters.csv_files.memory import MemoryCsvFiles
+from afluente.adapters.memory import MemoryCsvJobs, MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.s3_events import NoNotificationError, dropped_files
+from afluente.application.csv_jobs import CsvJob, CsvJobs, FileVersion, JobFault, JobStatus
+from afluente.application.packs import SeriesPack
+from afluente.application.ports import UnavailableError
+from afluente.application.read_csv import ReadCsv
+from afluente.runtime.csv_composition import CsvReader, CsvRegistrar
+from csv_trigger.handler import lambda_handler
+from tests.factories import Clock
+from tests.unit.functions.conftest import LogLines
+
+KEY = "inbox/iot/furnace-1/März 2023/a+b.csv"
+TABLE = b"time,value\n" + b"".join(b"2023-01-01T%02d:00:00,%d\n" % (hour, hour) for hour in range(24))
+VERSION = "096fKKXTRTtl3on89fVO.nfljtsv6qko"
+TIMEOUT_MILLISECONDS = 20_000
+
+Event = Callable[[str], dict[str, Any]]
+
+
+class World:
+    """What `csv_trigger` works with, in memory; also the queues that it works on."""
+
+    def __init__(self) -> None:
+        self.files = MemoryCsvFiles(clock=Clock())
+        self.files.contents[KEY, VERSION] = TABLE
+        self.store = MemoryCsvJobs()
+        self.points = MemoryPackQueue()
+        self.quarantine = MemoryQuarantine()
+        self.parts: list[tuple[str, int]] = []
+        self.given_back: list[tuple[str, int]] = []
+        self.is_away = False
+        self.give_back_is_away = False
+        self.remaining = TIMEOUT_MILLISECONDS
+
+    def send(self, job: CsvJob, part: int) -> None:
+        if self.is_away:
+            raise UnavailableError("SQS")
+        self.parts.append((job.job_id, part))
+
+    def send_series(self, pack: SeriesPack) -> None:
+        if self.is_away:
+            raise UnavailableError("SQS")
+        self.points.send_series(pack)
+
+    def give_back(self, receipt: str, seconds: int) -> None:
+        if self.give_back_is_away:
+            raise UnavailableError("SQS")
+        self.given_back.append((receipt, seconds))
+
+    def returned(self, event: dict[str, Any]) -> list[str]:
+        """The messages of an event that are to come again."""
+
+        def remaining() -> int:
+            self.remaining -= 1
+            return self.remaining
+
+        context = SimpleNamespace(aws_request_id="invocation-1", get_remaining_time_in_millis=remaining)
+        return [item["itemIdentifier"] for item in lambda_handler(event, context)["batchItemFailures"]]
+
+    def jobs(self) -> list[CsvJob]:
+        return list(self.store._jobs.values())
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    read = ReadCsv(store=world.store, files=world.files, jobs=world, points=world, shards=64, clock=Clock())
+    registrar = CsvRegistrar(CsvJobs(store=world.store, domains=["iot"]), world.files, world, world.quarantine)
+    reader = CsvReader(read, world.give_back)
+    monkeypatch.setattr(csv_trigger.handler, "csv_registrar", lambda: registrar)
+    monkeypatch.setattr(csv_trigger.handler, "csv_reader", lambda: reader)
+    return world
+
+
+def told_of(event: Event, **changes: Any) -> dict[str, Any]:
+    """An event in which S3 tells of a file."""
+    found = event("sqs_s3_dropped")
+    body = json.loads(found["Records"][0]["body"])
+    body["Records"][0]["s3"]["object"] |= changes
+    found["Records"][0]["body"] = json.dumps(body)
+    return found
+
+
+def part_of(event: Event, job_id: str, part: int = 0, received: int = 1) -> dict[str, Any]:
+    found = event("sqs_csv_part")
+    [record] = found["Records"]
+    record["body"] = json.dumps({"job_id": job_id, "part": part})
+    record["attributes"]["ApproximateReceiveCount"] = str(received)
+    return found
+
+
+def test_a_file_that_s3_tells_of_becomes_a_job(world: World, event: Event, log: LogLines) -> None:
+    assert world.returned(event("sqs_s3_dropped")) == []
+
+    [job] = world.jobs()
+    assert (job.status, job.domain, job.source_id, job.file) == (JobStatus.QUEUED, "iot", "furnace-1", "a+b.csv")
+    assert job.version_of_file == FileVersion(KEY, VERSION, "0123456789abcdef0123456789abcdef", 41)
+    assert world.parts == [(job.job_id, 0)]
+    assert log.codes == ["CSV_JOB_REGISTERED"]
+
+
+def test_it_becomes_one_job_however_often_it_is_told_of(world: World, event: Event) -> None:
+    for _ in range(3):
+        world.returned(event("sqs_s3_dropped"))
+
+    assert len(world.jobs()) == 1
+
+
+def test_a_key_that_no_job_can_be_made_of_is_told(
+    world: World, event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    world.returned(told_of(event, key="inbox/lost.csv"))
+
+    [job] = world.jobs()
+    assert (job.status, job.domain, job.reason and job.reason.code) == (JobStatus.FAILED, "_", JobFault.BAD_KEY)
+    assert log.codes == ["CSV_JOB_REGISTERED", "CSV_JOB_ENDED"]
+    assert counted() == {"CsvJobsFailed": 1}
+
+
+@pytest.mark.parametrize(
+    "key", ["inbox/iot/f/_ingest.json", "inbox/iot/f/a.csv.json", "inbox/iot/f/A.CSV.GZ.JSON", "inbox/iot/f/"]
+)
+def test_files_of_options_and_folders_become_no_jobs(world: World, event: Event, key: str) -> None:
+    assert world.returned(told_of(event, key=key)) == []
+    assert world.jobs() == []
+
+
+def test_the_test_that_s3_sends_when_it_is_told_to_notify_is_no_file(world: World, event: Event) -> None:
+    found = event("sqs_s3_dropped")
+    found["Records"][0]["body"] = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})
+
+    assert world.returned(found) == []
+    assert (world.jobs(), world.quarantine.records) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "body", ["", "nothing", "[]", "{", '{"Records":[{}]}', '{"Records":[{"s3":{"object":{"key":1}}}]}']
+)
+def test_what_is_no_notification_is_kept_in_quarantine(
+    world: World, event: Event, log: LogLines, counted: Callable[[], dict[str, int]], body: str
+) -> None:
+    found = event("sqs_s3_dropped")
+    found["Records"][0]["body"] = body
+
+    assert world.returned(found) == []
+
+    [record] = world.quarantine.records.values()
+    assert (record.transport, record.failed_at) == ("csv", 1700000000.123)
+    assert log.codes == ["MESSAGE_QUARANTINED"]
+    assert counted() == {"MessagesQuarantined": 1}
+
+
+def test_a_file_of_which_no_job_can_be_made_now_comes_again(world: World, event: Event, log: LogLines) -> None:
+    world.is_away = True
+    assert world.returned(event("sqs_s3_dropped")) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000001"]
+    assert (log.codes, world.given_back) == (["CSV_RETURNED"], [])
+
+    world.is_away = False
+    assert world.returned(event("sqs_s3_dropped")) == []
+    assert len(world.parts) == 1
+
+
+@pytest.fixture
+def job_id(world: World, event: Event) -> str:
+    """A job that is to be read."""
+    world.returned(told_of(event, size=len(TABLE)))
+    return world.jobs()[0].job_id
+
+
+def test_a_job_is_read_to_its_end(
+    world: World, event: Event, job_id: str, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    counted()
+
+    assert world.returned(part_of(event, job_id)) == []
+
+    assert world.jobs()[0].status is JobStatus.COMPLETE
+    assert sum(len(pack.points) for pack in world.points.packs) == 24
+    assert log.lines[-1]["code"] == "CSV_JOB_ENDED"
+    assert (log.lines[-1]["job_id"], log.lines[-1]["status"]) == (job_id, "complete")
+    assert counted() == {"PointsAccepted": 24, "CsvJobsComplete": 1}
+
+
+def test_its_end_is_told_once(world: World, event: Event, job_id: str, counted: Callable[[], dict[str, int]]) -> None:
+    world.returned(part_of(event, job_id))
+    counted()
+
+    assert world.returned(part_of(event, job_id)) == []
+    assert world.returned(part_of(event, "unknown")) == []
+    assert counted() == {}
+
+
+def test_a_job_that_needs_more_time_comes_again_at_once(
+    world: World, event: Event, job_id: str, log: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "BLOCK_BYTES", 100)
+    world.remaining = 5
+
+    assert world.returned(part_of(event, job_id)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]
+
+    assert world.given_back == [("AQEBzWwaftRI0KuVm4tP-2", 0)]
+    assert log.lines[-1]["code"] == "CSV_PART_PAUSED"
+    assert world.jobs()[0].status is JobStatus.READING
+
+
+@pytest.mark.parametrize(("received", "seconds"), [(1, 1), (2, 2), (6, 32), (7, 60), (1_000, 60)])
+def test_a_job_that_cannot_go_on_now_comes_again_later_and_later(
+    world: World, event: Event, job_id: str, received: int, seconds: int
+) -> None:
+    world.is_away = True
+
+    assert world.returned(part_of(event, job_id, received=received)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]
+
+    assert world.given_back == [("AQEBzWwaftRI0KuVm4tP-2", seconds)]
+
+
+def test_a_part_that_waits_for_the_others_comes_again(world: World, event: Event) -> None:
+    world.files._parts = 2
+    world.files.contents[KEY, VERSION] = b"time,a,b\n2023-01-01,1,2\n"
+    world.returned(event("sqs_s3_dropped"))
+    [job] = world.jobs()
+
+    assert len(world.returned(part_of(event, job.job_id))) == 1
+    assert world.returned(part_of(event, job.job_id, 1)) == []
+    assert world.returned(part_of(event, job.job_id)) == []
+    assert world.jobs()[0].status is JobStatus.COMPLETE
+
+
+def test_a_message_whose_time_cannot_be_set_comes_again_all_the_same(
+    world: World, event: Event, job_id: str, log: LogLines
+) -> None:
+    world.is_away = world.give_back_is_away = True
+
+    assert len(world.returned(part_of(event, job_id))) == 1
+    assert log.codes[-2:] == ["CSV_RETURNED", "CSV_RETURNED"]
+
+
+@given(st.text())
+def test_whatever_a_message_holds_it_is_a_notification_or_it_is_not(body: str) -> None:
+    with contextlib.suppress(NoNotificationError):
+        assert dropped_files(body) == []
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_keys_are_read_as_s3_writes_them(key: str) -> None:
+    body = {"Records": [{"s3": {"object": {"key": quote_plus(key), "size": 1, "eTag": "e", "versionId": "v"}}}]}
+
+    assert dropped_files(json.dumps(body)) == [FileVersion(key, "v", "e", 1)]
