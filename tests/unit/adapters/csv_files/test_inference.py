@@ -219,6 +219,14 @@ def test_a_comma_that_can_be_either_is_not_guessed() -> None:
         (["1/13/24 5:00 PM", "1/14/24 5:00 AM"], "custom", "%m/%d/%y %I:%M %p", "2024-01-13T17:00:00Z"),
         (["31.12.2023", "01.01.2024"], "custom", "%d.%m.%Y", "2023-12-31T00:00:00Z"),
         (["2024/01/02 03:04", "2024/01/03 03:04"], "custom", "%Y/%m/%d %H:%M", "2024-01-02T03:04:00Z"),
+        (["2000-01", "2000-02"], "custom", "%Y-%m", "2000-01-01T00:00:00Z"),
+        (["Jan 2000", "Feb 2000"], "custom", "%b %Y", "2000-01-01T00:00:00Z"),
+        (
+            ["2024-01-02 03:04:05 UTC", "2024-01-03 03:04:05 UTC"],
+            "custom",
+            "%Y-%m-%d %H:%M:%S UTC",
+            "2024-01-02T03:04:05Z",
+        ),
         (["20240102", "20240103"], "custom", "%Y%m%d", "2024-01-02T00:00:00Z"),
         (["1713628800", "1713628801"], "unix", None, "2024-04-20T16:00:00Z"),
         (["1713628800123", "1713628801123"], "unix", None, "2024-04-20T16:00:00.123000Z"),
@@ -310,6 +318,44 @@ def test_times_of_no_known_form_are_refused_with_an_example() -> None:
 
     assert reason.code == JobFault.UNREADABLE_TIMES
     assert "'first'" in reason.message
+
+
+@pytest.mark.parametrize(
+    "cells", [["43831.5", "43832.5"], ["monday", "tuesday"], ["12:00", "12:01"], ["2000-Q1", "2000-Q2"]]
+)
+def test_a_column_that_is_a_time_by_its_name_is_not_overlooked(cells: list[str]) -> None:
+    table = "date,v\n" + "".join(f"{cell},1\n" for cell in cells)
+
+    reason = refused(table)
+    assert reason.code in {JobFault.UNREADABLE_TIMES, JobFault.AMBIGUOUS_UNIT}
+    assert "'date'" in reason.message
+    assert look(table, timestamp_column=[]).config.timestamp_column == ()
+
+
+def test_years_are_times_where_the_name_says_so() -> None:
+    table = "year,country,pop\n1955,A,8.9\n1960,A,9.8\n1955,B,4.1\n1960,B,4.2\n"
+
+    assert (look(table).config.timestamp_pattern, look(table).config.stream_column) == ("%Y", "country")
+    assert roles(look("model,v\n1955,1\n1960,2\n"))["model"] == "value"
+
+
+def test_a_pattern_that_is_said_tells_the_column() -> None:
+    seen = look("v;moment\n1;kw 01-02-2024\n2;kw 02-02-2024\n", timestamp_pattern="kw %d-%m-%Y")
+
+    assert roles(seen) == {"v": "value", "moment": "time"}
+
+
+def test_times_that_say_utc_are_in_no_other_zone() -> None:
+    table = "time,v\n2024-01-02 03:04:05 UTC,1\n"
+
+    assert refused(table, timezone="Europe/Madrid").code == JobFault.INVALID_OPTIONS
+
+
+def test_row_numbers_that_programs_put_before_a_table_are_no_stream() -> None:
+    seen = look(",time,v\n0,2024-01-01,5\n1,2024-01-02,6\n2,2024-01-03,7\n")
+
+    assert (roles(seen)["column_1"], seen.columns[0].why) == ("left_out", "row numbers")
+    assert roles(look(",time,v\n5,2024-01-01,5\n7,2024-01-02,6\n"))["column_1"] == "value"
 
 
 def test_numbers_that_are_said_to_be_unix_times_must_be_numbers() -> None:

@@ -11,7 +11,14 @@ from afluente.adapters.csv_files.layout import Layout, column_names, layout_of
 from afluente.adapters.csv_files.numbers import Notation, NumberReader, notation_of
 from afluente.adapters.csv_files.options import DEFAULT_NULLS, CSVIngestConfig
 from afluente.adapters.csv_files.text import Encoding, encoding_of, rows_of
-from afluente.adapters.csv_files.times import are_compact_dates, looks_like_clock, looks_like_times, reading_of
+from afluente.adapters.csv_files.times import (
+    are_compact_dates,
+    are_years,
+    looks_like_clock,
+    looks_like_times,
+    reading_of,
+    share_of_pattern,
+)
 from afluente.application.csv_jobs import JobFault, NotReadableError, Position
 
 SAMPLE_BYTES = 1024 * 1024
@@ -37,6 +44,7 @@ _TIMER_NAMES = re.compile(
     r"(?:t|ts|time|timer|timestamp|epoch|unix|elapsed|tiempo|zeit|(?:time|timer|elapsed|timestamp|t)?_?"
     r"(?:ms|us|ns|s|sec|secs|seconds|millis|milliseconds|microseconds|nanoseconds))"
 )
+_YEAR_NAMES = frozenset(_words_of("year jahr annee año ano anio"))
 _CLOCK_NAMES = frozenset(_words_of("time hora zeit uhrzeit heure ora clock tiempo"))
 _STREAM_NAMES = frozenset(
     _words_of(
@@ -138,7 +146,7 @@ class _Look:
             "timestamp_format": form,
             "timestamp_pattern": pattern,
             "timestamp_unit": unit,
-            "timezone": self.given.timezone or ("UTC" if time_columns else None),
+            "timezone": self._timezone(pattern) if time_columns else self.given.timezone,
             "skip_rows": self.skip,
             "delimiter": self.delimiter,
             "decimal": self.notation.decimal,
@@ -276,20 +284,32 @@ class _Look:
         if self.given.start is not None:
             timer = self._timer()
             return (timer,) if timer else ()
-        found = self._named_time() or self._only_time() or self._timer()
+        found = self._of_pattern() or self._named_time() or self._only_time() or self._timer() or self._unread_time()
         if found is None:
             self.notes.append("no column holds times: the time of a row is its place, in seconds from `start`")
             return ()
         clock = self._clock_beside(found)
         return (found, clock) if clock else (found,)
 
+    def _of_pattern(self) -> str | None:
+        """The column that the pattern that was said reads."""
+        pattern = self.given.timestamp_pattern
+        if pattern is None:
+            return None
+        return self._first(lambda _name, cells: share_of_pattern(cells[:_LOOKED_AT_ROWS], pattern) > _MOST)
+
     def _named_time(self) -> str | None:
         def is_time(name: str, cells: Sequence[str]) -> bool:
-            return bool(_words(name) & _TIME_NAMES) and (
-                looks_like_times(cells, self.numbers) or are_compact_dates(cells)
-            )
+            words = _words(name)
+            if words & _YEAR_NAMES and are_years(cells):
+                return True
+            return bool(words & _TIME_NAMES) and (looks_like_times(cells, self.numbers) or are_compact_dates(cells))
 
         return self._first(is_time)
+
+    def _unread_time(self) -> str | None:
+        """A column that is a time by its name, though not one that can be read: better refused than not seen."""
+        return self._first(lambda name, _cells: _word(name) in _TIME_NAMES)
 
     def _only_time(self) -> str | None:
         return self._first(lambda _name, cells: looks_like_times(cells, self.numbers))
@@ -339,6 +359,13 @@ class _Look:
             raise NotReadableError(JobFault.UNREADABLE_TIMES, message)
         return form, pattern, unit
 
+    def _timezone(self, pattern: str | None) -> str:
+        given = self.given.timezone
+        if pattern is not None and pattern.endswith("UTC") and given not in {None, "UTC"}:
+            message = f"timezone is {given}, and the times say that they are in UTC; leave the option out"
+            raise NotReadableError(JobFault.INVALID_OPTIONS, message)
+        return given or "UTC"
+
     def _times_of(self, columns: Sequence[str]) -> list[str]:
         places = [self.names.index(name) for name in columns]
         rows = self._data_rows()
@@ -377,12 +404,21 @@ class _Look:
         return values
 
     def _is_value(self, name: str, cells: Sequence[str]) -> bool:
-        if name.startswith(REJECTED):
+        if name.startswith(REJECTED) or self._are_row_numbers(name, cells):
             return False
         if not cells:
             # Its first cells are empty; those that follow may not be.
             return not self.is_whole and not re.fullmatch(r"column_\d+", name)
         return _share(cells, self.numbers.is_number) > _MOST
+
+    def _are_row_numbers(self, name: str, cells: Sequence[str]) -> bool:
+        """Whether a column is what programs put before a table: without a name, and 0, 1, 2, …."""
+        if not self.has_header or name != "column_1" or not cells:
+            return False
+        first = self.numbers.read(cells[0])
+        return first in {0.0, 1.0} and all(
+            self.numbers.read(cell) == first + place for place, cell in enumerate(cells[:_LOOKED_AT_ROWS])
+        )
 
     def _distinct(self, layout: Layout) -> int:
         if layout.stream_column is None:
@@ -412,6 +448,8 @@ class _Look:
             return "tells why the row was rejected"
         if self.given.value_columns is not None:
             return "not among value_columns"
+        if self._are_row_numbers(name, self.cells[name]):
+            return "row numbers"
         return "not numeric" if self.cells[name] else "empty"
 
     def _shown_time(self, layout: Layout, place: int, row: Sequence[str]) -> str:

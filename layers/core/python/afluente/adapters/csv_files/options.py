@@ -18,8 +18,8 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 MAX_SKIPPED_ROWS = 10_000
 
-# Directives of strptime that name a day: one of these is needed, or every time would be in 1900.
-_NAMES_A_DATE = ("%d", "%j", "%x", "%c", "%D", "%F", "%U", "%W")
+# Directives of strptime that name a year: one of these is needed, or every time would be in 1900.
+_NAMES_A_YEAR = ("%Y", "%y", "%G", "%c", "%x")
 
 
 def _as_list(value: object) -> object:
@@ -112,9 +112,9 @@ class CSVIngestConfig(BaseModel):
 
     @field_validator("timestamp_pattern")
     @classmethod
-    def _names_a_date(cls, pattern: str | None) -> str | None:
-        if pattern is not None and not any(directive in pattern for directive in _NAMES_A_DATE):
-            raise ValueError("names no day; write a pattern as Python's strptime has it, such as %d.%m.%Y %H:%M")
+    def _names_a_year(cls, pattern: str | None) -> str | None:
+        if pattern is not None and not any(directive in pattern for directive in _NAMES_A_YEAR):
+            raise ValueError("names no year; write a pattern as Python's strptime has it, such as %d.%m.%Y %H:%M")
         return pattern
 
     @field_validator("stream_type")

@@ -19,6 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # As seconds these are the years 1973 to 2100: a timer that counts from a start is smaller, or its unit is said.
 _PLAUSIBLE_SECONDS = (1e8, 4.1e9)
+_YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 _COMPACT_DATE = re.compile(r"(?:19|20|21)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _TRIED_CELLS = 200
 _TRIED_PATTERNS = 5
@@ -38,6 +39,9 @@ _CLOCKS = (
     "%H.%M.%S",
     "%H:%M:%S %z",
     "%H:%M:%S%z",
+    "%H:%M UTC",
+    "%H:%M:%S UTC",
+    "%H:%M:%S.%f UTC",
     "%H%M",
     "%H%M%S",
 )
@@ -153,7 +157,9 @@ def looks_like_times(cells: Sequence[str], numbers: NumberReader) -> bool:
     tried = cells[:_TRIED_CELLS]
     if not tried or sum(numbers.is_number(cell) for cell in tried) > _MOST * len(tried):
         return False
-    return _share(tried, _is_iso) > _MOST or any(_fits(tried, pattern) > _MOST for pattern, _ in _all_patterns(tried))
+    return _share(tried, _is_iso) > _MOST or any(
+        share_of_pattern(tried, pattern) > _MOST for pattern, _ in _all_patterns(tried)
+    )
 
 
 def are_compact_dates(cells: Sequence[str]) -> bool:
@@ -161,10 +167,20 @@ def are_compact_dates(cells: Sequence[str]) -> bool:
     return bool(cells) and all(_COMPACT_DATE.fullmatch(cell.strip()) for cell in cells[:_TRIED_CELLS])
 
 
+def are_years(cells: Sequence[str]) -> bool:
+    """Whether the first cells are all years, such as 1987."""
+    return bool(cells) and all(_YEAR.fullmatch(cell.strip()) for cell in cells[:_TRIED_CELLS])
+
+
 def looks_like_clock(cells: Sequence[str]) -> bool:
     """Whether most cells are times of a day without the day."""
     tried = cells[:_TRIED_CELLS]
     return any(_share(tried, _matches(clock)) > _MOST for _, clock in _clocks())
+
+
+def share_of_pattern(cells: Sequence[str], pattern: str) -> float:
+    """How many of the cells a pattern of `strptime` reads, from 0 to 1."""
+    return _share(cells, lambda cell: _strptime(cell, pattern) is not None)
 
 
 def reading_of(cells: Sequence[str], column: str, numbers: NumberReader) -> tuple[str, str | None, str | None]:
@@ -174,24 +190,24 @@ def reading_of(cells: Sequence[str], column: str, numbers: NumberReader) -> tupl
         NotReadableError: they are none, or can be read in two ways.
     """
     tried = cells[:_TRIED_CELLS]
-    if are_compact_dates(tried):
-        return CUSTOM, "%Y%m%d", None
+    if are_compact_dates(tried) or are_years(tried):
+        return CUSTOM, "%Y%m%d" if are_compact_dates(tried) else "%Y", None
     if _share(tried, numbers.is_number) > _MOST:
         return UNIX, None, _unit_of([n for n in map(numbers.read, tried) if isinstance(n, float)], column)
     if _share(tried, _is_iso) > _MOST:
         return ISO8601, None, None
-    fitting = [(pattern, order) for pattern, order in _all_patterns(tried) if _fits(tried, pattern) > _MOST]
+    fitting = [(pattern, order) for pattern, order in _all_patterns(tried) if share_of_pattern(tried, pattern) > _MOST]
     if not fitting:
         example = tried[0] if tried else ""
         message = (
             f"the times of column {column!a} are of no known form: {example!a}; say timestamp_format custom and a "
-            "timestamp_pattern such as %d.%m.%Y %H:%M, or another timestamp_column"
+            "timestamp_pattern such as %d.%m.%Y %H:%M, another timestamp_column, or none ([]) to have rows counted"
         )
         raise NotReadableError(JobFault.UNREADABLE_TIMES, message)
     by_order = {order: pattern for pattern, order in reversed(fitting)}
     if _DAY_FIRST in by_order and _MONTH_FIRST in by_order:
         return CUSTOM, _decided(cells, column, by_order[_DAY_FIRST], by_order[_MONTH_FIRST]), None
-    return CUSTOM, max(fitting, key=lambda fit: _fits(tried, fit[0]))[0], None
+    return CUSTOM, max(fitting, key=lambda fit: share_of_pattern(tried, fit[0]))[0], None
 
 
 def _decided(cells: Sequence[str], column: str, day_first: str, month_first: str) -> str:
@@ -265,7 +281,7 @@ def _patterns(cell: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def _dates() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
-    forms = [("%Y%m%d", _NAMED)]
+    forms = [("%Y%m%d", _NAMED), ("%Y-%m", _NAMED), ("%Y/%m", _NAMED), ("%m/%Y", _NAMED)]
     for sign in ("/", ".", "-", " "):
         forms.append((f"%Y{sign}%m{sign}%d", _NAMED))
         for year in ("%Y", "%y"):
@@ -280,7 +296,7 @@ def _dates() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
                 f"%d/{month}/{year}",
             )
             forms += [(form, _NAMED) for form in named]
-        forms += [(f"%a %d {month} %Y", _NAMED), (f"%a, %d {month} %Y", _NAMED)]
+        forms += [(form, _NAMED) for form in (f"%a %d {month} %Y", f"%a, %d {month} %Y", f"{month} %Y", f"{month}-%Y")]
     return tuple((form, order, _expression(form)) for form, order in forms)
 
 
@@ -314,10 +330,6 @@ def _is_iso(cell: str) -> bool:
 
 def _matches(expression: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda cell: expression.fullmatch(cell.strip()) is not None
-
-
-def _fits(cells: Sequence[str], pattern: str) -> float:
-    return _share(cells, lambda cell: _strptime(cell, pattern) is not None)
 
 
 def _share(cells: Sequence[str], holds: Callable[[str], bool]) -> float:
