@@ -8,6 +8,7 @@ pack it counts the points, and sees that each row came once and in its order. Th
 """
 
 import argparse
+import itertools
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +25,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from afluente.adapters.csv_files.chunks import BLOCK_BYTES
+from afluente.adapters.csv_files.chunks import BLOCK_BYTES, blocks
+from afluente.adapters.csv_files.columns import ColumnReader
+from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect
+from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.adapters.csv_files.rows import RowReader, RowsRead, Streams
 from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
-from afluente.adapters.pack_codec import decode_pack
+from afluente.adapters.pack_codec import decode_pack, encode_rows, rows_of
 from afluente.application.csv_jobs import CsvJob
 from cli.local_stack.state import StateDir
 from tests.stack import LocalStack, running_stack
@@ -37,6 +42,7 @@ FIRST_MS = 1_704_067_200_000
 STEP_MS = 10
 UPLOAD_PART_BYTES = 64 * 1024 * 1024
 BATCH_ROWS = 200_000
+READERS_BLOCKS = 40
 PLAIN_PANDAS = """
 import sys, time
 import pandas as pd
@@ -60,6 +66,7 @@ def main() -> None:
     print(f"{file.name}: {size / 1e9:.2f} GB, {arguments.points:,} rows of one point each")
     rows, seconds = plain_pandas(file)
     print(f"plain pandas, the same chunks: {rows / seconds:,.0f} rows/s ({seconds:.1f} s)")
+    readers_alone(file)
     with tempfile.TemporaryDirectory() as folder, running_stack(StateDir.of(Path(folder))) as stack:
         through(stack, file, arguments.points, arguments.kills, Random(arguments.seed))  # noqa: S311 - no secret
 
@@ -90,6 +97,34 @@ def plain_pandas(file: Path) -> tuple[int, float]:
     done = subprocess.run([sys.executable, "-c", PLAIN_PANDAS, file, chunk], check=True, capture_output=True, text=True)
     rows, seconds = done.stdout.split()
     return int(rows), float(seconds)
+
+
+def readers_alone(file: Path) -> None:
+    """The two readers, and the making of messages, in this process: without calls, without a queue."""
+    with file.open("rb") as content:
+        given = CSVIngestConfig(source_id="furnace-1")
+        layout = inspect(content.read(SAMPLE_BYTES), is_whole=False, given=given, file=file.name).layout
+        content.seek(layout.begins.offset)
+        some = list(itertools.islice(blocks(content, layout), READERS_BLOCKS))
+    streams = Streams(layout, "furnace-1", 0, 1)
+    quick, exact = ColumnReader(layout, streams), RowReader(layout, streams)
+    now, begins = time.time(), layout.begins
+    texts = [block.data.decode() for block in some[: READERS_BLOCKS // 5]]
+    read = timed("the quick reader", lambda: [quick.read(block.data, 0, now) for block in some])
+    timed("the exact reader", lambda: [exact.read(text, begins, now) for text in texts])
+    timed("messages of what was read", lambda: [_message(rows) for rows in read])
+
+
+def _message(read: RowsRead) -> RowsRead:
+    encode_rows("iot", "furnace-1", rows_of(read.series), 0.0)
+    return read
+
+
+def timed(what: str, work: Callable[[], list[RowsRead]]) -> list[RowsRead]:
+    begun = time.perf_counter()
+    done = work()
+    print(f"{what} alone: {sum(read.rows for read in done) / (time.perf_counter() - begun):,.0f} rows/s")
+    return done
 
 
 def through(stack: LocalStack, file: Path, points: int, kills: int, random: Random) -> None:
