@@ -114,6 +114,32 @@ def test_a_bad_row_is_told_and_its_neighbours_are_read() -> None:
     assert points(chunks) == {"s:value": [(START + HOUR * i, i + 0.5) for i in range(1_000)]}
 
 
+@pytest.mark.parametrize("every", [2, 7, 1_000, 30_000])
+def test_bad_rows_among_many_are_told_and_every_other_row_is_read_in_its_order(every: int) -> None:
+    lines = hourly(60_000, 60).splitlines(keepends=True)
+    bad = range(1, len(lines), every)
+    for place in bad:
+        lines[place] = f'"{place}\n'
+
+    chunks = read("".join(lines).encode())
+
+    assert [line for line, _, _ in faults(chunks)] == [place + 1 for place in bad]
+    expected = [(START + 60 * i, i + 0.5) for i in range(60_000) if i + 1 not in bad]
+    assert points(chunks).get("s:value", []) == expected
+    assert sum(chunk.rows for chunk in chunks) == 60_000
+
+
+@pytest.mark.parametrize("bad", ["", "2024-01-01,x\n"])
+def test_rows_are_counted_to_the_most_that_is_said_across_halves(bad: str) -> None:
+    lines = hourly(20_000, 60).splitlines(keepends=True)
+    lines[5_000] = bad or lines[5_000]
+
+    chunks = read("".join(lines).encode(), max_rows=7_000)
+
+    assert sum(chunk.rows for chunk in chunks) == 7_000
+    assert len(points(chunks)["s:value"]) == 7_000 - bool(bad)
+
+
 def test_empty_cells_and_empty_rows_are_skipped() -> None:
     chunks = read(b"time;a;b\n2024-01-01;;1\n\n2024-01-02;NaN;2\n;;\n2024-01-03;3;?\n")
 

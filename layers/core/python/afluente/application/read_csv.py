@@ -1,5 +1,6 @@
 """Read a CSV file: its rows as points to the queue, in pieces after each of which it is known how far it got."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
@@ -289,7 +290,9 @@ class ReadCsv:
 
 def _after(part: PartProgress, chunk: Chunk) -> PartProgress:
     """How far a part is once a piece is queued."""
-    streams = {series.stream_id: len(series) for series in chunk.series}
+    streams: Counter[str] = Counter()
+    for series in chunk.series:
+        streams[series.stream_id] += len(series)
     earliest = [min(series.timestamps) for series in chunk.series]
     latest = [max(series.timestamps) for series in chunk.series]
     return msgspec.structs.replace(
@@ -297,7 +300,7 @@ def _after(part: PartProgress, chunk: Chunk) -> PartProgress:
         position=chunk.position,
         bytes_done=chunk.bytes_done,
         rows_read=part.rows_read + chunk.rows,
-        points_queued=part.points_queued + sum(streams.values()),
+        points_queued=part.points_queued + streams.total(),
         first_timestamp=min([*earliest, *_known(part.first_timestamp)], default=None),
         last_timestamp=max([*latest, *_known(part.last_timestamp)], default=None),
         has_rejects=part.has_rejects or bool(chunk.rejected),

@@ -62,7 +62,7 @@ class ColumnReader:
             raise NotPlainError(type(error).__name__) from error
         if len(frame) != rows:
             raise NotPlainError("rows")
-        left = rows if self._layout.max_rows is None else min(rows, self._layout.max_rows - row)
+        left = rows if self._layout.max_rows is None else max(0, min(rows, self._layout.max_rows - row))
         frame = frame.head(left)
         times = self._times(frame, row)
         _check_times(times, now)
