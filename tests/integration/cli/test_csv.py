@@ -45,7 +45,7 @@ def test_a_file_is_inspected_sent_looked_at_and_what_was_rejected_fetched(
     assert (shown.code, "'err' is not a number" in shown.out) == (ExitCode.OK, True)
     assert afluente("csv", "rejects", told["job_id"], "--output", rejects).code == ExitCode.OK
     assert rejects.read_text().splitlines()[1].endswith(";20/03/2004;19.00.00;err;1292;;")
-    listed = [json.loads(line) for line in afluente("csv", "jobs", "--source", source, "--json").out.splitlines()]
+    listed = json.loads(afluente("csv", "jobs", "--source", source, "--json").out)
     assert [job["job_id"] for job in listed] == [told["job_id"]]
 
 
