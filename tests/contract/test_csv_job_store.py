@@ -324,6 +324,21 @@ def test_jobs_and_content_expire(aws: LocalAws) -> None:
     }
 
 
+def test_a_job_whose_file_does_not_come_is_forgotten_after_a_day(aws: LocalAws) -> None:
+    client = aws.client("dynamodb")
+    store = in_dynamodb(aws, client)
+
+    def expiry() -> int:
+        [item] = client.scan(TableName=store._table)["Items"]
+        return int(item["expires_at"]["N"])
+
+    job = store.create(a_csv_job(created_at=NOW, status=JobStatus.AWAITING_UPLOAD))
+    assert expiry() == NOW + UNSENT_SECONDS == NOW + DAY
+
+    store.change(msgspec.structs.replace(job, status=JobStatus.QUEUED))
+    assert expiry() == NOW + 90 * DAY
+
+
 def test_content_is_in_no_list_of_jobs(aws: LocalAws) -> None:
     client = aws.client("dynamodb")
     store = in_dynamodb(aws, client)

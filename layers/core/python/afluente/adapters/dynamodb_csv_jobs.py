@@ -16,6 +16,9 @@ from afluente.application.ports import UnavailableError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+UNSENT_SECONDS = 24 * 3600
+"""How long a job is kept whose file does not come: far longer than one may be uploaded."""
+
 BY_DOMAIN = "by-domain"
 """The index that has the jobs of a domain by the time of their creation, keys only."""
 
@@ -26,7 +29,7 @@ class DynamoCsvJobs:
     Args:
         client: of DynamoDB.
         table: its name; partition key `job_id`, time to live `expires_at`, index `by-domain`.
-        retention_seconds: how long a job is kept after its creation, and content after it was claimed.
+        retention_seconds: how long a job whose file came is kept after its creation, and content after it was claimed.
         sleep: waits, between attempts to read what DynamoDB left out.
     """
 
@@ -54,7 +57,7 @@ class DynamoCsvJobs:
             "status": {"S": job.status.value},
             "version": {"N": str(job.version)},
             "head": {"S": encode_head(job)},
-            "expires_at": self._expiry(job.created_at),
+            "expires_at": self._expiry_of(job),
         }
         for number, part in enumerate(job.parts):
             item |= {f"part_{number}": {"B": encode_part(part)}, f"part_{number}_version": {"N": str(part.version)}}
@@ -76,12 +79,13 @@ class DynamoCsvJobs:
     def change(self, job: CsvJob) -> CsvJob:
         """See `CsvJobStore.change`."""
         changed = msgspec.structs.replace(job, version=job.version + 1)
-        assignments = ["head = :head", "#status = :status", "version = :new"]
+        assignments = ["head = :head", "#status = :status", "version = :new", "expires_at = :expiry"]
         values: dict[str, Any] = {
             ":head": {"S": encode_head(changed)},
             ":status": {"S": changed.status.value},
             ":new": {"N": str(changed.version)},
             ":old": {"N": str(job.version)},
+            ":expiry": self._expiry_of(changed),
         }
         for number, part in enumerate(job.parts):
             name = f"part_{number}"
@@ -185,6 +189,11 @@ class DynamoCsvJobs:
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key={"job_id": {"S": key}}, ConsistentRead=True)
         return answer.get("Item")
+
+    def _expiry_of(self, job: CsvJob) -> dict[str, str]:
+        if job.status is JobStatus.AWAITING_UPLOAD:
+            return {"N": str(int(job.created_at + UNSENT_SECONDS))}
+        return self._expiry(job.created_at)
 
     def _expiry(self, since: float) -> dict[str, str]:
         return {"N": str(int(since + self._retention_seconds))}

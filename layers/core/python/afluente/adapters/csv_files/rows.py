@@ -15,6 +15,8 @@ from afluente.domain.keys import part_faults
 
 # What the handler `surrogateescape` makes of bytes that are no text.
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
+# Some tens of megabytes of names.
+_MAX_KNOWN = 100_000
 _ARRIVAL_CODES = {
     FaultCode.NOT_SECONDS: RowFaultCode.NOT_SECONDS,
     FaultCode.IN_FUTURE: RowFaultCode.IN_FUTURE,
@@ -66,6 +68,8 @@ class Streams:
         """
         key = (column, named)
         if key not in self._known:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
             self._known[key] = self._find(column, named)
         return self._known[key]
 
