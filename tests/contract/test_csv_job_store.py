@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.adapters.csv_job_codec import decode_part, encode_part
-from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN, DynamoCsvJobs
+from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN, UNSENT_SECONDS, DynamoCsvJobs
 from afluente.adapters.memory import MemoryCsvJobs
 from afluente.application.csv_jobs import (
     MAX_NAMED_STREAMS,
