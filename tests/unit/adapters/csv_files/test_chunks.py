@@ -42,7 +42,7 @@ def read(
     position = begins or layout.begins
     file = io.BytesIO(content)
     file.seek(position.offset)
-    reader = ChunkReader(layout, "s", part=part, parts=parts, clock=lambda: NOW)
+    reader = ChunkReader(layout, "s", part=part, parts=parts, clock=lambda: NOW, now=NOW)
     return list(reader.chunks(file, position, file.tell))
 
 
@@ -154,6 +154,13 @@ def test_cells_that_hold_no_value_can_be_said() -> None:
     assert [code for _, _, code in faults(chunks)] == [RowFaultCode.NOT_A_NUMBER]
 
 
+def test_a_number_that_holds_no_value_is_that_as_it_is_written_alone() -> None:
+    table = b"time,v\n2024-01-01,-999\n2024-01-02,-999.0\n2024-01-03,-9.99e2\n2024-01-04,5\n"
+
+    for content in (table, table + b"bad,1\n"):
+        assert [value for _, value in points(read(content, null_values=["-999"]))["s:v"]] == [-999.0, -999.0, 5]
+
+
 def test_one_bad_cell_of_a_row_leaves_the_others() -> None:
     chunks = read(b"time,a,b\n2024-01-01,x,1\n2024-01-02,2,2\n2024-01-03,3,3\n2024-01-04,y,z\n2024-01-05,5,5\n")
 
@@ -169,6 +176,25 @@ def test_a_quoted_cell_may_hold_delimiters_quotes_and_ends_of_lines() -> None:
 
     assert points(chunks) == {"s:v": [(START, 1.0), (START + 24 * HOUR, 2.0)]}
     assert faults(chunks) == [(5, "2024-01-03,bad row", RowFaultCode.RAGGED_ROW)]
+
+
+@pytest.mark.parametrize("bad", ["", "2024-01-01,bad,row,1\n"])
+def test_long_quoted_cells_are_whole_wherever_a_piece_is_halved(bad: str) -> None:
+    # Short ones first: a first look is at some lines alone.
+    cells = ["short"] * 220 + ["a\n" * 25_000 if place % 4 == 0 else "b" * 5_000 for place in range(80)]
+    rows = [f'2024-01-01T00:{place // 60:02d}:{place % 60:02d},"{cell}",{place}\n' for place, cell in enumerate(cells)]
+
+    chunks = read(("time,note,v\n" + "".join(rows[:260]) + bad + "".join(rows[260:])).encode())
+
+    assert [value for _, value in points(chunks)["s:v"]] == list(range(300))
+    assert len(faults(chunks)) == bool(bad)
+
+
+def test_very_short_rows_come_in_smaller_pieces() -> None:
+    chunks = read(b"v\n" + b"1\n" * 1_500_000)
+
+    assert sum(chunk.rows for chunk in chunks) == 1_500_000
+    assert max(chunk.rows for chunk in chunks) <= 100_000
 
 
 def test_a_quote_that_is_never_closed_costs_its_own_row_alone() -> None:
@@ -299,7 +325,7 @@ def test_of_an_archive_that_was_cut_off_the_rows_before_are_read(name: str, pack
     unpacked = open_unpacked(cast("BinaryIO", packed), name)
     unpacked.read(layout.begins.offset)
 
-    reader = ChunkReader(layout, "s", part=0, parts=1, clock=lambda: NOW)
+    reader = ChunkReader(layout, "s", part=0, parts=1, clock=lambda: NOW, now=NOW)
     chunks = list(reader.chunks(unpacked, layout.begins, packed.tell))
 
     assert len(points(chunks)["s:value"]) > 10_000

@@ -91,7 +91,8 @@ class BucketCsvFiles:
         file, layout = _file_of(job), _layout_of(job)
         if position == Position():
             position = layout.begins
-        reader = ChunkReader(layout, job.source_id, part=part, parts=len(job.parts), clock=self._clock)
+        begun = job.started_at or self._clock()
+        reader = ChunkReader(layout, job.source_id, part=part, parts=len(job.parts), clock=self._clock, now=begun)
         if is_packed(file.key):
             stream = ObjectStream(self._client, self._bucket, file, executor=self._executor)
             unpacked = open_unpacked(io.BufferedReader(stream), file.key)

@@ -23,6 +23,9 @@ BLOCK_BYTES = 2 * 1024 * 1024
 EXACT_BYTES = 64 * 1024
 """A part of a block with something wrong in it is halved until it is no larger, so that the rest is read quickly."""
 
+MAX_LINES = 100_000
+"""Of one piece, all of which may have to be kept as rejected: very short ones come in smaller pieces."""
+
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """A row that is longer is no row."""
 
@@ -62,15 +65,27 @@ class ChunkReader:
         part: which part of the streams is wanted, from 0.
         parts: how many parts there are.
         clock: Unix seconds.
+        now: what is measured more than 300 s later is rejected, in Unix seconds: one time for all of a job, so that a
+            piece which is read again gives the same.
     """
 
-    def __init__(self, layout: Layout, source_id: str, *, part: int, parts: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        source_id: str,
+        *,
+        part: int,
+        parts: int,
+        clock: Callable[[], float],
+        now: float,
+    ) -> None:
         streams = Streams(layout, source_id, part, parts)
         self._layout = layout
         self._quick = ColumnReader(layout, streams)
         self._exact = RowReader(layout, streams)
         self._tells_of_rows = streams.tell_of_rows
         self._clock = clock
+        self._now = now
 
     def chunks(self, file: ByteSource, position: Position, bytes_done: Callable[[], int]) -> Iterator[Chunk]:
         """The pieces of the file.
@@ -89,26 +104,25 @@ class ChunkReader:
             yield chunk
 
     def _chunk(self, block: Block, position: Position, bytes_done: Callable[[], int]) -> Chunk:
-        now = self._clock()
-        read = self._too_long(block, position) if block.is_row_too_long else self._read(block.data, position, now)
+        read = self._too_long(block, position) if block.is_row_too_long else self._read(block.data, position)
         after = Position(
             position.offset + block.stored, position.line + block.data.count(_NEWLINE), position.row + read.rows
         )
         # What was read ahead of the piece is not done; of a packed file it cannot be told.
         done = min(after.offset, bytes_done())
-        return Chunk(read.series, now, read.rows, read.rejected, after, done, block.damage)
+        return Chunk(read.series, self._clock(), read.rows, read.rejected, after, done, block.damage)
 
-    def _read(self, data: bytes, begins: Position, now: float) -> RowsRead:
+    def _read(self, data: bytes, begins: Position) -> RowsRead:
         """Read rows quickly where nothing is wrong with them, and exactly, which is slow, as few as can be."""
         try:
-            return self._quick.read(data, begins.row, now)
+            return self._quick.read(data, begins.row, self._now)
         except NotPlainError:
-            middle = _end_of_rows(data[: len(data) // 2]) if len(data) > EXACT_BYTES else 0
+            middle = _end_outside_quotes(data[: len(data) // 2]) if len(data) > EXACT_BYTES else 0
             if not middle:
-                return self._exact.read(self._text(data), begins, now)
-        first = self._read(data[:middle], begins, now)
+                return self._exact.read(self._text(data), begins, self._now)
+        first = self._read(data[:middle], begins)
         line = begins.line + data.count(_NEWLINE, 0, middle)
-        second = self._read(data[middle:], Position(begins.offset, line, begins.row + first.rows), now)
+        second = self._read(data[middle:], Position(begins.offset, line, begins.row + first.rows))
         return RowsRead(first.series + second.series, first.rows + second.rows, first.rejected + second.rejected)
 
     def _text(self, data: bytes) -> str:
@@ -135,12 +149,11 @@ def blocks(file: ByteSource, layout: Layout) -> Iterator[Block]:
         except NotReadableError as error:
             damage = error.reason
         if damage is not None or len(waiting) < BLOCK_BYTES:
-            if waiting or damage:
-                # Where the file was cut off, so may be its last row: it is rejected if it is not as the others.
-                yield Block(waiting, stored_length(waiting), damage=damage)
+            # Where the file was cut off, so may be its last row: it is rejected if it is not as the others.
+            yield from _last_blocks(waiting, stored_length, damage)
             return
         # Of a block's size exactly, so that from here the same blocks follow whatever was read ahead.
-        end = _end_of_rows(waiting[:BLOCK_BYTES])
+        end = _end_of_block(waiting[:BLOCK_BYTES])
         if end:
             yield Block(waiting[:end], stored_length(waiting[:end]))
             waiting = waiting[end:]
@@ -149,8 +162,25 @@ def blocks(file: ByteSource, layout: Layout) -> Iterator[Block]:
         yield block
 
 
-def _end_of_rows(data: bytes) -> int:
-    """Where the last whole row ends: at the last end of a line that is not within quotes."""
+def _last_blocks(waiting: bytes, stored_length: Callable[[bytes], int], damage: Reason | None) -> Iterator[Block]:
+    while waiting.count(_NEWLINE) > MAX_LINES and (end := _end_of_block(waiting)) < len(waiting):
+        yield Block(waiting[:end], stored_length(waiting[:end]))
+        waiting = waiting[end:]
+    if waiting or damage:
+        yield Block(waiting, stored_length(waiting), damage=damage)
+
+
+def _end_of_block(data: bytes) -> int:
+    """Where a block ends: after whole rows, and not more of them than are to be in memory one by one."""
+    # Quotes that match nowhere are told of row by row.
+    end = _end_outside_quotes(data) or data.rfind(_NEWLINE) + 1
+    while data.count(_NEWLINE, 0, end) > MAX_LINES and (half := _end_outside_quotes(data[: end // 2])):
+        end = half
+    return end
+
+
+def _end_outside_quotes(data: bytes) -> int:
+    """The last end of a line that is not within quotes; 0 where there is none."""
     last = data.rfind(_NEWLINE) + 1
     if b'"' not in data:
         return last
@@ -159,8 +189,7 @@ def _end_of_rows(data: bytes) -> int:
         before = data.rfind(_NEWLINE, 0, end - 1) + 1
         is_open ^= data.count(b'"', before, end) % 2 == 1
         end = before
-    # Quotes that match nowhere are told of row by row.
-    return end or last
+    return end
 
 
 def _long_row(waiting: bytes, reader: ByteSource, stored_length: Callable[[bytes], int]) -> tuple[Block, bytes]:

@@ -41,6 +41,9 @@ class ColumnReader:
         self._layout = layout
         self._streams = streams
         self._numbers = layout.notation.reader()
+        # Of a number among the nulls pandas takes every way to write it for one, and it minds no misplaced thousands.
+        self._plain_nulls = [null for null in layout.nulls if not self._numbers.is_number(null)]
+        self._reads_texts = bool(layout.notation.thousands) or len(self._plain_nulls) < len(layout.nulls)
         self._values = streams.columns()
         self._options = self._reading_options()
 
@@ -72,7 +75,7 @@ class ColumnReader:
         layout = self._layout
         types: dict[int, Any] = {}
         for column in self._values:
-            types[column] = str if layout.notation.thousands else np.float64
+            types[column] = str if self._reads_texts else np.float64
         for column in layout.time_columns:
             types[column] = self._type_of_times()
         if layout.stream_column is not None:
@@ -85,7 +88,7 @@ class ColumnReader:
             "dtype": types,
             "delimiter": layout.delimiter,
             "decimal": layout.notation.decimal,
-            "na_values": {column: list(layout.nulls) for column in types},
+            "na_values": dict.fromkeys(types, self._plain_nulls),
             "keep_default_na": False,
             "encoding": "utf-8",
             "engine": "c",
@@ -94,7 +97,7 @@ class ColumnReader:
 
     def _type_of_times(self) -> Any:
         times = self._layout.times
-        if times is None or times.format != "unix" or self._layout.notation.thousands:
+        if times is None or times.format != "unix" or self._reads_texts:
             return str
         # A double does not hold nanoseconds of this age.
         return str if times.unit == "ns" else np.float64
@@ -125,7 +128,7 @@ class ColumnReader:
             counted = np.arange(row, row + len(frame), dtype=np.float64)
             return np.asarray(layout.start + counted * layout.step)
         cells = frame[layout.time_columns[0]]
-        if cells.isna().any():
+        if cells.isna().any() or (self._reads_texts and cells.isin(layout.nulls).any()):
             raise NotPlainError("no time")
         if layout.times.format == "unix":
             timer = self._unix(cells)
@@ -197,8 +200,8 @@ class ColumnReader:
 
     def _numbers_of(self, cells: "pd.Series[Any]", times: _Doubles) -> tuple[list[float], list[float]]:
         """The numbers of the cells that hold one, with their times."""
-        present = cells.notna().to_numpy()
-        if self._layout.notation.thousands:
+        present = (cells.notna() & ~cells.isin(self._layout.nulls) if self._reads_texts else cells.notna()).to_numpy()
+        if self._reads_texts:
             texts = cells[present].str.strip()
             if not texts.str.fullmatch(self._numbers.pattern).all():
                 raise NotPlainError("number")

@@ -51,7 +51,8 @@ class MemoryCsvFiles:
             position = layout.begins
         file = io.BytesIO(self._content(job))
         file.seek(position.offset)
-        reader = ChunkReader(layout, job.source_id, part=part, parts=len(job.parts), clock=self._clock)
+        begun = job.started_at or self._clock()
+        reader = ChunkReader(layout, job.source_id, part=part, parts=len(job.parts), clock=self._clock, now=begun)
         return reader.chunks(cast("BinaryIO", file), position, file.tell)
 
     def keep_rejected(self, job: CsvJob, part: int, position: Position, rows: Sequence[RejectedRow]) -> None:
