@@ -9,7 +9,6 @@ import pytest
 from afluente.adapters.memory import MemoryCsvJobs
 from afluente.application.csv_jobs import (
     FIRST_OF_EACH,
-    MAX_NAMED_STREAMS,
     CsvJob,
     CsvJobs,
     FileVersion,
@@ -355,7 +354,12 @@ def a_row(line: int, *codes: RowFaultCode, row: str = "x") -> RejectedRow:
 def test_rows_are_counted_once_and_each_of_their_faults() -> None:
     rows = [a_row(2, RowFaultCode.NOT_A_NUMBER, RowFaultCode.MISSING_TIME), a_row(3, RowFaultCode.NOT_A_NUMBER)]
 
-    part = advanced(advanced(PartProgress(), rejected=rows, streams={}), rejected=[rows[0]], streams={})
+    part = advanced(
+        advanced(PartProgress(), rejected=rows, streams={}, named_streams=9),
+        rejected=[rows[0]],
+        streams={},
+        named_streams=9,
+    )
 
     assert part.rows_rejected == 3
     assert {code: errors.count for code, errors in part.errors.items()} == {
@@ -367,19 +371,19 @@ def test_rows_are_counted_once_and_each_of_their_faults() -> None:
 def test_of_each_error_the_first_rows_are_shown_and_of_long_rows_the_beginning() -> None:
     rows = [a_row(line, RowFaultCode.RAGGED_ROW, row="y" * 1_000) for line in range(2, 20)]
 
-    errors = advanced(PartProgress(), rejected=rows, streams={}).errors[RowFaultCode.RAGGED_ROW]
+    errors = advanced(PartProgress(), rejected=rows, streams={}, named_streams=9).errors[RowFaultCode.RAGGED_ROW]
 
     assert [shown.line for shown in errors.first] == list(range(2, 2 + FIRST_OF_EACH))
     assert all(shown.row == "y" * 200 and shown.message == f"line {shown.line}" for shown in errors.first)
 
 
 def test_points_are_counted_by_stream_and_so_many_streams_are_named() -> None:
-    first = advanced(PartProgress(), rejected=[], streams={f"s{i}": 1 for i in range(MAX_NAMED_STREAMS)})
+    first = advanced(PartProgress(), rejected=[], streams={f"s{i}": 1 for i in range(9)}, named_streams=9)
 
-    part = advanced(first, rejected=[], streams={"s0": 4, "another": 1})
+    part = advanced(first, rejected=[], streams={"s0": 4, "another": 1}, named_streams=9)
 
     assert part.streams["s0"] == 5
-    assert len(part.streams) == MAX_NAMED_STREAMS
+    assert len(part.streams) == 9
     assert part.rows_rejected == 0
 
 

@@ -22,7 +22,7 @@ from afluente.application.csv_jobs import (
 )
 from afluente.application.packs import SeriesPack
 from afluente.application.ports import UnavailableError
-from afluente.application.read_csv import Chunk, Outcome, ReadCsv, Reading
+from afluente.application.read_csv import Chunk, Look, Outcome, ReadCsv, Reading
 from tests.factories import NOW, Clock
 
 KEY = "inbox/iot/furnace-1/readings.csv"
@@ -311,6 +311,42 @@ def test_a_file_at_which_reading_breaks_off_again_and_again_is_given_up(service:
     assert (ended.status, ended.reason and ended.reason.code) == (JobStatus.FAILED, JobFault.GIVEN_UP)
     assert ended.reason is not None
     assert f"broke off {MAX_FUTILE_ATTEMPTS} times at line" in ended.reason.message
+
+
+class BreakingFiles(MemoryCsvFiles):
+    """Files at which a look breaks off."""
+
+    error: BaseException = Killed()
+
+    def look(self, job: CsvJob) -> Look:
+        raise self.error
+
+
+def test_a_file_at_which_each_look_breaks_off_is_given_up(service: Service) -> None:
+    service.files = BreakingFiles(clock=service.clock)
+    service.read_csv = service.reader(service.store)
+    job = service.drop(ROWS)
+    for _ in range(MAX_FUTILE_ATTEMPTS):
+        with pytest.raises(Killed):
+            service.read(job)
+
+    assert service.read(job).outcome is Outcome.ENDED
+    reason = service.now(job).reason
+    assert reason is not None
+    assert (reason.code, service.now(job).status) == (JobFault.GIVEN_UP, JobStatus.FAILED)
+
+
+def test_a_bucket_that_is_away_at_each_look_gives_no_file_up(service: Service) -> None:
+    service.files = files = BreakingFiles(clock=service.clock)
+    files.error = UnavailableError("S3")
+    service.read_csv = service.reader(service.store)
+    job = service.drop(ROWS)
+
+    for _ in range(MAX_FUTILE_ATTEMPTS + 5):
+        with pytest.raises(UnavailableError):
+            service.read(job)
+
+    assert service.now(job).status is JobStatus.QUEUED
 
 
 def test_what_is_rejected_is_told_kept_and_linked(service: Service) -> None:

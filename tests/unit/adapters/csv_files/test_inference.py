@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.csv_files.inference import Inspection, inspect
-from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.adapters.csv_files.inference import MAX_COLUMNS, Inspection, inspect
+from afluente.adapters.csv_files.options import CSVIngestConfig, option_faults
 from afluente.application.csv_jobs import JobFault, NotReadableError, Reason
 
 
@@ -383,6 +383,49 @@ def test_a_column_of_text_that_tells_no_streams_apart_is_left_out() -> None:
     seen = look("status,time,temp\nok,2024-01-01,1\nok,2024-01-02,3\nbad,2024-01-03,5\nok,2024-01-04,7\n")
 
     assert roles(seen)["status"] == "left_out"
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timestamp_pattern": "%Y-%Y"}, "no pattern of Python's strptime"),
+        ({"timestamp_pattern": "%Y-%m-%d %H:%M %H"}, "no pattern of Python's strptime"),
+        ({"timestamp_pattern": "%Y %Q"}, "no pattern of Python's strptime"),
+        ({"timestamp_pattern": "%d.%m."}, "names no year"),
+        ({"encoding": "idna"}, "is no encoding"),
+        ({"encoding": "cp037"}, "write them in UTF-8"),
+        ({"encoding": "nothing"}, "is no encoding"),
+        ({"value_columns": ["v", "v"]}, "names a column twice"),
+        ({"value_columns": ["t", "v"], "timestamp_column": "t"}, "cannot be two of"),
+        ({"value_columns": ["s", "v"], "stream_column": "s"}, "cannot be two of"),
+        ({"decimal": ",", "thousands": ","}, "the same sign"),
+        ({"delimiter": '"'}, "one ASCII character"),
+        ({"timezone": "Mars/Olympus"}, "no time zone"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_a_file_is_read(options: dict[str, Any], said: str) -> None:
+    assert any(said in fault.message for fault in option_faults(options))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["%d.%m.%Y %H:%M", "%b %d %Y", "%Y-%m-%dT%H:%M:%S.%f%z", "%I:%M:%S %p %d/%m/%y", "%Y"]
+)
+def test_patterns_that_can_be_are_taken(pattern: str) -> None:
+    assert option_faults({"timestamp_pattern": pattern}) == ()
+
+
+def test_a_column_of_values_is_not_the_time_too() -> None:
+    assert refused("time,v\n2024-01-01,1\n", value_columns=["time", "v"]).code == JobFault.INVALID_OPTIONS
+
+
+def test_a_file_of_too_many_columns_is_refused_with_the_way_out() -> None:
+    names = ",".join(f"c{place}" for place in range(MAX_COLUMNS + 1))
+
+    reason = refused(f"{names}\n{','.join('1' * (MAX_COLUMNS + 1))}\n")
+    assert "write it in long format" in reason.message
 
 
 # --- saved options ---------------------------------------------------------------------------------------------------

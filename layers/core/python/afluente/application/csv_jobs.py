@@ -26,7 +26,7 @@ FIRST_OF_EACH = 5
 """How many rows a job shows of each error."""
 
 MAX_NAMED_STREAMS = 1_000
-"""How many streams of a part a job names, so that its item stays within DynamoDB's 400 KB ("Item size")."""
+"""How many streams a job names, shared among its parts: so its item stays within DynamoDB's 400 KB ("Item size")."""
 
 MAX_FUTILE_ATTEMPTS = 10
 """How often in a row the reading of a part may break off without having got anywhere, before the job is given up."""
@@ -34,6 +34,7 @@ MAX_FUTILE_ATTEMPTS = 10
 _UPLOADS = ".uploads"
 _NO_DOMAIN = "_"
 _SHOWN_ROW_LENGTH = 200
+_SHOWN_MESSAGE_LENGTH = 400
 
 
 class JobStatus(StrEnum):
@@ -193,7 +194,7 @@ class PartProgress(msgspec.Struct, frozen=True, kw_only=True):
         points_queued: data points that the queue has.
         rows_rejected: rows of which something was rejected.
         errors: what was wrong, by code.
-        streams: points of each stream; of the first 1,000.
+        streams: points of each stream that is named.
         first_timestamp, last_timestamp: the earliest and the latest, in Unix seconds.
         has_rejects: whether rejected rows are kept.
         damage: why it could not be read to its end.
@@ -237,6 +238,7 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
         reason: why it failed.
         duplicate_of: the job that has read the same content.
         rejects_key: where its rejected rows are.
+        looks: how often the first look at the file was begun.
         version: counts the changes of all but the parts.
     """
 
@@ -259,6 +261,7 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
     rejects_key: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
+    looks: int = 0
     version: int = 0
 
     @property
@@ -402,6 +405,8 @@ class CsvJobs:
     def _job_of(self, file: FileVersion, now: float, options: OptionsReader) -> CsvJob:
         expected_id = _expected_job(file.key)
         expected = self._store.find(expected_id) if expected_id else None
+        if expected is not None and _key_of(expected) != file.key:
+            expected = None
         if expected is not None:
             if expected.version_of_file is None and not expected.status.is_final:
                 return self._arrived(expected, file, now)
@@ -462,8 +467,10 @@ def end(store: CsvJobStore, job: CsvJob, status: JobStatus, now: float, **change
     return store.change(msgspec.structs.replace(job, status=status, updated_at=now, finished_at=now, **changes))
 
 
-def advanced(part: PartProgress, *, rejected: Iterable[RejectedRow], streams: Mapping[str, int]) -> PartProgress:
-    """A part with more rejected rows and more points of streams."""
+def advanced(
+    part: PartProgress, *, rejected: Iterable[RejectedRow], streams: Mapping[str, int], named_streams: int
+) -> PartProgress:
+    """A part with more rejected rows and more points of streams, of which it names so many at the most."""
     errors, rows = dict(part.errors), 0
     for row in rejected:
         rows += 1
@@ -471,7 +478,7 @@ def advanced(part: PartProgress, *, rejected: Iterable[RejectedRow], streams: Ma
             errors[fault.code] = _one_more(errors.get(fault.code, RowErrors()), row, fault)
     named = dict(part.streams)
     for stream_id, points in streams.items():
-        if stream_id in named or len(named) < MAX_NAMED_STREAMS:
+        if stream_id in named or len(named) < named_streams:
             named[stream_id] = named.get(stream_id, 0) + points
     return msgspec.structs.replace(part, errors=errors, rows_rejected=part.rows_rejected + rows, streams=named)
 
@@ -487,7 +494,7 @@ def _one_more(errors: RowErrors, row: RejectedRow, fault: RowFault) -> RowErrors
     if len(first) < FIRST_OF_EACH:
         # Bytes that are no text are shown as escapes: no JSON could hold what they were read as.
         shown = row.row[:_SHOWN_ROW_LENGTH].encode("utf-8", "backslashreplace").decode()
-        first = (*first, ShownRow(row.line, shown, fault.message, fault.column))
+        first = (*first, ShownRow(row.line, shown, fault.message[:_SHOWN_MESSAGE_LENGTH], fault.column))
     return RowErrors(errors.count + 1, first)
 
 
@@ -511,6 +518,10 @@ def _parts_of(key: str) -> tuple[str, str, str]:
 def _expected_job(key: str) -> str | None:
     folders = key.split("/")
     return folders[4] if len(folders) == 6 and folders[3] == _UPLOADS else None  # noqa: PLR2004 - see upload_key
+
+
+def _key_of(job: CsvJob) -> str:
+    return upload_key(job.domain, job.source_id, job.job_id, job.file)
 
 
 def _job_id(file: FileVersion) -> str:

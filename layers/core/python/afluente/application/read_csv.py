@@ -9,6 +9,7 @@ import msgspec
 
 from afluente.application.csv_jobs import (
     MAX_FUTILE_ATTEMPTS,
+    MAX_NAMED_STREAMS,
     CsvJob,
     CsvJobStore,
     JobFault,
@@ -179,7 +180,7 @@ class ReadCsv:
         owner = self._owner_of_content(job, now)
         if owner != job.job_id:
             return end(self._store, job, JobStatus.DUPLICATE, now, duplicate_of=owner)
-        look = self._files.look(job)
+        job, look = self._look(job)
         return self._store.change(
             msgspec.structs.replace(
                 job,
@@ -191,6 +192,20 @@ class ReadCsv:
                 updated_at=now,
             )
         )
+
+    def _look(self, job: CsvJob) -> tuple[CsvJob, Look]:
+        """Look at the file; not for ever at one at which every look breaks off."""
+        if job.looks >= MAX_FUTILE_ATTEMPTS:
+            message = (
+                f"the first look at the file broke off {job.looks} times; tell the operators, its job_id finds the log"
+            )
+            raise NotReadableError(JobFault.GIVEN_UP, message)
+        begun = self._store.change(msgspec.structs.replace(job, looks=job.looks + 1))
+        try:
+            return begun, self._files.look(begun)
+        except UnavailableError:
+            self._store.change(msgspec.structs.replace(begun, looks=job.looks))
+            raise
 
     def _owner_of_content(self, job: CsvJob, now: float) -> str:
         """The job that reads the content of this one, or has read it: this one, if there is no other."""
@@ -254,7 +269,7 @@ class ReadCsv:
             self._points.send_series(SeriesPack(group, job.domain, job.source_id, chunk.read_at, chunk.series))
         if chunk.rejected:
             self._files.keep_rejected(job, number, part.position, chunk.rejected)
-        return self._store.save_part(job, number, _after(part, chunk))
+        return self._store.save_part(job, number, _after(part, chunk, MAX_NAMED_STREAMS // len(job.parts)))
 
     # --- end ---------------------------------------------------------------------------------------------------------
 
@@ -288,7 +303,7 @@ class ReadCsv:
         return self._files.gather_rejected(job) if any(part.has_rejects for part in job.parts) else None
 
 
-def _after(part: PartProgress, chunk: Chunk) -> PartProgress:
+def _after(part: PartProgress, chunk: Chunk, named_streams: int) -> PartProgress:
     """How far a part is once a piece is queued."""
     streams: Counter[str] = Counter()
     for series in chunk.series:
@@ -296,7 +311,7 @@ def _after(part: PartProgress, chunk: Chunk) -> PartProgress:
     earliest = [min(series.timestamps) for series in chunk.series]
     latest = [max(series.timestamps) for series in chunk.series]
     return msgspec.structs.replace(
-        advanced(part, rejected=chunk.rejected, streams=streams),
+        advanced(part, rejected=chunk.rejected, streams=streams, named_streams=named_streams),
         position=chunk.position,
         bytes_done=chunk.bytes_done,
         rows_read=part.rows_read + chunk.rows,

@@ -34,6 +34,10 @@ REJECTS = "rejects"
 MAX_GATHERED = 2_000
 """Pieces of at most 2 MiB that are put into one file of rejected rows, as a function has time for; the rest stay."""
 
+MAX_GATHERED_BYTES = 512 * 1024 * 1024
+"""Of the file of rejected rows, for the same reason."""
+
+_MAX_REASON_LENGTH = 500
 _SKIPPED_BYTES = 1024 * 1024
 # S3, "Part size": 5 MB at least, but for the last.
 _UPLOAD_PART_BYTES = 8 * 1024 * 1024
@@ -148,8 +152,13 @@ class BucketCsvFiles:
 
     def _contents(self, head: str, pieces: Sequence[str]) -> Iterator[bytes]:
         yield f"{head}\n".encode()
+        left = MAX_GATHERED_BYTES
         for piece in pieces:
-            yield self._client.get_object(Bucket=self._bucket, Key=piece)["Body"].read()
+            content = self._client.get_object(Bucket=self._bucket, Key=piece)["Body"].read()
+            left -= len(content)
+            if left < 0:
+                return
+            yield content
 
 
 def _upload(client: "S3Client", bucket: str, key: str, contents: Iterator[bytes]) -> None:
@@ -185,7 +194,8 @@ def _skip(file: Any, size: int) -> None:
 
 def _rejected_line(row: RejectedRow, delimiter: str) -> str:
     codes = " ".join(dict.fromkeys(fault.code for fault in row.faults))
-    reasons = "; ".join(f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in row.faults)
+    told = (f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in row.faults)
+    reasons = "; ".join(told)[:_MAX_REASON_LENGTH]
     return f"{_line([str(row.line), codes, reasons], delimiter)}{delimiter}{row.row}\n"
 
 

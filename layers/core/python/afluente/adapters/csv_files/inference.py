@@ -24,9 +24,13 @@ from afluente.application.csv_jobs import JobFault, NotReadableError, Position
 SAMPLE_BYTES = 1024 * 1024
 """How much of the beginning of a file is looked at."""
 
+MAX_COLUMNS = 4_000
+"""Of a file, so that what is known of it stays within DynamoDB's 400 KB ("Item size")."""
+
 REJECTED = "rejected_"
 """What the columns are called that a file of rejected rows has more: corrected and sent again, it needs no options."""
 
+_USUAL_NAME = 25
 _DELIMITERS = ("\t", ";", "|", ",")
 _LOOKED_AT_ROWS = 200
 _SHOWN_ROWS = 5
@@ -255,6 +259,11 @@ class _Look:
             self.notes.append("a column without a name is called by its place: column_1, column_2, …")
         if len({cell.strip() for cell in header if cell.strip()}) < sum(1 for cell in header if cell.strip()):
             self.notes.append("a name that comes again has its count put after it: value, value_2, …")
+        if len(names) > MAX_COLUMNS or sum(map(len, names)) > MAX_COLUMNS * _USUAL_NAME:
+            message = (
+                f"the file has {len(names)} columns; {MAX_COLUMNS} are allowed: write it in long format, or in parts"
+            )
+            raise NotReadableError(JobFault.NOT_CSV, message)
         if len(names) != self.width:
             # Rows are held to the header: that they differ is told of each of them.
             self.notes.append(f"the header has {len(names)} cells, most rows have {self.width}")
@@ -395,6 +404,11 @@ class _Look:
     def _values(self, taken: set[str]) -> tuple[str, ...]:
         if self.given.value_columns is not None:
             self._check_known("value_columns", self.given.value_columns)
+            for name in taken & set(self.given.value_columns):
+                message = (
+                    f"value_columns: {name!a} is taken for the time or for the name of the stream; say which it is"
+                )
+                raise NotReadableError(JobFault.INVALID_OPTIONS, message)
             return self.given.value_columns
         values = tuple(name for name, cells in self.cells.items() if name not in taken and self._is_value(name, cells))
         if not values:

@@ -1,7 +1,9 @@
 """How a CSV file is to be read: what people say of it. What they do not say is inferred."""
 
+import codecs
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,6 +22,10 @@ MAX_SKIPPED_ROWS = 10_000
 
 # Directives of strptime that name a year: one of these is needed, or every time would be in 1900.
 _NAMES_A_YEAR = ("%Y", "%y", "%G", "%c", "%x")
+
+
+_ASCII = b'a,;"\r\n'
+_A_MOMENT = datetime(2024, 1, 31, 13, 4, 5, 6, tzinfo=UTC)
 
 
 def _as_list(value: object) -> object:
@@ -98,9 +104,12 @@ class CSVIngestConfig(BaseModel):
     def _is_text(cls, name: str | None) -> str | None:
         if name is not None:
             try:
-                "a".encode(name)
+                holds_ascii = _ASCII.decode(name, "surrogateescape") == _ASCII.decode("ascii")
+                holds_text = holds_ascii or codecs.lookup(name).name.startswith(("utf-16", "utf-32"))
             except (LookupError, UnicodeError) as error:
                 raise ValueError(f"{name!a} is no encoding; write utf-8, utf-16, latin-1, cp1252, …") from error
+            if not holds_text:
+                raise ValueError(f"files in {name!a} cannot be read; write them in UTF-8")
         return name
 
     @field_validator("delimiter")
@@ -115,6 +124,16 @@ class CSVIngestConfig(BaseModel):
     def _names_a_year(cls, pattern: str | None) -> str | None:
         if pattern is not None and not any(directive in pattern for directive in _NAMES_A_YEAR):
             raise ValueError("names no year; write a pattern as Python's strptime has it, such as %d.%m.%Y %H:%M")
+        return pattern
+
+    @field_validator("timestamp_pattern")
+    @classmethod
+    def _reads_what_it_writes(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                datetime.strptime(_A_MOMENT.strftime(pattern), pattern)  # noqa: DTZ007 - only whether it can
+            except (ValueError, re.error) as error:
+                raise ValueError(f"{pattern!a} is no pattern of Python's strptime: {error}") from error
         return pattern
 
     @field_validator("stream_type")
@@ -133,6 +152,14 @@ class CSVIngestConfig(BaseModel):
             raise ValueError(f"timestamp_pattern goes with timestamp_format custom, not {self.timestamp_format}")
         if self.timestamp_unit is not None and self.timestamp_format not in {None, "unix"}:
             raise ValueError(f"timestamp_unit goes with timestamp_format unix, not {self.timestamp_format}")
+        for name in ("value_columns", "timestamp_column"):
+            columns = getattr(self, name) or ()
+            if len(set(columns)) < len(columns):
+                raise ValueError(f"{name} names a column twice")
+        streams = {self.stream_column} if self.stream_column else set()
+        roles = [set(self.value_columns or ()), set(self.timestamp_column or ()), streams]
+        for column in (roles[0] & roles[1]) | (roles[0] & roles[2]) | (roles[1] & roles[2]):
+            raise ValueError(f"column {column!a} cannot be two of value_columns, timestamp_column and stream_column")
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError("decimal and thousands cannot be the same sign")
         return self

@@ -172,7 +172,7 @@ class RowReader:
         value = self._numbers.read(cell)
         if isinstance(value, RowFaultCode):
             what = "a finite number" if value is RowFaultCode.NOT_FINITE else "a number"
-            return RowFault(value, name, f"{cell!a} is not {what}")
+            return RowFault(value, name, f"{cell[:80]!a} is not {what}")
         return value
 
     def _fault_of_row(self, cells: list[str] | None) -> RowFault | None:

@@ -102,7 +102,7 @@ class _UnixTimes:
     def read(self, cell: str) -> float | RowFault:
         number = self._numbers.read(cell)
         if not isinstance(number, float):
-            return _unreadable(f"{cell!a} is no number of {self._unit}")
+            return _unreadable(f"{cell[:80]!a} is no number of {self._unit}")
         digits = self._numbers.plain(cell.strip())
         if self._unit == "ns" and digits.lstrip("+-").isdigit():
             return from_nanoseconds(int(digits))
@@ -124,7 +124,7 @@ class _CalendarTimes:
                 time = datetime.strptime(cell.strip(), self._pattern)  # noqa: DTZ007 - its zone follows
         except ValueError:
             form = "ISO 8601" if self._pattern is None else f"the form {self._pattern}"
-            return _unreadable(f"{cell!a} is no time of {form}")
+            return _unreadable(f"{cell[:80]!a} is no time of {form}")
         if time.tzinfo is None:
             placed = self._placed(time)
             if isinstance(placed, RowFault):
@@ -133,7 +133,7 @@ class _CalendarTimes:
         try:
             return (time - _EPOCH) // _MICROSECOND / 1e6
         except OverflowError:
-            return _unreadable(f"{cell!a} is beyond the years 1 to 9999")
+            return _unreadable(f"{cell[:80]!a} is beyond the years 1 to 9999")
 
     def _placed(self, time: datetime) -> datetime | RowFault:
         """A time of a clock in its zone: not guessed where the clock showed it twice, or never."""
