@@ -279,7 +279,7 @@ def test_one_damaged_time_does_not_hide_the_form_of_the_others() -> None:
 
 
 def test_a_day_decides_it_however_late_among_the_first_rows() -> None:
-    rows = "".join(f"{1 + day % 12:02d}/{1 + day % 11:02d}/2024,1\n" for day in range(1_000))
+    rows = "".join(f"{1 + day % 12:02d}/{1 + day % 11:02d}/{1900 + day // 10},1\n" for day in range(1_000))
 
     assert look(f"date,v\n{rows}31/01/2024,1\n").config.timestamp_pattern == "%d/%m/%Y"
 
@@ -383,6 +383,99 @@ def test_a_column_of_text_that_tells_no_streams_apart_is_left_out() -> None:
     seen = look("status,time,temp\nok,2024-01-01,1\nok,2024-01-02,3\nbad,2024-01-03,5\nok,2024-01-04,7\n")
 
     assert roles(seen)["status"] == "left_out"
+
+
+@pytest.mark.parametrize("column", ["sensor_id", "host", "Device", "patient_id"])
+@pytest.mark.parametrize("names", [["1", "2", "3"], ["a", "", "c"], ["a", "a", "a"], ["NA", "b", "c"]])
+def test_a_column_that_is_called_so_names_the_stream_whatever_it_holds(column: str, names: list[str]) -> None:
+    rows = "".join(f"2024-01-{day:02d},{name},{day}\n" for day in range(1, 5) for name in names)
+
+    assert look(f"time,{column},v\n{rows}").config.stream_column == column
+
+
+def test_of_two_columns_that_could_name_the_stream_none_is_guessed() -> None:
+    rows = "".join(f"2024-01-{day:02d},{host},{metric},1\n" for day in range(1, 5) for host in "ab" for metric in "xy")
+
+    assert refused(f"time,host,metric,v\n{rows}").code == JobFault.AMBIGUOUS_STREAMS
+    assert look(f"time,host,metric,v\n{rows.replace(',b,', ',a,')}").config.stream_column == "metric"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "No,year,month,day,hour,pm\n" + "".join(f"{n},2010,1,{1 + n // 24},{n % 24},{n}\n" for n in range(72)),
+        "date,hour,price\n" + "".join(f"2024-01-{1 + n // 24:02d},{n % 24},{n}.5\n" for n in range(72)),
+        "country,product,date,v\n"
+        + "".join(f"{c},{p},2024-01-{d:02d},1\n" for d in range(1, 9) for c in "abc" for p in "xyz"),
+    ],
+    ids=["year, month, day, hour", "date and hour", "two labels"],
+)
+def test_rows_that_share_their_time_are_not_taken_for_one_stream(table: str) -> None:
+    reason = refused(table)
+    assert reason.code == JobFault.AMBIGUOUS_STREAMS
+    assert "say stream_column" in reason.message
+
+
+def test_rows_of_a_quick_measurement_may_share_their_time() -> None:
+    rows = "".join(f"2024-01-01 00:00:{n // 2:02d},{n}\n" for n in range(100))
+
+    assert roles(look(f"time,hr\n{rows}"))["hr"] == "value"
+
+
+def test_the_time_of_the_measurement_is_taken_not_another_one() -> None:
+    seen = look("patient,date_of_birth,timestamp,hr\n1,1950-01-01,2024-01-01,60\n1,1950-01-01,2024-01-02,61\n")
+    cur = look("bill/StartDate,line/UsageStartDate,cost\n2024-01-01,2024-01-01,1\n2024-01-01,2024-01-02,2\n")
+
+    assert seen.config.timestamp_column == ("timestamp",)
+    assert cur.config.timestamp_column == ("line/UsageStartDate",)
+
+
+@pytest.mark.parametrize(
+    ("cells", "pattern"),
+    [
+        (["202401010000", "202401010010"], "%Y%m%d%H%M"),
+        (["2024010100", "2024010101"], "%Y%m%d%H"),
+        (["20240101000000", "20240101000010"], "%Y%m%d%H%M%S"),
+    ],
+)
+def test_times_in_digits_alone_are_no_unix_times(cells: list[str], pattern: str) -> None:
+    assert look("MESS_DATUM;v\n" + "".join(f"{cell};1\n" for cell in cells)).config.timestamp_pattern == pattern
+
+
+@pytest.mark.parametrize("column", ["Fecha y hora", "Elapsed Time (s)", "Time since start", "Date/Time", "uptime"])
+def test_a_name_that_holds_a_time_is_not_overlooked(column: str) -> None:
+    assert refused(f"{column},v\n1-ene-2024 a. m.,1\n2-ene-2024 a. m.,2\n").code == JobFault.UNREADABLE_TIMES
+
+
+def test_a_response_time_is_no_time_of_a_row() -> None:
+    assert roles(look("response_time,v\n0.5,1\n0.25,2\n")) == {"response_time": "value", "v": "value"}
+
+
+def test_months_in_capitals_do_not_hide_the_time_of_day() -> None:
+    rows = "".join(f"01-OCT-2024,{hour:02d}:00,{hour}\n" for hour in range(24))
+
+    assert look(f"Date,Time,v\n{rows}").config.timestamp_column == ("Date", "Time")
+
+
+def test_comments_before_a_table_are_skipped_however_many_cells_they_have() -> None:
+    seen = look("# a, b\n#group, x\ntime,v\n2024-01-01,1\n2024-01-02,2\n")
+
+    assert (roles(seen), seen.config.skip_rows) == ({"time": "time", "v": "value"}, 2)
+
+
+def test_a_dot_that_can_be_between_thousands_is_not_guessed_where_a_comma_could_be_the_decimal_sign() -> None:
+    table = "time;v\n2024-01-01;1.234\n2024-01-02;2.345\n"
+
+    assert "1234 (a dot between thousands) or 1.234 (a decimal dot)" in refused(table).message
+    assert look(table + "2024-01-03;0.5\n").config.decimal == "."
+    assert look(table.replace(";", ",")).config.decimal == "."
+
+
+def test_cells_of_many_lines_hide_no_table() -> None:
+    trace = "\n".join(f"at line {n}" for n in range(60))
+    rows = "".join(f'2024-01-{day:02d},"{trace}",{day}\n' for day in range(1, 20))
+
+    assert roles(look(f"time,trace,v\n{rows}"))["v"] == "value"
 
 
 # --- options ---------------------------------------------------------------------------------------------------------

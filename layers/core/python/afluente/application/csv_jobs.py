@@ -69,6 +69,7 @@ class JobFault(StrEnum):
     AMBIGUOUS_DATES = "ambiguous_dates"
     AMBIGUOUS_NUMBERS = "ambiguous_numbers"
     AMBIGUOUS_UNIT = "ambiguous_unit"
+    AMBIGUOUS_STREAMS = "ambiguous_streams"
     DAMAGED_ARCHIVE = "damaged_archive"
     FILE_GONE = "file_gone"
     GIVEN_UP = "given_up"

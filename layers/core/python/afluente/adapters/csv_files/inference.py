@@ -1,5 +1,6 @@
 """A first look at a file: what its options are, as far as nobody said."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,9 +11,9 @@ import msgspec
 from afluente.adapters.csv_files.layout import Layout, column_names, layout_of
 from afluente.adapters.csv_files.numbers import Notation, NumberReader, notation_of
 from afluente.adapters.csv_files.options import DEFAULT_NULLS, CSVIngestConfig
-from afluente.adapters.csv_files.text import Encoding, encoding_of, rows_of
+from afluente.adapters.csv_files.text import Encoding, Row, encoding_of, rows_of
 from afluente.adapters.csv_files.times import (
-    are_compact_dates,
+    are_compact_times,
     are_years,
     looks_like_clock,
     looks_like_times,
@@ -36,12 +37,22 @@ _LOOKED_AT_ROWS = 200
 _SHOWN_ROWS = 5
 _ENOUGH = 0.9
 _MOST = 0.5
+# Rows of a measurement that is quicker than its clock may share their time; not so many of them.
+_FEW = 8
+_LEAST_DISTINCT = 0.4
 
 _words_of = str.split
 _TIME_NAMES = frozenset(
     _words_of(
         "timestamp time times date dates datetime ts timer epoch unix unixtime utc fecha hora fechahora tiempo zeit "
-        "datum zeitstempel heure horodatage data ora timestamps"
+        "datum zeitstempel heure horodatage timestamps yyyymmdd"
+    )
+)
+_ELAPSED_NAMES = frozenset(_words_of("elapsed since uptime"))
+# Times of something else than the measurement.
+_OTHER_TIMES = frozenset(
+    _words_of(
+        "birth dob born nacimiento geburtsdatum response reaction latency duration travel running cycle lap expiry due"
     )
 )
 _TIMER_NAMES = re.compile(
@@ -50,10 +61,12 @@ _TIMER_NAMES = re.compile(
 )
 _YEAR_NAMES = frozenset(_words_of("year jahr annee año ano anio"))
 _CLOCK_NAMES = frozenset(_words_of("time hora zeit uhrzeit heure ora clock tiempo"))
+# A column so called names the stream of a row, whatever it holds.
 _STREAM_NAMES = frozenset(
     _words_of(
         "symbol ticker sensor sensor_id sensorid sensor_name stream stream_id metric metric_name series series_id tag "
-        "variable channel parameter indicator signal point measurement item code"
+        "tag_name variable channel device device_id deviceid device_name station station_id meter meter_id host "
+        "hostname instance node_id patient patient_id building_id machine machine_id asset asset_id"
     )
 )
 _PLAUSIBLE_TIMERS = ((1e9, 4.1e9), (1e12, 4.1e12), (1e15, 4.1e15), (1e18, 4.1e18))
@@ -135,6 +148,7 @@ class _Look:
             [cell for column in self.cells.values() for cell in column],
             decimal=given.decimal,
             thousands=given.thousands,
+            has_commas=self.delimiter != ",",
         )
         self.numbers: NumberReader = self.notation.reader()
 
@@ -143,6 +157,7 @@ class _Look:
         time_columns = self._time_columns()
         form, pattern, unit = self._time_reading(time_columns)
         stream_column = self._stream_column(time_columns)
+        self._check_times(time_columns, stream_column)
         values = self._values({*time_columns, *([stream_column] if stream_column else [])})
         resolved = {
             "timestamp_column": time_columns,
@@ -198,15 +213,18 @@ class _Look:
         if skip >= len(self.lines):
             message = f"skip_rows is {skip}, and the first {len(self.lines)} lines are all that was looked at"
             raise NotReadableError(JobFault.INVALID_OPTIONS, message)
-        delimiter = given.delimiter or self._delimiter(self.lines[skip : skip + _LOOKED_AT_ROWS])
+        delimiter = given.delimiter or self._delimiter(skip)
         if given.skip_rows is None:
             skip = self._preamble(delimiter)
         return skip, delimiter
 
-    def _delimiter(self, lines: Sequence[str]) -> str:
+    def _first_rows(self, skip: int, delimiter: str) -> list[Row]:
+        return list(itertools.islice(rows_of(self.lines[skip:], delimiter), _LOOKED_AT_ROWS))
+
+    def _delimiter(self, skip: int) -> str:
         best, best_score = ",", (0.0, 0)
         for delimiter in _DELIMITERS:
-            widths = [len(row.cells) for row in rows_of(lines, delimiter) if row.cells]
+            widths = [len(row.cells) for row in self._first_rows(skip, delimiter) if row.cells]
             width, count = Counter(widths).most_common(1)[0] if widths else (1, 0)
             share = count / max(1, len(widths))
             if width > 1 and share >= _ENOUGH:
@@ -217,7 +235,7 @@ class _Look:
 
     def _preamble(self, delimiter: str) -> int:
         """Lines before the first row that is as wide as most: a title, or comments."""
-        rows = list(rows_of(self.lines[:_LOOKED_AT_ROWS], delimiter))
+        rows = [row for row in self._first_rows(0, delimiter) if not self.lines[row.first].startswith("#")]
         width = _width([row.cells for row in rows if row.cells])
         begin = next((row.first for row in rows if row.cells is not None and len(row.cells) == width), 0)
         if begin:
@@ -235,7 +253,10 @@ class _Look:
         rest = [row.cells for row in self.rows[1:_LOOKED_AT_ROWS] if row.cells and len(row.cells) == self.width]
         is_number = (
             notation_of(
-                [cell for cells in rest for cell in cells], decimal=self.given.decimal, thousands=self.given.thousands
+                [cell for cells in rest for cell in cells],
+                decimal=self.given.decimal,
+                thousands=self.given.thousands,
+                has_commas=self.delimiter != ",",
             )
             .reader()
             .is_number
@@ -308,17 +329,23 @@ class _Look:
         return self._first(lambda _name, cells: share_of_pattern(cells[:_LOOKED_AT_ROWS], pattern) > _MOST)
 
     def _named_time(self) -> str | None:
-        def is_time(name: str, cells: Sequence[str]) -> bool:
-            words = _words(name)
-            if words & _YEAR_NAMES and are_years(cells):
-                return True
-            return bool(words & _TIME_NAMES) and (looks_like_times(cells, self.numbers) or are_compact_dates(cells))
+        """The column of times that is called so; of several the one that is called just so, or has most times."""
+        found = [name for name, cells in self.cells.items() if cells and self._is_named_time(name, cells)]
+        return max(found, key=lambda name: (_word(name) in _TIME_NAMES, len(set(self.cells[name]))), default=None)
 
-        return self._first(is_time)
+    def _is_named_time(self, name: str, cells: Sequence[str]) -> bool:
+        words = _words(name)
+        if words & _OTHER_TIMES:
+            return False
+        if words & _YEAR_NAMES and are_years(cells):
+            return True
+        return bool(words & _TIME_NAMES) and (looks_like_times(cells, self.numbers) or are_compact_times(cells))
 
     def _unread_time(self) -> str | None:
         """A column that is a time by its name, though not one that can be read: better refused than not seen."""
-        return self._first(lambda name, _cells: _word(name) in _TIME_NAMES)
+        return self._first(
+            lambda name, _cells: bool(_words(name) & (_TIME_NAMES | _ELAPSED_NAMES)) and not _words(name) & _OTHER_TIMES
+        )
 
     def _only_time(self) -> str | None:
         return self._first(lambda _name, cells: looks_like_times(cells, self.numbers))
@@ -347,7 +374,7 @@ class _Look:
 
     def _clock_beside(self, found: str) -> str | None:
         """The column of the time of day, where the one that was found holds days alone."""
-        if any(":" in cell or "T" in cell for cell in self.cells[found][:_LOOKED_AT_ROWS]):
+        if any(":" in cell or re.search(r"\dT\d", cell) for cell in self.cells[found][:_LOOKED_AT_ROWS]):
             return None
         return self._first(
             lambda name, cells: name != found and bool(_words(name) & _CLOCK_NAMES) and looks_like_clock(cells)
@@ -389,17 +416,46 @@ class _Look:
             return self.given.stream_column
         if not time_columns:
             return None
-        times = self._times_of(time_columns)
+        taken = {*time_columns, *(self.given.value_columns or ())}
+        called = [
+            name for name in self.names if name not in taken and _word(name) in _STREAM_NAMES and self.cells[name]
+        ]
+        # Of several, those that are the same throughout tell nothing apart.
+        called = [name for name in called if len(set(self.cells[name])) > 1] or called[:1]
+        if len(called) > 1:
+            message = (
+                f"the columns {', '.join(called)} can each name the stream of a row; say which is the stream_column"
+            )
+            raise NotReadableError(JobFault.AMBIGUOUS_STREAMS, message)
+        return called[0] if called else self._telling_apart(time_columns, taken)
+
+    def _telling_apart(self, time_columns: Sequence[str], taken: set[str]) -> str | None:
+        """A column of text that tells rows of the same time apart."""
+        places = [self.names.index(name) for name in time_columns]
         rows = [row for row in self._data_rows() if len(row) >= len(self.names)]
+        times = [" ".join(row[place].strip() for place in places) for row in rows]
         for place, name in enumerate(self.names):
-            named = [row[place] for row in rows]
-            if name in time_columns or not named or any(cell.strip() in self.nulls for cell in named):
+            cells = self.cells[name]
+            if name in taken or len(cells) < _ENOUGH * len(rows) or _share(cells, self.numbers.is_number) > _MOST:
                 continue
-            if name in (self.given.value_columns or ()) or _share(named, self.numbers.is_number) > _MOST:
-                continue
-            if _names_streams(name, named, times):
+            if not looks_like_clock(cells) and _names_streams([row[place] for row in rows], times):
                 return name
         return None
+
+    def _check_times(self, time_columns: Sequence[str], stream_column: str | None) -> None:
+        """Refuse a file most of whose rows share their time, though nothing says that they are of several streams."""
+        if stream_column is not None or self.given.timestamp_column is not None or not time_columns:
+            return
+        times = self._times_of(time_columns)
+        distinct = len(set(times))
+        if len(times) >= _FEW and distinct < _LEAST_DISTINCT * len(times):
+            column = " ".join(time_columns)
+            message = (
+                f"{len(times)} rows have {distinct} times between them in column {column!a}: a column may name their "
+                "stream (say stream_column), or the time be in several columns (say timestamp_column as a list); to "
+                "read the file as it is, say timestamp_column"
+            )
+            raise NotReadableError(JobFault.AMBIGUOUS_STREAMS, message)
 
     def _values(self, taken: set[str]) -> tuple[str, ...]:
         if self.given.value_columns is not None:
@@ -492,13 +548,11 @@ class _Look:
             raise NotReadableError(JobFault.UNKNOWN_COLUMN, message)
 
 
-def _names_streams(name: str, named: Sequence[str], times: Sequence[str]) -> bool:
-    """Whether a column of text tells streams apart: by its name, or since a time comes once for each of its values."""
+def _names_streams(named: Sequence[str], times: Sequence[str]) -> bool:
+    """Whether a column tells streams apart: since a time comes once for each of its values."""
     distinct = len(set(named))
     if distinct == 1 or distinct > _MOST * len(named):
         return False
-    if _word(name) in _STREAM_NAMES:
-        return True
     return len(set(times)) <= _MOST * len(times) and len(set(zip(named, times, strict=False))) >= _ENOUGH * len(times)
 
 

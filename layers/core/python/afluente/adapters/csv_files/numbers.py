@@ -70,13 +70,16 @@ _NOTATIONS = (
 )
 
 
-def notation_of(cells: Sequence[str], *, decimal: str | None, thousands: str | None) -> Notation:
+def notation_of(
+    cells: Sequence[str], *, decimal: str | None, thousands: str | None, has_commas: bool = False
+) -> Notation:
     """The notation in which most of the cells are numbers.
 
     Args:
         cells: of all columns together: a file has one notation.
         decimal: what is known of it; None where it is to be found.
         thousands: the same.
+        has_commas: whether commas may be in cells, since they do not part them: then a dot may be between thousands.
 
     Raises:
         NotReadableError: it is not certain whether a comma is a decimal sign.
@@ -93,9 +96,12 @@ def notation_of(cells: Sequence[str], *, decimal: str | None, thousands: str | N
     chosen = next((notation for notation, count in counts.items() if count == best), None)
     if chosen is None:
         return Notation(decimal or ".", thousands or "")
-    rival = Notation(",", "")
-    if chosen == Notation(".", ",") and counts.get(rival) == best:
-        _refuse(next(cell for cell in cells if "," in cell and chosen.reader().is_number(cell)))
+    if chosen == Notation(".", ",") and counts.get(Notation(",", "")) == best:
+        _refuse(next(cell for cell in cells if "," in cell and chosen.reader().is_number(cell)), ",", ".")
+    if chosen == Notation() and has_commas and counts.get(Notation(",", ".")) == best:
+        dotted = [cell for cell in cells if "." in cell and chosen.reader().is_number(cell)]
+        if dotted:
+            _refuse(dotted[0], ".", ",")
     return chosen
 
 
@@ -104,11 +110,13 @@ def _count(cells: Iterable[str], notation: Notation) -> int:
     return sum(1 for cell in cells if is_number(cell))
 
 
-def _refuse(cell: str) -> None:
-    whole, broken = cell.strip().replace(",", ""), cell.strip().replace(",", ".")
+def _refuse(cell: str, sign: str, other: str) -> None:
+    name = {",": "comma", ".": "dot"}[sign]
+    whole, broken = cell.strip().replace(sign, ""), cell.strip().replace(sign, ".")
+    thousands, decimal = f'{{"decimal": "{other}", "thousands": "{sign}"}}', f'{{"decimal": "{sign}", "thousands": ""}}'
     message = (
-        f"{cell.strip()!a} can be {whole} (a comma between thousands) or {broken} (a decimal comma), and no number of "
-        'the first rows decides it; say {"decimal": ".", "thousands": ","} or {"decimal": ","}'
+        f"{cell.strip()!a} can be {whole} (a {name} between thousands) or {broken} (a decimal {name}), and no number "
+        f"of the first rows decides it; say {thousands} or {decimal}"
     )
     raise NotReadableError(JobFault.AMBIGUOUS_NUMBERS, message)
 

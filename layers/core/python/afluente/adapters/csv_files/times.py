@@ -20,7 +20,9 @@ _MICROSECOND = timedelta(microseconds=1)
 # As seconds these are the years 1973 to 2100: a timer that counts from a start is smaller, or its unit is said.
 _PLAUSIBLE_SECONDS = (1e8, 4.1e9)
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
-_COMPACT_DATE = re.compile(r"(?:19|20|21)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+# Dates, and times to the hour, the minute or the second, in digits alone; by how many they are.
+_COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?")
+_COMPACT_PATTERNS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _TRIED_CELLS = 200
 _TRIED_PATTERNS = 5
 _MOST = 0.5
@@ -162,9 +164,18 @@ def looks_like_times(cells: Sequence[str], numbers: NumberReader) -> bool:
     )
 
 
-def are_compact_dates(cells: Sequence[str]) -> bool:
-    """Whether the first cells are all dates of eight digits, such as 20240131."""
-    return bool(cells) and all(_COMPACT_DATE.fullmatch(cell.strip()) for cell in cells[:_TRIED_CELLS])
+def are_compact_times(cells: Sequence[str]) -> bool:
+    """Whether most cells are times in digits alone and as many of them, such as 20240131 or 202401312359."""
+    return compact_pattern(cells) is not None
+
+
+def compact_pattern(cells: Sequence[str]) -> str | None:
+    """The pattern of times in digits alone; None where they are none."""
+    tried = [cell.strip() for cell in cells[:_TRIED_CELLS]]
+    lengths = {len(cell) for cell in tried if _COMPACT.fullmatch(cell)}
+    if len(lengths) != 1 or _share(tried, lambda cell: _COMPACT.fullmatch(cell) is not None) <= _MOST:
+        return None
+    return _COMPACT_PATTERNS[lengths.pop()]
 
 
 def are_years(cells: Sequence[str]) -> bool:
@@ -175,6 +186,9 @@ def are_years(cells: Sequence[str]) -> bool:
 def looks_like_clock(cells: Sequence[str]) -> bool:
     """Whether most cells are times of a day without the day."""
     tried = cells[:_TRIED_CELLS]
+    # Plain numbers are one only in four digits or six: 100 may be ten o'clock or one.
+    if any(cell.strip().isdigit() and len(cell.strip()) not in {4, 6} for cell in tried):
+        return False
     return any(_share(tried, _matches(clock)) > _MOST for _, clock in _clocks())
 
 
@@ -190,8 +204,9 @@ def reading_of(cells: Sequence[str], column: str, numbers: NumberReader) -> tupl
         NotReadableError: they are none, or can be read in two ways.
     """
     tried = cells[:_TRIED_CELLS]
-    if are_compact_dates(tried) or are_years(tried):
-        return CUSTOM, "%Y%m%d" if are_compact_dates(tried) else "%Y", None
+    compact = compact_pattern(tried) or ("%Y" if are_years(tried) else None)
+    if compact is not None:
+        return CUSTOM, compact, None
     if _share(tried, numbers.is_number) > _MOST:
         return UNIX, None, _unit_of([n for n in map(numbers.read, tried) if isinstance(n, float)], column)
     if _share(tried, _is_iso) > _MOST:
@@ -242,7 +257,8 @@ def _unit_of(numbers: Sequence[float], column: str) -> str:
     shown = ", ".join(f"{number:g}" for number in numbers[:3])
     message = (
         f"the numbers of column {column!a} ({shown}, …) are no Unix times of this age: they can be a timer that counts "
-        's, ms, us or ns; say {"timestamp_unit": "ms"} or another, or {"timestamp_column": []} to have rows counted'
+        's, ms, us or ns (say {"timestamp_unit": "ms"} or another), or times of a form (say timestamp_pattern); '
+        '{"timestamp_column": []} has rows counted'
     )
     raise NotReadableError(JobFault.AMBIGUOUS_UNIT, message)
 
