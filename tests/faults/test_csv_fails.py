@@ -110,11 +110,11 @@ def test_a_job_waits_for_what_it_needs(
 ) -> None:
     calls = iter(range(1_000_000))
     # More of them than a client tries by itself.
-    with reader_calls.injected(fault, service, operation, when=lambda _: next(calls) >= PIECE, times=7) as injection:
+    with reader_calls.injected(fault, service, operation, when=lambda _: next(calls) >= PIECE, times=4) as injection:
         bucket.drop(f"iot/{source_id}/file.csv", slow_file(ROWS, start=START))
         bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
 
-    assert injection.strikes == 7
+    assert injection.strikes == 4
     assert_each_row_once(local_stack, bucket, outbox, f"iot/{source_id}")
 
 

@@ -463,6 +463,19 @@ def test_comments_before_a_table_are_skipped_however_many_cells_they_have() -> N
     assert (roles(seen), seen.config.skip_rows) == ({"time": "time", "v": "value"}, 2)
 
 
+def test_a_header_without_the_delimiter_that_every_row_ends_with_is_the_header() -> None:
+    seen = look("time;a;b\n2024-01-01;1,5;2;\n2024-01-02;2,5;3;\n")
+
+    assert roles(seen) == {"time": "time", "a": "value", "b": "value", "column_4": "left_out"}
+    assert seen.layout.begins.line == 2
+
+
+def test_a_header_without_a_name_for_row_numbers_is_the_header() -> None:
+    seen = look('"time","a","b"\n"1",2024-01-01,5,2\n"2",2024-01-02,6,3\n"3",2024-01-03,7,3\n')
+
+    assert roles(seen) == {"column_1": "left_out", "time": "time", "a": "value", "b": "value"}
+
+
 def test_a_dot_that_can_be_between_thousands_is_not_guessed_where_a_comma_could_be_the_decimal_sign() -> None:
     table = "time;v\n2024-01-01;1.234\n2024-01-02;2.345\n"
 

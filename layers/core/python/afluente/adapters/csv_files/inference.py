@@ -237,7 +237,11 @@ class _Look:
         """Lines before the first row that is as wide as most: a title, or comments."""
         rows = [row for row in self._first_rows(0, delimiter) if not self.lines[row.first].startswith("#")]
         width = _width([row.cells for row in rows if row.cells])
-        begin = next((row.first for row in rows if row.cells is not None and len(row.cells) == width), 0)
+        place = next((place for place, row in enumerate(rows) if row.cells and len(row.cells) == width), 0)
+        if place and len(rows[place - 1].cells or []) == width - 1 > 1 and not _has_digit_cells(rows[place - 1]):
+            # A header without the last delimiter that each row ends with, or without a name for the names of rows.
+            place -= 1
+        begin = rows[place].first if rows else 0
         if begin:
             self.notes.append(f"the first {begin} line(s) are no rows of the table and are skipped")
         return begin
@@ -275,6 +279,9 @@ class _Look:
         if not self.has_header:
             return column_names([""] * self.width)
         header = first or []
+        if len(header) == self.width - 1 and self._data_rows():
+            ends_empty = not any(row[-1].strip() for row in self._data_rows())
+            header = [*header, ""] if ends_empty else ["", *header]
         names = column_names(header)
         if any(not cell.strip() for cell in header):
             self.notes.append("a column without a name is called by its place: column_1, column_2, …")
@@ -554,6 +561,10 @@ def _names_streams(named: Sequence[str], times: Sequence[str]) -> bool:
     if distinct == 1 or distinct > _MOST * len(named):
         return False
     return len(set(times)) <= _MOST * len(times) and len(set(zip(named, times, strict=False))) >= _ENOUGH * len(times)
+
+
+def _has_digit_cells(row: Row) -> bool:
+    return any(cell.strip()[:1].isdigit() for cell in row.cells or [])
 
 
 def _how(layout: Layout) -> str:
