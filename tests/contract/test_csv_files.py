@@ -16,6 +16,7 @@ from afluente.adapters.csv_files import bucket as bucket_module
 from afluente.adapters.csv_files.bucket import BucketCsvFiles
 from afluente.adapters.csv_files.given_options import BucketOptions
 from afluente.adapters.csv_files.inference import SAMPLE_BYTES
+from afluente.adapters.csv_files.options import CSVIngestConfig
 from afluente.application.csv_jobs import (
     CsvJob,
     FileVersion,
@@ -172,7 +173,7 @@ def test_large_files_of_several_streams_are_read_in_parts(world: World, columns:
     row = "2023-01-01T00:00:00" + ",1" * columns
     content = "\n".join([header, *[row] * rows]).encode()
 
-    job = world.job(world.put(content))
+    job = world.job(world.put(content), timestamp_column="time")
 
     assert len(job.parts) == parts
     streams = [
@@ -188,7 +189,7 @@ def test_a_look_is_at_the_beginning_alone(world: World) -> None:
         "before-call.s3.GetObject", lambda params, **_: ranges.append(params["headers"]["Range"])
     )
 
-    world.job(world.put(content))
+    world.job(world.put(content), timestamp_column="timestamp")
 
     # Whether it goes on is to be known, and a range more may be read ahead.
     assert len(set(ranges)) <= 3
@@ -268,6 +269,15 @@ def test_options_are_looked_for_beside_the_file_then_in_its_folders_then_in_its_
     ):
         world.put(f'{{"timezone": "{zone}"}}'.encode("utf-8-sig"), key)
         assert world.options.options_of(file) == ({"timezone": zone}, key)
+
+
+def test_options_in_metadata_are_read_by_what_they_are(world: World) -> None:
+    metadata = {"afluente-source-id": "42", "afluente-skip-rows": "3", "afluente-null-values": '["-999"]'}
+
+    options, _ = world.options.options_of(world.put(TABLE, **metadata))
+
+    config = CSVIngestConfig.model_validate(options)
+    assert (config.source_id, config.skip_rows, config.null_values) == ("42", 3, ("-999",))
 
 
 def test_options_above_the_folder_of_the_source_are_not_its(world: World) -> None:

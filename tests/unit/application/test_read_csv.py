@@ -367,6 +367,7 @@ def test_what_is_rejected_is_told_kept_and_linked(service: Service) -> None:
 
 
 def test_a_piece_without_any_point_is_passed(service: Service) -> None:
+    service.files.options[KEY] = {"timestamp_column": "timestamp"}
     job = service.drop("timestamp,value\n" + "2023-01-01,1\n" + "2023-01-01,\n" * 1_000)
 
     service.read(job)
@@ -477,6 +478,19 @@ def test_a_cancelled_job_stops_after_the_rows_at_hand(service: Service) -> None:
     assert reading.job is not None
     assert (reading.job.status, reading.job.finished_at) == (JobStatus.CANCELLED, NOW + 1)
     assert reading.job.parts[0].points_queued < len(service.values()) < 1_000
+
+
+def test_what_was_rejected_of_a_cancelled_job_can_be_had(service: Service) -> None:
+    lines = ROWS.splitlines(keepends=True)
+    lines[3] = "bad,1\n"
+    job = service.drop("".join(lines))
+    service.read(job, chunks=2)
+    service.jobs.cancel(job.job_id, NOW)
+
+    for _ in range(2):
+        assert service.read(job).outcome is Outcome.NOTHING
+        assert service.now(job).rejects_key == f"rejects/{job.job_id}.csv"
+    assert service.now(job).status is JobStatus.CANCELLED
 
 
 def test_a_job_that_is_cancelled_before_it_begins_is_not_read(service: Service) -> None:

@@ -39,6 +39,7 @@ def streams(seen: Inspection) -> list[str]:
         ("time,v\n2024-01-01,1\n".encode("utf-8-sig"), "utf-8", 10),
         ("time,v\r\n2024-01-01,1\r\n".encode("utf-16"), "utf-16-le", 18),
         ("time,v\n2024-01-01,1\n".encode("utf-16-be"), "utf-16-be", 14),
+        ("time,v\n2024-01-01,1\n".encode("utf-32"), "utf-32-le", 32),
         ("time,presión\n2024-01-01,1\n".encode("latin-1"), "latin-1", 13),
         ("time,preis €\n2024-01-01,1\n".encode("cp1252"), "cp1252", 13),
     ],

@@ -159,7 +159,7 @@ class ReadCsv:
         """
         job = self._store.find(job_id)
         if job is None or job.status.is_final:
-            return Reading(Outcome.NOTHING, job)
+            return Reading(Outcome.NOTHING, self._with_rejects(job))
         try:
             job = self._begun(job) if job.status is not JobStatus.READING else job
             if job.status is not JobStatus.READING:
@@ -170,7 +170,9 @@ class ReadCsv:
         except StaleJobError:
             # Cancelled, or another call reads it, or the answer to a change of ours was lost: that is seen later.
             job = self._store.find(job_id)
-            return Reading(Outcome.NOTHING if job is None or job.status.is_final else Outcome.WAITING, job)
+            if job is not None and not job.status.is_final:
+                return Reading(Outcome.WAITING, job)
+            return Reading(Outcome.NOTHING, self._with_rejects(job))
 
     # --- begin -------------------------------------------------------------------------------------------------------
 
@@ -298,6 +300,15 @@ class ReadCsv:
             return current
         rejects_key = self._rejects_of(current)
         return end(self._store, current, JobStatus.FAILED, self._clock(), reason=reason, rejects_key=rejects_key)
+
+    def _with_rejects(self, job: CsvJob | None) -> CsvJob | None:
+        """A job that was cancelled, with what had been rejected until then: who cancels reads no files."""
+        if job is None or job.status is not JobStatus.CANCELLED or job.rejects_key is not None:
+            return job
+        rejects_key = self._rejects_of(job)
+        if rejects_key is None:
+            return job
+        return self._store.change(msgspec.structs.replace(job, rejects_key=rejects_key))
 
     def _rejects_of(self, job: CsvJob) -> str | None:
         return self._files.gather_rejected(job) if any(part.has_rejects for part in job.parts) else None

@@ -92,9 +92,12 @@ def _of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _as_json(text: str) -> object:
+    """A list or an object; anything else is read by what its option is."""
+    if not text.lstrip().startswith(("[", "{")):
+        return text
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return text
 
 

@@ -14,10 +14,13 @@ MAX_QUOTED_BYTES = 64 * 1024
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
+    # Before UTF-16, whose mark that of UTF-32 begins with.
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_WITH_BOM = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}
+_WITH_BOM = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 # What many people save as CSV without it being one.
 _MAGIC = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook: save its sheet as CSV"),
