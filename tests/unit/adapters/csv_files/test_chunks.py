@@ -114,7 +114,7 @@ def test_a_bad_row_is_told_and_its_neighbours_are_read() -> None:
     assert points(chunks) == {"s:value": [(START + HOUR * i, i + 0.5) for i in range(1_000)]}
 
 
-@pytest.mark.parametrize("every", [2, 7, 1_000, 30_000])
+@pytest.mark.parametrize("every", [2, 1_000, 30_000])
 def test_bad_rows_among_many_are_told_and_every_other_row_is_read_in_its_order(every: int) -> None:
     lines = hourly(60_000, 60).splitlines(keepends=True)
     bad = range(1, len(lines), every)
@@ -191,9 +191,9 @@ def test_long_quoted_cells_are_whole_wherever_a_piece_is_halved(bad: str) -> Non
 
 
 def test_very_short_rows_come_in_smaller_pieces() -> None:
-    chunks = read(b"v\n" + b"1\n" * 1_500_000)
+    chunks = read(b"v\n" + b"1\n" * 1_200_000)
 
-    assert sum(chunk.rows for chunk in chunks) == 1_500_000
+    assert sum(chunk.rows for chunk in chunks) == 1_200_000
     assert max(chunk.rows for chunk in chunks) <= 100_000
 
 
@@ -347,33 +347,33 @@ def test_what_is_no_archive_is_told() -> None:
 
 
 def test_a_large_file_comes_in_pieces_that_can_be_gone_on_from() -> None:
-    content = hourly(300_000, 60).encode()
+    content = hourly(150_000, 60).encode()
 
     chunks = read(content)
 
     assert len(chunks) == 1 + len(content) // BLOCK_BYTES
-    assert sum(chunk.rows for chunk in chunks) == 300_000
+    assert sum(chunk.rows for chunk in chunks) == 150_000
     for place, chunk in enumerate(chunks[:-1], start=1):
         again = read(content, begins=chunk.position)
         assert again == chunks[place:]
 
 
 def test_lines_are_counted_across_pieces() -> None:
-    lines = hourly(300_000, 60).splitlines(keepends=True)
-    lines[250_000] = "2024-01-01,bad\n"
+    lines = hourly(150_000, 60).splitlines(keepends=True)
+    lines[120_000] = "2024-01-01,bad\n"
 
-    assert faults(read("".join(lines).encode())) == [(250_001, "2024-01-01,bad", RowFaultCode.NOT_A_NUMBER)]
+    assert faults(read("".join(lines).encode())) == [(120_001, "2024-01-01,bad", RowFaultCode.NOT_A_NUMBER)]
 
 
 def test_pieces_end_where_no_quote_is_open() -> None:
     rows = "".join(
-        f'{datetime.fromtimestamp(START + i, UTC):%Y-%m-%d %H:%M:%S},"a\nb{"x" * 1_000}\n",{i}\n' for i in range(4_000)
+        f'{datetime.fromtimestamp(START + i, UTC):%Y-%m-%d %H:%M:%S},"a\nb{"x" * 1_000}\n",{i}\n' for i in range(3_000)
     )
 
     chunks = read(f"time,note,v\n{rows}".encode())
 
     assert len(chunks) > 1
-    assert points(chunks)["s:v"] == [(START + i, float(i)) for i in range(4_000)]
+    assert points(chunks)["s:v"] == [(START + i, float(i)) for i in range(3_000)]
     assert faults(chunks) == []
 
 
@@ -461,7 +461,7 @@ def _assert_alike(layout: Layout, rows: Sequence[Sequence[str]]) -> None:
         assert (_by_stream(quick), quick.rows, ()) == (_by_stream(exact), exact.rows, exact.rejected)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     st.lists(st.tuples(_times, _numbers, _numbers), min_size=1, max_size=8), st.sampled_from(["UTC", "Europe/Madrid"])
 )
@@ -473,7 +473,7 @@ def test_both_readers_give_the_same_of_calendar_times(rows: list[tuple[str, str,
     _assert_alike(layout, rows)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(_unix_times, _numbers), min_size=1, max_size=8), st.sampled_from(["s", "ms", "us", "ns"]))
 def test_both_readers_give_the_same_of_unix_times(rows: list[tuple[str, str]], unit: str) -> None:
     layout = layout_of(b"time,a\n1,1\n", timestamp_unit=unit, decimal=".", thousands="")
