@@ -70,6 +70,7 @@ def test_an_encoding_that_is_said_is_taken() -> None:
         (b'{"a": 1}\n', JobFault.NOT_CSV, "JSON: send NDJSON"),
         (b"<html>\n", JobFault.NOT_CSV, "HTML or XML"),
         (b"time,v\r2024-01-01,1\r2024-01-02,2\r", JobFault.NOT_CSV, "no ends of lines"),
+        (b"once upon a time\nthere was\n", JobFault.NO_VALUES, "no column holds numbers"),
         (b"hello world\nthis is prose\n", JobFault.NO_VALUES, "no column holds numbers"),
         (b"time,v\n", JobFault.NO_VALUES, "no column holds numbers (columns: time, v)"),
     ],

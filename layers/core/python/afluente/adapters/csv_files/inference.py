@@ -349,7 +349,12 @@ class _Look:
         return bool(words & _TIME_NAMES) and (looks_like_times(cells, self.numbers) or are_compact_times(cells))
 
     def _unread_time(self) -> str | None:
-        """A column that is a time by its name, though not one that can be read: better refused than not seen."""
+        """A column that is a time by its name, though not one that can be read: better refused than not seen.
+
+        Not where nothing is measured: what is no table at all may well hold such a word.
+        """
+        if not any(_share(cells, self.numbers.is_number) > _MOST for cells in self.cells.values()):
+            return None
         return self._first(
             lambda name, _cells: bool(_words(name) & (_TIME_NAMES | _ELAPSED_NAMES)) and not _words(name) & _OTHER_TIMES
         )
