@@ -251,6 +251,23 @@ def test_a_file_that_looks_like_an_upload_without_being_expected_is_a_job_of_its
     assert (job.status, job.source_id, job.file) == (JobStatus.QUEUED, "furnace-1", "march.csv")
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        upload_key("iot", "furnace-1", JOB_ID, "april.csv"),
+        upload_key("iot", "furnace-2", JOB_ID, "march.csv"),
+        upload_key("health", "furnace-1", JOB_ID, "march.csv"),
+    ],
+)
+def test_a_file_with_the_id_of_a_job_that_expects_another_is_a_job_of_its_own(
+    world: World, expected: CsvJob, key: str
+) -> None:
+    job = world.register(a_file(key))
+
+    assert (job.job_id != JOB_ID, job.options, job.status) == (True, {}, JobStatus.QUEUED)
+    assert world.store.find(JOB_ID) == expected
+
+
 def test_a_job_that_is_changed_as_its_file_arrives_has_it_told_again() -> None:
     world = World(StoreThatOthersChange())
     world.jobs.expect(a_csv_job(JOB_ID, status=JobStatus.AWAITING_UPLOAD))
