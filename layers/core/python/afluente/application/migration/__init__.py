@@ -1,0 +1,1 @@
+"""Moving from the old IoT service: what is moved, by which way a stream is judged meanwhile, and back again."""
