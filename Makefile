@@ -43,7 +43,7 @@ format: setup ## put the code into form
 
 .PHONY: unit
 unit: setup ## the tests that need nothing but Python
-	$(RUN) coverage run --data-file=.coverage.unit -m pytest tests/unit tests/contract -m 'not integration'
+	COVERAGE_FILE=.coverage.unit $(RUN) pytest -n auto --cov --cov-report= tests/unit tests/contract -m 'not integration'
 
 .PHONY: infrastructure
 infrastructure: setup ## what the template promises
@@ -61,7 +61,7 @@ coverage: setup ## branch coverage of what the tests above ran
 
 .PHONY: unit-on
 unit-on: $(UV) ## the unit tests on another Python: make unit-on PYTHON=3.13
-	UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) pytest tests/unit
+	UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) pytest -n auto tests/unit
 
 .PHONY: bootstrap
 bootstrap: setup ## prepare an AWS account, once a region: make bootstrap STAGE=dev

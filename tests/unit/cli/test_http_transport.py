@@ -98,7 +98,11 @@ def test_a_cut_connection_gets_the_same_request_again(
     ("text", "between"),
     [
         ("7", (7, 7)),
-        (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), (3000, 3600)),
+        pytest.param(
+            format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True),
+            (3000, 3600),
+            id="a date an hour ahead",
+        ),
         (format_datetime(datetime(2020, 1, 1, tzinfo=UTC), usegmt=True), (0, 0)),
         ("soon", (0, 1)),
     ],
