@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.keys import MISSING_SOURCE, StreamKey
 
 DOMAIN = "iot"
@@ -33,7 +34,11 @@ class Sensor(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             FaultyError: the device's UUID is none that could be part of a key.
         """
-        return StreamKey(DOMAIN, self.device_uuid or MISSING_SOURCE, str(self.sensor_id))
+        try:
+            return StreamKey(DOMAIN, self.device_uuid or MISSING_SOURCE, str(self.sensor_id))
+        except FaultyError as error:
+            faults = (Fault(fault.code, "devices.uuid", fault.message) for fault in error.faults)
+            raise FaultyError(tuple(faults)) from None
 
 
 class AlertThresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +130,26 @@ class SensorThresholds(msgspec.Struct, frozen=True, kw_only=True):
         """When one of the rows in force was changed last, in Unix seconds; 0 without any."""
         return max((row.updated_at for row in (self.alert, self.delta) if row), default=0.0)
 
+    @property
+    def changed_at(self) -> float:
+        """When any row was changed last, in force or put out of it, in Unix seconds; 0 without any."""
+        rows: tuple[AlertThresholds | DeltaThresholds, ...] = (*self.alerts, *self.deltas)
+        return max((row.updated_at for row in rows), default=0.0)
+
+    @property
+    def duplicates(self) -> tuple[str, ...]:
+        """Active rows that another outdoes, each as `table:id`."""
+        return (
+            *(f"alert_thresholds:{row_id}" for row_id in _outdone(self.alerts)),
+            *(f"delta_thresholds:{row_id}" for row_id in _outdone(self.deltas)),
+        )
+
 
 def _in_force(rows: Iterable[_Row]) -> _Row | None:
     """Of several active rows the one changed last; of those changed at once, the one added last."""
     return max((row for row in rows if row.active), key=lambda row: (row.updated_at, row.row_id), default=None)
+
+
+def _outdone(rows: tuple[_Row, ...]) -> list[int]:
+    in_force = _in_force(rows)
+    return sorted(row.row_id for row in rows if row.active and row is not in_force)
