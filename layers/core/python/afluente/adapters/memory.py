@@ -1,6 +1,7 @@
 """Twins in memory of all that is outside: for tests, and to try classification on history."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -10,13 +11,15 @@ from afluente.application.api_keys import ApiKey
 from afluente.application.connections import Connection
 from afluente.application.csv_jobs import CsvJob, JobStatus, PartProgress, StaleJobError
 from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
+from afluente.application.migration.ports import Orphan
 from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Classification, ClassifiedDataPoint, VersionedConfig
 from afluente.domain.constraints import StreamConfig
-from afluente.domain.keys import StreamKey
+from afluente.domain.keys import MISSING_SOURCE, StreamKey
+from afluente.legacy.thresholds import DOMAIN, AlertThresholds, DeltaThresholds, SensorThresholds
 
 
 class MemoryPackQueue:
@@ -269,3 +272,72 @@ class MemoryCsvUploads:
     def presign_rejects(self, key: str) -> str:
         """See `CsvUploads.presign_rejects`."""
         return f"memory:get/{key}"
+
+
+class MemoryOldTables:
+    """Keeps the old service's sensors by id.
+
+    Args:
+        sensors: with all that the tables hold of them.
+        orphans: rows of thresholds without a sensor.
+    """
+
+    def __init__(self, sensors: Iterable[SensorThresholds] = (), orphans: Sequence[Orphan] = ()) -> None:
+        self._sensors: dict[int, SensorThresholds] = {}
+        self._orphans = orphans
+        for thresholds in sensors:
+            self.put(thresholds)
+
+    def put(self, thresholds: SensorThresholds) -> None:
+        """Add a sensor, or replace all that there is of it."""
+        self._sensors[thresholds.sensor.sensor_id] = thresholds
+
+    def remove(self, sensor_id: int) -> None:
+        """Take a sensor away."""
+        del self._sensors[sensor_id]
+
+    def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
+        """See `OldTables.find`."""
+        by_name = {name: its for its in self._sensors.values() for name in (its.sensor.uuid, str(its.sensor.sensor_id))}
+        found = {key: by_name.get(key.stream_id.lower()) for key in streams if key.domain == DOMAIN}
+        return {
+            key: its
+            for key, its in found.items()
+            if its and key.source_id.lower() in {MISSING_SOURCE, its.sensor.device_uuid}
+        }
+
+    def count(self) -> int:
+        """See `OldTables.count`."""
+        return len(self._sensors)
+
+    def sensors(self, *, after: int | None = None, limit: int = 500) -> Sequence[SensorThresholds]:
+        """See `OldTables.sensors`."""
+        ids = sorted(sensor_id for sensor_id in self._sensors if after is None or sensor_id > after)
+        return [self._sensors[sensor_id] for sensor_id in ids[:limit]]
+
+    def orphans(self) -> Sequence[Orphan]:
+        """See `OldTables.orphans`."""
+        return self._orphans
+
+    def write(self, thresholds: SensorThresholds) -> None:
+        """See `OldTables.write`."""
+        before = self._sensors[thresholds.sensor.sensor_id]
+        alerts = _written(before.alerts, before.alert, thresholds.alert)
+        deltas = _written(before.deltas, before.delta, thresholds.delta)
+        self.put(msgspec.structs.replace(before, alerts=alerts, deltas=deltas))
+
+
+_ThresholdsRow = TypeVar("_ThresholdsRow", AlertThresholds, DeltaThresholds)
+
+
+def _written(
+    rows: tuple[_ThresholdsRow, ...], in_force: _ThresholdsRow | None, row: _ThresholdsRow | None
+) -> tuple[_ThresholdsRow, ...]:
+    """The rows with `row` in force, or none of them."""
+    if row is None:
+        return tuple(msgspec.structs.replace(its, active=False) for its in rows)
+    if in_force is None:
+        next_id = max((its.row_id for its in rows), default=0) + 1
+        return tuple([*rows, msgspec.structs.replace(row, row_id=next_id)])
+    changed = msgspec.structs.replace(row, row_id=in_force.row_id)
+    return tuple(changed if its is in_force else its for its in rows)
