@@ -336,8 +336,6 @@ def _written(
     """The rows with `row` in force, or none of them."""
     if row is None:
         return tuple(msgspec.structs.replace(its, active=False) for its in rows)
-    if in_force is None:
-        next_id = max((its.row_id for its in rows), default=0) + 1
-        return tuple([*rows, msgspec.structs.replace(row, row_id=next_id)])
-    changed = msgspec.structs.replace(row, row_id=in_force.row_id)
-    return tuple(changed if its is in_force else its for its in rows)
+    place = rows.index(in_force) if in_force else len(rows)
+    row_id = in_force.row_id if in_force else max((its.row_id for its in rows), default=0) + 1
+    return rows[:place] + (msgspec.structs.replace(row, row_id=row_id),) + rows[place + 1 :]  # noqa: RUF005 - mypy
