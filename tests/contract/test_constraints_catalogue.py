@@ -7,17 +7,22 @@ import pytest
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.memory import MemoryConstraints
 from afluente.application.ports import ConstraintsCatalogue, UnavailableError
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.constraints import Severity
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part
-from tests.factories import a_config
+from tests.factories import NOW, Clock, a_config
 
 
 @pytest.fixture
-def catalogue(backend: LocalAws | None) -> ConstraintsCatalogue:
+def clock() -> Clock:
+    return Clock(NOW)
+
+
+@pytest.fixture
+def catalogue(backend: LocalAws | None, clock: Clock) -> ConstraintsCatalogue:
     if backend is None:
-        return MemoryConstraints()
-    return DynamoConstraints(backend.client("dynamodb"), backend.table("key"), sleep=no_sleep)
+        return MemoryConstraints(clock)
+    return DynamoConstraints(backend.client("dynamodb"), backend.table("key"), sleep=no_sleep, clock=clock)
 
 
 def no_sleep(seconds: float) -> None:
@@ -78,6 +83,39 @@ def test_constraints_that_were_deleted_are_gone(catalogue: ConstraintsCatalogue)
     assert catalogue.fetch(["iot"]) == {}
 
 
+def test_a_baseline_stays_until_another_is_put(catalogue: ConstraintsCatalogue) -> None:
+    first, second = Baseline(NOW - 0.125, -1e300), Baseline(NOW, 0.1)
+
+    catalogue.put("iot", a_config())
+    assert catalogue.fetch(["iot"])["iot"].baseline is None
+    catalogue.put("iot", a_config(), baseline=first)
+    catalogue.put("iot", a_config(max_value=1))
+    assert catalogue.fetch(["iot"]) == {"iot": VersionedConfig(a_config(max_value=1), 3, first)}
+    catalogue.put("iot", a_config(), baseline=second)
+    assert dict(catalogue.list())["iot"].baseline == second
+
+
+def test_a_deleted_scope_has_no_baseline_when_it_comes_again(catalogue: ConstraintsCatalogue) -> None:
+    catalogue.put("iot", a_config(), baseline=Baseline(NOW, 1))
+    catalogue.delete("iot")
+    catalogue.put("iot", a_config())
+
+    assert catalogue.fetch(["iot"]) == {"iot": VersionedConfig(a_config(), 1)}
+
+
+def test_it_is_known_when_constraints_were_written_last(catalogue: ConstraintsCatalogue, clock: Clock) -> None:
+    assert catalogue.changed_at("iot") is None
+
+    catalogue.put("iot", a_config())
+    clock.now += 7.25
+    catalogue.put("iot", a_config())
+    catalogue.put("health", a_config())
+
+    assert catalogue.changed_at("iot") == NOW + 7.25
+    catalogue.delete("iot")
+    assert catalogue.changed_at("iot") is None
+
+
 def test_any_number_of_scopes_is_found_and_listed(catalogue: ConstraintsCatalogue) -> None:
     scopes = [f"iot/furnace-1/sensor-{number}" for number in range(250)]
     for number, scope in enumerate(scopes):
@@ -108,7 +146,7 @@ def test_scopes_that_dynamodb_leaves_unprocessed_are_read_again_alone(aws: Local
     assert [len(items) for items in told.calls] == [3, 2, 2]
 
 
-@pytest.mark.parametrize("operation", ["BatchGetItem", "UpdateItem", "DeleteItem", "Scan"])
+@pytest.mark.parametrize("operation", ["BatchGetItem", "GetItem", "UpdateItem", "DeleteItem", "Scan"])
 def test_a_table_that_fails_is_unavailable(aws: LocalAws, operation: str) -> None:
     client, table = aws.client("dynamodb"), aws.table("key")
     catalogue = DynamoConstraints(client, table, sleep=no_sleep)
@@ -116,6 +154,7 @@ def test_a_table_that_fails_is_unavailable(aws: LocalAws, operation: str) -> Non
 
     calls: dict[str, Callable[[], object]] = {
         "BatchGetItem": lambda: catalogue.fetch(["iot"]),
+        "GetItem": lambda: catalogue.changed_at("iot"),
         "UpdateItem": lambda: catalogue.put("iot", a_config()),
         "DeleteItem": lambda: catalogue.delete("iot"),
         "Scan": lambda: list(catalogue.list()),

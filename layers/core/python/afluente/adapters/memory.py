@@ -1,6 +1,7 @@
 """Twins in memory of all that is outside: for tests, and to try classification on history."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
-from afluente.domain.classification import Classification, ClassifiedDataPoint, VersionedConfig
+from afluente.domain.classification import Baseline, Classification, ClassifiedDataPoint, VersionedConfig
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.keys import MISSING_SOURCE, StreamKey
 from afluente.legacy.thresholds import DOMAIN, AlertThresholds, DeltaThresholds, SensorThresholds
@@ -95,23 +96,36 @@ class _LoadedMemory:
 
 
 class MemoryConstraints:
-    """Keeps constraints by scope."""
+    """Keeps constraints by scope.
 
-    def __init__(self) -> None:
+    Args:
+        clock: gives the time in Unix seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._configs: dict[str, VersionedConfig] = {}
+        self._changed_at: dict[str, float] = {}
+        self._clock = clock
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
         """See `ConstraintsStore.fetch`."""
         return {scope: self._configs[scope] for scope in scopes if scope in self._configs}
 
-    def put(self, scope: str, config: StreamConfig) -> int:
+    def put(self, scope: str, config: StreamConfig, *, baseline: Baseline | None = None) -> int:
         """See `ConstraintsCatalogue.put`."""
         before = self._configs.get(scope)
-        self._configs[scope] = VersionedConfig(config, before.version + 1 if before else 1)
-        return self._configs[scope].version
+        version = before.version + 1 if before else 1
+        self._configs[scope] = VersionedConfig(config, version, baseline or (before.baseline if before else None))
+        self._changed_at[scope] = self._clock()
+        return version
+
+    def changed_at(self, scope: str) -> float | None:
+        """See `ConstraintsCatalogue.changed_at`."""
+        return self._changed_at.get(scope)
 
     def delete(self, scope: str) -> bool:
         """See `ConstraintsCatalogue.delete`."""
+        self._changed_at.pop(scope, None)
         return self._configs.pop(scope, None) is not None
 
     def list(self) -> Iterator[tuple[str, VersionedConfig]]:

@@ -8,7 +8,7 @@ import msgspec
 from afluente.application.packs import Pack, SeriesPack
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
-from afluente.domain.classification import Classification, ClassifiedDataPoint, StreamState, VersionedConfig
+from afluente.domain.classification import Baseline, Classification, ClassifiedDataPoint, StreamState, VersionedConfig
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.keys import StreamKey
 
@@ -122,8 +122,22 @@ class ConstraintsStore(Protocol):
 class ConstraintsCatalogue(ConstraintsStore, Protocol):
     """The constraints store as those see it who write constraints."""
 
-    def put(self, scope: str, config: StreamConfig) -> int:
-        """Write the constraints of a scope; returns their version, one more than the version before."""
+    def put(self, scope: str, config: StreamConfig, *, baseline: Baseline | None = None) -> int:
+        """Write the constraints of a scope.
+
+        Args:
+            scope: which.
+            config: the constraints.
+            baseline: of the stream, from before it was known; without one, what was written with earlier constraints
+                stays.
+
+        Returns:
+            Their version, one more than the version before.
+        """
+        ...
+
+    def changed_at(self, scope: str) -> float | None:
+        """When the constraints of a scope were written last, in Unix seconds; None where it is not known."""
         ...
 
     def delete(self, scope: str) -> bool:

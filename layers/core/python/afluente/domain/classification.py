@@ -113,11 +113,19 @@ class StreamState(msgspec.Struct, frozen=True):
     alarm: AlarmState = QUIET
 
 
+class Baseline(NamedTuple):
+    """The last reading within hard limits of a stream, from before afluente knew it; its time in Unix seconds."""
+
+    timestamp: float
+    value: float
+
+
 class VersionedConfig(msgspec.Struct, frozen=True):
-    """Constraints as they were found: which, and in which version."""
+    """Constraints as they were found: which, in which version, and where the stream stood before it was known."""
 
     config: StreamConfig
     version: int
+    baseline: Baseline | None = None
 
 
 class Outcome(NamedTuple):
