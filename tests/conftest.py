@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.outbox import AlarmTap, Outbox
+    from tests.postgres import PostgresServer
     from tests.stack import LocalStack
 
 settings.register_profile(
@@ -32,6 +33,15 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalStac
     from tests.stack import running_stack  # noqa: PLC0415
 
     with running_stack(StateDir.of(tmp_path_factory.mktemp("stack"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[PostgresServer]":
+    """A PostgreSQL server of the tests' own; each test makes a database for itself."""
+    from tests.postgres import running_postgres  # noqa: PLC0415
+
+    with running_postgres() as running:
         yield running
 
 

@@ -3,6 +3,8 @@
 The same seed gives the same sensors, whatever they are written into.
 """
 
+import csv
+import io
 import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +20,6 @@ from afluente.legacy.thresholds import AlertThresholds, DeltaThresholds, LatestR
 from tests.factories import NOW
 
 SENSORS_A_DEVICE = 10
-
-_PARAMETERS = 2_000
-"""Of one statement; SQL Server takes 2,100."""
 
 _metadata = sa.MetaData()
 _uuid = sa.String(36).with_variant(sa.Uuid(as_uuid=False), "postgresql").with_variant(mssql.UNIQUEIDENTIFIER(), "mssql")
@@ -341,6 +340,8 @@ def _threshold_rows(service: OldService) -> Mapping[sa.Table, list[dict[str, Any
 
 def _threshold_row(sensor_id: int, row: AlertThresholds | DeltaThresholds) -> dict[str, Any]:
     fields = _fields(row)
+    if fields.get("cooldown_seconds") is not None:
+        fields["cooldown_seconds"] = int(fields["cooldown_seconds"])
     updated_at = fields.pop("updated_at")
     # Without a zone: the old service took it for UTC.
     moment = datetime.fromtimestamp(updated_at, tz=UTC).replace(tzinfo=None) if updated_at else None
@@ -348,7 +349,17 @@ def _threshold_row(sensor_id: int, row: AlertThresholds | DeltaThresholds) -> di
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Many rows a statement: drivers send those of `executemany` one by one."""
-    at_once = _PARAMETERS // len(table.columns)
-    for start in range(0, len(rows), at_once):
-        connection.execute(sa.insert(table).values(rows[start : start + at_once]))
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, rows)
+    elif rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def _copy(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As CSV: a statement a row would take a quarter of a minute for ten thousand sensors."""
+    names = table.columns.keys()
+    lines = io.StringIO()
+    csv.writer(lines).writerows([row.get(name) for name in names] for row in rows)
+    lines.seek(0)
+    cursor: Any = connection.connection.cursor()
+    cursor.execute(f"COPY {table.name} ({', '.join(names)}) FROM STDIN WITH (FORMAT csv)", stream=lines)
