@@ -352,4 +352,6 @@ def _written(
         return tuple(msgspec.structs.replace(its, active=False) for its in rows)
     place = rows.index(in_force) if in_force else len(rows)
     row_id = in_force.row_id if in_force else max((its.row_id for its in rows), default=0) + 1
-    return rows[:place] + (msgspec.structs.replace(row, row_id=row_id),) + rows[place + 1 :]  # noqa: RUF005 - mypy
+    # Another active row might be newer than what is written, and would be in force instead of it.
+    others = tuple(msgspec.structs.replace(its, active=False) for its in rows)
+    return others[:place] + (msgspec.structs.replace(row, row_id=row_id),) + others[place + 1 :]  # noqa: RUF005 - mypy
