@@ -63,16 +63,22 @@ class LocalAws:
         return str(answer["QueueUrl"])
 
     def table(
-        self, partition_key: str, sort_key: str | None = None, *, indexes: Mapping[str, tuple[str, str]] | None = None
+        self,
+        partition_key: str,
+        sort_key: str | None = None,
+        *,
+        sort_form: str = "N",
+        indexes: Mapping[str, tuple[str, str]] | None = None,
     ) -> str:
-        """The name of a new table; a sort key is a number, as the data stack has it.
+        """The name of a new table.
 
         Args:
             partition_key: its name.
             sort_key: its name.
+            sort_form: `N` for a number, as most tables of the data stack have it; `S` for a text.
             indexes: partition and sort key of indexes that have keys only, by name.
         """
-        keys = _keys(partition_key, sort_key)
+        keys = _keys(partition_key, sort_key, sort_form)
         of_indexes = {name: _keys(*index) for name, index in (indexes or {}).items()}
         name = _new_name()
         client = self.client("dynamodb")
@@ -134,8 +140,8 @@ class LocalAws:
         return name, url
 
 
-def _keys(partition_key: str, sort_key: str | None) -> list[tuple[str, str, str]]:
-    return [(partition_key, "HASH", "S")] + ([(sort_key, "RANGE", "N")] if sort_key else [])
+def _keys(partition_key: str, sort_key: str | None, sort_form: str = "N") -> list[tuple[str, str, str]]:
+    return [(partition_key, "HASH", "S")] + ([(sort_key, "RANGE", sort_form)] if sort_key else [])
 
 
 def _schema(keys: list[tuple[str, str, str]]) -> list[dict[str, str]]:
@@ -283,6 +289,12 @@ def _merge_unprocessed(answer: dict[str, Any], items: list[Any], failing: set[in
         answer["UnprocessedKeys"] = {table: {"Keys": [items[place][1] for place in sorted(failing)]}}
 
 
+def _merge_unwritten(answer: dict[str, Any], items: list[Any], failing: set[int]) -> None:
+    if failing:
+        ((table, _),) = {table: None for table, _ in items}.items()
+        answer["UnprocessedItems"] = {table: [items[place][1] for place in sorted(failing)]}
+
+
 PUT_RECORDS = Batch(
     "PutRecords",
     items=lambda params: params["Records"],
@@ -316,6 +328,20 @@ BATCH_GET_ITEM = Batch(
     },
     nothing_done=lambda: {"Responses": {}},
     merge=_merge_unprocessed,
+)
+
+
+BATCH_WRITE_ITEM = Batch(
+    "BatchWriteItem",
+    items=lambda params: [(table, item) for table, items in params["RequestItems"].items() for item in items],
+    with_items=lambda params, items: {
+        **params,
+        "RequestItems": {
+            table: [item for its_table, item in items if its_table == table] for table in params["RequestItems"]
+        },
+    },
+    nothing_done=lambda: {"UnprocessedItems": {}},
+    merge=_merge_unwritten,
 )
 
 

@@ -1,4 +1,4 @@
-"""What all tables share: reads of many items at once."""
+"""What all tables share: reads and writes of many items at once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 MAX_BATCH_GET = 100
 """BatchGetItem quota."""
+
+MAX_BATCH_WRITE = 25
+"""BatchWriteItem quota."""
 
 _RETRY_DELAYS = (0.05, 0.2, 0.6, 1.5)
 
@@ -42,3 +45,23 @@ def batch_get(
     for chunk in in_chunks(keys, MAX_BATCH_GET):
         retry_unfinished(chunk, attempt, what=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
     return iter(found)
+
+
+def batch_put(
+    client: "DynamoDBClient", table: str, items: Sequence[dict[str, Any]], *, sleep: Callable[[float], None]
+) -> None:
+    """Put the items, each in the place of the one with its key; no two of them have the same.
+
+    Raises:
+        UnavailableError: DynamoDB does not answer, or leaves items unprocessed for too long; putting all of them again
+            is safe.
+    """
+
+    def attempt(chunk: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        with unavailable(f"DynamoDB table {table}"):
+            answer = client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in chunk]})
+        unprocessed: Any = answer.get("UnprocessedItems", {}).get(table, [])
+        return [request["PutRequest"]["Item"] for request in unprocessed]
+
+    for chunk in in_chunks(items, MAX_BATCH_WRITE):
+        retry_unfinished(chunk, attempt, what=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)

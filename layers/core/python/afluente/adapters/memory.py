@@ -12,7 +12,8 @@ from afluente.application.api_keys import ApiKey
 from afluente.application.connections import Connection
 from afluente.application.csv_jobs import CsvJob, JobStatus, PartProgress, StaleJobError
 from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
-from afluente.application.migration.ports import Orphan
+from afluente.application.migration.ports import Orphan, StaleRunError
+from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord
 from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
@@ -355,3 +356,59 @@ def _written(
     # Another active row might be newer than what is written, and would be in force instead of it.
     others = tuple(msgspec.structs.replace(its, active=False) for its in rows)
     return others[:place] + (msgspec.structs.replace(row, row_id=row_id),) + others[place + 1 :]  # noqa: RUF005 - mypy
+
+
+class MemoryMigrationRecords:
+    """Keeps what is remembered of moving, as it comes back from a store that keeps text."""
+
+    def __init__(self) -> None:
+        self._records: dict[int, SensorRecord] = {}
+        self._conflicts: dict[tuple[int, float], KeptConflict] = {}
+        self._run: RunProgress | None = None
+        self._dual_write = DualWrite()
+
+    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, SensorRecord]:
+        """See `MigrationRecords.fetch`."""
+        return {sensor_id: self._records[sensor_id] for sensor_id in sensor_ids if sensor_id in self._records}
+
+    def put_many(self, records: Sequence[SensorRecord]) -> None:
+        """See `MigrationRecords.put_many`."""
+        self._records |= {record.sensor_id: _as_text(record) for record in records}
+
+    def list(self) -> Iterator[SensorRecord]:
+        """See `MigrationRecords.list`."""
+        return iter(list(self._records.values()))
+
+    def find_run(self) -> RunProgress | None:
+        """See `MigrationRecords.find_run`."""
+        return self._run
+
+    def save_run(self, progress: RunProgress) -> RunProgress:
+        """See `MigrationRecords.save_run`."""
+        if progress.version != (self._run.version if self._run else 0):
+            raise StaleRunError("another run has gone on meanwhile")
+        self._run = _as_text(msgspec.structs.replace(progress, version=progress.version + 1))
+        return self._run
+
+    def keep_conflict(self, conflict: KeptConflict) -> None:
+        """See `MigrationRecords.keep_conflict`; the twin forgets nothing."""
+        self._conflicts[conflict.sensor_id, conflict.at] = _as_text(conflict)
+
+    def conflicts(self) -> Iterator[KeptConflict]:
+        """See `MigrationRecords.conflicts`."""
+        return iter(list(self._conflicts.values()))
+
+    def find_dual_write(self) -> DualWrite:
+        """See `MigrationRecords.find_dual_write`."""
+        return self._dual_write
+
+    def save_dual_write(self, dual_write: DualWrite) -> None:
+        """See `MigrationRecords.save_dual_write`."""
+        self._dual_write = _as_text(dual_write)
+
+
+_Remembered = TypeVar("_Remembered", bound=msgspec.Struct)
+
+
+def _as_text(thing: _Remembered) -> _Remembered:
+    return msgspec.json.decode(msgspec.json.encode(thing), type=type(thing))

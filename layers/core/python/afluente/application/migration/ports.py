@@ -1,12 +1,13 @@
-"""What moving needs of the old service's database; `afluente.adapters` keeps the promises."""
+"""What moving needs of the outside: the old database, and a memory; `afluente.adapters` keeps the promises."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord
 from afluente.domain.keys import StreamKey
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.legacy.thresholds import Sensor, SensorThresholds
 
 
 class Orphan(msgspec.Struct, frozen=True):
@@ -49,4 +50,73 @@ class OldTables(Protocol):
         The row in force is changed where there is one, else one is added; where `thresholds` has none in force, the
         sensor's active rows become inactive. Its `updated_at` is written as it is given.
         """
+        ...
+
+
+class DirectoryOfSensors(Protocol):
+    """The sensor directory, as those see it who fill it.
+
+    Every method raises `UnavailableError` where the store does not answer.
+    """
+
+    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
+        """The entries of those of the sensors that have one; their names, not what they measure."""
+        ...
+
+    def put_many(self, sensors: Sequence[Sensor]) -> None:
+        """Enter the sensors, each under its id and under its UUID if it has one; repeating it changes nothing."""
+        ...
+
+
+class StaleRunError(Exception):
+    """Another run has gone on since this one looked; nothing of this save has replaced the other's."""
+
+
+class MigrationRecords(Protocol):
+    """What is remembered of moving.
+
+    Every method raises `UnavailableError` where the store does not answer.
+    """
+
+    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, SensorRecord]:
+        """The records of those of the sensors that have one, as they were last put."""
+        ...
+
+    def put_many(self, records: Sequence[SensorRecord]) -> None:
+        """Keep the records, each in the place of the sensor's last one; repeating it changes nothing."""
+        ...
+
+    def list(self) -> Iterable[SensorRecord]:
+        """Every record, in no order."""
+        ...
+
+    def find_run(self) -> RunProgress | None:
+        """How far the last run got; None before the first."""
+        ...
+
+    def save_run(self, progress: RunProgress) -> RunProgress:
+        """Keep how far a run got.
+
+        Returns:
+            It, in its next version.
+
+        Raises:
+            StaleRunError: it is not of the version that is kept.
+        """
+        ...
+
+    def keep_conflict(self, conflict: KeptConflict) -> None:
+        """Keep what lost, for a year."""
+        ...
+
+    def conflicts(self) -> Iterable[KeptConflict]:
+        """Every conflict that is kept, in no order."""
+        ...
+
+    def find_dual_write(self) -> DualWrite:
+        """The switch, and how its last pass went; off before it was ever set."""
+        ...
+
+    def save_dual_write(self, dual_write: DualWrite) -> None:
+        """Keep the switch and how the last pass went."""
         ...
