@@ -1,4 +1,4 @@
-"""The DynamoDB tables: constraints, the state of each stream, API keys, WebSocket connections, CSV jobs."""
+"""The DynamoDB tables: constraints, states of streams, API keys, WebSocket connections, CSV jobs, the migration."""
 
 from aws_cdk.aws_dynamodb import (
     Attribute,
@@ -41,6 +41,13 @@ class Tables(Construct):
             sort_key=Attribute(name="created_at", type=AttributeType.NUMBER),
             # Jobs change all the time, the keys never: a copy of no more than these is written once.
             projection_type=ProjectionType.KEYS_ONLY,
+        )
+        self.migration = self._table(
+            "Migration",
+            "migration",
+            partition_key="id",
+            sort_key=Attribute(name="entry", type=AttributeType.STRING),
+            expiry="expires_at",
         )
 
     @property

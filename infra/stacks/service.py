@@ -388,6 +388,7 @@ class ServiceStack(StageStack):
             "ConstraintsTable": data.tables.constraints.table_name,
             "ApiKeysTable": data.tables.api_keys.table_name,
             "CsvJobsTable": data.tables.csv_jobs.table_name,
+            "MigrationTable": data.tables.migration.table_name,
             "QuarantineBucket": data.quarantine.bucket.bucket_name,
             "AlarmBus": data.alarms.bus.event_bus_name,
             "AlarmLogGroup": data.alarms.log_group.log_group_name,

@@ -12,6 +12,7 @@ TABLES = {
     "afluente-prod-api-keys": [("key_hash", "HASH", "S")],
     "afluente-prod-ws-connections": [("id", "HASH", "S")],
     "afluente-prod-csv-jobs": [("job_id", "HASH", "S")],
+    "afluente-prod-migration": [("id", "HASH", "S"), ("entry", "RANGE", "S")],
 }
 STREAMS = {f"afluente-prod-{class_}" for class_ in ("alert", "warning", "anomaly", "normal")}
 FIFO_QUEUES = (
@@ -116,7 +117,7 @@ def test_a_table_is_on_demand_encrypted_recoverable_and_protected_in_prod(prod: 
         assert table["DeletionProtectionEnabled"] is True
 
 
-def test_only_connections_and_jobs_expire(prod: Deployment) -> None:
+def test_only_connections_jobs_and_what_is_remembered_of_moving_expire(prod: Deployment) -> None:
     expiry = {
         table["TableName"]: table["TimeToLiveSpecification"]
         for table in prod.resources("AWS::DynamoDB::Table").values()
@@ -125,7 +126,7 @@ def test_only_connections_and_jobs_expire(prod: Deployment) -> None:
 
     assert expiry == {
         table: {"AttributeName": "expires_at", "Enabled": True}
-        for table in ("afluente-prod-ws-connections", "afluente-prod-csv-jobs")
+        for table in ("afluente-prod-ws-connections", "afluente-prod-csv-jobs", "afluente-prod-migration")
     }
 
 

@@ -28,6 +28,7 @@ OUTPUTS = {
     "ConstraintsTable": "afluente-prod-stream-constraints",
     "ApiKeysTable": "afluente-prod-api-keys",
     "CsvJobsTable": "afluente-prod-csv-jobs",
+    "MigrationTable": "afluente-prod-migration",
     "QuarantineBucket": "<QuarantineBucket>",
     "AlarmBus": "afluente-prod-alarms",
     "AlarmLogGroup": "/afluente/prod/alarms",
