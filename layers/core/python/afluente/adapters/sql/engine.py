@@ -122,7 +122,9 @@ _TLS: Mapping[str, Callable[[str | None], object]] = {
 def _of_pymssql(url: sa.URL, timeout: float) -> tuple[dict[str, Any], sa.URL]:
     # Whole seconds, and 0 would be for ever.
     seconds = max(round(timeout), 1)
-    return {"login_timeout": seconds, "timeout": seconds, "appname": "afluente"}, url
+    # Left to itself it tries one version of the protocol after the other, each with the timeout of its own.
+    version = url.query.get("tds_version", "7.4")
+    return {"login_timeout": seconds, "timeout": seconds, "appname": "afluente", "tds_version": version}, url
 
 
 def _of_sqlite(url: sa.URL, timeout: float) -> tuple[dict[str, Any], sa.URL]:

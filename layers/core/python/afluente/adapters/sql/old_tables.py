@@ -113,6 +113,10 @@ class SqlOldTables:
             self._write(connection, deltas, thresholds.sensor, before.deltas, (before.delta, thresholds.delta))
             connection.commit()
 
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
     def _locked(
         self, connection: sa.Connection, old: OldTable, sensor: Sensor, decode: Callable[[Row, str], _Thresholds]
     ) -> tuple[_Thresholds, ...]:

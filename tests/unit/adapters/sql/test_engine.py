@@ -1,0 +1,250 @@
+"""How the old service's database is connected, and what its failures become."""
+
+import gc
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from afluente.adapters.sql.engine import old_engine
+from afluente.adapters.sql.errors import OldSqlUrlError, WrongTablesError
+from afluente.adapters.sql.names import TableNames
+from afluente.adapters.sql.old_tables import SqlOldTables
+from afluente.application.ports import UnavailableError
+from afluente.domain.keys import StreamKey
+from tests.legacy import thresholds
+from tests.old_service import an_old_service, create_tables, fill
+
+PASSWORD = "s3cret-of-the-test"
+
+STREAM = StreamKey("iot", "_", "1001")
+
+
+# --- URLs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("mssql://reader:p@db/iot", "mssql+pymssql"),
+        ("sqlserver://reader:p@db/iot", "mssql+pymssql"),
+        ("postgresql://reader:p@db/iot", "postgresql+pg8000"),
+        ("postgres://reader:p@db:5433/iot", "postgresql+pg8000"),
+        ("postgresql+pg8000://reader:p@db/iot", "postgresql+pg8000"),
+        ("sqlite:////tmp/old.db", "sqlite+pysqlite"),
+    ],
+)
+def test_a_url_needs_no_driver(url: str, driver: str) -> None:
+    engine = old_engine(url)
+
+    assert f"{engine.dialect.name}+{engine.driver}" == driver
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (PASSWORD, "no SQL URL"),
+        (f"postgresql://reader:{PASSWORD}@db:port/iot", "no SQL URL"),
+        (f"oracledb://reader:{PASSWORD}@db/iot", "write mssql, postgresql or sqlite"),
+        (f"postgresql+psycopg2://reader:{PASSWORD}@db/iot", "needs psycopg2, which is not installed"),
+        (
+            f"postgresql://reader:{PASSWORD}@db/iot?sslmode=yes",
+            "none of disable, prefer, require, verify-ca, verify-full",
+        ),
+        (f"postgresql://reader:{PASSWORD}@db/iot?sslmode=verify-full&sslrootcert=/no/such/file", "FileNotFoundError"),
+    ],
+)
+def test_a_url_that_cannot_be_says_what_to_write_and_nothing_of_itself(url: str, told: str) -> None:
+    with pytest.raises(OldSqlUrlError, match=told) as caught:
+        old_engine(url)
+
+    assert PASSWORD not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("", "nothing said"), ("?sslmode=disable", False), ("?sslmode=prefer", None), ("?sslmode=require", True)],
+)
+def test_postgresql_is_reached_over_tls_as_the_url_says(mode: str, expected: object) -> None:
+    given = arguments_of(f"postgresql://reader:p@db/iot{mode}")
+
+    assert given.get("ssl_context", "nothing said") is expected or expected == "nothing said"
+    assert ("ssl_context" in given) == bool(mode)
+    assert "sslmode" not in given
+
+
+@pytest.mark.parametrize(("mode", "looks_at_name"), [("verify-full", True), ("verify-ca", False)])
+def test_a_certificate_is_verified_if_the_url_says_so(mode: str, looks_at_name: bool) -> None:
+    context = arguments_of(f"postgresql://reader:p@db/iot?sslmode={mode}")["ssl_context"]
+
+    assert isinstance(context, ssl.SSLContext)
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, looks_at_name)
+
+
+@pytest.mark.parametrize(
+    ("url", "timeouts"),
+    [
+        ("postgresql://db/iot", {"timeout": 2.6}),
+        # Whole seconds, rounded.
+        ("mssql://db/iot", {"timeout": 3, "login_timeout": 3}),
+    ],
+)
+def test_every_connection_and_every_answer_has_its_timeout(url: str, timeouts: dict[str, float]) -> None:
+    given = arguments_of(url, timeout_seconds=2.6)
+
+    assert {name: given[name] for name in timeouts} == timeouts
+
+
+def arguments_of(url: str, **options: Any) -> dict[str, Any]:
+    """What the driver would be connected with."""
+    given: dict[str, Any] = {}
+    engine = old_engine(url, **options)
+
+    def connect(dialect: Any, record: Any, positional: Any, arguments: dict[str, Any]) -> None:
+        given.update(arguments)
+        raise ConnectionRefusedError
+
+    sa.event.listen(engine, "do_connect", connect)
+    with pytest.raises(ConnectionRefusedError):
+        engine.connect()
+    return given
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def calls(tables: SqlOldTables) -> list[Any]:
+    return [
+        lambda: tables.find([STREAM]),
+        tables.count,
+        tables.sensors,
+        tables.orphans,
+        lambda: tables.write(thresholds(physical_max=1)),
+    ]
+
+
+@pytest.mark.parametrize("call", range(5))
+def test_a_database_that_nobody_serves_is_unavailable(call: int) -> None:
+    with silent_server() as port:
+        pass  # nobody listens there any more
+    tables = SqlOldTables(old_engine(f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/iot"))
+
+    with pytest.raises(UnavailableError, match="the old service's database: InterfaceError") as caught:
+        calls(tables)[call]()
+    assert PASSWORD not in str(caught.value)
+
+
+# pg8000 leaves the socket of a connection that did not come about to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("dialect", ["postgresql", "mssql"])
+def test_a_database_that_takes_connections_and_says_nothing_is_unavailable(dialect: str) -> None:
+    with silent_server() as port:
+        tables = SqlOldTables(old_engine(f"{dialect}://reader:{PASSWORD}@127.0.0.1:{port}/iot", timeout_seconds=0.2))
+
+        with pytest.raises(UnavailableError) as caught:
+            tables.count()
+    assert PASSWORD not in str(caught.value)
+    del caught
+    gc.collect()
+
+
+def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="OperationalError"):
+        SqlOldTables(old_engine(f"sqlite:///{tmp_path}/no/such/folder/old.db")).count()
+
+
+def test_when_all_connections_are_taken_the_database_is_unavailable(tmp_path: Path) -> None:
+    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}").execution_options()
+    create_tables(engine)
+    taken = threading.Event()
+
+    class Full(sa.pool.QueuePool):
+        def _do_get(self) -> Any:
+            taken.set()
+            raise sa.exc.TimeoutError("QueuePool limit reached")
+
+    full = sa.create_engine(engine.url, poolclass=Full)
+    with pytest.raises(UnavailableError, match="TimeoutError"):
+        SqlOldTables(full).count()
+    assert taken.is_set()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    """A database with the classic tables."""
+    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    create_tables(engine)
+    fill(engine, an_old_service(20))
+    yield engine
+    engine.dispose()
+
+
+def test_a_table_that_is_not_there_is_named_with_the_way_out(engine: sa.Engine) -> None:
+    names = TableNames.read({"alert_thresholds": {"table": "AlertThresholds"}, "devices": {"table": "gateways"}})
+
+    with pytest.raises(WrongTablesError) as caught:
+        SqlOldTables(engine, names).find([STREAM])
+    assert str(caught.value).split("; ") == [
+        "there is no table AlertThresholds in the user's schema: name it as alert_thresholds.table",
+        "there is no table gateways in the user's schema: name it as devices.table",
+    ]
+
+
+def test_columns_that_are_not_there_are_named_with_the_way_out(engine: sa.Engine) -> None:
+    names = TableNames.read({"sensors": {"uuid": "guid"}, "delta_thresholds": {"abs_slope": "slope"}})
+
+    with pytest.raises(WrongTablesError) as caught:
+        SqlOldTables(engine, names).sensors()
+    assert str(caught.value).split("; ") == [
+        "table delta_thresholds has no column slope: name it as delta_thresholds.abs_slope",
+        "table sensors has no column guid: name it as sensors.uuid",
+    ]
+
+
+def test_a_table_that_is_not_there_is_named_where_it_is_written(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE delta_thresholds"))
+
+    with pytest.raises(WrongTablesError, match="there is no table delta_thresholds"):
+        SqlOldTables(engine).write(thresholds(abs_delta=1))
+
+
+def test_a_schema_that_is_not_there_is_named(engine: sa.Engine) -> None:
+    with pytest.raises(WrongTablesError, match="there is no table sensors in schema iot: name it as sensors"):
+        SqlOldTables(engine, TableNames.read({"schema": "iot"})).count()
+
+
+def test_a_failure_that_names_explain_nothing_of_is_unavailable_without_the_statement(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("CREATE TRIGGER no BEFORE UPDATE ON alert_thresholds BEGIN SELECT RAISE(ABORT, 'read only'); END")
+        )
+    tables = SqlOldTables(engine)
+    (first, *_) = tables.sensors()
+
+    with pytest.raises(UnavailableError, match="IntegrityError: read only") as caught:
+        tables.write(first)
+    assert "UPDATE" not in str(caught.value)
+    assert not isinstance(caught.value, WrongTablesError)
+
+
+def test_a_value_that_is_none_is_named(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alert_thresholds SET threshold_max = 'high' WHERE sensor_id = 1001"))
+
+    with pytest.raises(WrongTablesError, match="table alert_thresholds has 'high' as threshold_max in row 1"):
+        SqlOldTables(engine).find([STREAM])
