@@ -116,14 +116,24 @@ def take_point(raw: object, *, domain: str, source_id: str, now: float) -> DataP
         for name in JsonPoint.__struct_fields__
         if raw.get(name) is not None or name in _REQUIRED & raw.keys()
     }
-    faults = faults_of(fields)
-    if not any(fault.field == "timestamp" and fault.code is not FaultCode.OUT_OF_RANGE for fault in faults):
-        arrival = arrival_fault(float(fields["timestamp"]), now)
-        if arrival:
-            faults = (*(fault for fault in faults if fault.field != "timestamp"), arrival)
+    faults = with_arrival_fault(faults_of(fields), fields.get("timestamp"), now)
     if faults:
         return faults
     return DataPoint(domain=domain, source_id=source_id, ingested_at=now, **fields)
+
+
+def with_arrival_fault(faults: tuple[Fault, ...], timestamp: Any, now: float) -> tuple[Fault, ...]:
+    """The faults of a point, with what the service's clock has against its time.
+
+    Args:
+        faults: of the point.
+        timestamp: of the point; a number, or one of the faults is of it.
+        now: the time of its arrival, in Unix seconds.
+    """
+    if any(fault.field == "timestamp" and fault.code is not FaultCode.OUT_OF_RANGE for fault in faults):
+        return faults
+    arrival = arrival_fault(float(timestamp), now)
+    return (*(fault for fault in faults if fault.field != "timestamp"), arrival) if arrival else faults
 
 
 def _take(item: JsonPoint, domain: str, source_id: str, now: float) -> DataPoint | None:

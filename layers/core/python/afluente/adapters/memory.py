@@ -1,7 +1,7 @@
 """Twins in memory of all that is outside: for tests, and to try classification on history."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from afluente.application.csv_jobs import CsvJob, JobStatus, PartProgress, Stale
 from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
 from afluente.application.migration.ports import Orphan, StaleRunError
 from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord
+from afluente.application.migration.sensors import SensorName, canonical_uuid
 from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
@@ -21,7 +22,7 @@ from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Baseline, Classification, ClassifiedDataPoint, VersionedConfig
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.keys import MISSING_SOURCE, StreamKey
-from afluente.legacy.thresholds import DOMAIN, AlertThresholds, DeltaThresholds, SensorThresholds
+from afluente.legacy.thresholds import DOMAIN, AlertThresholds, DeltaThresholds, Sensor, SensorThresholds
 
 
 class MemoryPackQueue:
@@ -407,8 +408,46 @@ class MemoryMigrationRecords:
         self._dual_write = _as_text(dual_write)
 
 
+class MemoryDirectory:
+    """Keeps the entries of the sensor directory by id."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, Sensor] = {}
+
+    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
+        """See `DirectoryOfSensors.fetch`."""
+        return {number: self.entries[number] for number in sensor_ids if number in self.entries}
+
+    def put_many(self, sensors: Sequence[Sensor]) -> None:
+        """See `DirectoryOfSensors.put_many`."""
+        self.entries |= {sensor.sensor_id: sensor for sensor in sensors}
+
+
 _Remembered = TypeVar("_Remembered", bound=msgspec.Struct)
 
 
 def _as_text(thing: _Remembered) -> _Remembered:
     return msgspec.json.decode(msgspec.json.encode(thing), type=type(thing))
+
+
+class MemorySensors:
+    """Keeps the sensor directory."""
+
+    def __init__(self, sensors: Sequence[Sensor] = ()) -> None:
+        self._sensors: dict[SensorName, Sensor] = {}
+        self.put_many(sensors)
+
+    def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
+        """See `SensorDirectory.resolve`."""
+        return {name: self._sensors[name] for name in names if name in self._sensors}
+
+    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
+        """See `DirectoryOfSensors.fetch`."""
+        return {sensor_id: self._sensors[sensor_id] for sensor_id in sensor_ids if sensor_id in self._sensors}
+
+    def put_many(self, sensors: Sequence[Sensor]) -> None:
+        """See `DirectoryOfSensors.put_many`."""
+        for sensor in sensors:
+            self._sensors[sensor.sensor_id] = sensor
+            if sensor.uuid:
+                self._sensors[canonical_uuid(sensor.uuid) or sensor.uuid] = sensor

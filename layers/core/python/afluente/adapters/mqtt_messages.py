@@ -83,7 +83,7 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
     """
     key = _key(message.topic, domains)
     arrived_at = message.arrived_at / 1000
-    document = _document(message.payload)
+    document = payload_document(message.payload)
     names_streams = is_senml(document)
     items = _resolved(document, key, arrived_at) if names_streams else _listed(document)
     points: list[DataPoint] = []
@@ -143,7 +143,12 @@ def _key(topic: str, domains: Collection[str]) -> StreamKey:
     return key
 
 
-def _document(payload: str) -> Any:
+def payload_document(payload: str) -> Any:
+    """The JSON of a payload.
+
+    Raises:
+        UnusableMessageError: it is no base64, empty, or no JSON.
+    """
     try:
         raw = b64decode(payload, validate=True)
     except ValueError as error:
