@@ -56,13 +56,17 @@ THIRD_PARTY = Packages("third-party", ("--no-default-groups",))
 LOADER = Packages("loader", ("--only-group", "csv"))
 """What the loader of CSV files needs beside them."""
 
+OLD_SQL = Packages("old-sql", ("--only-group", "old-sql"))
+"""What the classifier needs beside them where it reads the old service's tables."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerFolders:
-    """The built layers of a stage (`python/...` is in each)."""
+    """The built layers of a stage (`python/...` is in each); None for one that the stage does without."""
 
     third_party: Path
     loader: Path
+    old_sql: Path | None = None
 
 
 def target_of(stage: Stage) -> Target:
@@ -72,9 +76,13 @@ def target_of(stage: Stage) -> Target:
     return Target(platform=_LAMBDA_PLATFORMS[stage.architecture], python=LAMBDA_PYTHON)
 
 
-def build_layers(target: Target) -> LayerFolders:
-    """The layers of a stage; raises `LayerBuildError`."""
-    return LayerFolders(third_party=build_layer(THIRD_PARTY, target), loader=build_layer(LOADER, target))
+def build_layers(target: Target, *, old_sql: bool = False) -> LayerFolders:
+    """The layers of a stage, with or without the one for old tables; raises `LayerBuildError`."""
+    return LayerFolders(
+        third_party=build_layer(THIRD_PARTY, target),
+        loader=build_layer(LOADER, target),
+        old_sql=build_layer(OLD_SQL, target) if old_sql else None,
+    )
 
 
 def build_layer(packages: Packages, target: Target, *, lock: Path = LOCK, cache: Path = BUILD / "layers") -> Path:

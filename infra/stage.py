@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from afluente.adapters.sql.names import TableNames
 from afluente.domain.keys import domain_faults
 from infra.paths import STAGES
 
@@ -55,7 +56,18 @@ class Stage:
     """CSV files are taken, dropped into the bucket or uploaded."""
 
     use_agnostic_constraints: bool = True
-    """Points are judged by the table of constraints; without it by none, and each is normal."""
+    """Points are judged by the table of constraints; without it by the old service's tables, or where the stage has
+    none by nothing, and each is normal."""
+
+    old_sql_secret: Annotated[str, Field(min_length=1)] | None = None
+    """Secret of AWS Secrets Manager, by name or ARN, that says the way to the old service's database."""
+
+    old_sql_tables: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Tables and columns of it that are called otherwise than the classic ones (`TableNames`)."""
+
+    old_sql_subnet_ids: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...] = ()
+    old_sql_security_group_ids: tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")], ...] = ()
+    """Where the classifier is attached to reach the database in a private network."""
 
     shards: Annotated[int, Field(ge=1, le=1_024)] = 64
     one_point_a_record: bool = False
@@ -116,6 +128,15 @@ class Stage:
                 f"csv_visibility_seconds is {self.csv_visibility_seconds}, less than csv_timeout_seconds "
                 f"({self.csv_timeout_seconds}): raise the first or lower the second"
             )
+
+        TableNames.read(self.old_sql_tables)
+        if bool(self.old_sql_subnet_ids) != bool(self.old_sql_security_group_ids):
+            raise ValueError("old_sql_subnet_ids and old_sql_security_group_ids: write both, or neither")
+
+    @property
+    def reads_old_tables(self) -> bool:
+        """Whether streams that have not moved are judged by the old service's tables."""
+        return self.old_sql_secret is not None and not self.use_agnostic_constraints
 
     @property
     def prefix(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
-from aws_cdk.aws_lambda import Code, Function, ILayerVersion
+from aws_cdk.aws_lambda import CfnFunction, Code, Function, ILayerVersion
 from constructs import Construct
 
 from infra.checks import acknowledge
@@ -12,6 +12,16 @@ from infra.constructs.layers import RUNTIME, WITHOUT_BYTECODE, architecture
 from infra.constructs.log_groups import log_group
 from infra.paths import FUNCTIONS
 from infra.stage import Stage
+
+# AWS, "Execution role permissions" of Lambda in a VPC: none of them can be narrowed to what does not exist yet.
+_NETWORK_INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
 
 
 class ServiceFunction(Construct):
@@ -64,3 +74,24 @@ class ServiceFunction(Construct):
     def allow(self, actions: Sequence[str], *resources: str) -> None:
         """Let the function do the actions to the resources, given by ARN."""
         self.role.add_to_policy(PolicyStatement(actions=list(actions), resources=list(resources)))
+
+    def attach(self, subnet_ids: Sequence[str], security_group_ids: Sequence[str]) -> None:
+        """Let the function reach what is in a private network.
+
+        By ids alone: the construct of the CDK would look the network up in the account at synthesis.
+        """
+        self.allow(_NETWORK_INTERFACES, "*")
+        acknowledge(
+            self.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Lambda makes the network interfaces itself, with ids that nobody knows before.",
+        )
+        function = self.function.node.default_child
+        if not isinstance(function, CfnFunction):
+            raise TypeError(f"a function is made of {type(function).__name__}")
+        function.vpc_config = CfnFunction.VpcConfigProperty(
+            subnet_ids=list(subnet_ids), security_group_ids=list(security_group_ids)
+        )
+        # The interfaces are made when the function is, for which its role has to be allowed to.
+        policy = self.role.node.find_child("DefaultPolicy")
+        self.function.node.add_dependency(policy)

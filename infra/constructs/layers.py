@@ -1,4 +1,4 @@
-"""The layers of functions: the third-party packages and afluente itself, and what the loader of CSV files needs."""
+"""The layers of functions: the third-party packages and afluente itself, and what single functions need beside them."""
 
 from pathlib import Path
 
@@ -28,6 +28,11 @@ class Layers(Construct):
         self.third_party = self._layer("ThirdParty", stage, "third-party", folders.third_party, "What uv.lock says")
         self.core = self._layer("Core", stage, "core", CORE_LAYER, "The package afluente")
         self.loader = self._layer("Loader", stage, "loader", folders.loader, "What uv.lock says of the group csv")
+        self._old_sql = (
+            [self._layer("OldSql", stage, "old-sql", folders.old_sql, "What uv.lock says of the group old-sql")]
+            if folders.old_sql
+            else []
+        )
 
     @property
     def of_all(self) -> list[LayerVersion]:
@@ -38,6 +43,11 @@ class Layers(Construct):
     def of_the_loader(self) -> list[LayerVersion]:
         """What the loader of CSV files has: pandas would make the others start later for nothing."""
         return [*self.of_all, self.loader]
+
+    @property
+    def of_the_classifier(self) -> list[LayerVersion]:
+        """What the classifier has: the drivers of databases only where it reads the old service's tables."""
+        return [*self.of_all, *self._old_sql]
 
     def _layer(self, id_: str, stage: Stage, name: str, folder: Path, description: str) -> LayerVersion:
         return LayerVersion(

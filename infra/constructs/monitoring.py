@@ -6,11 +6,13 @@ from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, Metric, TreatMissi
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
 from aws_cdk.aws_lambda import Function
+from aws_cdk.aws_logs import FilterPattern, LogGroup, MetricFilter
 from aws_cdk.aws_sns import Topic
 from aws_cdk.aws_sns_subscriptions import EmailSubscription
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
+from afluente.runtime.observability import METRICS_NAMESPACE, LogCode
 from infra.constructs.queue import CsvInboxQueue, CsvJobsQueue, DatapointsQueue, MqttInboxQueue
 from infra.stage import Stage
 
@@ -38,12 +40,15 @@ class Monitoring(Construct):
         csv_trigger: Function,
         ws_ingest: Function | None,
         classifier: Function,
+        old_tables_log: LogGroup | None,
         api: HttpApi,
     ) -> None:
         super().__init__(scope, id_)
         self._stage = stage
         self.topic = self._topic()
         self._packs(datapoints, classifier)
+        if old_tables_log is not None:
+            self._old_tables(old_tables_log)
         self._mqtt(mqtt_inbox, iot_rule_handler)
         self._csv(csv_inbox, csv_jobs, csv_trigger)
         if ws_ingest is not None:
@@ -80,6 +85,26 @@ class Monitoring(Construct):
             "classifier-errors",
             classifier,
             "The classifier failed as a whole: its packs come again, but its log says what to mend.",
+        )
+
+    def _old_tables(self, log: LogGroup) -> None:
+        # Counted from the log of this stage: the functions' own metrics are of all stages of an account together.
+        lines = MetricFilter(
+            self,
+            "OldTablesUnavailableLines",
+            log_group=log,
+            filter_pattern=FilterPattern.string_value("$.code", "=", LogCode.OLD_TABLES_UNAVAILABLE),
+            metric_namespace=f"{METRICS_NAMESPACE}/{self._stage.name}",
+            metric_name="OldTablesUnavailable",
+            metric_value="1",
+        )
+        self._alarm(
+            "OldTablesUnavailable",
+            "old-tables-unavailable",
+            lines.metric(period=_FIVE_MINUTES, statistic="Sum"),
+            1,
+            "The old service's database does not answer, or its tables are not as they were named: packs wait. Read "
+            "the cause in the classifier's log, under OLD_TABLES_UNAVAILABLE.",
         )
 
     def _mqtt(self, inbox: MqttInboxQueue, iot_rule_handler: Function) -> None:

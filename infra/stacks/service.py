@@ -1,6 +1,8 @@
 """What works on the data and holds none: it may be deleted and deployed again at any time."""
 
-from aws_cdk import CfnOutput, Duration
+import json
+
+from aws_cdk import ArnFormat, CfnOutput, Duration
 from aws_cdk.aws_lambda import EventSourceMapping
 from aws_cdk.aws_s3 import Bucket
 from constructs import Construct
@@ -78,6 +80,7 @@ class ServiceStack(StageStack):
             csv_trigger=self.csv_trigger.function,
             ws_ingest=self.ws_ingest.function if self.ws_ingest else None,
             classifier=self.classifier.function,
+            old_tables_log=self.classifier.log_group if stage.reads_old_tables else None,
             api=self.http.api,
         )
         self._outputs()
@@ -292,7 +295,7 @@ class ServiceStack(StageStack):
             "Classifier",
             stage=self._settings,
             package="classifier",
-            layers=self._layers.of_all,
+            layers=self._layers.of_the_classifier,
             memory_mb=_WHOLE_PROCESSOR_MB,
             timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
             environment={
@@ -310,8 +313,11 @@ class ServiceStack(StageStack):
                 "AFLUENTE_ALARM_BUS": data.alarms.bus.event_bus_name,
                 "AFLUENTE_ALARM_LOG_GROUP": data.alarms.log_group.log_group_name,
                 "AFLUENTE_ALARM_LOG_STREAM": LOG_STREAM,
+                **self._old_service(),
             },
         )
+        if self._settings.reads_old_tables:
+            self._allow_old_tables(classifier)
         classifier.allow(
             ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"],
             data.datapoints.queue.queue_arn,
@@ -331,6 +337,28 @@ class ServiceStack(StageStack):
             report_batch_item_failures=True,
         )
         return classifier
+
+    def _old_service(self) -> dict[str, str]:
+        """What the classifier is told of the old service's database."""
+        stage = self._settings
+        if not stage.reads_old_tables:
+            return {}
+        names = {"AFLUENTE_OLD_SQL_TABLES": json.dumps(stage.old_sql_tables)} if stage.old_sql_tables else {}
+        return {"AFLUENTE_OLD_SQL_SECRET": str(stage.old_sql_secret), **names}
+
+    def _allow_old_tables(self, classifier: ServiceFunction) -> None:
+        secret = str(self._settings.old_sql_secret)
+        if not secret.startswith("arn:"):
+            # Six characters that Secrets Manager adds to the name.
+            secret = self.format_arn(
+                service="secretsmanager",
+                resource="secret",
+                resource_name=f"{secret}-??????",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+        classifier.allow(["secretsmanager:GetSecretValue"], secret)
+        if self._settings.old_sql_subnet_ids:
+            classifier.attach(self._settings.old_sql_subnet_ids, self._settings.old_sql_security_group_ids)
 
     def _accepting(self) -> dict[str, str]:
         """What a function that accepts points is told."""

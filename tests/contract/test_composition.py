@@ -21,12 +21,14 @@ from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN
 from afluente.adapters.pack_codec import decode_pack
+from afluente.adapters.sql.engine import old_engine
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.classification import Classification
 from afluente.runtime import clients, composition
 from tests.contract.local_aws import REGION, LocalAws
 from tests.contract.test_classified_streams import Kinesis
 from tests.factories import a_config
+from tests.old_service import an_old_service, create_tables, fill
 
 EVENTS = Path(__file__).parents[1] / "events"
 NUMBERS = count(1)
@@ -259,6 +261,35 @@ def test_without_the_table_of_constraints_every_point_is_normal(
         names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
         (point,) = Kinesis(aws.client("kinesis"), names, executor).points(Classification.NORMAL)
     assert point.reason == "no_constraints"
+
+
+def test_points_of_an_old_service_wait_for_its_database_and_are_judged_by_its_thresholds(
+    aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service, secrets, secret = an_old_service(2), aws.client("secretsmanager"), f"old-sql-{next(NUMBERS)}"
+    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    create_tables(engine)
+    fill(engine, service)
+    secrets.create_secret(Name=secret, SecretString="sqlite:////no/such/folder/old.db")
+    monkeypatch.setenv("AFLUENTE_USE_AGNOSTIC_CONSTRAINTS", "false")
+    monkeypatch.setenv("AFLUENTE_OLD_SQL_SECRET", secret)
+    key, alert = service.sensors[0].sensor.key, service.sensors[0].alert
+    assert alert is not None
+    assert alert.physical_max is not None
+    point = {"stream_id": key.stream_id, "value": alert.physical_max + 1, "timestamp": 1_699_996_400}
+    body = json.dumps({"domain": "iot", "source_id": key.source_id, "datapoints": [point]})
+    assert http_ingest.handler.lambda_handler(event("http_api_ingest") | {"body": body}, CONTEXT)["statusCode"] == 202
+    batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
+
+    assert len(classifier.handler.lambda_handler(batch, CONTEXT)["batchItemFailures"]) == 1
+    secrets.put_secret_value(SecretId=secret, SecretString=str(engine.url))
+    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+
+    with ThreadPoolExecutor(1) as executor:
+        names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
+        (found,) = Kinesis(aws.client("kinesis"), names, executor).points(Classification.ALERT)
+    assert (found.reason, found.violated_constraints["max_value"]) == ("hard_limit", alert.physical_max)
+    engine.dispose()
 
 
 def test_a_batch_that_cannot_be_classified_comes_again_and_is_done_once_it_can(

@@ -108,8 +108,8 @@ AnySettings = (
     | WsIngestSettings
     | ClassifierSettings
 )
-# No stage has another value of these; a test may.
-NEVER_TOLD = {"key_ttl_seconds"}
+# No preset has another value of these; a test may, and a stage with an old service's database.
+NEVER_TOLD = {"key_ttl_seconds", "old_sql_secret", "old_sql_tables"}
 
 COMMON = {"AFLUENTE_STAGE": "prod", "POWERTOOLS_METRICS_NAMESPACE": "afluente", "POWERTOOLS_LOG_LEVEL": "INFO"}
 

@@ -9,6 +9,7 @@ import pytest
 
 from infra.layer_build import (
     LOADER,
+    OLD_SQL,
     THIRD_PARTY,
     LayerBuildError,
     Packages,
@@ -102,14 +103,13 @@ def test_a_layer_for_lambda_holds_the_locked_wheels_for_its_platform_alone(
     assert option(install, "--python-version") == "3.13"
 
 
-def test_the_loader_has_a_layer_of_its_own_of_its_own_group_alone(calls: Path, lock: Path, cache: Path) -> None:
-    third_party = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache)
-    loader = build_layer(LOADER, LAMBDA, lock=lock, cache=cache)
+def test_what_single_functions_need_are_layers_of_their_own_groups_alone(calls: Path, lock: Path, cache: Path) -> None:
+    layers = {build_layer(packages, LAMBDA, lock=lock, cache=cache) for packages in (THIRD_PARTY, LOADER, OLD_SQL)}
 
-    assert third_party != loader
+    assert len(layers) == 3
     exports = [call for call in calls_of(calls) if call[0] == "export"]
-    assert [option(call, "--only-group") for call in exports if "--only-group" in call] == ["csv"]
-    assert ["--no-default-groups" in call for call in exports] == [True, False]
+    assert [option(call, "--only-group") for call in exports if "--only-group" in call] == ["csv", "old-sql"]
+    assert ["--no-default-groups" in call for call in exports] == [True, False, False]
 
 
 def test_a_layer_holds_no_tests_of_its_packages(calls: Path, lock: Path, cache: Path) -> None:
@@ -169,6 +169,7 @@ def test_uv_is_the_named_one_or_on_the_path_or_in_this_python(tmp_path: Path, mo
     [
         (THIRD_PARTY, "import msgspec, multipart, pydantic, tzdata, aws_lambda_powertools", "msgspec"),
         (LOADER, "from backports import zstd; import pandas; pandas.DataFrame({'a': [1]})", "pandas"),
+        (OLD_SQL, "import sqlalchemy as s; s.create_engine('postgresql+pg8000://'); import pymssql", "s"),
     ],
 )
 def test_a_layer_of_the_local_stage_works_in_this_python(packages: Packages, program: str, module: str) -> None:
@@ -187,6 +188,19 @@ def test_the_layers_of_the_loader_leave_room_for_its_code() -> None:
 
     # Lambda, "Deployment package (.zip file archive) size", unzipped, including all layers: 250 MB.
     assert size_of(layers.third_party) + size_of(layers.loader) < 150 * 1024 * 1024
+
+
+def test_a_stage_without_old_tables_builds_no_layer_for_them() -> None:
+    assert build_layers(target_of(dev())).old_sql is None
+
+
+def test_the_layers_of_the_classifier_leave_room_for_its_code() -> None:
+    layers = build_layers(target_of(dev()), old_sql=True)
+
+    assert layers.old_sql is not None
+    # Built for Lambda's processor on any machine: there are wheels of all of it.
+    assert list((layers.old_sql / "python").glob("pymssql/*aarch64*.so"))
+    assert size_of(layers.third_party) + size_of(layers.old_sql) < 100 * 1024 * 1024
 
 
 def size_of(folder: Path) -> int:

@@ -13,12 +13,14 @@ from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_connections import DynamoConnections
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
+from afluente.adapters.dynamodb_sensors import DynamoSensors
 from afluente.adapters.dynamodb_states import DynamoStates
 from afluente.adapters.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
 from afluente.adapters.kinesis import KinesisStreams
 from afluente.adapters.memory import MemoryConstraints
 from afluente.adapters.s3 import S3Quarantine
 from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
+from afluente.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
@@ -28,9 +30,11 @@ from afluente.application.connections import Connections
 from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.csv_jobs import CsvJobs, CsvJobStore
 from afluente.application.csv_uploads import CsvUploads
-from afluente.application.ports import Quarantine
+from afluente.application.migration.sensors import SensorLookup
+from afluente.application.ports import ConstraintsStore, Quarantine
 from afluente.domain.classification import Classification
 from afluente.runtime.clients import client
+from afluente.runtime.old_service import ContradictionLog, old_tables
 from afluente.runtime.settings import (
     AcceptingSettings,
     ClassifierSettings,
@@ -59,6 +63,7 @@ class HttpIngest(msgspec.Struct, frozen=True):
     settings: HttpIngestSettings
     accept: AcceptPoints
     csv: CsvIngest
+    sensors: SensorLookup
 
 
 class IotRuleHandler(msgspec.Struct, frozen=True):
@@ -68,6 +73,7 @@ class IotRuleHandler(msgspec.Struct, frozen=True):
     accept: AcceptPoints
     quarantine: Quarantine
     executor: Executor
+    sensors: SensorLookup
 
 
 class WsIngest(msgspec.Struct, frozen=True):
@@ -97,7 +103,8 @@ class Classifier(msgspec.Struct, frozen=True):
 def http_ingest() -> HttpIngest:
     """Build `http_ingest`."""
     settings = HttpIngestSettings.read(os.environ)
-    return HttpIngest(settings, _accept_points(settings, _quarantine(settings)), _csv_ingest(settings))
+    accept = _accept_points(settings, _quarantine(settings))
+    return HttpIngest(settings, accept, _csv_ingest(settings), _sensors(settings))
 
 
 @cache
@@ -106,7 +113,8 @@ def iot_rule_handler() -> IotRuleHandler:
     settings = IotRuleHandlerSettings.read(os.environ)
     quarantine = _quarantine(settings)
     executor = ThreadPoolExecutor(_PARALLEL_CALLS)
-    return IotRuleHandler(settings, _accept_points(settings, quarantine), quarantine, executor)
+    accept = _accept_points(settings, quarantine)
+    return IotRuleHandler(settings, accept, quarantine, executor, _sensors(settings))
 
 
 @cache
@@ -147,9 +155,7 @@ def classifier() -> Classifier:
     }
     classify = ClassifyPacks(
         constraints=ConstraintsLookup(
-            DynamoConstraints(dynamodb, settings.constraints_table, sleep=wait)
-            if settings.use_agnostic_constraints
-            else MemoryConstraints(),
+            _constraints(settings),
             ttl_seconds=settings.constraints_ttl_seconds,
             clock=time.monotonic,
         ),
@@ -175,6 +181,21 @@ def classifier() -> Classifier:
 def _accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:
     queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=wait)
     return AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
+
+
+def _constraints(settings: ClassifierSettings) -> ConstraintsStore:
+    table = DynamoConstraints(client("dynamodb"), settings.constraints_table, sleep=wait)
+    if settings.use_agnostic_constraints:
+        return table
+    old = old_tables(settings)
+    if old is None:
+        return MemoryConstraints()
+    return MigratedFirst(table, SqlConstraintsManager(old.find, on_contradiction=ContradictionLog()))
+
+
+def _sensors(settings: HttpIngestSettings | IotRuleHandlerSettings) -> SensorLookup:
+    directory = DynamoSensors(client("dynamodb"), settings.migration_table, sleep=wait)
+    return SensorLookup(directory, ttl_seconds=settings.sensors_ttl_seconds, clock=time.monotonic)
 
 
 def _csv_ingest(settings: HttpIngestSettings) -> CsvIngest:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 METRICS_NAMESPACE = "afluente"
@@ -19,6 +19,8 @@ class LogCode(StrEnum):
     REQUEST_REFUSED = "REQUEST_REFUSED"
     QUEUE_UNAVAILABLE = "QUEUE_UNAVAILABLE"
     QUARANTINE_UNAVAILABLE = "QUARANTINE_UNAVAILABLE"
+    LEGACY_MESSAGES_TAKEN = "LEGACY_MESSAGES_TAKEN"
+    LEGACY_UNAVAILABLE = "LEGACY_UNAVAILABLE"
     KEY_ACCEPTED = "KEY_ACCEPTED"
     KEY_REFUSED = "KEY_REFUSED"
     MESSAGES_TAKEN = "MESSAGES_TAKEN"
@@ -38,6 +40,8 @@ class LogCode(StrEnum):
     PACKS_CLASSIFIED = "PACKS_CLASSIFIED"
     PACKS_RETURNED = "PACKS_RETURNED"
     PACK_QUARANTINED = "PACK_QUARANTINED"
+    OLD_TABLES_UNAVAILABLE = "OLD_TABLES_UNAVAILABLE"
+    THRESHOLDS_CONTRADICT = "THRESHOLDS_CONTRADICT"
 
 
 class Metric(StrEnum):
@@ -45,6 +49,7 @@ class Metric(StrEnum):
 
     POINTS_ACCEPTED = "PointsAccepted"
     POINTS_REJECTED = "PointsRejected"
+    LEGACY_REQUESTS = "LegacyRequests"
     MESSAGES_QUARANTINED = "MessagesQuarantined"
     CSV_ROWS_REJECTED = "CsvRowsRejected"
     CSV_JOBS_COMPLETE = "CsvJobsComplete"
@@ -85,6 +90,12 @@ def invocation(context: Any) -> Iterator[None]:
         yield
     finally:
         logger().clear_state()
+
+
+def count_of(client: str, metric: Metric) -> None:
+    """Report one more of a metric, with the dimension `client`: each value of it is a metric that costs money."""
+    with single_metric(metric, MetricUnit.Count, 1, namespace=METRICS_NAMESPACE) as one:
+        one.add_dimension("client", client)
 
 
 def count(counts: Mapping[Metric, int]) -> None:

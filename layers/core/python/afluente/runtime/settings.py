@@ -5,6 +5,7 @@ each cold start.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,8 +17,15 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Names with commas between them."""
+
+OptionalDate = Annotated[date | None, BeforeValidator(_none_if_empty)]
+"""A date as 2026-12-31, or nothing."""
 
 
 class _Settings(BaseModel):
@@ -50,6 +58,12 @@ class HttpIngestSettings(AcceptingSettings):
 
     enable_agnostic_api: bool = True
     enable_csv_ingest: bool = True
+    enable_legacy_api: bool = True
+    old_clients_deprecated_on: OptionalDate = None
+    old_clients_sunset_on: OptionalDate = None
+    old_clients_guide_url: str = ""
+    migration_table: str = ""
+    sensors_ttl_seconds: float = Field(default=60, ge=0)
     csv_bucket: str = ""
     csv_jobs_table: str = ""
     csv_job_retention_days: int = Field(default=90, ge=1)
@@ -57,6 +71,9 @@ class HttpIngestSettings(AcceptingSettings):
 
 class IotRuleHandlerSettings(AcceptingSettings):
     """Settings of `iot_rule_handler`."""
+
+    migration_table: str = ""
+    sensors_ttl_seconds: float = Field(default=60, ge=0)
 
 
 class WsIngestSettings(AcceptingSettings):
@@ -99,6 +116,8 @@ class ClassifierSettings(_Settings):
     latest_table: str
     constraints_table: str
     use_agnostic_constraints: bool = True
+    old_sql_secret: str = ""
+    old_sql_tables: str = ""
     constraints_ttl_seconds: float = Field(default=60, ge=0)
     one_point_a_record: bool = False
     quarantine_bucket: str

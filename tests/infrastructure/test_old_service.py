@@ -1,0 +1,151 @@
+"""A stage whose streams are judged by the old service's tables until they have moved."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.layer_build import LayerFolders
+from infra.stage import PRESETS, Stage, StageError, load_stage
+from tests.infrastructure.deployment import Deployment
+
+SECRET = "old-service/sql"
+TABLES = {"schema": "dbo", "sensors": {"table": "Sensors"}}
+SUBNETS, GROUPS = ("subnet-0a1b2c3d", "subnet-0123456789abcdef0"), ("sg-0a1b2c3d",)
+
+
+def migrating(**values: object) -> Stage:
+    return dataclasses.replace(PRESETS["migration"](), old_sql_secret=SECRET, **values)  # type: ignore[arg-type]
+
+
+def deployed(folder: Path, stage: Stage, layers: LayerFolders) -> Deployment:
+    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
+
+    app = new_app(folder)
+    add_stacks(app, stage, layers)
+    return Deployment.read(stage, write(app))
+
+
+@pytest.fixture(scope="module")
+def layers(stand_in_layers: LayerFolders, tmp_path_factory: pytest.TempPathFactory) -> LayerFolders:
+    folder = tmp_path_factory.mktemp("old-sql")
+    (folder / "python").mkdir()
+    (folder / "python" / "old_sql.py").write_text("")
+    return dataclasses.replace(stand_in_layers, old_sql=folder)
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory, layers: LayerFolders) -> Deployment:
+    stage = migrating(
+        old_sql_tables=TABLES, old_sql_subnet_ids=SUBNETS, old_sql_security_group_ids=GROUPS, enable_csv_ingest=True
+    )
+    return deployed(tmp_path_factory.mktemp("old"), stage, layers)
+
+
+def test_the_classifier_alone_has_the_drivers(old: Deployment) -> None:
+    functions = old.resources("AWS::Lambda::Function").values()
+    layers = {function["Handler"]: old.plain(function["Layers"]) for function in functions if "Layers" in function}
+
+    having = [handler for handler, names in layers.items() if "afluente-migration-old-sql" in names]
+    assert having == ["classifier.handler.lambda_handler"]
+
+
+def test_the_classifier_is_told_where_to_look(old: Deployment) -> None:
+    variables = old.function("classifier")["Environment"]["Variables"]
+
+    assert variables["AFLUENTE_OLD_SQL_SECRET"] == SECRET
+    assert json.loads(variables["AFLUENTE_OLD_SQL_TABLES"]) == TABLES
+
+
+def test_it_may_read_that_secret_and_be_in_that_network(old: Deployment) -> None:
+    grants = old.grants("classifier")
+
+    name = f"arn:aws:secretsmanager:us-east-1:<AWS::AccountId>:secret:{SECRET}-??????"
+    assert {resource for action, resource in grants if action.startswith("secretsmanager:")} == {name}
+    assert ("secretsmanager:GetSecretValue", name) in grants
+    assert {resource for action, resource in grants if action.startswith("ec2:")} == {"*"}
+    assert old.function("classifier")["VpcConfig"] == {
+        "SubnetIds": list(SUBNETS),
+        "SecurityGroupIds": list(GROUPS),
+    }
+    template = next(
+        resource
+        for resource in old.service["Resources"].values()
+        if resource.get("Properties", {}).get("Handler") == "classifier.handler.lambda_handler"
+    )
+    assert any("DefaultPolicy" in id_ for id_ in template["DependsOn"])
+
+
+def test_nothing_else_is_in_a_network(old: Deployment) -> None:
+    functions = old.resources("AWS::Lambda::Function").values()
+
+    assert [function["Handler"] for function in functions if "VpcConfig" in function] == [
+        "classifier.handler.lambda_handler"
+    ]
+
+
+def test_an_alarm_names_the_database_counted_from_the_log_of_this_stage(old: Deployment) -> None:
+    counted = old.one("AWS::Logs::MetricFilter")
+    alarm = old.plain(old.one("AWS::CloudWatch::Alarm", AlarmName="afluente-migration-old-tables-unavailable"))
+
+    assert old.plain(counted["LogGroupName"]) == "/aws/lambda/afluente-migration-classifier"
+    assert counted["FilterPattern"] == '{ $.code = "OLD_TABLES_UNAVAILABLE" }'
+    (transformation,) = counted["MetricTransformations"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        transformation["MetricNamespace"],
+        transformation["MetricName"],
+    )
+    assert (alarm["Namespace"], alarm["Threshold"], alarm["Statistic"]) == ("afluente/migration", 1, "Sum")
+    assert alarm["AlarmActions"] == alarm["OKActions"] == ["afluente-migration-operations"]
+
+
+def test_a_secret_by_arn_is_granted_by_that_arn(tmp_path: Path, layers: LayerFolders) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:old-AbCdEf"
+    stage = dataclasses.replace(PRESETS["migration"](), old_sql_secret=arn)
+
+    deployment = deployed(tmp_path / "assembly", stage, layers)
+
+    assert ("secretsmanager:GetSecretValue", arn) in deployment.grants("classifier")
+    assert "VpcConfig" not in deployment.function("classifier")
+    assert "AFLUENTE_OLD_SQL_TABLES" not in deployment.function("classifier")["Environment"]["Variables"]
+
+
+@pytest.mark.parametrize("preset", ["prod", "local"])
+def test_without_a_secret_there_is_nothing_of_it(preset: str, request: pytest.FixtureRequest) -> None:
+    deployment: Deployment = request.getfixturevalue(preset)
+
+    assert not PRESETS[preset]().reads_old_tables
+    assert "old-sql" not in json.dumps([deployment.service, deployment.data])
+    assert deployment.resources("AWS::Logs::MetricFilter") == {}
+    assert not [action for action, _ in deployment.grants("classifier") if action.startswith(("secretsm", "ec2"))]
+
+
+def test_a_stage_that_has_left_the_old_tables_behind_does_not_read_them() -> None:
+    assert migrating().reads_old_tables
+    assert not migrating(use_agnostic_constraints=True).reads_old_tables
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ('old_sql_secret = ""', "old_sql_secret"),
+        ('old_sql_subnet_ids = ["subnet-1"]', "old_sql_subnet_ids"),
+        ('old_sql_subnet_ids = ["subnet-0a1b2c3d"]', "old_sql_subnet_ids and old_sql_security_group_ids: write both"),
+        ('[old_sql_tables.sensors]\nguid = "x"', "sensors.guid: there is no such name to give; there are table, id"),
+        ('[old_sql_tables.gateways]\nuuid = "x"', "gateways: there is no such table"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_way_out(tmp_path: Path, lines: str, told: str) -> None:
+    (tmp_path / "migration.toml").write_text(lines)
+
+    with pytest.raises(StageError, match=told):
+        load_stage("migration", tmp_path)
+
+
+def test_names_of_tables_are_read_from_the_file_of_the_stage(tmp_path: Path) -> None:
+    (tmp_path / "migration.toml").write_text(
+        'old_sql_secret = "old"\n[old_sql_tables]\nschema = "dbo"\n[old_sql_tables.sensors]\ntable = "Sensors"\n'
+    )
+
+    assert load_stage("migration", tmp_path).old_sql_tables == TABLES
