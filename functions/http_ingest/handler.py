@@ -1,4 +1,4 @@
-"""HTTP API: points, CSV files, `GET /health`, and a helpful answer to everything else."""
+"""HTTP API: points, packets of old clients, CSV files, `GET /health`, and a helpful answer to everything else."""
 
 import re
 import time
@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import msgspec
+
 import afluente
-from afluente.adapters.http_answers import Answer, problem, receipt, rejected_points
+from afluente.adapters.http_answers import Answer, problem, receipt
 from afluente.adapters.http_requests import RequestError, check_scope, decode_points, known_grant_of, read_body
-from afluente.application.accept_points import PointsRequest
 from afluente.application.ports import UnavailableError
+from afluente.legacy.thresholds import DOMAIN
 from afluente.runtime.composition import http_ingest
-from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
+from afluente.runtime.observability import LogCode, invocation, logger
 from http_ingest.csv_routes import CSV_ROUTES
+from http_ingest.legacy_route import LEGACY_PATH, LEGACY_ROUTE, gone, headers_for_old_clients, take_packet
+from http_ingest.taking import take
 
 _RETRY_AFTER_SECONDS = "2"
 
@@ -35,6 +39,17 @@ def _ingest(event: dict[str, Any], request_id: str) -> Answer:
     return _answered(partial(_take_points, event, request_id), request_id, unavailable)
 
 
+def _legacy(event: dict[str, Any], request_id: str) -> Answer:
+    function = http_ingest()
+    unavailable = partial(_unavailable, request_id, LogCode.LEGACY_UNAVAILABLE, "no reading is taken for certain")
+    return _for_old_clients(_answered(lambda: take_packet(event, request_id, function), request_id, unavailable))
+
+
+def _for_old_clients(answer: Answer) -> Answer:
+    headers = headers_for_old_clients(http_ingest().settings)
+    return msgspec.structs.replace(answer, headers={**answer.headers, **headers})
+
+
 def _csv(event: dict[str, Any], request_id: str) -> Answer:
     unavailable = partial(_unavailable, request_id, LogCode.CSV_UNAVAILABLE, "nothing is done for certain")
     route = CSV_ROUTES[event["routeKey"]]
@@ -47,10 +62,14 @@ def _answered(
     try:
         return answer()
     except RequestError as error:
-        logger().info("request refused", code=LogCode.REQUEST_REFUSED, problem=error.code, request_id=request_id)
-        return problem(error.status, error.code, error.detail, request_id=request_id, extra=error.extra)
+        return _refused(error, request_id)
     except UnavailableError as error:
         return unavailable(error)
+
+
+def _refused(error: RequestError, request_id: str) -> Answer:
+    logger().info("request refused", code=LogCode.REQUEST_REFUSED, problem=error.code, request_id=request_id)
+    return problem(error.status, error.code, error.detail, request_id=request_id, extra=error.extra)
 
 
 def _unavailable(request_id: str, code: LogCode, so_far: str, error: UnavailableError) -> Answer:
@@ -69,27 +88,8 @@ def _take_points(event: dict[str, Any], request_id: str) -> Answer:
         body, headers=headers, domains=function.settings.domains, request_id=request_id, now=time.time()
     )
     check_scope(grant, grant.missing_scope(request.domain, request.source_id))
-    quarantined = function.accept(request)
-    _report(request, grant.key_id, quarantined=quarantined)
-    if not request.points:
-        detail = f"each of the {len(request.rejected)} points has a fault; correct them by what `rejected` says"
-        raise RequestError(422, "all_points_rejected", detail, inserted=0, rejected=rejected_points(request.rejected))
+    take(request, grant, function)
     return receipt(len(request.points), request.rejected, request_id)
-
-
-def _report(request: PointsRequest, key_id: str, *, quarantined: bool) -> None:
-    logger().info(
-        "request taken",
-        code=LogCode.REQUEST_TAKEN,
-        request_id=request.request_id,
-        key_id=key_id,
-        domain=request.domain,
-        inserted=len(request.points),
-        rejected=len(request.rejected),
-    )
-    if not quarantined:
-        logger().error("quarantine unavailable", code=LogCode.QUARANTINE_UNAVAILABLE, request_id=request.request_id)
-    count({Metric.POINTS_ACCEPTED: len(request.points), Metric.POINTS_REJECTED: len(request.rejected)})
 
 
 def _health(_event: dict[str, Any], _request_id: str) -> Answer:
@@ -98,6 +98,8 @@ def _health(_event: dict[str, Any], _request_id: str) -> Answer:
 
 def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
     path, method = event["rawPath"], event["requestContext"]["http"]["method"]
+    if path == LEGACY_PATH and not http_ingest().settings.enable_legacy_api:
+        return _for_old_clients(_refused(gone(), request_id))
     routes = list(_open_routes())
     allowed = [route.split()[0] for route in routes if _leads_to(route.split()[1], path)]
     if allowed:
@@ -110,6 +112,7 @@ def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
 def _open_routes() -> Iterator[str]:
     settings = http_ingest().settings
     closed = set() if settings.enable_agnostic_api else {_INGEST}
+    closed |= set() if settings.enable_legacy_api and DOMAIN in settings.domains else {LEGACY_ROUTE}
     closed |= set() if settings.enable_csv_ingest else CSV_ROUTES.keys()
     return (route for route in _ROUTES if route not in closed)
 
@@ -121,6 +124,7 @@ def _leads_to(template: str, path: str) -> bool:
 _INGEST = "POST /ingest/datapoints"
 _ROUTES: dict[str, Callable[[dict[str, Any], str], Answer]] = {
     _INGEST: _ingest,
+    LEGACY_ROUTE: _legacy,
     **dict.fromkeys(CSV_ROUTES, _csv),
     "GET /health": _health,
 }

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import msgspec
+
+from afluente.adapters.legacy_packets import OldReadings, decode_old_message, is_old_topic
 from afluente.adapters.mqtt_messages import UnusableMessageError, decode_message, read_message, unusable
 from afluente.application.accept_points import PointsRequest
 from afluente.application.ports import UnavailableError
@@ -12,6 +15,20 @@ from afluente.runtime.observability import LogCode, Metric, count, invocation, l
 Record = dict[str, Any]
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """The messages of an event.
+
+    Attributes:
+        requests: what has points.
+        old: what old devices sent, by the ids of their messages.
+        unusable: what no point can be made of.
+    """
+
+    requests: list[PointsRequest] = []
+    old: dict[str, OldReadings] = {}
+    unusable: list[QuarantinedRecord] = []
+
+
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take the messages of an SQS event in; answers which of them are to come again.
 
@@ -19,34 +36,52 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     with invocation(context):
         function = iot_rule_handler()
-        requests, unusable_ones = _read(event["Records"])
+        batch = _read(event["Records"])
+        completed, unkept = _complete(batch.old)
+        requests = [*batch.requests, *completed]
         try:
-            unkept = set(function.accept.together(requests, run=function.executor.map))
+            unkept |= function.accept.together(requests, run=function.executor.map)
         except UnavailableError as error:
             logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
-            unkept = {request.request_id for request in requests}
+            unkept |= {request.request_id for request in requests}
         else:
             _report(requests)
+            _report_old([batch.old[request.request_id] for request in completed])
         # After the good points: a quarantine that hangs must hold up none of them.
-        unkept |= _keep(unusable_ones)
+        unkept |= _keep(batch.unusable)
         if unkept:
             logger().warning("messages returned", code=LogCode.MESSAGES_RETURNED, messages=len(unkept))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(unkept)]}
 
 
-def _read(records: list[Record]) -> tuple[list[PointsRequest], list[QuarantinedRecord]]:
-    """What can be made of the messages, and those of which nothing can."""
+def _read(records: list[Record]) -> Batch:
     domains = iot_rule_handler().settings.domains
-    requests, unusable_ones = [], []
+    batch = Batch()
     for record in records:
         message_id = record["messageId"]
         sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
         try:
             message = read_message(record["body"], sent_at=sent_at)
-            requests.append(decode_message(message, domains=domains, request_id=message_id))
+            if is_old_topic(message.topic):
+                batch.old[message_id] = decode_old_message(message, domains=domains)
+            else:
+                batch.requests.append(decode_message(message, domains=domains, request_id=message_id))
         except UnusableMessageError as error:
-            unusable_ones.append(unusable(record["body"], error, message_id=message_id, sent_at=sent_at))
-    return requests, unusable_ones
+            batch.unusable.append(unusable(record["body"], error, message_id=message_id, sent_at=sent_at))
+    return batch
+
+
+def _complete(old: dict[str, OldReadings]) -> tuple[list[PointsRequest], set[str]]:
+    """The points of old messages, and the ids of those that have to wait for the sensor directory."""
+    waiting: set[str] = set()
+    sensors = {}
+    try:
+        sensors = iot_rule_handler().sensors.find({name for its in old.values() for name in its.to_look_up})
+    except UnavailableError as error:
+        logger().error("sensor directory unavailable", code=LogCode.LEGACY_UNAVAILABLE, cause=str(error))
+        waiting = {message_id for message_id, its in old.items() if its.to_look_up}
+    ready = {message_id: its for message_id, its in old.items() if message_id not in waiting}
+    return [its.request(message_id, sensors) for message_id, its in ready.items()], waiting
 
 
 def _keep(unusable_ones: list[QuarantinedRecord]) -> set[str]:
@@ -80,3 +115,17 @@ def _report(requests: list[PointsRequest]) -> None:
         "messages taken", code=LogCode.MESSAGES_TAKEN, messages=len(requests), inserted=inserted, rejected=rejected
     )
     count({Metric.POINTS_ACCEPTED: inserted, Metric.POINTS_REJECTED: rejected})
+
+
+def _report_old(taken: list[OldReadings]) -> None:
+    """Who still publishes in the old way: names in one line, since each in a metric of its own would be dear."""
+    if not taken:
+        return
+    clients = sorted({its.origin["client_id"] for its in taken})
+    logger().info(
+        "messages of old devices taken",
+        code=LogCode.LEGACY_MESSAGES_TAKEN,
+        messages=len(taken),
+        clients=clients,
+    )
+    count({Metric.LEGACY_REQUESTS: len(taken)})

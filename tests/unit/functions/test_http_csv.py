@@ -12,15 +12,22 @@ import pytest
 
 import http_ingest.handler
 from afluente.adapters.csv_requests import MAX_CSV_BODY_BYTES
-from afluente.adapters.memory import MemoryCsvJobs, MemoryCsvUploads, MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory import (
+    MemoryCsvJobs,
+    MemoryCsvUploads,
+    MemoryPackQueue,
+    MemoryQuarantine,
+    MemorySensors,
+)
 from afluente.application.accept_points import AcceptPoints
 from afluente.application.csv_jobs import CsvJob, CsvJobs, FileVersion, JobStatus, PartProgress
 from afluente.application.csv_uploads import MAX_FILE_BYTES, MAX_PUT_BYTES, URL_SECONDS, MultipartUpload
+from afluente.application.migration.sensors import SensorLookup
 from afluente.application.ports import UnavailableError
 from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
-from tests.factories import DOMAINS, NOW, a_csv_job
+from tests.factories import DOMAINS, NOW, Clock, a_csv_job
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 Event = dict[str, Any]
@@ -42,9 +49,9 @@ class World:
 
     def function(self) -> HttpIngest:
         accept = AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)
-        return HttpIngest(
-            self.settings, accept, CsvIngest(CsvJobs(store=self.store, domains=DOMAINS), self.store, self)
-        )
+        csv = CsvIngest(CsvJobs(store=self.store, domains=DOMAINS), self.store, self)
+        sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
+        return HttpIngest(self.settings, accept, csv, sensors)
 
     def put(self, key: str, body: bytes) -> None:
         if self.is_away:
@@ -470,4 +477,5 @@ def test_where_files_are_not_taken_the_routes_are_as_if_they_were_not_there(
     asked["requestContext"]["http"] |= {"method": "POST", "path": path}
 
     assert problem_of(asked) == (404, "not_found")
-    assert answer_to(asked)[1]["detail"] == (f"there is no {path}; the routes are POST /ingest/datapoints, GET /health")
+    routes = "POST /ingest/datapoints, POST /ingest/packets, GET /health"
+    assert answer_to(asked)[1]["detail"] == f"there is no {path}; the routes are {routes}"

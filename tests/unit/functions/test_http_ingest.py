@@ -13,16 +13,23 @@ from hypothesis import strategies as st
 
 import afluente
 import http_ingest.handler
-from afluente.adapters.memory import MemoryCsvJobs, MemoryCsvUploads, MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory import (
+    MemoryCsvJobs,
+    MemoryCsvUploads,
+    MemoryPackQueue,
+    MemoryQuarantine,
+    MemorySensors,
+)
 from afluente.application.accept_points import AcceptPoints
 from afluente.application.csv_jobs import CsvJobs
+from afluente.application.migration.sensors import SensorLookup
 from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
-from tests.factories import DOMAINS
+from tests.factories import DOMAINS, Clock
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 Event = dict[str, Any]
@@ -66,7 +73,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     accept = AcceptPoints(queue=world, quarantine=world, shards=64)
     store = MemoryCsvJobs()
     csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
-    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv))
+    sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
+    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv, sensors))
     return world
 
 
@@ -313,6 +321,7 @@ def test_where_there_is_nothing_the_answer_says_what_there_is(
 def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: World, event: Events) -> None:
     world.switch_off("enable_agnostic_api")
     world.switch_off("enable_csv_ingest")
+    world.switch_off("enable_legacy_api")
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": "/ingest/datapoints"}
     asked["requestContext"]["http"] |= {"method": "POST", "path": "/ingest/datapoints"}
 

@@ -2,23 +2,27 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 import iot_rule_handler.handler
-from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine, MemorySensors
 from afluente.application.accept_points import AcceptPoints
+from afluente.application.migration.sensors import SensorLookup, SensorName
 from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.datapoints import DataPoint
+from afluente.legacy.thresholds import Sensor
 from afluente.runtime.composition import IotRuleHandler
 from afluente.runtime.settings import IotRuleHandlerSettings
 from iot_rule_handler.handler import lambda_handler
-from tests.unit.functions.conftest import CONTEXT
+from tests.factories import Clock
+from tests.legacy import DEVICE, UUID, a_sensor
+from tests.unit.functions.conftest import CONTEXT, LogLines
 
 ARRIVED_AT = 1_700_000_000.5
 
@@ -29,6 +33,14 @@ class World:
         self.quarantine = MemoryQuarantine()
         self.queue_is_away = False
         self.quarantine_is_away = False
+        self.directory = MemorySensors([a_sensor()])
+        self.directory_is_away = False
+        self.lookup = SensorLookup(self, ttl_seconds=60, clock=Clock())
+
+    def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
+        if self.directory_is_away:
+            raise UnavailableError("DynamoDB: InternalServerError")
+        return self.directory.resolve(names)
 
     def send(self, packs: Sequence[Pack]) -> None:
         if self.queue_is_away:
@@ -51,7 +63,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         domains=("iot", "health"), shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
     )
     function = IotRuleHandler(
-        settings, AcceptPoints(queue=world, quarantine=world, shards=64), world, ThreadPoolExecutor(4)
+        settings, AcceptPoints(queue=world, quarantine=world, shards=64), world, ThreadPoolExecutor(4), world.lookup
     )
     monkeypatch.setattr(iot_rule_handler.handler, "iot_rule_handler", lambda: function)
     return world
@@ -230,3 +242,164 @@ def test_a_batch_that_comes_again_changes_nothing(world: World) -> None:
     assert returned(*batch) == returned(*batch) == []
 
     assert [point.value for point in world.points()] == [1, 2]
+
+
+# --- old devices -----------------------------------------------------------------------------------------------------
+
+OLD_TOPIC = "iot/sensors/42/readings"
+
+
+def a_reading(value: float = 20.5, timestamp: object = 1_699_999_990, **others: object) -> dict[str, object]:
+    return {"sensorId": 42, "device_uuid": DEVICE, "value": value, "timestamp": timestamp, **others}
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (OLD_TOPIC, a_reading()),
+        (OLD_TOPIC, [a_reading()]),
+        (OLD_TOPIC, a_reading(timestamp="2023-11-14T22:13:10Z")),
+        (OLD_TOPIC, a_reading(sensorId=None, sensor_id="42")),
+        (OLD_TOPIC, {"value": 20.5, "timestamp": 1_699_999_990}),
+        (OLD_TOPIC, a_reading(sensorId=None, device_uuid=None, sensor_uuid=UUID.upper())),
+        (f"iot/sensors/{UUID}/readings", a_reading(sensorId=None)),
+        (f"iot/sensors/{UUID.upper()}/readings", {"value": 20.5, "timestamp": 1_699_999_990}),
+        (f"iot/sensors/{UUID}/readings", a_reading()),
+    ],
+)
+def test_a_reading_of_an_old_device_goes_to_the_stream_of_its_sensor(world: World, topic: str, payload: object) -> None:
+    assert returned(record("1", payload, topic)) == []
+
+    (point,) = world.points()
+    assert (str(point.key), point.value, point.timestamp) == (f"iot/{DEVICE}/42", 20.5, 1_699_999_990)
+    assert point.ingested_at == ARRIVED_AT
+
+
+def test_a_reading_keeps_its_type_and_its_sequence(world: World) -> None:
+    returned(record("1", a_reading(sensor_type="temperature", sequence=7), OLD_TOPIC))
+
+    (point,) = world.points()
+    assert (point.stream_type, point.sequence, point.metadata) == ("temperature", 7, {})
+
+
+def test_a_reading_without_a_time_has_that_of_its_arrival_and_says_so(world: World) -> None:
+    returned(record("1", {"value": 1}, OLD_TOPIC))
+
+    (point,) = world.points()
+    assert (point.timestamp, point.metadata) == (ARRIVED_AT, {"timestamp_source": "arrival"})
+
+
+def test_a_sensor_that_nobody_knows_has_a_stream_all_the_same(world: World) -> None:
+    other = UUID.replace("5", "6")
+
+    returned(
+        record("1", {"value": 1}, "iot/sensors/7/readings"), record("2", {"value": 2}, f"iot/sensors/{other}/readings")
+    )
+
+    assert sorted(str(point.key) for point in world.points()) == sorted(["iot/_/7", f"iot/_/{other}"])
+
+
+def test_a_bad_reading_is_kept_with_its_faults_and_its_neighbours_go_through(world: World) -> None:
+    payload = [
+        a_reading(1),
+        a_reading("high", "yesterday"),  # type: ignore[arg-type] # on purpose
+        a_reading(sensorId=43),
+        5,
+        {"timestamp": 1_699_999_990, "device_uuid": "oven", "sensor_type": "a/b", "sequence": -1},
+        a_reading(2, 1_699_999_991),
+    ]
+
+    assert returned(record("1", payload, OLD_TOPIC)) == []
+
+    assert [point.value for point in world.points()] == [1, 2]
+    kept = world.quarantine.records["1"]
+    assert (kept.transport, kept.reason) == ("mqtt", "rejected_points")
+    assert kept.origin == {
+        "domain": "iot",
+        "source_id": "_",
+        "form": "legacy",
+        "topic": OLD_TOPIC,
+        "client_id": "oven-1",
+    }
+    codes = {index: [(fault.field, fault.code.value) for fault in faults] for index, faults in kept.faults.items()}
+    assert codes == {
+        1: [("timestamp", "out_of_range"), ("value", "wrong_type")],
+        2: [("sensorId", "contradiction")],
+        3: [("reading", "wrong_type")],
+        4: [
+            ("device_uuid", "out_of_range"),
+            ("value", "missing"),
+            ("sensor_type", "forbidden_character"),
+            ("sequence", "negative"),
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic", "reason"),
+    [
+        (b"", OLD_TOPIC, "the payload is empty"),
+        (b'{"value": 1', OLD_TOPIC, "the payload is no JSON"),
+        (b"[]", OLD_TOPIC, "must be a reading or an array of readings, not an empty array"),
+        (b"7", OLD_TOPIC, "must be a reading or an array of readings, not a number"),
+        (b"{}", "iot/sensors/oven/readings", "the topic's sensor is neither an integer nor a UUID: 'oven'"),
+        (b"{}", "iot/sensors//readings", "the topic's sensor is neither"),
+    ],
+)
+def test_an_old_message_that_cannot_be_used_is_kept_as_it_came(
+    world: World, payload: bytes, topic: str, reason: str
+) -> None:
+    assert returned(record("bad", payload, topic), record("good", a_reading(), OLD_TOPIC)) == []
+
+    assert len(world.points()) == 1
+    assert reason in world.quarantine.records["bad"].message
+
+
+def test_old_and_new_messages_of_a_source_arrive_together(world: World) -> None:
+    returned(
+        record("1", a_reading(2, 1_699_999_992), OLD_TOPIC),
+        record("2", a_point(1, 1_699_999_991), f"iot/{DEVICE}/42"),
+    )
+
+    (pack,) = world.queue.packs
+    assert {str(point.key) for point in pack.points} == {f"iot/{DEVICE}/42"}
+
+
+def test_while_the_directory_is_away_what_needs_it_comes_again_and_nothing_else(world: World, log: LogLines) -> None:
+    world.directory_is_away = True
+    batch = [
+        record("1", {"value": 1}, OLD_TOPIC),
+        record("2", a_reading(2), OLD_TOPIC),
+        record("3", a_point(3)),
+        record("4", b"", OLD_TOPIC),
+    ]
+
+    assert returned(*batch) == ["1"]
+    assert sorted(point.value for point in world.points()) == [2, 3]
+    assert "LEGACY_UNAVAILABLE" in log.codes
+
+    world.directory_is_away = False
+    assert returned(batch[0]) == []
+    assert [str(point.key) for point in world.points() if point.value == 1] == [f"iot/{DEVICE}/42"]
+
+
+def test_while_the_queue_is_away_old_messages_come_again_too(world: World) -> None:
+    world.queue_is_away = True
+
+    assert returned(record("1", a_reading(), OLD_TOPIC), record("2", b"", OLD_TOPIC)) == ["1"]
+
+
+def test_who_publishes_in_the_old_way_is_in_the_log_and_how_much_is_counted(
+    world: World, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    returned(*(record(str(number), a_reading(number), OLD_TOPIC) for number in range(3)), record("new", a_point()))
+
+    (line,) = [line for line in log.lines if line["code"] == "LEGACY_MESSAGES_TAKEN"]
+    assert (line["messages"], line["clients"]) == (3, ["oven-1"])
+    assert counted() == {"LegacyRequests": 3, "PointsAccepted": 4}
+
+
+def test_a_batch_without_old_messages_says_nothing_of_them(world: World, log: LogLines) -> None:
+    returned(record("1", a_point()))
+
+    assert log.codes == ["MESSAGES_TAKEN"]

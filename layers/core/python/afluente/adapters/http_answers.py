@@ -1,6 +1,8 @@
 """Answers of the HTTP API: receipts, and errors as problem details (RFC 9457)."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
+from email.utils import format_datetime
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ _TITLES = {
     "forbidden": "The API key does not reach this source",
     "not_found": "There is nothing here",
     "method_not_allowed": "The method is not for this path",
+    "gone": "This call is taken no longer",
     "job_has_ended": "The job has ended already",
     "body_too_large": "The body is too large",
     "file_too_large": "The file is too large",
@@ -64,6 +67,23 @@ def document(status: int, body: object, headers: dict[str, str] | None = None) -
     return Answer(status, _json(body), headers or {})
 
 
+def deprecation(deprecated_on: date | None, sunset_on: date | None, links: Mapping[str, str]) -> dict[str, str]:
+    """Headers that tell a client that a call is to be replaced: Deprecation (RFC 9745), Sunset (RFC 8594) and Link.
+
+    Args:
+        deprecated_on: from when on; without a date the header is left out.
+        sunset_on: from when on the call may be taken no longer; likewise.
+        links: targets by their relation; an empty target is left out.
+    """
+    headers = {}
+    if deprecated_on is not None:
+        headers["deprecation"] = f"@{int(_midnight(deprecated_on).timestamp())}"
+    if sunset_on is not None:
+        headers["sunset"] = format_datetime(_midnight(sunset_on), usegmt=True)
+    told = ", ".join(f'<{target}>; rel="{relation}"' for relation, target in links.items() if target)
+    return {**headers, "link": told} if told else headers
+
+
 def problem(
     status: int,
     code: str,
@@ -102,6 +122,10 @@ def rejected_points(rejected: Iterable[RejectedPoint]) -> list[dict[str, Any]]:
         for point in rejected
         for fault in point.faults
     ]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _json(body: object) -> str:

@@ -1,0 +1,58 @@
+"""`POST /ingest/packets`: readings as the clients of the old service send them, answered as it answered."""
+
+import time
+from typing import Any
+
+from afluente.adapters.http_answers import Answer, deprecation, document, rejected_points
+from afluente.adapters.http_requests import RequestError, check_scope, known_grant_of, read_body
+from afluente.adapters.legacy_packets import decode_packet
+from afluente.runtime.composition import HttpIngest
+from afluente.runtime.observability import Metric, count_of
+from afluente.runtime.settings import HttpIngestSettings
+from http_ingest.taking import take
+
+LEGACY_PATH = "/ingest/packets"
+LEGACY_ROUTE = f"POST {LEGACY_PATH}"
+
+# As seen from the old call, so that it leads there wherever the API is.
+_SUCCESSOR = "datapoints"
+
+Event = dict[str, Any]
+
+
+def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
+    """Take the readings of a packet in.
+
+    Raises:
+        RequestError: the packet cannot be taken.
+        UnavailableError: the sensor directory does not answer, or the readings are not all queued.
+    """
+    grant = known_grant_of(event)
+    count_of(grant.key_id, Metric.LEGACY_REQUESTS)
+    headers = event["headers"]
+    body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
+    packet = decode_packet(body, domains=function.settings.domains, now=time.time())
+    request = packet.request(request_id, function.sensors.find(packet.to_look_up))
+    # The directory may know the devices of readings that name none.
+    for source_id in dict.fromkeys(point.source_id for point in request.points) or [request.source_id]:
+        check_scope(grant, grant.missing_scope(request.domain, source_id))
+    take(request, grant, function)
+    rejected = rejected_points(request.rejected)
+    return document(200, {"inserted": len(request.points), "rejected": rejected, "request_id": request_id})
+
+
+def gone() -> RequestError:
+    """The error of a stage that takes packets no longer."""
+    detail = (
+        "packets are taken no longer; send points to POST /ingest/datapoints, as docs/how-to/move-a-client.md shows"
+    )
+    return RequestError(410, "gone", detail)
+
+
+def headers_for_old_clients(settings: HttpIngestSettings) -> dict[str, str]:
+    """What every answer to the call says of its end."""
+    links = {
+        "successor-version": _SUCCESSOR if settings.enable_agnostic_api else "",
+        "deprecation": settings.old_clients_guide_url,
+    }
+    return deprecation(settings.old_clients_deprecated_on, settings.old_clients_sunset_on, links)
