@@ -51,7 +51,7 @@ infrastructure: setup ## what the template promises
 
 .PHONY: integration
 integration: setup ## through the local stack: real queues, real functions, killed and throttled
-	$(RUN) coverage run --data-file=.coverage.integration -m pytest -m integration tests/contract tests/integration tests/faults tests/e2e
+	COVERAGE_FILE=.coverage.integration $(RUN) pytest -n 2 --dist loadgroup --cov --cov-report= -m integration tests/contract tests/integration tests/faults tests/e2e
 
 .PHONY: coverage
 coverage: setup ## branch coverage of what the tests above ran

@@ -3,7 +3,7 @@
 import typer
 from rich.markup import escape
 
-from cli.commands import alarms, constraints, csv, demo, devices, dlq, keys, send, stack, tail
+from cli.commands import alarms, constraints, csv, demo, devices, dlq, dual_write, keys, migrate, send, stack, tail
 from cli.errors import CommandError
 from cli.failures import explain
 from cli.output import err
@@ -23,7 +23,7 @@ on a stage in an AWS account.
 """
 _EXIT_CODES = """
 [dim]Exit codes:[/] 0 done · 1 failed · 2 wrong usage · 3 no stack runs, or it cannot be reached · \
-4 some points were rejected · 130 interrupted
+4 some points, rows or sensors were not taken · 130 interrupted
 """
 
 app = typer.Typer(
@@ -45,6 +45,8 @@ app.add_typer(csv.app, name="csv")
 app.command("tail")(tail.tail)
 app.command("alarms")(alarms.alarms)
 app.add_typer(dlq.app, name="dlq")
+migrate.app.add_typer(dual_write.app, name="dual-write")
+app.add_typer(migrate.app, name="migrate")
 
 
 def main() -> None:

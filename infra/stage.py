@@ -3,6 +3,7 @@
 import dataclasses
 import platform
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from afluente.adapters.sql.names import TableNames
 from afluente.domain.keys import domain_faults
+from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
 from infra.paths import STAGES
 
 Architecture = Literal["arm64", "x86_64"]
@@ -54,6 +56,21 @@ class Stage:
 
     enable_csv_ingest: bool = True
     """CSV files are taken, dropped into the bucket or uploaded."""
+
+    enable_legacy_api: bool = True
+    """`POST /ingest/packets` of the old service is taken; without it the call answers that it is gone."""
+
+    enable_legacy_mqtt: bool = True
+    """Messages to `iot/sensors/+/readings` are taken, and old devices have their policy."""
+
+    old_clients_deprecated_on: date = date(2026, 12, 1)
+    """From when on old clients are told to move."""
+
+    old_clients_sunset_on: date | None = None
+    """From when on old clients may be taken no longer; while nothing is decided they are told nothing."""
+
+    old_clients_guide_url: Annotated[str, Field(pattern=r"^https?://[!#-;=?-~]+$")] | None = None
+    """Where the authors of old clients read how to move."""
 
     use_agnostic_constraints: bool = True
     """Points are judged by the table of constraints; without it by the old service's tables, or where the stage has
@@ -130,6 +147,11 @@ class Stage:
             )
 
         TableNames.read(self.old_sql_tables)
+        if self.old_clients_sunset_on is not None and self.old_clients_sunset_on < self.old_clients_deprecated_on:
+            raise ValueError(
+                f"old_clients_sunset_on is {self.old_clients_sunset_on}, before old_clients_deprecated_on "
+                f"({self.old_clients_deprecated_on}): a call is deprecated first"
+            )
         if bool(self.old_sql_subnet_ids) != bool(self.old_sql_security_group_ids):
             raise ValueError("old_sql_subnet_ids and old_sql_security_group_ids: write both, or neither")
 
@@ -137,6 +159,16 @@ class Stage:
     def reads_old_tables(self) -> bool:
         """Whether streams that have not moved are judged by the old service's tables."""
         return self.old_sql_secret is not None and not self.use_agnostic_constraints
+
+    @property
+    def takes_packets(self) -> bool:
+        """Whether old clients are taken over HTTP."""
+        return self.enable_legacy_api and OLD_DOMAIN in self.domains
+
+    @property
+    def takes_old_messages(self) -> bool:
+        """Whether old devices are taken over MQTT."""
+        return self.enable_legacy_mqtt and OLD_DOMAIN in self.domains
 
     @property
     def prefix(self) -> str:
@@ -204,6 +236,8 @@ def migration() -> Stage:
         enable_mqtt_multi_domain=False,
         enable_websocket_ingest=False,
         enable_csv_ingest=False,
+        enable_legacy_api=False,
+        enable_legacy_mqtt=False,
         use_agnostic_constraints=False,
     )
 

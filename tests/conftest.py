@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,23 @@ settings.register_profile(
     "search", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+_TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests one worker is to run: `make integration` has several, each with a stack of its own."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """A file, as its fixtures are dear; those that choose ports as users do, in turn; the longest ones, alone."""
+    path = item.path.relative_to(_TESTS)
+    if path.parts[:2] == ("integration", "cli") or path.name == "test_cli.py":
+        return "cli"
+    return item.nodeid if path.parts[0] == "e2e" else str(path)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
 """A migration in memory: the old tables, the constraints, the records, the directory, and the use cases over them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from afluente.adapters.memory import MemoryConstraints, MemoryMigrationRecords, MemoryOldTables
+from afluente.adapters.memory import MemoryConstraints, MemoryDirectory, MemoryMigrationRecords, MemoryOldTables
 from afluente.application.migration.assess import Assessment, Assessor, Choice
 from afluente.application.migration.dual_write import DualWriting
 from afluente.application.migration.plan import PlannedSensor, plan
@@ -17,7 +17,7 @@ from afluente.application.migration.run import Migration
 from afluente.application.migration.selection import Selection
 from afluente.application.migration.verify import Verification, Verified
 from afluente.domain.constraints import StreamConfig
-from afluente.legacy.thresholds import LatestReading, Sensor, SensorThresholds
+from afluente.legacy.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, Clock
 from tests.legacy import DEVICE, thresholds
 
@@ -39,19 +39,6 @@ class AtOnce(Executor):
         return done
 
 
-class Directory:
-    """The sensor directory in memory, as those see it who fill it."""
-
-    def __init__(self) -> None:
-        self.entries: dict[int, Sensor] = {}
-
-    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        return {number: self.entries[number] for number in sensor_ids if number in self.entries}
-
-    def put_many(self, sensors: Sequence[Sensor]) -> None:
-        self.entries |= {sensor.sensor_id: sensor for sensor in sensors}
-
-
 class Moving:
     """All that a migration works with."""
 
@@ -60,7 +47,7 @@ class Moving:
         self.tables = MemoryOldTables(sensors, orphans)
         self.constraints = MemoryConstraints(self.clock)
         self.records = MemoryMigrationRecords()
-        self.directory = Directory()
+        self.directory = MemoryDirectory()
         self.migration = Migration(
             tables=self.tables,
             constraints=self.constraints,

@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.processes import children_of
+
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 60.0
 
@@ -97,6 +99,21 @@ class PostgresServer:
             yield
         finally:
             self.start()
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """For the block, connections come about and stay open, and nothing is answered."""
+        assert self._process is not None
+        # The first no longer starts others, then the others stop.
+        self._process.send_signal(signal.SIGSTOP)
+        servers = [self._process.pid, *children_of(self._process.pid)]
+        for pid in servers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in servers:
+                os.kill(pid, signal.SIGCONT)
 
     @property
     def _data(self) -> Path:

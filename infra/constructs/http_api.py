@@ -68,6 +68,8 @@ class IngestApi(Construct):
         )
         if stage.enable_agnostic_api:
             self._route("IngestDatapoints", HttpRouteKey.with_("/ingest/datapoints", HttpMethod.POST), key_authorizer)
+        if stage.takes_packets:
+            self._route("IngestPackets", HttpRouteKey.with_("/ingest/packets", HttpMethod.POST), key_authorizer)
         if stage.enable_csv_ingest:
             for name, (path, method) in CSV_ROUTES.items():
                 self._route(name, HttpRouteKey.with_(path, method), key_authorizer)
@@ -79,7 +81,7 @@ class IngestApi(Construct):
         self._open_route(
             "Default",
             HttpRouteKey.DEFAULT,
-            "Answers 404 or 405 and reads nothing: without this route such a call would get an answer of another form.",
+            "Answers 404, 405 or 410 and reads nothing: without this route such a call would get an answer of another form.",
         )
 
     def _stage(self, stage: Stage) -> HttpStage:

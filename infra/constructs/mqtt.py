@@ -18,8 +18,18 @@ _THING = "${iot:Connection.Thing.ThingName}"
 _DOMAIN = "${iot:Connection.Thing.Attributes[domain]}"
 
 
+OLD_TOPIC = "iot/sensors/+/readings"
+"""Where the devices of the old service publish to."""
+
+_OLD_RULE = "OldReadings"
+"""In place of a domain in the name of a rule, where no domain can be called so."""
+
+
 class MqttInbox(Construct):
-    """A topic rule a domain, from `<domain>/+/+` to the inbox, and to its dead-letter queue where that fails."""
+    """A topic rule a domain, from `<domain>/+/+` to the inbox, and to its dead-letter queue where that fails.
+
+    One more takes what the devices of the old service publish.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, inbox: IQueue, dead_letter_queue: IQueue) -> None:
         super().__init__(scope, id_)
@@ -28,13 +38,16 @@ class MqttInbox(Construct):
         role.add_to_policy(
             PolicyStatement(actions=["sqs:SendMessage"], resources=[inbox.queue_arn, dead_letter_queue.queue_arn])
         )
-        for domain in stage.domains:
+        topics = {domain: f"{domain}/+/+" for domain in stage.domains} if stage.enable_mqtt_multi_domain else {}
+        if stage.takes_old_messages:
+            topics[_OLD_RULE] = OLD_TOPIC
+        for name, topic in topics.items():
             CfnTopicRule(
                 self,
-                f"Rule-{domain}",
-                rule_name=rule_name(stage, domain),
+                f"Rule-{name}",
+                rule_name=rule_name(stage, name),
                 topic_rule_payload=CfnTopicRule.TopicRulePayloadProperty(
-                    sql=f"{_SELECT} FROM '{domain}/+/+'",
+                    sql=f"{_SELECT} FROM '{topic}'",
                     aws_iot_sql_version=SQL_VERSION,
                     actions=[CfnTopicRule.ActionProperty(sqs=_to(inbox, role))],
                     error_action=CfnTopicRule.ActionProperty(sqs=_to(dead_letter_queue, role)),
@@ -52,27 +65,45 @@ class DevicePolicy(Construct):
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
         self.name = f"{stage.prefix}-device"
-        document = PolicyDocument(
-            statements=[
-                PolicyStatement(
-                    actions=["iot:Connect"],
-                    resources=[self._arn("client", _THING)],
-                    conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
-                ),
-                PolicyStatement(actions=["iot:Publish"], resources=[self._arn("topic", f"{_DOMAIN}/{_THING}/*")]),
-                PolicyStatement(effect=Effect.DENY, actions=["iot:Publish"], resources=[self._arn("topic", "*/*/*/*")]),
-            ]
-        )
-        CfnPolicy(self, "Policy", policy_name=self.name, policy_document=document)
+        _policy(self, self.name, allowed=f"{_DOMAIN}/{_THING}/*", denied="*/*/*/*")
 
-    def _arn(self, resource: str, name: str) -> str:
-        return Stack.of(self).format_arn(
-            service="iot", resource=resource, resource_name=name, arn_format=ArnFormat.SLASH_RESOURCE_NAME
+
+class OldDevicePolicy(Construct):
+    """The one IoT policy of devices of the old service: they publish readings of any sensor, and nothing else.
+
+    A topic of more levels is denied, as other devices are denied theirs.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self.name = f"{stage.prefix}-old-device"
+        _policy(self, self.name, allowed=OLD_TOPIC.replace("+", "*"), denied=OLD_TOPIC.replace("+", "*/*"))
+
+
+def _policy(scope: Construct, name: str, *, allowed: str, denied: str) -> None:
+    """A policy by which a thing connects as itself, and publishes to what one pattern allows and the other does not."""
+
+    def arn(resource: str, pattern: str) -> str:
+        return Stack.of(scope).format_arn(
+            service="iot", resource=resource, resource_name=pattern, arn_format=ArnFormat.SLASH_RESOURCE_NAME
         )
+
+    document = PolicyDocument(
+        statements=[
+            PolicyStatement(
+                actions=["iot:Connect"],
+                resources=[arn("client", _THING)],
+                conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
+            ),
+            PolicyStatement(actions=["iot:Publish"], resources=[arn("topic", allowed)]),
+            PolicyStatement(effect=Effect.DENY, actions=["iot:Publish"], resources=[arn("topic", denied)]),
+        ]
+    )
+    CfnPolicy(scope, "Policy", policy_name=name, policy_document=document)
 
 
 def rule_name(stage: Stage, domain: str) -> str:
-    """The name of the rule of a domain; rules have no dashes in their names."""
+    """The name of the rule of a domain, or of the one of old devices; rules have no dashes in their names."""
     return re.sub(r"[^a-zA-Z0-9_]", "_", f"{stage.prefix}_{domain}")
 
 

@@ -15,7 +15,7 @@ from infra.constructs.functions import ServiceFunction
 from infra.constructs.http_api import IngestApi
 from infra.constructs.layers import Layers
 from infra.constructs.monitoring import Monitoring
-from infra.constructs.mqtt import DevicePolicy, MqttInbox
+from infra.constructs.mqtt import DevicePolicy, MqttInbox, OldDevicePolicy
 from infra.constructs.websocket_api import StreamApi, UnansweredConnections
 from infra.layer_build import LayerFolders
 from infra.stacks.data import DataStack
@@ -63,8 +63,7 @@ class ServiceStack(StageStack):
         self.iot_rule_handler = self._iot_rule_handler()
         self.csv_trigger = self._csv_trigger()
         self._optional: dict[str, str] = {}
-        if stage.enable_mqtt_multi_domain:
-            self._mqtt()
+        self._mqtt()
         self.ws_ingest = self._websocket() if stage.enable_websocket_ingest else None
         if stage.enable_csv_ingest:
             self._optional["CsvBucket"] = data.csv_files.bucket.bucket_name
@@ -97,11 +96,15 @@ class ServiceStack(StageStack):
             environment={
                 "AFLUENTE_ENABLE_AGNOSTIC_API": str(self._settings.enable_agnostic_api).lower(),
                 "AFLUENTE_ENABLE_CSV_INGEST": str(self._settings.enable_csv_ingest).lower(),
+                **self._old_clients(),
+                **self._sensors(),
                 **self._accepting(),
                 **self._csv_jobs(),
             },
         )
         self._allow_accepting(ingest)
+        if self._settings.takes_packets:
+            self._allow_sensors(ingest)
         if self._settings.enable_csv_ingest:
             self._allow_csv_requests(ingest)
         return ingest
@@ -129,9 +132,11 @@ class ServiceStack(StageStack):
             memory_mb=_WHOLE_PROCESSOR_MB,
             # As long as the classifier: the messages of both come again after the same visibility timeout.
             timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
-            environment=self._accepting(),
+            environment={**self._sensors(), **self._accepting()},
         )
         self._allow_accepting(handler)
+        # Also where no rule takes such messages any more: some may be in the inbox.
+        self._allow_sensors(handler)
         handler.allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], inbox.queue_arn)
         EventSourceMapping(
             handler,
@@ -215,10 +220,13 @@ class ServiceStack(StageStack):
         }
 
     def _mqtt(self) -> None:
-        inbox = self._data.mqtt_inbox
-        MqttInbox(self, "Mqtt", stage=self._settings, inbox=inbox.queue, dead_letter_queue=inbox.dead_letter_queue)
-        policy = DevicePolicy(self, "Devices", stage=self._settings)
-        self._optional["IotPolicy"] = policy.name
+        inbox, stage = self._data.mqtt_inbox, self._settings
+        if stage.enable_mqtt_multi_domain or stage.takes_old_messages:
+            MqttInbox(self, "Mqtt", stage=stage, inbox=inbox.queue, dead_letter_queue=inbox.dead_letter_queue)
+        if stage.enable_mqtt_multi_domain:
+            self._optional["IotPolicy"] = DevicePolicy(self, "Devices", stage=stage).name
+        if stage.takes_old_messages:
+            self._optional["LegacyIotPolicy"] = OldDevicePolicy(self, "OldDevices", stage=stage).name
 
     def _websocket(self) -> ServiceFunction:
         tables = self._data.tables
@@ -359,6 +367,24 @@ class ServiceStack(StageStack):
         classifier.allow(["secretsmanager:GetSecretValue"], secret)
         if self._settings.old_sql_subnet_ids:
             classifier.attach(self._settings.old_sql_subnet_ids, self._settings.old_sql_security_group_ids)
+
+    def _old_clients(self) -> dict[str, str]:
+        """What `http_ingest` is told of the clients of the old service."""
+        stage = self._settings
+        return {
+            "AFLUENTE_ENABLE_LEGACY_API": str(stage.enable_legacy_api).lower(),
+            "AFLUENTE_OLD_CLIENTS_DEPRECATED_ON": stage.old_clients_deprecated_on.isoformat(),
+            "AFLUENTE_OLD_CLIENTS_SUNSET_ON": str(stage.old_clients_sunset_on or ""),
+            "AFLUENTE_OLD_CLIENTS_GUIDE_URL": stage.old_clients_guide_url or "",
+        }
+
+    def _sensors(self) -> dict[str, str]:
+        """What a function that takes old readings is told."""
+        return {"AFLUENTE_MIGRATION_TABLE": self._data.tables.migration.table_name}
+
+    def _allow_sensors(self, function: ServiceFunction) -> None:
+        """Look sensors up in their directory."""
+        function.allow(["dynamodb:BatchGetItem"], self._data.tables.migration.table_arn)
 
     def _accepting(self) -> dict[str, str]:
         """What a function that accepts points is told."""

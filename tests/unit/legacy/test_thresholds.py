@@ -56,3 +56,9 @@ def test_rows_that_were_put_out_of_force_are_a_change_too() -> None:
 
     assert (its.updated_at, its.changed_at) == (5, 8)
     assert thresholds().changed_at == 0
+
+
+def test_where_a_row_in_force_does_not_say_when_it_was_changed_nobody_knows() -> None:
+    its = SensorThresholds(sensor=a_sensor(), alerts=(an_alert(updated_at=5),), deltas=(a_delta(),))
+
+    assert its.changed_at == 0

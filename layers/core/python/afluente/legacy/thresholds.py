@@ -132,7 +132,9 @@ class SensorThresholds(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def changed_at(self) -> float:
-        """When any row was changed last, in force or put out of it, in Unix seconds; 0 without any."""
+        """When any row was changed last, in force or put out of it, in Unix seconds; 0 where one in force may be it."""
+        if any(row.updated_at == 0 for row in (self.alert, self.delta) if row):
+            return 0.0
         rows: tuple[AlertThresholds | DeltaThresholds, ...] = (*self.alerts, *self.deltas)
         return max((row.updated_at for row in rows), default=0.0)
 

@@ -18,6 +18,9 @@ from afluente.domain.faults import FaultyError
 from afluente.legacy.mapping import to_constraints
 from afluente.legacy.thresholds import Sensor, SensorThresholds
 
+COLUMNS = ("sensor_id", "key", "finding", "differences", "faults")
+"""Fields of a line of the report, in order."""
+
 
 class Finding(StrEnum):
     """What was found of a sensor."""

@@ -1,0 +1,469 @@
+"""`afluente migrate …`: the thresholds of an older IoT service move over, and can go back at any time."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.errors import CommandError, ExitCode
+from cli.options import targeted
+from cli.output import err, out, print_json
+from cli.target import TargetChoice, resolve
+
+if TYPE_CHECKING:
+    from afluente.application.migration.assess import Choice
+    from afluente.application.migration.plan import PlannedSensor, Totals
+    from afluente.application.migration.records import RunProgress
+    from afluente.application.migration.rollback import Rollback, RolledBack
+    from afluente.application.migration.run import Migration
+    from afluente.application.migration.selection import Selection
+    from cli.migration.pace import Pace
+    from cli.migration.reports import ReportFile
+
+_HELP = """
+Move the thresholds of an older IoT service's SQL database to afluente, and go back if need be.
+
+The database is named by AFLUENTE_SQL_URL, such as postgresql://reader:password@db.example.org/iot; mssql:// and \
+sqlite:// are taken too. Tables and columns that are not called by their classic names are named in a file, --tables.
+
+[dim]The way:[/]
+
+  afluente migrate plan --report plan.csv     look, write nothing
+  afluente migrate run                        thresholds become constraints, last readings baselines
+  afluente migrate verify                     every sensor, field by field
+  afluente migrate dual-write on              changes of either side reach the other
+  afluente migrate rollback                   take back what was written
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True)
+
+_DATABASE = "The old service's database"
+SqlUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--sql-url",
+        metavar="URL",
+        envvar="AFLUENTE_SQL_URL",
+        show_envvar=True,
+        help="How it is reached, as SQLAlchemy has it. Better set the variable: options are seen by others.",
+        rich_help_panel=_DATABASE,
+    ),
+]
+Tables = Annotated[
+    Path | None,
+    typer.Option(
+        "--tables",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="JSON or YAML of the names of tables and columns that are not the classic ones.",
+        rich_help_panel=_DATABASE,
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="These sensors alone: ids, UUIDs, UUIDs of devices; repeat it."),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", metavar="NAME", help="Not these sensors; named as for --only.")
+]
+ReportPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", metavar="FILE", dir_okay=False, help="Write a line a sensor: CSV if so called, or NDJSON."
+    ),
+]
+OverwriteConflicts = Annotated[
+    bool, typer.Option("--overwrite-conflicts", help="Replace constraints that did not come from the old tables.")
+]
+RefreshBaselines = Annotated[
+    bool, typer.Option("--refresh-baselines", help="Write the last readings again where there are newer ones.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
+
+
+@app.command()
+@targeted
+def plan(
+    *,
+    target: TargetChoice,
+    sql_url: SqlUrl = None,
+    tables: Tables = None,
+    only: Only = None,
+    exclude: Exclude = None,
+    overwrite_conflicts: OverwriteConflicts = False,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what would become of each sensor; writes nothing.
+
+    Contradictory thresholds are named by their columns, conflicts by the fields that differ, rows that another outdoes
+    and rows without a sensor are counted. The report has a line a sensor.
+
+    [dim]Example:[/]  afluente migrate plan --report plan.csv
+    """
+    from afluente.application.migration.assess import Choice
+
+    choice = Choice(overwrite_conflicts=overwrite_conflicts)
+    _plan(target, (sql_url, tables), (only, exclude), choice, report, as_json=as_json)
+
+
+@app.command()
+@targeted
+def run(
+    *,
+    target: TargetChoice,
+    sql_url: SqlUrl = None,
+    tables: Tables = None,
+    only: Only = None,
+    exclude: Exclude = None,
+    overwrite_conflicts: OverwriteConflicts = False,
+    refresh_baselines: RefreshBaselines = False,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.1, help="Writes a second at the most; without it, as many as go.")
+    ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin at the first sensor, not where a run was broken off.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the thresholds: they become constraints, the last readings baselines, the sensors' names the directory.
+
+    A run that was broken off goes on where it was, with the same options. A second run writes nothing but what has
+    changed since. Ctrl-C finishes the page at hand. Sensors whose thresholds contradict each other, and those for which
+    there are constraints that did not come from the tables, are passed over and named; the exit code is 4 then.
+
+    [dim]Examples:[/]
+
+      afluente migrate run
+      afluente migrate run --only 0f9c2f0e-7d3b-4d8b-9a62-6d1b7f3c9e01 --rate 50
+    """
+    from afluente.application.migration.assess import Choice
+    from afluente.application.migration.plan import COLUMNS
+    from afluente.application.migration.ports import StaleRunError
+    from cli.migration.pace import Pace
+    from cli.migration.reports import ReportFile
+
+    choice = Choice(overwrite_conflicts=overwrite_conflicts, refresh_baselines=refresh_baselines)
+    if dry_run:
+        _plan(target, (sql_url, tables), (only, exclude), choice, report, as_json=as_json)
+        err().print("this was a dry run: nothing was written")
+        return
+    selection = _selection(only, exclude)
+    with _migration(target, sql_url, tables) as (migration, sensors):
+        begun = migration.begin(selection, choice, run_id=uuid.uuid4().hex, anew=anew)
+        file = ReportFile(report, COLUMNS, goes_on=begun.after is not None)
+        try:
+            progress = _go_on(migration, begun, (selection, choice), pace=Pace(rate), file=file, sensors=sensors)
+        except StaleRunError:
+            raise CommandError(
+                "another 'afluente migrate run' has gone on meanwhile, so this one ended",
+                way_out="let one run at a time; what both wrote is as it should be",
+            ) from None
+    if progress.finished_at is None:
+        done = f"{progress.sensors:,} sensors are done"
+        err().print(f"stopped; {done}. The same command goes on from there", soft_wrap=True)
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
+    _show_run(progress, selection, as_json=as_json)
+
+
+@app.command()
+@targeted
+def verify(
+    *,
+    target: TargetChoice,
+    sql_url: SqlUrl = None,
+    tables: Tables = None,
+    only: Only = None,
+    exclude: Exclude = None,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every sensor, field by field: what the old tables say, and what was written.
+
+    Constraints, baselines, the sensor directory and what is remembered of each sensor are looked at. The exit code is 0
+    only if all is equal that can be moved; sensors whose thresholds contradict each other are named.
+
+    [dim]Example:[/]  afluente migrate verify --report verify.ndjson
+    """
+    from afluente.application.migration.verify import COLUMNS, Finding, Verification
+    from cli.migration.display import Walk
+    from cli.migration.findings import Findings
+    from cli.migration.reports import ReportFile
+    from cli.migration.stores import old_tables, stores_of
+
+    database = old_tables(sql_url, tables)
+    stores = stores_of(resolve(target))
+    verification = Verification(
+        tables=database, constraints=stores.constraints, records=stores.records, directory=stores.directory
+    )
+    findings = Findings()
+    walk = Walk(err(), "verifying", database.count())
+    with ReportFile(report, COLUMNS) as file, walk.shown():
+        for looked_at, page in verification.verify(_selection(only, exclude)):
+            for found in page:
+                findings.add(found)
+                file.add(found)
+            walk.advance(looked_at, f"{findings.counts[Finding.DIFFERENT]:,} different")
+    if as_json:
+        print_json(findings.as_document())
+    else:
+        findings.show(out())
+    if findings.counts[Finding.DIFFERENT]:
+        raise typer.Exit(int(ExitCode.FAILED))
+
+
+@app.command()
+@targeted
+def rollback(
+    *,
+    target: TargetChoice,
+    only: Only = None,
+    exclude: Exclude = None,
+    overwrite_conflicts: Annotated[
+        bool, typer.Option("--overwrite-conflicts", help="Take away as well what was changed by hand since.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what was moved: constraints that came from the old tables and that nobody has changed since.
+
+    The old database is not needed and not touched. The sensor directory stays: readings keep their streams. Sensors can
+    be moved again with 'afluente migrate run'. What stays is named; the exit code is 4 then.
+
+    [dim]Example:[/]  afluente migrate rollback --only 42
+    """
+    from afluente.application.migration.rollback import Rollback
+    from cli.migration.stores import WRITERS, stores_of
+
+    stores = stores_of(resolve(target))
+    selection = _selection(only, exclude)
+    with ThreadPoolExecutor(WRITERS) as executor:
+        rolling = Rollback(constraints=stores.constraints, records=stores.records, executor=executor, clock=time.time)
+        done = _roll_back(rolling, selection, overwrite_conflicts=overwrite_conflicts, yes=yes)
+    _show_rollback(done, as_json=as_json)
+
+
+# --- plan ------------------------------------------------------------------------------------------------------------
+
+
+def _plan(
+    target: TargetChoice,
+    database: tuple[str | None, Path | None],
+    names: tuple[list[str] | None, list[str] | None],
+    choice: "Choice",
+    report: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from afluente.application.migration.assess import Assessor
+    from afluente.application.migration.plan import COLUMNS, PlannedSensor, Totals
+    from afluente.application.migration.plan import plan as plan_sensors
+    from afluente.application.migration.run import PASSED_OVER
+    from cli.migration.display import Walk
+    from cli.migration.reports import ReportFile
+    from cli.migration.stores import old_tables, stores_of
+
+    tables = old_tables(*database)
+    stores = stores_of(resolve(target))
+    totals = Totals(tuple(tables.orphans()))
+    passed_over: list[PlannedSensor] = []
+    walk = Walk(err(), "planning", tables.count())
+    with ReportFile(report, COLUMNS) as file, walk.shown():
+        assessor = Assessor(constraints=stores.constraints, records=stores.records)
+        for looked_at, lines in plan_sensors(tables, assessor, _selection(*names), choice):
+            for line in lines:
+                totals.add(line)
+                file.add(line)
+                if line.prospect in PASSED_OVER:
+                    passed_over.append(line)
+            walk.advance(looked_at, f"{len(passed_over):,} cannot be moved")
+    if as_json:
+        print_json(_totals_document(totals, report))
+    else:
+        _show_totals(totals, passed_over, report)
+
+
+def _totals_document(totals: "Totals", report: Path | None) -> dict[str, object]:
+    return {
+        "sensors": totals.sensors,
+        "prospects": dict(totals.prospects),
+        "adjusted": totals.adjusted,
+        "with_duplicates": totals.with_duplicates,
+        "duplicate_rows": totals.duplicate_rows,
+        "orphans": totals.orphans,
+        "report": report and str(report),
+    }
+
+
+def _show_totals(totals: "Totals", passed_over: "list[PlannedSensor]", report: Path | None) -> None:
+    from cli.migration.display import SHOWN, print_named, prospects_table
+
+    console = out()
+    console.print(prospects_table(totals.prospects))
+    console.print(f"{totals.sensors:,} sensors in all", end="")
+    for count, told in (
+        (totals.adjusted, "of which a bound is written otherwise, with no reading judged otherwise for it"),
+        (
+            totals.with_duplicates,
+            f"with several active rows: {totals.duplicate_rows:,} rows are outdone by a newer one",
+        ),
+        (len(totals.orphans), "active rows without a sensor, which judge nothing"),
+    ):
+        if count:
+            console.print(f"\n{count:,} {told}", end="")
+    console.print()
+    for orphan in totals.orphans[:SHOWN]:
+        console.print(f"  {orphan.table} {orphan.row_id} [dim]of sensor {orphan.sensor_id}[/]")
+    if passed_over:
+        console.print("sensors that cannot be moved:")
+        named = [(line.sensor_id, line.prospect.value, (*line.faults, *line.notes)) for line in passed_over]
+        print_named(console, named, len(named))
+    if report:
+        err().print(f"the report is in {report}", markup=False, soft_wrap=True)
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -> "Iterator[tuple[Migration, int]]":
+    """The migration, and how many sensors there are."""
+    from afluente.application.migration.run import Migration
+    from cli.migration.stores import WRITERS, old_tables, stores_of
+
+    database = old_tables(sql_url, tables)
+    stores = stores_of(resolve(target))
+    with ThreadPoolExecutor(WRITERS) as executor:
+        yield (
+            Migration(
+                tables=database,
+                constraints=stores.constraints,
+                records=stores.records,
+                directory=stores.directory,
+                executor=executor,
+                clock=time.time,
+            ),
+            database.count(),
+        )
+
+
+def _go_on(
+    migration: "Migration",
+    begun: "RunProgress",
+    what: "tuple[Selection, Choice]",
+    *,
+    pace: "Pace",
+    file: "ReportFile",
+    sensors: int,
+) -> "RunProgress":
+    """Go on until it is through, or the user wants it to end."""
+    from afluente.application.migration.plan import planned
+    from cli.migration.display import Walk
+    from cli.migration.interrupts import Interrupts
+
+    console = err()
+    if begun.after is not None:
+        console.print(f"going on after sensor {begun.after}, with {begun.sensors:,} sensors done")
+    walk = Walk(console, "moving", sensors, done=begun.sensors)
+    progress = begun
+    with file as lines, Interrupts(console) as interrupts, walk.shown():
+        for gone_on, assessments in migration.go_on(begun, *what, pace=pace):
+            progress = gone_on
+            for assessment in assessments:
+                lines.add(planned(assessment))
+            walk.advance(len(assessments))
+            if interrupts.asked:
+                break
+    return progress
+
+
+def _show_run(progress: "RunProgress", selection: "Selection", *, as_json: bool) -> None:
+    from afluente.application.migration.records import Prospect
+    from afluente.application.migration.run import PASSED_OVER
+    from cli.migration.display import print_named, prospects_table
+
+    passed_over = sum(progress.counts.get(prospect, 0) for prospect in PASSED_OVER)
+    if as_json:
+        print_json(progress)
+    else:
+        console = out()
+        _refuse_nothing(progress.sensors, selection)
+        console.print(prospects_table(progress.counts))
+        seconds = (progress.finished_at or progress.started_at) - progress.started_at
+        console.print(f"{progress.sensors:,} sensors in {seconds:,.1f} s", end="")
+        console.print(f"; {progress.directory_writes:,} entered in the sensor directory")
+        written = sum(progress.counts.get(name, 0) for name in (Prospect.MIGRATE, Prospect.UPDATE, Prospect.REMOVE))
+        if not written and not progress.directory_writes:
+            console.print("[green]nothing was written: all is as it should be[/]")
+        if passed_over:
+            console.print("sensors that were passed over:")
+            named = [(its.sensor_id, its.prospect.value, its.reasons) for its in progress.passed_over]
+            print_named(console, named, passed_over)
+    if passed_over:
+        raise typer.Exit(int(ExitCode.REJECTED))
+
+
+# --- rollback --------------------------------------------------------------------------------------------------------
+
+
+def _roll_back(
+    rolling: "Rollback", selection: "Selection", *, overwrite_conflicts: bool, yes: bool
+) -> "list[RolledBack]":
+    from cli.migration.display import Walk
+
+    moved = rolling.moved(selection)
+    if not moved:
+        raise CommandError("no such sensor is moved; there is nothing to take back")
+    if not yes:
+        typer.confirm(f"take the constraints of {len(moved):,} sensors back?", abort=True, err=True)
+    done: list[RolledBack] = []
+    walk = Walk(err(), "taking back", len(moved))
+    with walk.shown():
+        for page in rolling.take_back(moved, overwrite_conflicts=overwrite_conflicts):
+            done += page
+            walk.advance(len(page))
+    return done
+
+
+def _show_rollback(done: "list[RolledBack]", *, as_json: bool) -> None:
+    from collections import Counter
+
+    from afluente.application.migration.rollback import TakenBack
+    from cli.migration.display import print_named
+
+    counts = Counter(its.outcome for its in done)
+    staying = [its for its in done if its.outcome in {TakenBack.CONFLICT, TakenBack.KEPT}]
+    if as_json:
+        print_json({"sensors": len(done), "outcomes": dict(counts)})
+    else:
+        console = out()
+        console.print(f"{counts[TakenBack.REMOVED]:,} constraints were taken away, {len(staying):,} stay")
+        named = [(its.record.sensor_id, its.outcome.value, (its.reason,)) for its in staying]
+        print_named(console, named, len(named))
+    if counts[TakenBack.CONFLICT]:
+        raise typer.Exit(int(ExitCode.REJECTED))
+
+
+# --- what all share --------------------------------------------------------------------------------------------------
+
+
+def _selection(only: list[str] | None, exclude: list[str] | None) -> "Selection":
+    from afluente.application.migration.selection import Selection
+
+    return Selection.of(only or (), exclude or ())
+
+
+def _refuse_nothing(sensors: int, selection: "Selection") -> None:
+    if not sensors and selection.only:
+        raise CommandError(
+            f"no sensor is called {', '.join(selection.only)}",
+            way_out="name sensors by id or UUID, or by the UUID of their device",
+        )

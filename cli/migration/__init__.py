@@ -1,0 +1,1 @@
+"""What `afluente migrate` works with: connections, reports, what people see."""

@@ -1,0 +1,92 @@
+"""What a migration works on: the old service's database, and the tables of a deployment."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cli.errors import CommandError, ExitCode
+from cli.target import Target
+
+if TYPE_CHECKING:
+    from afluente.application.migration.ports import DirectoryOfSensors, MigrationRecords, OldTables
+    from afluente.application.ports import ConstraintsCatalogue
+
+WRITERS = 16
+"""Constraints that are written at once."""
+
+_SQL_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The tables of a deployment.
+
+    Attributes:
+        constraints: of streams.
+        records: what is remembered of moving.
+        directory: of sensors.
+    """
+
+    constraints: "ConstraintsCatalogue"
+    records: "MigrationRecords"
+    directory: "DirectoryOfSensors"
+
+
+def stores_of(target: Target) -> Stores:
+    """The tables of a deployment."""
+    from afluente.adapters.dynamodb_constraints import DynamoConstraints  # noqa: PLC0415 - only commands that need it
+    from afluente.adapters.dynamodb_migration import DynamoDirectory, DynamoMigrationRecords  # noqa: PLC0415
+
+    client = target.client("dynamodb", max_pool_connections=WRITERS)
+    return Stores(
+        constraints=DynamoConstraints(client, target["ConstraintsTable"]),
+        records=DynamoMigrationRecords(client, target["MigrationTable"]),
+        directory=DynamoDirectory(client, target["MigrationTable"]),
+    )
+
+
+def old_tables(sql_url: str | None, names_file: Path | None) -> "OldTables":
+    """The old service's database.
+
+    Args:
+        sql_url: how it is reached; never shown.
+        names_file: JSON or YAML of the names that are not the classic ones.
+
+    Raises:
+        CommandError: nothing says how it is reached, or that cannot be; a name in the file is wrong.
+    """
+    if not sql_url:
+        raise CommandError(
+            "it is not said how the old service's database is reached",
+            way_out="set AFLUENTE_SQL_URL, such as postgresql://user:password@host/database; --sql-url does the same, "
+            "but is seen by others on this machine",
+            code=ExitCode.USAGE,
+        )
+    try:
+        from afluente.adapters.sql.engine import old_engine  # noqa: PLC0415 - only commands that need it
+        from afluente.adapters.sql.errors import OldSqlUrlError  # noqa: PLC0415
+        from afluente.adapters.sql.names import TableNames, TableNamesError  # noqa: PLC0415
+        from afluente.adapters.sql.old_tables import SqlOldTables  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"{error.name} is not installed, by which SQL databases are read",
+            way_out="install the dependency group old-sql: uv sync",
+        ) from None
+    try:
+        names = TableNames.read(_document(names_file)) if names_file else TableNames()
+        return SqlOldTables(old_engine(sql_url, timeout_seconds=_SQL_TIMEOUT_SECONDS), names)
+    except OldSqlUrlError as error:
+        raise CommandError(f"--sql-url: {error}", code=ExitCode.USAGE) from None
+    except TableNamesError as error:
+        raise CommandError(f"{names_file}: {error}", code=ExitCode.USAGE) from None
+
+
+def _document(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} is neither JSON nor YAML: {error}", code=ExitCode.USAGE) from None

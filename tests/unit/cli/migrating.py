@@ -1,0 +1,125 @@
+"""`afluente migrate` in a test: over an old service in SQLite, and the tables of a deployment in moto."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+import sqlalchemy as sa
+from moto import mock_aws
+
+from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_migration import DynamoDirectory, DynamoMigrationRecords
+from afluente.domain.constraints import StreamConfig
+from afluente.legacy.thresholds import SensorThresholds
+from cli import main as command_line
+from tests.old_service import OldService, create_tables, fill
+
+CONSTRAINTS, MIGRATION = "constraints", "migration"
+_REGION = "eu-west-1"
+
+
+class Done(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+class Migrating:
+    """A deployment, an old service, and the commands over both."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        self.url = f"sqlite:///{folder / 'old.db'}"
+        self.engine = sa.create_engine(self.url)
+        create_tables(self.engine)
+        client = boto3.client("dynamodb", _REGION)
+        self.constraints = DynamoConstraints(client, CONSTRAINTS)
+        self.records = DynamoMigrationRecords(client, MIGRATION)
+        self.directory = DynamoDirectory(client, MIGRATION)
+
+    def seed(self, service: OldService) -> None:
+        fill(self.engine, service)
+
+    def sql(self, statement: str, **parameters: object) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(statement), parameters)
+
+    def config_of(self, its: SensorThresholds) -> StreamConfig | None:
+        scope = str(its.sensor.key)
+        found = self.constraints.fetch([scope]).get(scope)
+        return found.config if found else None
+
+    def constrain(self, its: SensorThresholds, config: StreamConfig) -> None:
+        self.constraints.put(str(its.sensor.key), config)
+
+    def __call__(self, *arguments: str | Path, answer: str | None = None) -> Done:
+        """Run `afluente migrate` with the arguments, and perhaps an answer to what it asks."""
+        words = ["afluente", "migrate", *map(str, arguments), "--stage", "dev", "--region", _REGION]
+        self._monkeypatch.setattr(sys, "argv", words)
+        self._monkeypatch.setattr(sys, "stdin", _Answering(answer))
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        told = self._capsys.readouterr()
+        return Done(int(ended.value.code or 0), told.out, told.err)
+
+
+class _Answering:
+    def __init__(self, answer: str | None) -> None:
+        self._answer = answer
+
+    def readline(self) -> str:
+        return f"{self._answer}\n" if self._answer is not None else ""
+
+    def isatty(self) -> bool:
+        return self._answer is not None
+
+
+@contextmanager
+def migrating(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path) -> Iterator[Migrating]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    outputs = {"HttpApiUrl": "http://none", "ConstraintsTable": CONSTRAINTS, "MigrationTable": MIGRATION}
+    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: outputs)
+    with mock_aws():
+        client = boto3.client("dynamodb", _REGION)
+        _make_table(client, CONSTRAINTS, [("key", "HASH")])
+        _make_table(client, MIGRATION, [("id", "HASH"), ("entry", "RANGE")])
+        moving = Migrating(monkeypatch, capsys, folder)
+        monkeypatch.setenv("AFLUENTE_SQL_URL", moving.url)
+        yield moving
+        moving.engine.dispose()
+
+
+def _make_table(client: Any, name: str, keys: list[tuple[str, str]]) -> None:
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in keys],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def calling_first(method: Callable[..., Any], act: Callable[[int], None]) -> Callable[..., Any]:
+    """The method, which does something else before each of its calls, by their number from 1."""
+    calls = [0]
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        calls[0] += 1
+        act(calls[0])
+        return method(*arguments, **named)
+
+    return call
