@@ -81,7 +81,7 @@ class IngestApi(Construct):
         self._open_route(
             "Default",
             HttpRouteKey.DEFAULT,
-            "Answers 404, 405 or 410 and reads nothing: without this route such a call would get an answer of another form.",
+            "Answers 404, 405 or 410 and reads nothing: without it such a call would get another form of answer.",
         )
 
     def _stage(self, stage: Stage) -> HttpStage:

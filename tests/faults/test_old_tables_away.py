@@ -1,4 +1,4 @@
-"""The old service's database goes away while readings come: they wait, and each is judged by its thresholds in the end."""
+"""The old service's database goes away while readings come: they wait, and each is judged by its thresholds."""
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence

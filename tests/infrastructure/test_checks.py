@@ -63,7 +63,7 @@ def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> No
     }
     unrecoverable = {
         (f"data/Tables/{table}", "AwsSolutions-DDB3")
-        for table in ("StreamConstraints", "StreamLatest", "ApiKeys", "WsConnections", "CsvJobs")
+        for table in ("StreamConstraints", "StreamLatest", "ApiKeys", "WsConnections", "CsvJobs", "Migration")
     }
 
     assert acknowledged(prod) == everywhere

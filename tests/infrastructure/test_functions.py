@@ -35,6 +35,7 @@ GRANTS = {
         ("dynamodb:PutItem", "afluente-prod-csv-jobs"),
         ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
         ("dynamodb:Query", "afluente-prod-csv-jobs/index/by-domain"),
+        ("dynamodb:BatchGetItem", "afluente-prod-migration"),
     },
     "http_authorizer": {
         ("dynamodb:GetItem", "afluente-prod-api-keys"),
@@ -45,6 +46,7 @@ GRANTS = {
         ("sqs:GetQueueAttributes", "afluente-prod-mqtt-inbox"),
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
         ("s3:PutObject", QUARANTINE),
+        ("dynamodb:BatchGetItem", "afluente-prod-migration"),
     },
     "csv_trigger": {
         *(
@@ -109,7 +111,7 @@ AnySettings = (
     | ClassifierSettings
 )
 # No preset has another value of these; a test may, and a stage with an old service's database.
-NEVER_TOLD = {"key_ttl_seconds", "old_sql_secret", "old_sql_tables"}
+NEVER_TOLD = {"key_ttl_seconds", "old_sql_secret", "old_sql_tables", "sensors_ttl_seconds"}
 
 COMMON = {"AFLUENTE_STAGE": "prod", "POWERTOOLS_METRICS_NAMESPACE": "afluente", "POWERTOOLS_LOG_LEVEL": "INFO"}
 
@@ -135,8 +137,17 @@ ENVIRONMENT = {
         "POWERTOOLS_SERVICE_NAME": "http_ingest",
         "AFLUENTE_ENABLE_AGNOSTIC_API": "true",
         "AFLUENTE_ENABLE_CSV_INGEST": "true",
+        "AFLUENTE_ENABLE_LEGACY_API": "true",
+        "AFLUENTE_OLD_CLIENTS_DEPRECATED_ON": "2026-12-01",
+        "AFLUENTE_OLD_CLIENTS_SUNSET_ON": "",
+        "AFLUENTE_OLD_CLIENTS_GUIDE_URL": "",
+        "AFLUENTE_MIGRATION_TABLE": "afluente-prod-migration",
     },
-    "iot_rule_handler": {**ACCEPTING, "POWERTOOLS_SERVICE_NAME": "iot_rule_handler"},
+    "iot_rule_handler": {
+        **ACCEPTING,
+        "POWERTOOLS_SERVICE_NAME": "iot_rule_handler",
+        "AFLUENTE_MIGRATION_TABLE": "afluente-prod-migration",
+    },
     "csv_trigger": {
         **ACCEPTING,
         **CSV_JOBS,

@@ -17,7 +17,7 @@ CSV_ROUTES = {
 def test_only_the_ingest_routes_ask_for_a_key(prod: Deployment) -> None:
     routes = {route["RouteKey"]: route["AuthorizationType"] for route in of_the_http_api(prod, "Route")}
 
-    keyed = {"POST /ingest/datapoints", *CSV_ROUTES}
+    keyed = {"POST /ingest/datapoints", "POST /ingest/packets", *CSV_ROUTES}
     assert routes == {**dict.fromkeys(keyed, "CUSTOM"), "GET /health": "NONE", "$default": "NONE"}
 
 

@@ -42,7 +42,7 @@ def test_a_domain_has_a_rule_that_puts_each_message_as_it_came_into_the_inbox(pr
 def test_there_is_no_rule_but_these(prod: Deployment) -> None:
     rules = {rule["RuleName"] for rule in prod.resources("AWS::IoT::TopicRule").values()}
 
-    assert rules == {f"afluente_prod_{domain}" for domain in DOMAINS}
+    assert rules == {f"afluente_prod_{name}" for name in (*DOMAINS, "OldReadings")}
 
 
 def test_the_rules_may_send_to_the_inbox_and_its_dead_letter_queue_and_do_nothing_else(prod: Deployment) -> None:
@@ -83,9 +83,8 @@ def test_messages_are_taken_by_the_second_or_thousand_and_those_that_failed_alon
 
 
 def test_devices_have_this_policy(prod: Deployment) -> None:
-    [policy] = prod.resources("AWS::IoT::Policy").values()
+    policy = prod.one("AWS::IoT::Policy", PolicyName="afluente-prod-device")
 
-    assert policy["PolicyName"] == "afluente-prod-device"
     assert prod.plain(policy["PolicyDocument"]) == {
         "Version": "2012-10-17",
         "Statement": [
@@ -164,6 +163,34 @@ def test_a_device_may_do_nothing_but_connect_and_publish(prod: Deployment, actio
     assert not may(prod, OVEN, action, resource)
 
 
+@pytest.mark.parametrize("sensor", ["42", "0f9c2f0e-7d3b-4d8b-9a62-6d1b7f3c9e01"])
+def test_an_old_device_publishes_readings_of_any_sensor(prod: Deployment, sensor: str) -> None:
+    assert may(prod, OVEN, "iot:Publish", f"topic/iot/sensors/{sensor}/readings", policy="old-device")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "iot/sensors/42",
+        "iot/sensors/42/states",
+        "iot/sensors/readings",
+        "iot/sensors/42/1/readings",
+        "iot/sensors//42/readings",
+        "iot/sensors/42/readings/1",
+        "iot/oven-1/temperature",
+        "health/sensors/42/readings",
+    ],
+)
+def test_an_old_device_publishes_nothing_else(prod: Deployment, topic: str) -> None:
+    assert not may(prod, OVEN, "iot:Publish", f"topic/{topic}", policy="old-device")
+
+
+def test_an_old_device_connects_as_itself_and_reads_nothing(prod: Deployment) -> None:
+    assert may(prod, OVEN, "iot:Connect", "client/oven-1", policy="old-device")
+    assert not may(prod, OVEN, "iot:Connect", "client/oven-2", policy="old-device")
+    assert not may(prod, OVEN, "iot:Subscribe", "topicfilter/iot/sensors/42/readings", policy="old-device")
+
+
 def test_a_stage_without_mqtt_has_neither_rules_nor_a_policy(deployment_of: Callable[[str], Deployment]) -> None:
     migration = deployment_of("migration")
 
@@ -175,12 +202,14 @@ def test_a_stage_without_mqtt_has_neither_rules_nor_a_policy(deployment_of: Call
     assert "iot.amazonaws.com" not in str(takers)
 
 
-def may(deployment: Deployment, connection: Mapping[str, str], action: str, resource: str) -> bool:
+def may(
+    deployment: Deployment, connection: Mapping[str, str], action: str, resource: str, *, policy: str = "device"
+) -> bool:
     """Whether AWS IoT Core lets a connection do it: an explicit Deny wins, and what nothing allows is denied."""
-    [policy] = deployment.resources("AWS::IoT::Policy").values()
+    document = deployment.one("AWS::IoT::Policy", PolicyName=f"{deployment.stage.prefix}-{policy}")["PolicyDocument"]
     effects = {
         statement["Effect"]
-        for statement in deployment.plain(policy["PolicyDocument"])["Statement"]
+        for statement in deployment.plain(document)["Statement"]
         if action in as_list(statement["Action"])
         and any(matches(pattern, f"{IOT}:{resource}", connection) for pattern in as_list(statement["Resource"]))
         and all(connection.get(name) == value for name, value in conditions(statement).items())

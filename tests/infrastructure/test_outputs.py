@@ -33,7 +33,7 @@ OUTPUTS = {
     "AlarmBus": "afluente-prod-alarms",
     "AlarmLogGroup": "/afluente/prod/alarms",
 }
-WITH_MQTT = {"IotPolicy": "afluente-prod-device"}
+WITH_MQTT = {"IotPolicy": "afluente-prod-device", "LegacyIotPolicy": "afluente-prod-old-device"}
 WITH_CSV = {"CsvBucket": "<CsvFilesBucket>"}
 WITH_WEBSOCKET = {
     "WebSocketApiId": "afluente-prod-websocket",
