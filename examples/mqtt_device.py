@@ -42,8 +42,8 @@ def main() -> None:
         print(f"ending; {len(unacknowledged)} message(s) are not acknowledged yet", file=sys.stderr)
     wait(unacknowledged, timeout=60)
     unacknowledged -= taken(unacknowledged, topic)
-    client.stop()
     print(f"{len(unacknowledged)} message(s) lost", file=sys.stderr)
+    client.stop()
 
 
 def taken(published: set[Future], topic: str) -> set[Future]:

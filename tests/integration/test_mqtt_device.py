@@ -65,7 +65,7 @@ def test_what_is_measured_while_the_broker_is_away_arrives_in_order(
         _, told = device.communicate("20\n", timeout=PATIENCE_SECONDS)
 
     assert device.returncode == 0
-    assert told.splitlines()[-1] == "0 message(s) lost"
+    assert "0 message(s) lost" in told.splitlines()
     local_stack.drained()
     points = outbox.points(f"iot/{source_id}")
     assert [(point["sequence"], point["value"]) for point in points] == [(place, place) for place in range(21)]
@@ -80,7 +80,7 @@ def test_ctrl_c_ends_it_with_everything_acknowledged(
         _, told = device.communicate(timeout=PATIENCE_SECONDS)
 
     assert device.returncode == 0, told
-    assert told.splitlines()[-1] == "0 message(s) lost"
+    assert "0 message(s) lost" in told.splitlines()
 
 
 def test_a_refusal_is_told(folder: Path, tmp_path: Path) -> None:
