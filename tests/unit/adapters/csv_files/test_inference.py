@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.csv_files.inference import MAX_COLUMNS, Inspection, inspect
+from afluente.adapters.csv_files.inference import Inspection, inspect
 from afluente.adapters.csv_files.options import CSVIngestConfig, option_faults
+from afluente.adapters.csv_files.sampled_table import MAX_COLUMNS
 from afluente.application.csv_jobs import JobFault, NotReadableError, Reason
 
 

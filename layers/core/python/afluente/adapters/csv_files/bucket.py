@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from afluente.adapters.aws import unavailable
 from afluente.adapters.csv_files.chunks import ChunkReader
-from afluente.adapters.csv_files.inference import REJECTED, SAMPLE_BYTES, inspect
+from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect
 from afluente.adapters.csv_files.layout import Layout, from_document, to_document
 from afluente.adapters.csv_files.objects import ObjectStream
 from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.adapters.csv_files.stream_columns import REJECTED
 from afluente.adapters.csv_files.unpacking import is_packed, open_unpacked
 from afluente.application.csv_jobs import (
     CsvJob,
