@@ -6,6 +6,7 @@ from typing import Any
 
 from afluente.adapters.csv_job_queue import part_to_read
 from afluente.adapters.s3_events import NoNotificationError, dropped_files, unusable
+from afluente.adapters.sqs import backoff_seconds
 from afluente.application.csv_jobs import CsvJob, JobStatus, is_option_file
 from afluente.application.ports import UnavailableError
 from afluente.application.read_csv import Outcome, Reading
@@ -17,7 +18,6 @@ Record = dict[str, Any]
 # What an invocation keeps back to end in good order: a quarter of its time, half a minute at the most.
 _KEPT_BACK = 4
 _KEPT_BACK_MILLISECONDS = 30_000
-_MAX_WAIT_SECONDS = 60
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _come_again(record: Record, seconds: int) -> None:
 
 def _backoff(record: Record) -> int:
     received = int(record["attributes"]["ApproximateReceiveCount"])
-    return int(min(2 ** min(received - 1, 10), _MAX_WAIT_SECONDS))
+    return backoff_seconds(received)
 
 
 def _tell_pause(reading: Reading, part: int) -> None:

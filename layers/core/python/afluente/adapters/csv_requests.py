@@ -19,8 +19,8 @@ from afluente.adapters.http_requests import (
     raw_body,
 )
 from afluente.adapters.json_points import MalformedJsonError, parse_json
-from afluente.application.csv_jobs import FILE_SUFFIXES, CsvJob, JobStatus
-from afluente.application.csv_listing import MAX_PAGE, NO_DOMAIN, JobQuery
+from afluente.application.csv_jobs import FILE_SUFFIXES, NO_DOMAIN, CsvJob, JobStatus
+from afluente.application.csv_listing import MAX_PAGE, JobQuery
 from afluente.application.csv_uploads import MAX_FILE_BYTES
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.keys import domain_faults, json_type, part_faults

@@ -26,8 +26,8 @@ _MAX_UNCOMPRESSED_BYTES = MAX_MESSAGE_BYTES * 3 // 4 - 4096
 MAX_BATCH_ENTRIES = 10
 """SQS quota «Entries per batch»."""
 
-MAX_GIVE_BACK_SECONDS = 60
-"""Between two attempts at a message; with the queue's limit of 60 attempts, a dependency may be away for an hour."""
+# Between two attempts at a message; with the queue's limit of 60 attempts, a dependency may be away for an hour.
+_MAX_BACKOFF_SECONDS = 60
 
 _RETRY_DELAYS = (0.05, 0.2, 0.6)
 
@@ -115,8 +115,13 @@ def _messages(points: Sequence[Point], encode: Callable[[Sequence[Point]], Encod
     return _messages(points[:middle], encode) + _messages(points[middle:], encode)
 
 
+def backoff_seconds(received: int) -> int:
+    """When a message that failed comes again: after 1, 2, 4, … 60 s, by how often it was received."""
+    return min(1 << min(received - 1, 10), _MAX_BACKOFF_SECONDS)
+
+
 class SqsGiveBack:
-    """Lets messages that failed come again sooner than the visibility timeout has them: after 1, 2, 4, … 60 s."""
+    """Lets messages that failed come again sooner than the visibility timeout has them."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
         self._client = client
@@ -135,7 +140,7 @@ class SqsGiveBack:
             {
                 "Id": str(place),
                 "ReceiptHandle": handle,
-                "VisibilityTimeout": min(2 ** min(received - 1, 10), MAX_GIVE_BACK_SECONDS),
+                "VisibilityTimeout": backoff_seconds(received),
             }
             for place, (handle, received) in enumerate(receipts)
         ]

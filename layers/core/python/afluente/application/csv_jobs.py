@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from afluente.application.ports import UnavailableError
-from afluente.domain.keys import domain_faults, part_faults
+from afluente.domain.keys import MISSING_SOURCE, domain_faults, part_faults
 
 INBOX = "inbox"
 """Folder of the bucket under which a file starts a job: `inbox/<domain>/<source_id>/….csv`."""
@@ -31,8 +31,10 @@ MAX_NAMED_STREAMS = 1_000
 MAX_FUTILE_ATTEMPTS = 10
 """How often in a row the reading of a part may break off without having got anywhere, before the job is given up."""
 
+NO_DOMAIN = "_"
+"""The domain of files whose key names none."""
+
 _UPLOADS = ".uploads"
-_NO_DOMAIN = "_"
 _SHOWN_ROW_LENGTH = 200
 _SHOWN_MESSAGE_LENGTH = 400
 
@@ -427,8 +429,8 @@ class CsvJobs:
         domain, source_id, name = _parts_of(file.key)
         job = CsvJob(
             job_id=_job_id(file),
-            domain=domain if domain and not domain_faults(domain) else _NO_DOMAIN,
-            source_id=source_id or _NO_DOMAIN,
+            domain=domain if domain and not domain_faults(domain) else NO_DOMAIN,
+            source_id=source_id or MISSING_SOURCE,
             file=name,
             status=JobStatus.QUEUED,
             created_at=now,

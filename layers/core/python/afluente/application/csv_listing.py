@@ -5,13 +5,10 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from afluente.application.api_keys import EVERYTHING, Grant
-from afluente.application.csv_jobs import CsvJob, CsvJobStore, JobStatus
+from afluente.application.csv_jobs import NO_DOMAIN, CsvJob, CsvJobStore, JobStatus
 
 MAX_PAGE = 100
 """Jobs of a page."""
-
-NO_DOMAIN = "_"
-"""The domain of files whose key names none."""
 
 _MAX_LOOKS = 10
 
