@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from afluente.adapters.csv_files.inference import SAMPLE_BYTES, Column, Inspection, inspect
+from afluente.adapters.csv_files.inference import Column, Inspection, inspect, sample_of
 from afluente.adapters.csv_files.options import CSVIngestConfig
 from afluente.adapters.csv_files.unpacking import open_unpacked
 from afluente.application.csv_jobs import FOLDER_OPTIONS, SIDE_FILE_SUFFIX, NotReadableError
@@ -45,13 +45,9 @@ def look_at(file: LocalFile, options: Mapping[str, Any]) -> Inspection:
     """
     try:
         with file.path.open("rb") as packed:
-            sample = _sample(open_unpacked(packed, file.name).read)
-        return inspect(
-            sample[:SAMPLE_BYTES],
-            is_whole=len(sample) <= SAMPLE_BYTES,
-            given=CSVIngestConfig.model_validate(dict(options)),
-            file=file.name,
-        )
+            sample, is_whole = sample_of(open_unpacked(packed, file.name))
+        given = CSVIngestConfig.model_validate(dict(options))
+        return inspect(sample, is_whole=is_whole, given=given, file=file.name)
     except NotReadableError as error:
         raise CommandError(f"{file.path}: {error.reason.message} ({error.reason.code})") from None
 
@@ -105,16 +101,6 @@ def check_free(path: Path, *, force: bool) -> None:
 def save(path: Path, found: Inspection) -> None:
     """Write all options that matter, for people to read and change."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(found.config.given())) + b"\n")
-
-
-def _sample(read: Any) -> bytes:
-    """A byte more than is looked at, if there is one; a reader may give less at a time than it is asked for."""
-    pieces: list[bytes] = []
-    missing = SAMPLE_BYTES + 1
-    while missing and (piece := read(missing)):
-        pieces.append(piece)
-        missing -= len(piece)
-    return b"".join(pieces)
 
 
 def _facts(file: LocalFile, found: Inspection) -> Iterator[tuple[str, str]]:

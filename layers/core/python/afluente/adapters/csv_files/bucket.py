@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from afluente.adapters.aws import unavailable
 from afluente.adapters.csv_files.chunks import ChunkReader
-from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect
+from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect, sample_of
 from afluente.adapters.csv_files.layout import Layout, from_document, to_document
 from afluente.adapters.csv_files.objects import ObjectStream
 from afluente.adapters.csv_files.options import CSVIngestConfig
@@ -109,17 +109,7 @@ class BucketCsvFiles:
     def _sample(self, file: FileVersion) -> tuple[bytes, bool]:
         """The beginning of a file, and whether that is all of it."""
         stream = ObjectStream(self._client, self._bucket, file, executor=self._executor, range_bytes=SAMPLE_BYTES)
-        unpacked = open_unpacked(io.BufferedReader(stream), file.key)
-        sample = b""
-        try:
-            while len(sample) <= SAMPLE_BYTES and (more := unpacked.read(SAMPLE_BYTES + 1 - len(sample))):
-                sample += more
-        except NotReadableError:
-            # What comes before the damage is read all the same; the damage is told when it is come to.
-            if b"\n" not in sample:
-                raise
-            return sample, False
-        return sample[:SAMPLE_BYTES], len(sample) <= SAMPLE_BYTES
+        return sample_of(open_unpacked(io.BufferedReader(stream), file.key))
 
     # --- rejected rows -----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 import msgspec
 
@@ -54,6 +55,25 @@ class Inspection(msgspec.Struct, frozen=True):
     first_rows: tuple[tuple[str, ...], ...]
     first_times: tuple[str, ...]
     distinct_streams: int
+
+
+def sample_of(file: BinaryIO) -> tuple[bytes, bool]:
+    """The beginning of a file, unpacked, and whether that is all of it.
+
+    Raises:
+        NotReadableError: it is damaged, and there is no line before the damage.
+    """
+    sample = b""
+    try:
+        # A reader may give less at a time than it is asked for.
+        while len(sample) <= SAMPLE_BYTES and (more := file.read(SAMPLE_BYTES + 1 - len(sample))):
+            sample += more
+    except NotReadableError:
+        # What comes before the damage is read all the same; the damage is told when it is come to.
+        if b"\n" not in sample:
+            raise
+        return sample, False
+    return sample[:SAMPLE_BYTES], len(sample) <= SAMPLE_BYTES
 
 
 def inspect(sample: bytes, *, is_whole: bool, given: CSVIngestConfig, file: str) -> Inspection:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
 from afluente.adapters.csv_files.chunks import ChunkReader
-from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect
+from afluente.adapters.csv_files.inference import inspect, sample_of
 from afluente.adapters.csv_files.layout import from_document, to_document
 from afluente.adapters.csv_files.options import CSVIngestConfig
 from afluente.application.csv_jobs import CsvJob, FileVersion, JobFault, NotReadableError, Position, RejectedRow
@@ -39,9 +39,9 @@ class MemoryCsvFiles:
 
     def look(self, job: CsvJob) -> Look:
         """See `CsvFiles.look`."""
-        content = self._content(job)
+        sample, is_whole = sample_of(io.BytesIO(self._content(job)))
         config = CSVIngestConfig.model_validate({**job.options, "source_id": job.source_id})
-        seen = inspect(content[:SAMPLE_BYTES], is_whole=len(content) <= SAMPLE_BYTES, given=config, file=job.file)
+        seen = inspect(sample, is_whole=is_whole, given=config, file=job.file)
         return Look(to_document(seen.layout), seen.config.given(), min(self._parts, seen.distinct_streams))
 
     def chunks(self, job: CsvJob, part: int, position: Position) -> Iterator[Chunk]:
