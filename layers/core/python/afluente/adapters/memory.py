@@ -15,6 +15,13 @@ from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
 from afluente.application.migration.ports import Orphan, StaleRunError
 from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord
 from afluente.application.migration.sensors import SensorName, canonical_uuid
+from afluente.application.migration.trial import (
+    DifferenceCause,
+    NotedDifference,
+    TrialCounts,
+    TrialEvent,
+    TrialSettings,
+)
 from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
@@ -281,9 +288,13 @@ class MemoryCsvUploads:
 
     def begin_multipart(self, key: str, size: int) -> MultipartUpload:
         """See `CsvUploads.begin_multipart`."""
+        return self.go_on_with(key, size, "upload-1")
+
+    def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
+        """See `CsvUploads.go_on_with`."""
         part_bytes = part_bytes_of(size)
         urls = tuple(f"memory:part/{key}?number={number + 1}" for number in range(-(-size // part_bytes)))
-        return MultipartUpload("upload-1", part_bytes, urls, f"memory:complete/{key}", f"memory:abort/{key}")
+        return MultipartUpload(upload_id, part_bytes, urls, f"memory:complete/{key}", f"memory:abort/{key}")
 
     def presign_rejects(self, key: str) -> str:
         """See `CsvUploads.presign_rejects`."""
@@ -428,6 +439,53 @@ _Remembered = TypeVar("_Remembered", bound=msgspec.Struct)
 
 def _as_text(thing: _Remembered) -> _Remembered:
     return msgspec.json.decode(msgspec.json.encode(thing), type=type(thing))
+
+
+class MemoryTrial:
+    """Keeps what the trial keeps."""
+
+    def __init__(self) -> None:
+        self._settings = TrialSettings()
+        self._events: list[TrialEvent] = []
+        self._counts: dict[int, TrialCounts] = {}
+        self._differences: dict[int, dict[tuple[str, DifferenceCause], NotedDifference]] = {}
+
+    def settings(self) -> TrialSettings:
+        """See `TrialStore.settings`."""
+        return self._settings
+
+    def save(self, settings: TrialSettings, event: TrialEvent) -> bool:
+        """See `TrialStore.save`."""
+        if settings.version != self._settings.version + 1:
+            return False
+        self._settings = _as_text(settings)
+        self._events.insert(0, _as_text(event))
+        return True
+
+    def counts(self, step: int) -> TrialCounts:
+        """See `TrialStore.counts`."""
+        return self._counts.get(step, TrialCounts())
+
+    def add(self, counts: TrialCounts, *, step: int) -> TrialCounts:
+        """See `TrialStore.add`."""
+        self._counts[step] = self.counts(step).plus(counts)
+        return self._counts[step]
+
+    def note(self, differences: Sequence[NotedDifference], *, step: int) -> None:
+        """See `TrialStore.note`."""
+        kept = self._differences.setdefault(step, {})
+        for noted in differences:
+            place = (noted.example.stream, noted.example.cause)
+            before = kept.get(place, NotedDifference(0, noted.example))
+            kept[place] = NotedDifference(before.count + noted.count, before.example)
+
+    def differences(self, step: int) -> Iterator[NotedDifference]:
+        """See `TrialStore.differences`."""
+        return iter(list(self._differences.get(step, {}).values()))
+
+    def events(self) -> Iterator[TrialEvent]:
+        """See `TrialStore.events`."""
+        return iter(list(self._events))
 
 
 class MemorySensors:

@@ -281,11 +281,8 @@ class TrialStore(Protocol):
         """
         ...
 
-    def note(self, differences: Sequence[Difference], *, step: int) -> None:
-        """Note differences of a step, each under its stream and cause.
-
-        What is noted is bounded: of many streams and causes at once some are left out.
-        """
+    def note(self, differences: Sequence[NotedDifference], *, step: int) -> None:
+        """Add differences to those of a step, each under its stream and cause; the first example of them stays."""
         ...
 
     def differences(self, step: int) -> Iterable[NotedDifference]:

@@ -7,7 +7,15 @@ what was to be counted is dropped.
 from collections.abc import Callable, Sequence
 
 from afluente.application.migration.canary import review
-from afluente.application.migration.trial import Difference, TrialCounts, TrialEvent, TrialSettings, TrialStore
+from afluente.application.migration.trial import (
+    Difference,
+    DifferenceCause,
+    NotedDifference,
+    TrialCounts,
+    TrialEvent,
+    TrialSettings,
+    TrialStore,
+)
 from afluente.application.ports import UnavailableError
 
 SETTINGS_SECONDS = 1.0
@@ -17,7 +25,10 @@ RETRY_SECONDS = 5.0
 """How long a store that did not answer is left alone."""
 
 NOTED_AT_ONCE = 10
-"""How many differences one report notes; all are counted."""
+"""Of how many streams and causes one report notes differences; those of others wait for the next."""
+
+MAX_GATHERED = 1_000
+"""Of how many streams and causes differences wait; those of more are counted, but not noted."""
 
 
 class Trial:
@@ -48,6 +59,7 @@ class Trial:
         self._settings = TrialSettings()
         self._stale_at = clock()
         self._gathered = TrialCounts()
+        self._differences: dict[tuple[str, DifferenceCause], NotedDifference] = {}
         self._report_at = clock()
         self._away_until = clock()
 
@@ -75,37 +87,54 @@ class Trial:
             # The settings went on while the points were judged: they are no part of the step that is now.
             return
         self._gathered = self._gathered.plus(counts)
+        self._gather(differences)
         urgent = bool(counts.errors or counts.differences)
-        if self._gathered == TrialCounts() or not (urgent or self._clock() >= self._report_at):
+        if not (urgent or self._clock() >= self._report_at):
             return
         if self._clock() < self._away_until:
-            self._gathered = TrialCounts()
+            self._forget()
             return
         try:
-            self._send(differences)
+            self._send()
         except UnavailableError as error:
             self._leave(error)
 
-    def _send(self, differences: Sequence[Difference]) -> None:
-        gathered, self._gathered = self._gathered, TrialCounts()
+    def _gather(self, differences: Sequence[Difference]) -> None:
+        for difference in differences:
+            place = (difference.stream, difference.cause)
+            so_far = self._differences.get(place)
+            if so_far is not None:
+                self._differences[place] = NotedDifference(so_far.count + 1, so_far.example)
+            elif len(self._differences) < MAX_GATHERED:
+                self._differences[place] = NotedDifference(1, difference)
+
+    def _send(self) -> None:
+        settings, gathered = self._settings, self._gathered
+        noted = [self._differences.pop(place) for place in list(self._differences)[:NOTED_AT_ONCE]]
+        self._gathered = TrialCounts()
         self._report_at = self._clock() + SETTINGS_SECONDS
-        settings = self._settings
-        total = self._store.add(gathered, step=settings.step)
-        if differences:
-            self._store.note(differences[:NOTED_AT_ONCE], step=settings.step)
-        reviewed = review(self._store, settings, total, now=self._now())
-        if reviewed.settings is not settings:
-            self._take(reviewed.settings)
-        if reviewed.event:
-            self._on_event(reviewed.event)
+        if gathered != TrialCounts():
+            total = self._store.add(gathered, step=settings.step)
+            reviewed = review(self._store, settings, total, now=self._now())
+            if reviewed.settings is not settings:
+                self._take(reviewed.settings)
+            if reviewed.event:
+                self._on_event(reviewed.event)
+        # Last: they help those who look for the cause, and no source goes back by them.
+        if noted:
+            self._store.note(noted, step=settings.step)
 
     def _take(self, settings: TrialSettings) -> None:
         if settings.step != self._settings.step:
-            self._gathered = TrialCounts()
+            self._forget()
         self._settings = settings
         self._stale_at = self._clock() + SETTINGS_SECONDS
 
-    def _leave(self, error: UnavailableError) -> None:
+    def _forget(self) -> None:
         self._gathered = TrialCounts()
+        self._differences.clear()
+
+    def _leave(self, error: UnavailableError) -> None:
+        self._forget()
         self._away_until = self._clock() + RETRY_SECONDS
         self._on_unavailable(error)
