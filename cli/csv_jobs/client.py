@@ -35,6 +35,13 @@ class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
     options: dict[str, Any] = {}
 
 
+class Renewal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An upload that is to go on by new addresses."""
+
+    size: int
+    upload_id: str | None = None
+
+
 class WholeUpload(msgspec.Struct, frozen=True, tag_field="method", tag="PUT"):
     """A file goes up as one."""
 
@@ -44,6 +51,7 @@ class WholeUpload(msgspec.Struct, frozen=True, tag_field="method", tag="PUT"):
 class MultipartUpload(msgspec.Struct, frozen=True, tag_field="method", tag="multipart"):
     """A file goes up in parts, each of `part_bytes` but the last."""
 
+    upload_id: str
     part_bytes: int
     part_urls: tuple[str, ...]
     complete_url: str
@@ -115,6 +123,12 @@ class CsvApi:
         """
         return self._ask("POST", "/uploads", "take the file", Announced, body=announcement)
 
+    def go_on(self, announced: Announced, size: int) -> Announced:
+        """New addresses for an upload in parts of a file of that size, once the old ones have expired."""
+        upload_id = announced.upload.upload_id if isinstance(announced.upload, MultipartUpload) else None
+        path = f"/{quote(announced.job_id, safe='')}/upload"
+        return self._ask("POST", path, "go on with the upload", Announced, body=Renewal(size, upload_id))
+
     def job(self, job_id: str) -> JobReport:
         """How far a job is."""
         return self._ask("GET", f"/{quote(job_id, safe='')}", "show the job", JobReport)
@@ -149,7 +163,7 @@ class CsvApi:
         kind: type[Answered],
         *,
         query: dict[str, str] | None = None,
-        body: Announcement | None = None,
+        body: Announcement | Renewal | None = None,
         patience: Patience | None = None,
     ) -> Answered:
         content = None if body is None else msgspec.json.encode(body)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from afluente.application.csv_reports import JobReport
-from cli.csv_jobs.client import Announced, Announcement, CsvApi
+from cli.csv_jobs.client import Announced, Announcement, CsvApi, MultipartUpload, WholeUpload
 from cli.csv_jobs.display import JobDisplay, TransferDisplay
 from cli.csv_jobs.files import LocalFile
 from cli.csv_jobs.patient import Patience
@@ -70,8 +70,14 @@ class Sending:
             destination.domain, destination.source_id, file.name, file.size, dict(destination.options)
         )
         announced = self._api.announce(announcement)
+
+        def renewed() -> WholeUpload | MultipartUpload:
+            nonlocal announced
+            announced = self._api.go_on(announced, file.size)
+            return announced.upload
+
         try:
-            self._uploader.send(file, announced.upload, self._display.moved)
+            self._uploader.send(file, announced.upload, self._display.moved, renewed=renewed)
         except BaseException:
             self._take_back(announced)
             raise

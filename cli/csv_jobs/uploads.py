@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
 import httpx
 
@@ -19,6 +19,8 @@ from cli.sending.http_answers import AGAIN
 _CHUNK_BYTES = 128 * 1024
 # S3 puts many parts together for minutes, with a sign of life now and then.
 _TIMEOUT = httpx.Timeout(120.0, connect=10.0)
+Answered = TypeVar("Answered")
+
 _SENT_TOO_SLOWLY = "RequestTimeout"
 """S3's code for a body that stopped coming, with the status 400."""
 
@@ -46,13 +48,21 @@ class Uploader:
     ) -> None:
         self._client.close()
 
-    def send(self, file: LocalFile, upload: WholeUpload | MultipartUpload, on_progress: Callable[[int], None]) -> None:
+    def send(
+        self,
+        file: LocalFile,
+        upload: WholeUpload | MultipartUpload,
+        on_progress: Callable[[int], None],
+        *,
+        renewed: Callable[[], WholeUpload | MultipartUpload],
+    ) -> None:
         """Send a file.
 
         Args:
             file: it.
             upload: how.
             on_progress: called with how many bytes are sent; fewer than before when some are sent again.
+            renewed: gives the same upload new addresses, once those of its parts have expired.
 
         Raises:
             CommandError: it is refused, is changed meanwhile, or nobody answers.
@@ -63,7 +73,7 @@ class Uploader:
             if isinstance(upload, WholeUpload):
                 self._put(upload.url, lambda: _pieces(file, content, 0, file.size, on_progress), file.size)
             else:
-                self._send_parts(file, content, upload, on_progress)
+                self._send_parts(_Parts(upload, renewed), file, content, on_progress)
             if os.fstat(content.fileno()).st_size != file.size:
                 raise _changed(file)
 
@@ -80,19 +90,22 @@ class Uploader:
                 raise _refusal(response)
 
     def _send_parts(
-        self, file: LocalFile, content: BinaryIO, upload: MultipartUpload, on_progress: Callable[[int], None]
+        self, parts: "_Parts", file: LocalFile, content: BinaryIO, on_progress: Callable[[int], None]
     ) -> None:
         tags = []
-        for number, url in enumerate(upload.part_urls):
-            begin = number * upload.part_bytes
-            end = min(file.size, begin + upload.part_bytes)
+        part_bytes = parts.upload.part_bytes
+        for number in range(len(parts.upload.part_urls)):
+            begin = number * part_bytes
+            end = min(file.size, begin + part_bytes)
 
             def body(begin: int = begin, end: int = end) -> Iterator[bytes]:
                 return _pieces(file, content, begin, end, on_progress)
 
-            response = self._put(url, body, end - begin)
-            tags.append(response.headers.get("ETag", ""))
-        self._complete(upload.complete_url, tags)
+            def put(number: int = number, begin: int = begin, end: int = end) -> httpx.Response:
+                return self._put(parts.upload.part_urls[number], body, end - begin)
+
+            tags.append(parts.while_valid(put).headers.get("ETag", ""))
+        parts.while_valid(lambda: self._complete(parts.upload.complete_url, tags))
 
     def _put(self, url: str, body: Callable[[], Iterator[bytes]], size: int) -> httpx.Response:
         headers = {"Content-Length": str(size)}
@@ -121,6 +134,33 @@ class Uploader:
             return  # The answer was lost, not the request: there is no such upload any more, for it is complete.
         if not response.is_success or _element(response, "Code"):
             raise _refusal(response)
+
+
+class _ExpiredError(CommandError):
+    """An address is good no longer, or never was."""
+
+
+class _Parts:
+    """An upload in parts; one that takes longer than its addresses live gets new ones.
+
+    Attributes:
+        upload: with the newest addresses.
+    """
+
+    def __init__(self, upload: MultipartUpload, renewed: Callable[[], WholeUpload | MultipartUpload]) -> None:
+        self.upload = upload
+        self._renewed = renewed
+
+    def while_valid(self, ask: Callable[[], Answered]) -> Answered:
+        """Ask something of an address, by a new one if the first was good no longer."""
+        try:
+            return ask()
+        except _ExpiredError:
+            renewed = self._renewed()
+            if not isinstance(renewed, MultipartUpload):
+                raise
+            self.upload = renewed
+            return ask()
 
 
 def _pieces(
@@ -153,11 +193,10 @@ def _element(response: httpx.Response, name: str) -> str:
 
 def _refusal(response: httpx.Response) -> CommandError:
     said = " ".join(filter(None, (_element(response, "Message"), _element(response, "Code"))))
-    is_late = response.status_code == HTTPStatus.FORBIDDEN
-    return CommandError(
-        f"S3 did not take the file: {response.status_code} {response.reason_phrase}{f': {said}' if said else ''}",
-        way_out="the address to upload to may have expired: send the file again" if is_late else "",
-    )
+    message = f"S3 did not take the file: {response.status_code} {response.reason_phrase}{f': {said}' if said else ''}"
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        return _ExpiredError(message, way_out="the address to upload to may have expired: send the file again")
+    return CommandError(message)
 
 
 def _changed(file: LocalFile) -> CommandError:

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.csv_requests import (
-    Announcement,
     Asker,
+    Renewal,
     decode_announcement,
     decode_query,
+    decode_renewal,
     decode_upload,
     is_job_id,
 )
@@ -50,8 +51,22 @@ def _announce(event: Event, grant: Grant, function: HttpIngest) -> Answer:
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
     announced = decode_announcement(body, headers=headers, domains=function.settings.domains, asker=_asker(grant))
     job = _begin(event, announced.job, grant, function.csv)
-    told = {"job_id": job.job_id, "status": job.status, "upload": _way_up(announced, function.csv)}
+    told = {
+        "job_id": job.job_id,
+        "status": job.status,
+        "upload": _way_up(job, Renewal(announced.size, None), function.csv),
+    }
     return document(201, told, {"location": _location(job)})
+
+
+def _renew(event: Event, grant: Grant, function: HttpIngest) -> Answer:
+    job = _visible(event, grant, function.csv)
+    if job.status is not JobStatus.AWAITING_UPLOAD:
+        detail = f"the job {job.job_id} awaits no file: it is {job.status}; POST /ingest/csv/uploads begins another one"
+        raise RequestError(409, "job_has_its_file", detail, job_status=job.status)
+    renewal = decode_renewal(read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=event["headers"]))
+    told = {"job_id": job.job_id, "status": job.status, "upload": _way_up(job, renewal, function.csv)}
+    return document(200, told)
 
 
 def _show(event: Event, grant: Grant, function: HttpIngest) -> Answer:
@@ -117,21 +132,16 @@ def _report(job: CsvJob, csv: CsvIngest) -> JobReport:
     return report(job, rejects_url=url)
 
 
-def _way_up(announced: Announcement, csv: CsvIngest) -> dict[str, object]:
+def _way_up(job: CsvJob, wanted: Renewal, csv: CsvIngest) -> dict[str, object]:
     """How a client uploads a file: with one request, or in parts."""
-    key, size = _key(announced.job), announced.size
-    expires_at = announced.job.created_at + URL_SECONDS
-    if size is None or size <= MAX_PUT_BYTES:
+    key, size, upload_id = _key(job), wanted.size, wanted.upload_id
+    expires_at = time.time() + URL_SECONDS
+    if size is None or (size <= MAX_PUT_BYTES and upload_id is None):
         return {"method": "PUT", "url": csv.uploads.presign_put(key, size), "expires_at": expires_at}
-    upload = csv.uploads.begin_multipart(key, size)
-    return {
-        "method": "multipart",
-        "part_bytes": upload.part_bytes,
-        "part_urls": upload.part_urls,
-        "complete_url": upload.complete_url,
-        "abort_url": upload.abort_url,
-        "expires_at": expires_at,
-    }
+    upload = (
+        csv.uploads.begin_multipart(key, size) if upload_id is None else csv.uploads.go_on_with(key, size, upload_id)
+    )
+    return {"method": "multipart", **msgspec.structs.asdict(upload), "expires_at": expires_at}
 
 
 def _key(job: CsvJob) -> str:
@@ -146,6 +156,7 @@ CSV_ROUTES: dict[str, Callable[[Event, Grant, HttpIngest], Answer]] = {
     "POST /ingest/csv": _upload,
     "GET /ingest/csv": _list,
     "POST /ingest/csv/uploads": _announce,
+    "POST /ingest/csv/{job_id}/upload": _renew,
     "GET /ingest/csv/{job_id}": _show,
     "DELETE /ingest/csv/{job_id}": _cancel,
 }

@@ -26,6 +26,7 @@ from infra.stage import Stage
 CSV_ROUTES = {
     "CreateCsvJob": ("/ingest/csv", HttpMethod.POST),
     "CreateCsvUpload": ("/ingest/csv/uploads", HttpMethod.POST),
+    "RenewCsvUpload": ("/ingest/csv/{job_id}/upload", HttpMethod.POST),
     "ListCsvJobs": ("/ingest/csv", HttpMethod.GET),
     "GetCsvJob": ("/ingest/csv/{job_id}", HttpMethod.GET),
     "CancelCsvJob": ("/ingest/csv/{job_id}", HttpMethod.DELETE),

@@ -119,6 +119,25 @@ def test_a_client_uploads_a_file_in_parts_by_their_urls(ministack: LocalAws) -> 
 
 
 @pytest.mark.integration
+def test_an_upload_in_parts_goes_on_by_new_urls(ministack: LocalAws) -> None:
+    client, bucket = ministack.client("s3", PRESIGNING), ministack.bucket()
+    uploads = S3CsvUploads(client, bucket)
+    begun = uploads.begin_multipart(KEY, 5)
+    tag = httpx.put(begun.part_urls[0], content=b"1;2\n3", trust_env=False).headers["etag"]
+
+    renewed = uploads.go_on_with(KEY, 5, begun.upload_id)
+    listed = f"<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
+    answer = httpx.post(
+        renewed.complete_url,
+        content=f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>",
+        trust_env=False,
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert client.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"1;2\n3"
+
+
+@pytest.mark.integration
 def test_a_client_ends_an_upload_in_parts(ministack: LocalAws) -> None:
     client, bucket = ministack.client("s3", PRESIGNING), ministack.bucket()
     upload = S3CsvUploads(client, bucket).begin_multipart(KEY, 5)

@@ -14,6 +14,7 @@ REMEMBERED_SECONDS = 300
 ROUTES = {
     "POST /ingest/csv",
     "POST /ingest/csv/uploads",
+    "POST /ingest/csv/{job_id}/upload",
     "GET /ingest/csv",
     "GET /ingest/csv/{job_id}",
     "DELETE /ingest/csv/{job_id}",

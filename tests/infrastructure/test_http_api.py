@@ -8,6 +8,7 @@ from tests.infrastructure.deployment import Deployment, Resource
 CSV_ROUTES = {
     "POST /ingest/csv",
     "POST /ingest/csv/uploads",
+    "POST /ingest/csv/{job_id}/upload",
     "GET /ingest/csv",
     "GET /ingest/csv/{job_id}",
     "DELETE /ingest/csv/{job_id}",

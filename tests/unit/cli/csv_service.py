@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 JOB_ID = re.compile(r"/stage/ingest/csv/(job-\d+)")
+RENEWAL = re.compile(r"/stage/ingest/csv/(job-\d+)/upload")
 
 
 class Came(NamedTuple):
@@ -91,6 +92,12 @@ class CsvService:
             return self._announce(json.loads(request.body))
         if request.path == "/stage/ingest/csv":
             return self._list(request.query)
+        return self._of_job(request)
+
+    def _of_job(self, request: Came) -> tuple[int, bytes, dict[str, str]]:
+        renewed = RENEWAL.fullmatch(request.path)
+        if renewed:
+            return self._renew(renewed[1], json.loads(request.body))
         found = JOB_ID.fullmatch(request.path)
         if not found or found[1] not in self.jobs:
             return _json(404, {"title": "There is nothing here", "status": 404, "detail": "there is no such job"})
@@ -102,20 +109,29 @@ class CsvService:
         self.jobs[job_id] = a_report(
             job_id=job_id, status="awaiting_upload", file=body["file"], source_id=body["source_id"]
         )
-        address = f"{self.host}/bucket/{job_id}"
-        upload: dict[str, Any] = {"method": "PUT", "url": f"{address}?signature=x", "expires_at": 1.0}
         if self.multipart:
-            count = -(-body["size"] // self.multipart)
-            upload = {
-                "method": "multipart",
-                "part_bytes": self.multipart,
-                "part_urls": [f"{address}?partNumber={number}" for number in range(1, count + 1)],
-                "complete_url": f"{address}?uploadId=u",
-                "abort_url": f"{address}?uploadId=u",
-                "expires_at": 1.0,
-            }
             self.parts[f"/bucket/{job_id}"] = {}
-        return _json(201, {"job_id": job_id, "status": "awaiting_upload", "upload": upload})
+        return _json(201, {"job_id": job_id, "status": "awaiting_upload", "upload": self._upload(job_id, body["size"])})
+
+    def _renew(self, job_id: str, body: dict[str, Any]) -> tuple[int, bytes, dict[str, str]]:
+        assert body["upload_id"] == f"u-{job_id}"
+        upload = self._upload(job_id, body["size"])
+        return _json(200, {"job_id": job_id, "status": "awaiting_upload", "upload": upload})
+
+    def _upload(self, job_id: str, size: int) -> dict[str, Any]:
+        address = f"{self.host}/bucket/{job_id}"
+        if not self.multipart:
+            return {"method": "PUT", "url": f"{address}?signature=x", "expires_at": 1.0}
+        count = -(-size // self.multipart)
+        return {
+            "method": "multipart",
+            "upload_id": f"u-{job_id}",
+            "part_bytes": self.multipart,
+            "part_urls": [f"{address}?partNumber={number}" for number in range(1, count + 1)],
+            "complete_url": f"{address}?uploadId=u",
+            "abort_url": f"{address}?uploadId=u",
+            "expires_at": 1.0,
+        }
 
     def _look(self, job_id: str) -> dict[str, Any]:
         job = self.jobs[job_id]

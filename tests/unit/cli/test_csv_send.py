@@ -1,5 +1,6 @@
 """Sending CSV files: what arrives is the file, what is told is what became of it, no fault leaves halves."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from cli.errors import ExitCode
 from tests.unit.cli.csv_commands import Commands, press_ctrl_c
-from tests.unit.cli.csv_service import CsvService, Fault
+from tests.unit.cli.csv_service import RENEWAL, CsvService, Fault
 
 CONTENT = b"time,value\n" + b"".join(b"2026-01-01T00:00:%02dZ,%d\n" % (second, second) for second in range(60))
 DONE = {"status": "complete", "rows_read": 60, "points_queued": 60, "bytes_done": 1_500, "bytes_total": 1_500}
@@ -233,6 +234,22 @@ def test_parts_are_put_together_once(csv_service: CsvService, afluente_csv: Comm
     assert csv_service.objects == {"/bucket/job-1": CONTENT}
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_an_upload_that_takes_longer_than_its_addresses_live_goes_on_by_new_ones(
+    csv_service: CsvService, afluente_csv: Commands, file: Path, method: str
+) -> None:
+    csv_service.multipart = 1_000
+    csv_service.steps["a.csv"] = [DONE]
+    expired = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    csv_service.faults = [Fault(method, "/bucket", 403, expired)]
+
+    assert afluente_csv("send", str(file), *TO).code == 0
+
+    [renewal] = [one for one in csv_service.came if RENEWAL.fullmatch(one.path)]
+    assert json.loads(renewal.body) == {"size": len(CONTENT), "upload_id": "u-job-1"}
+    assert csv_service.objects == {"/bucket/job-1": CONTENT}
+
+
 @pytest.mark.parametrize("multipart", [None, 1_000])
 def test_an_upload_that_is_refused_leaves_nothing_and_the_others_go_on(
     csv_service: CsvService, afluente_csv: Commands, tmp_path: Path, multipart: int | None
@@ -240,7 +257,7 @@ def test_an_upload_that_is_refused_leaves_nothing_and_the_others_go_on(
     csv_service.multipart = multipart
     csv_service.steps["b.csv"] = [DONE]
     expired = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-    csv_service.faults = [Fault("PUT", "/bucket/job-1", 403, expired)]
+    csv_service.faults = [Fault("PUT", "/bucket/job-1", 403, expired) for _ in range(2 if multipart else 1)]
     told = afluente_csv("send", str(a_file(tmp_path, "a.csv")), str(a_file(tmp_path, "b.csv")), *TO)
     assert told.code == ExitCode.FAILED
     assert "a.csv was not sent: S3 did not take the file: 403 Forbidden: Request has expired AccessDenied" in told.err

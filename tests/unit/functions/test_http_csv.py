@@ -64,6 +64,9 @@ class World:
     def begin_multipart(self, key: str, size: int) -> MultipartUpload:
         return self.uploads.begin_multipart(key, size)
 
+    def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
+        return self.uploads.go_on_with(key, size, upload_id)
+
     def presign_rejects(self, key: str) -> str:
         return self.uploads.presign_rejects(key)
 
@@ -263,7 +266,7 @@ def test_a_file_for_one_put_gets_one_url(world: World, asked: Callable[..., Even
         "upload": {
             "method": "PUT",
             "url": f"memory:put/inbox/iot/furnace-1/.uploads/{job.job_id}/march.csv.gz?size={size}",
-            "expires_at": job.created_at + URL_SECONDS,
+            "expires_at": pytest.approx(before + URL_SECONDS, abs=60),
         },
     }
     assert job.created_at >= before
@@ -280,7 +283,15 @@ def test_a_larger_file_gets_a_url_a_part(world: World, asked: Callable[..., Even
     assert (
         (len(upload["part_urls"]) - 1) * upload["part_bytes"] < size <= len(upload["part_urls"]) * upload["part_bytes"]
     )
-    assert upload.keys() == {"method", "part_bytes", "part_urls", "complete_url", "abort_url", "expires_at"}
+    assert upload.keys() == {
+        "method",
+        "upload_id",
+        "part_bytes",
+        "part_urls",
+        "complete_url",
+        "abort_url",
+        "expires_at",
+    }
 
 
 def test_an_announcement_beyond_what_a_key_reaches_is_refused(world: World, asked: Callable[..., Event]) -> None:
@@ -308,6 +319,58 @@ def test_an_announcement_that_cannot_be_taken_is_refused(
     assert world.store.newest("iot", before=None, limit=1) == []
 
 
+# --- POST /ingest/csv/{job_id}/upload --------------------------------------------------------------------------------
+
+RENEW = "POST /ingest/csv/{job_id}/upload"
+
+
+@pytest.mark.parametrize("body", [{}, {"size": 5}, {"size": MAX_PUT_BYTES}])
+def test_a_file_that_has_not_come_gets_a_new_url(world: World, asked: Callable[..., Event], body: object) -> None:
+    world.store.create(a_csv_job(status=JobStatus.AWAITING_UPLOAD))
+
+    status, told, _ = answer_to(asked(RENEW, body=body))
+
+    assert (status, told["job_id"], told["status"]) == (200, JOB_ID, "awaiting_upload")
+    assert told["upload"].keys() == {"method", "url", "expires_at"}
+    assert told["upload"]["expires_at"] > time.time() + URL_SECONDS - 60
+
+
+def test_an_upload_in_parts_goes_on_by_new_urls(world: World, asked: Callable[..., Event]) -> None:
+    begun = answer_to(asked("POST /ingest/csv/uploads", body=ANNOUNCED | {"size": MAX_FILE_BYTES}))[1]
+    body = {"size": MAX_FILE_BYTES, "upload_id": begun["upload"]["upload_id"]}
+
+    status, told, _ = answer_to(asked(RENEW, job_id=begun["job_id"], body=body))
+
+    assert status == 200
+    assert told["upload"] == begun["upload"] | {"expires_at": told["upload"]["expires_at"]}
+
+
+def test_a_file_that_has_come_gets_no_new_url(world: World, asked: Callable[..., Event]) -> None:
+    world.store.create(a_csv_job(status=JobStatus.READING))
+
+    assert problem_of(asked(RENEW, body={})) == (409, "job_has_its_file")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "fields"),
+    [
+        ([], 400, {"body"}),
+        ({"size": -1, "upload_id": "u/1 2", "part": 3}, 400, {"size", "upload_id", "part"}),
+        ({"upload_id": "u1"}, 400, {"size"}),
+        ({"upload_id": 1, "size": 5}, 400, {"upload_id"}),
+        ({"size": MAX_FILE_BYTES + 1}, 413, set()),
+    ],
+)
+def test_what_is_wrong_with_the_wish_for_a_new_url_is_told(
+    world: World, asked: Callable[..., Event], body: object, status: int, fields: set[str]
+) -> None:
+    world.store.create(a_csv_job(status=JobStatus.AWAITING_UPLOAD))
+
+    answered, told, _ = answer_to(asked(RENEW, body=body))
+
+    assert (answered, {error["field"] for error in told.get("errors", [])}) == (status, fields)
+
+
 # --- GET /ingest/csv/{job_id} ----------------------------------------------------------------------------------------
 
 
@@ -326,22 +389,22 @@ def test_a_job_with_rejected_rows_says_where_to_fetch_them(world: World, asked: 
     assert answer_to(asked("GET /ingest/csv/{job_id}"))[1]["rejects_url"] == "memory:get/rejects/x.csv"
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("route", ["GET /ingest/csv/{job_id}", "DELETE /ingest/csv/{job_id}", RENEW])
 @pytest.mark.parametrize("job_id", ["0" * 24, "uploads", "content#c1", "\ud800", ""])
 def test_a_job_that_is_not_there_is_not_found(
-    world: World, asked: Callable[..., Event], method: str, job_id: str
+    world: World, asked: Callable[..., Event], route: str, job_id: str
 ) -> None:
-    assert problem_of(asked(f"{method} /ingest/csv/{{job_id}}", job_id=job_id)) == (404, "not_found")
+    assert problem_of(asked(route, job_id=job_id)) == (404, "not_found")
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("route", ["GET /ingest/csv/{job_id}", "DELETE /ingest/csv/{job_id}", RENEW])
 @pytest.mark.parametrize("grant", [{"domains": ["health"]}, {"sources": ["boiler-*"]}])
 def test_a_job_of_others_is_as_if_it_were_not_there(
-    world: World, asked: Callable[..., Event], method: str, grant: dict[str, Any]
+    world: World, asked: Callable[..., Event], route: str, grant: dict[str, Any]
 ) -> None:
     job = world.store.create(a_csv_job())
-    there = answer_to(with_grant(asked(f"{method} /ingest/csv/{{job_id}}"), **grant))
-    absent = answer_to(with_grant(asked(f"{method} /ingest/csv/{{job_id}}", job_id="f" * 24), **grant))
+    there = answer_to(with_grant(asked(route), **grant))
+    absent = answer_to(with_grant(asked(route, job_id="f" * 24), **grant))
 
     assert there[0] == absent[0] == 404
     assert json.dumps(there[1]).replace(JOB_ID, "f" * 24) == json.dumps(absent[1])

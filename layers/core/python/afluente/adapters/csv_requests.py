@@ -38,6 +38,7 @@ _MAX_PARTS = 2_000
 _FILE = "file"
 _OPTIONS = "options"
 _SIZE = "size"
+_UPLOAD_ID = "upload_id"
 _FROM_REQUEST = "request"
 _MULTIPART = "multipart/form-data"
 _CURL = 'curl "$API/ingest/csv" -H "X-API-Key: $AFLUENTE_API_KEY" -F domain=iot -F source_id=oven-1 -F file=@march.csv'
@@ -50,6 +51,7 @@ _SEPARATORS = re.compile(r"[/\\]")
 # Control characters, and lone surrogates, which no UTF-8 text can hold.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _JOB_ID = re.compile(r"[0-9a-f]{24}")
+_S3_UPLOAD_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _LIMIT = re.compile(r"[0-9]{1,9}")
 _MAX_TOLD = 100
 _MAX_TOLD_LENGTH = 1_000
@@ -82,6 +84,13 @@ class Announcement(msgspec.Struct, frozen=True):
 
     job: CsvJob
     size: int | None
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """The upload whose URLs have expired: its size in bytes where that is known, and its id if it goes in parts."""
+
+    size: int | None
+    upload_id: str | None
 
 
 class _Form(msgspec.Struct, frozen=True):
@@ -139,12 +148,7 @@ def decode_announcement(
         RequestError: 400 for what is no JSON or whose fields are wrong, 413 for too large a file, 422 for a file that
             is none to be read.
     """
-    try:
-        document = parse_json(body)
-    except MalformedJsonError as error:
-        raise malformed_json(error) from error
-    if not isinstance(document, dict):
-        raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
+    document = _object(body)
     faults: list[Fault] = []
     name, size = document.pop(_FILE, None), document.pop(_SIZE, None)
     if name is None:
@@ -155,10 +159,51 @@ def decode_announcement(
     job = _job(name, given, headers=headers, domains=domains, asker=asker, faults=faults)
     if size == 0:
         raise _empty_file(job.file)
+    _check_largest(size)
+    return Announcement(job, size)
+
+
+def decode_renewal(body: bytes) -> Renewal:
+    """Read which upload is to go on by new URLs: `{size?, upload_id?}`.
+
+    Args:
+        body: JSON, as `read_body` gives it.
+
+    Raises:
+        RequestError: 400 for what is no JSON or whose fields are wrong, 413 for too large a file.
+    """
+    document = _object(body)
+    faults: list[Fault] = []
+    size, upload_id = document.pop(_SIZE, None), document.pop(_UPLOAD_ID, None)
+    faults += _size_faults(size)
+    if upload_id is not None and (not isinstance(upload_id, str) or not _S3_UPLOAD_ID.fullmatch(upload_id)):
+        faults.append(
+            Fault(FaultCode.FORBIDDEN_CHARACTER, _UPLOAD_ID, "must be that of the answer that began the upload")
+        )
+    if upload_id is not None and not size:
+        faults.append(Fault(FaultCode.MISSING, _SIZE, "is required with an upload_id: the bytes of the whole file"))
+    known = f"is unknown; there are {_SIZE} and {_UPLOAD_ID}"
+    faults += [Fault(FaultCode.UNKNOWN_FIELD, name, known) for name in document]
+    if faults:
+        raise _refused(faults)
+    _check_largest(size)
+    return Renewal(size, upload_id)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = parse_json(body)
+    except MalformedJsonError as error:
+        raise malformed_json(error) from error
+    if not isinstance(document, dict):
+        raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
+    return document
+
+
+def _check_largest(size: int | None) -> None:
     if size is not None and size > MAX_FILE_BYTES:
         detail = f"{size} bytes are more than the {MAX_FILE_BYTES} that S3 keeps (5 TiB); send it in several files"
         raise RequestError(413, "file_too_large", detail)
-    return Announcement(job, size)
 
 
 def _job(

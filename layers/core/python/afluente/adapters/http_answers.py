@@ -24,6 +24,7 @@ _TITLES = {
     "method_not_allowed": "The method is not for this path",
     "gone": "This call is taken no longer",
     "job_has_ended": "The job has ended already",
+    "job_has_its_file": "The job awaits no file any more",
     "body_too_large": "The body is too large",
     "file_too_large": "The file is too large",
     "too_many_points": "The request has too many points",

@@ -48,6 +48,10 @@ class S3CsvUploads:
         """See `CsvUploads.begin_multipart`."""
         with unavailable("S3"):
             upload_id = self._client.create_multipart_upload(Bucket=self._bucket, Key=key)["UploadId"]
+        return self.go_on_with(key, size, upload_id)
+
+    def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
+        """See `CsvUploads.go_on_with`."""
         part_bytes = part_bytes_of(size)
         upload = {"Key": key, "UploadId": upload_id}
         return MultipartUpload(

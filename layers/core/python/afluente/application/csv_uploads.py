@@ -57,6 +57,10 @@ class CsvUploads(Protocol):
         """Begin an upload in parts of a file of that size in bytes."""
         ...
 
+    def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
+        """The same upload by new URLs."""
+        ...
+
     def presign_rejects(self, key: str) -> str:
         """A URL to GET the rejected rows of a job from."""
         ...
