@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from afluente.adapters.legacy_packets import OLD_TOPIC
 from afluente.domain.keys import part_faults
+from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
 from cli.errors import CommandError, ExitCode
 from cli.local_stack import emulator
 from cli.local_stack.state import write_document
@@ -34,6 +36,7 @@ class DeviceConnection(msgspec.Struct, frozen=True):
         client_id: the device's name; it may connect by no other.
         domain, source_id: whose points it publishes.
         topic: where to, with the stream for `{stream_id}`.
+        old_topic: where to in the old service's way, with the sensor for `{sensor_id}`; None where it may not.
         certificate, private_key: files beside this one.
         ca: the file of the broker's authority; None for one that systems know.
     """
@@ -47,6 +50,7 @@ class DeviceConnection(msgspec.Struct, frozen=True):
     certificate: str = "certificate.pem"
     private_key: str = "private.key"
     ca: str | None = None
+    old_topic: str | None = None
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -56,25 +60,34 @@ class Device(msgspec.Struct, frozen=True):
         name: of the thing, which is the source of its points.
         domain: of its points.
         certificates: each with its state, by id.
+        legacy: whether it may publish in the old service's way too.
     """
 
     name: str
     domain: str
     certificates: dict[str, str]
+    legacy: bool = False
 
 
-def create(target: Target, name: str, domain: str, folder: Path) -> DeviceConnection:
+def create(target: Target, name: str, domain: str, folder: Path, *, legacy: bool = False) -> DeviceConnection:
     """Make a device, and write the folder that connects it; one whose certificates are revoked gets a new one.
+
+    Args:
+        target: the stage that it is of.
+        name: of the device, and the source of its points.
+        domain: of its points.
+        folder: where to write its files.
+        legacy: whether it may publish in the old service's way too.
 
     Raises:
         CommandError: the name or the domain cannot be, the device or the folder exists. Nothing is left half made.
     """
     _check_name(name)
-    _check_domain(target, domain)
+    policies = _policies(target, domain, legacy=legacy)
     if folder.exists() and any(folder.iterdir()):
         raise CommandError(f"{folder} is not empty", way_out="choose another with --dir", code=ExitCode.USAGE)
     iot: IoTClient = target.client("iot")
-    attributes = {"domain": domain, "stage": target.name}
+    attributes = {"domain": domain, "stage": target.name, **({"legacy": "true"} if legacy else {})}
     present = _find(iot, name)
     if present is not None:
         _check_present(iot, name, present, attributes)
@@ -86,8 +99,9 @@ def create(target: Target, name: str, domain: str, folder: Path) -> DeviceConnec
         undo.callback(_delete_certificate, iot, made["certificateId"])
         iot.attach_thing_principal(thingName=name, principal=made["certificateArn"])
         undo.callback(iot.detach_thing_principal, thingName=name, principal=made["certificateArn"])
-        iot.attach_policy(policyName=target["IotPolicy"], target=made["certificateArn"])
-        connection = _connection(target, name, domain)
+        for policy in policies:
+            iot.attach_policy(policyName=policy, target=made["certificateArn"])
+        connection = _connection(target, name, domain, legacy=legacy)
         files = {
             connection.certificate: made["certificatePem"],
             connection.private_key: made["keyPair"]["PrivateKey"],
@@ -103,9 +117,10 @@ def devices(target: Target) -> Iterator[Device]:
     """The devices of the stage, by name."""
     iot: IoTClient = target.client("iot")
     pages = iot.get_paginator("list_things").paginate(attributeName="stage", attributeValue=target.name)
-    found = {thing["thingName"]: thing["attributes"]["domain"] for page in pages for thing in page["things"]}
-    for name, domain in sorted(found.items()):
-        yield Device(name, domain, {one: _status(iot, one) for one in _certificates(iot, name)})
+    found = {thing["thingName"]: thing["attributes"] for page in pages for thing in page["things"]}
+    for name, its in sorted(found.items()):
+        certificates = {one: _status(iot, one) for one in _certificates(iot, name)}
+        yield Device(name, its["domain"], certificates, legacy="legacy" in its)
 
 
 def revoke(target: Target, name: str) -> int:
@@ -170,13 +185,36 @@ def _check_name(name: str) -> None:
         )
 
 
+def _policies(target: Target, domain: str, *, legacy: bool) -> list[str]:
+    """The policies of a device: one for each way in which it may publish."""
+    if not legacy:
+        _check_domain(target, domain)
+        return [target["IotPolicy"]]
+    if domain != OLD_DOMAIN:
+        raise CommandError(
+            f"devices of the old service are of the domain '{OLD_DOMAIN}', not '{domain}'",
+            way_out="leave --domain or --legacy out",
+            code=ExitCode.USAGE,
+        )
+    if "LegacyIotPolicy" not in target.outputs:
+        raise CommandError(
+            f"stage '{target.name}' does not take what devices of the old service publish",
+            way_out="set enable_legacy_mqtt = true in the stage's file and deploy it again",
+            code=ExitCode.USAGE,
+        )
+    # The new way as well, where the stage has it: then the device moves without another certificate.
+    return [target.outputs[name] for name in ("LegacyIotPolicy", "IotPolicy") if name in target.outputs]
+
+
 def _check_domain(target: Target, domain: str) -> None:
     iot: IoTClient = target.client("iot")
     prefix = f"afluente_{target.name.replace('-', '_')}_"
     pages = iot.get_paginator("list_topic_rules").paginate()
     rules = {rule["ruleName"] for page in pages for rule in page["rules"]}
     if prefix + domain.replace("-", "_") not in rules:
-        domains = ", ".join(sorted(rule.removeprefix(prefix) for rule in rules if rule.startswith(prefix)))
+        # No domain begins with a capital letter; the rule of old devices does.
+        names = [rule.removeprefix(prefix) for rule in rules if rule.startswith(prefix)]
+        domains = ", ".join(sorted(name for name in names if name[:1].islower()))
         raise CommandError(
             f"no topic rule takes what is published in the domain '{domain}'; there are {domains or 'none'}",
             way_out="open it with domains and enable_mqtt_multi_domain in the stage's file, and deploy it again",
@@ -228,10 +266,18 @@ def _status(iot: "IoTClient", certificate: str) -> str:
     return str(iot.describe_certificate(certificateId=certificate)["certificateDescription"]["status"])
 
 
-def _connection(target: Target, name: str, domain: str) -> DeviceConnection:
+def _connection(target: Target, name: str, domain: str, *, legacy: bool) -> DeviceConnection:
     endpoint, port = _broker(target)
-    topic = f"{domain}/{name}/{{stream_id}}"
-    return DeviceConnection(endpoint, port, name, domain, name, topic, ca="ca.pem" if target.is_local else None)
+    return DeviceConnection(
+        endpoint,
+        port,
+        client_id=name,
+        domain=domain,
+        source_id=name,
+        topic=f"{domain}/{name}/{{stream_id}}",
+        ca="ca.pem" if target.is_local else None,
+        old_topic=OLD_TOPIC if legacy else None,
+    )
 
 
 def _write(folder: Path, files: Mapping[str, str], connection: DeviceConnection) -> None:

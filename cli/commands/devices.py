@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
+from cli.errors import CommandError, ExitCode
 from cli.options import targeted
 from cli.output import err, out, print_json
 from cli.target import TargetChoice, resolve
@@ -21,7 +23,12 @@ def create(
     *,
     target: TargetChoice,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the device; it is the source of its points.")],
-    domain: Annotated[str, typer.Option("--domain", help="Domain of its points, such as iot.")],
+    domain: Annotated[
+        str | None, typer.Option("--domain", help="Domain of its points, such as iot; with --legacy it is iot.")
+    ] = None,
+    legacy: Annotated[
+        bool, typer.Option("--legacy", help="It may also publish as devices of an older IoT service do.")
+    ] = False,
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Where to write its files; by default devices/NAME.", file_okay=False)
     ] = None,
@@ -31,14 +38,14 @@ def create(
 
     The folder has certificate.pem, private.key and connection.json; for the local stack also ca.pem. The private key is
     nowhere else: where it is lost, revoke the device and create it again. The device may publish to DOMAIN/NAME/STREAM
-    and do nothing else.
+    and do nothing else; with --legacy also to iot/sensors/SENSOR/readings, of any sensor.
 
     [dim]Example:[/]  afluente devices create oven-1 --domain iot
     """
     from cli import devices
 
     where = folder or Path("devices") / name
-    connection = devices.create(resolve(target), name, domain, where)
+    connection = devices.create(resolve(target), name, _domain(domain, legacy=legacy), where, legacy=legacy)
     if as_json:
         print_json(connection)
         return
@@ -69,7 +76,7 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
     table = Table("device", "domain", "certificates", box=None, padding=(0, 2, 0, 0))
     for device in found:
         states = " ".join(f"{one[:8]}:{state.lower()}" for one, state in device.certificates.items())
-        table.add_row(device.name, device.domain, states)
+        table.add_row(device.name, f"{device.domain} (legacy)" if device.legacy else device.domain, states)
     out().print(table, markup=False)
 
 
@@ -88,3 +95,11 @@ def revoke(
 
     count = devices.revoke(resolve(target), name)
     out().print(f"revoked {count} certificate(s) of {name}", markup=False)
+
+
+def _domain(given: str | None, *, legacy: bool) -> str:
+    if given is not None:
+        return given
+    if legacy:
+        return OLD_DOMAIN
+    raise CommandError("a device has a domain", way_out="say which with --domain, such as iot", code=ExitCode.USAGE)

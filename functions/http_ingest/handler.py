@@ -99,7 +99,7 @@ def _health(_event: dict[str, Any], _request_id: str) -> Answer:
 def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
     path, method = event["rawPath"], event["requestContext"]["http"]["method"]
     if path == LEGACY_PATH and not http_ingest().settings.enable_legacy_api:
-        return _for_old_clients(_refused(gone(), request_id))
+        return _for_old_clients(_refused(gone(http_ingest().settings), request_id))
     routes = list(_open_routes())
     allowed = [route.split()[0] for route in routes if _leads_to(route.split()[1], path)]
     if allowed:

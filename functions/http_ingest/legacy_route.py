@@ -41,12 +41,15 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
     return document(200, {"inserted": len(request.points), "rejected": rejected, "request_id": request_id})
 
 
-def gone() -> RequestError:
+def gone(settings: HttpIngestSettings) -> RequestError:
     """The error of a stage that takes packets no longer."""
-    detail = (
-        "packets are taken no longer; send points to POST /ingest/datapoints, as docs/how-to/move-a-client.md shows"
+    guide = settings.old_clients_guide_url or "docs/how-to/move-a-client.md of afluente"
+    way_out = (
+        f"send their readings as points to POST /ingest/datapoints: {guide} has the old call beside the new one"
+        if settings.enable_agnostic_api
+        else "ask the operators where to send readings"
     )
-    return RequestError(410, "gone", detail)
+    return RequestError(410, "gone", f"packets are taken no longer; {way_out}")
 
 
 def headers_for_old_clients(settings: HttpIngestSettings) -> dict[str, str]:

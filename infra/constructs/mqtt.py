@@ -59,13 +59,14 @@ class DevicePolicy(Construct):
     """The one IoT policy of all devices: a thing connects as itself alone, and publishes under its own source alone.
 
     A thing has its domain as an attribute. Topics of more than three levels are denied: a policy's `*` stands for
-    slashes too, no rule takes such a topic, and what is acknowledged must not be lost.
+    slashes too, no rule takes such a topic, and what is acknowledged must not be lost. Nothing else is denied, so that
+    a certificate can have the policy of old devices as well while its device moves.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
         self.name = f"{stage.prefix}-device"
-        _policy(self, self.name, allowed=f"{_DOMAIN}/{_THING}/*", denied="*/*/*/*")
+        _policy(self, self.name, allowed=f"{_DOMAIN}/{_THING}/*", denied=f"{_DOMAIN}/{_THING}/*/*")
 
 
 class OldDevicePolicy(Construct):

@@ -95,7 +95,7 @@ def test_devices_have_this_policy(prod: Deployment) -> None:
                 "Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
             },
             {"Effect": "Allow", "Action": "iot:Publish", "Resource": f"{IOT}:topic/{DOMAIN}/{THING}/*"},
-            {"Effect": "Deny", "Action": "iot:Publish", "Resource": f"{IOT}:topic/*/*/*/*"},
+            {"Effect": "Deny", "Action": "iot:Publish", "Resource": f"{IOT}:topic/{DOMAIN}/{THING}/*/*"},
         ],
     }
 
@@ -185,6 +185,23 @@ def test_an_old_device_publishes_nothing_else(prod: Deployment, topic: str) -> N
     assert not may(prod, OVEN, "iot:Publish", f"topic/{topic}", policy="old-device")
 
 
+@pytest.mark.parametrize(
+    ("topic", "allowed"),
+    [
+        ("iot/sensors/42/readings", True),
+        ("iot/oven-1/42", True),
+        ("iot/oven-2/42", False),
+        ("iot/oven-1/42/readings", False),
+        ("iot/sensors/42/1/readings", False),
+        ("iot/sensors/42", False),
+    ],
+)
+def test_a_device_that_moves_has_both_policies_and_publishes_in_both_ways(
+    prod: Deployment, topic: str, *, allowed: bool
+) -> None:
+    assert may(prod, OVEN, "iot:Publish", f"topic/{topic}", policy="*device") is allowed
+
+
 def test_an_old_device_connects_as_itself_and_reads_nothing(prod: Deployment) -> None:
     assert may(prod, OVEN, "iot:Connect", "client/oven-1", policy="old-device")
     assert not may(prod, OVEN, "iot:Connect", "client/oven-2", policy="old-device")
@@ -205,11 +222,15 @@ def test_a_stage_without_mqtt_has_neither_rules_nor_a_policy(deployment_of: Call
 def may(
     deployment: Deployment, connection: Mapping[str, str], action: str, resource: str, *, policy: str = "device"
 ) -> bool:
-    """Whether AWS IoT Core lets a connection do it: an explicit Deny wins, and what nothing allows is denied."""
-    document = deployment.one("AWS::IoT::Policy", PolicyName=f"{deployment.stage.prefix}-{policy}")["PolicyDocument"]
+    """Whether AWS IoT Core lets a connection do it: an explicit Deny wins, and what nothing allows is denied.
+
+    Of all the policies that `policy` names, a star in it standing for anything.
+    """
     effects = {
         statement["Effect"]
-        for statement in deployment.plain(document)["Statement"]
+        for its in deployment.resources("AWS::IoT::Policy").values()
+        if fnmatchcase(its["PolicyName"], f"{deployment.stage.prefix}-{policy}")
+        for statement in deployment.plain(its["PolicyDocument"])["Statement"]
         if action in as_list(statement["Action"])
         and any(matches(pattern, f"{IOT}:{resource}", connection) for pattern in as_list(statement["Resource"]))
         and all(connection.get(name) == value for name, value in conditions(statement).items())

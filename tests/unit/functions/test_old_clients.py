@@ -348,9 +348,29 @@ def test_a_stage_without_the_call_says_that_it_is_gone_and_reads_nothing(
     status, body, headers = answer_to(asked)
 
     assert (status, body["code"]) == (410, "gone")
-    assert "POST /ingest/datapoints" in body["detail"]
+    assert body["detail"] == (
+        "packets are taken no longer; send their readings as points to POST /ingest/datapoints: "
+        "docs/how-to/move-a-client.md of afluente has the old call beside the new one"
+    )
     assert headers["deprecation"] == "@1796083200"
     assert 'rel="successor-version"' in headers["link"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"old_clients_guide_url": "https://docs.example.com/move"}, "https://docs.example.com/move"),
+        ({"enable_agnostic_api": False}, "ask the operators"),
+    ],
+)
+def test_what_is_gone_leads_to_what_the_stage_has(
+    world: World, packet_event: Event, values: dict[str, object], told: str
+) -> None:
+    world.set(enable_legacy_api=False, **values)
+
+    _, body, _ = answer_to(packet_event | {"routeKey": "$default"})
+
+    assert told in body["detail"]
 
 
 def test_another_method_than_post_is_told_which_it_is(world: World, packet_event: Event) -> None:

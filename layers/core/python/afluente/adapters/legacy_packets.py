@@ -25,7 +25,10 @@ from afluente.legacy.thresholds import DOMAIN, Sensor
 FORM = "legacy"
 """What the origin of a quarantined record says of how its points were written."""
 
-_TOPIC_LEVELS = 4
+OLD_TOPIC = "iot/sensors/{sensor_id}/readings"
+"""Where the old service's devices publish to."""
+
+_LEVELS = OLD_TOPIC.split("/")
 
 
 class OldReadings(msgspec.Struct, frozen=True):
@@ -100,9 +103,9 @@ def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> OldRe
 
 
 def is_old_topic(topic: str) -> bool:
-    """Whether a topic is one of the old service, `iot/sensors/{sensor_id}/readings`."""
+    """Whether a topic is one of the old service."""
     levels = topic.split("/")
-    return len(levels) == _TOPIC_LEVELS and levels[:2] == [DOMAIN, "sensors"] and levels[3] == "readings"
+    return len(levels) == len(_LEVELS) and levels[:2] == _LEVELS[:2] and levels[3] == _LEVELS[3]
 
 
 def decode_old_message(message: MqttMessage, *, domains: Collection[str]) -> OldReadings:
