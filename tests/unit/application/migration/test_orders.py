@@ -1,0 +1,244 @@
+"""What a person may tell the canary, and when."""
+
+import pytest
+
+from afluente.adapters.memory import MemoryTrial
+from afluente.application.migration.canary import review, rolled_back
+from afluente.application.migration.orders import (
+    MAX_LISTED,
+    CanaryOrders,
+    DifferencesFoundError,
+    FaultyPlanError,
+    OrderError,
+    Plan,
+    plan_of,
+)
+from afluente.application.migration.trial import (
+    EventKind,
+    Gates,
+    Phase,
+    TrialCounts,
+    TrialEvent,
+    TrialSettings,
+    added,
+)
+from tests.factories import NOW
+
+COUNTS = TrialCounts(points=5, compared=5, invocations=1, added_ms=added(1))
+PLAN = Plan(steps=(5, 100), gates=Gates(min_points=3), include=frozenset({"a"}), exclude=frozenset({"b"}))
+
+
+class World:
+    """A store, the time, and who gives orders."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.store = MemoryTrial()
+        self.orders = CanaryOrders(self.store, clock=lambda: self.now, by="ada")
+
+    @property
+    def settings(self) -> TrialSettings:
+        return self.store.settings()
+
+    def shadow(self, counts: TrialCounts) -> None:
+        settings = self.settings.in_next_step(self.now, shadow=True)
+        assert self.store.save(settings, an_event())
+        self.store.add(counts, step=settings.step)
+
+    def completed(self) -> None:
+        self.orders.start(Plan(steps=(100,), gates=Gates(min_points=0, min_seconds=0)))
+        counts = TrialCounts(points=1, compared=1, invocations=20, added_ms=tuple(20 * its for its in added(1)))
+        review(self.store, self.settings, counts, now=self.now)
+        assert self.settings.phase is Phase.COMPLETE
+
+
+def an_event() -> TrialEvent:
+    return TrialEvent(
+        at=NOW,
+        kind=EventKind.SHADOW_ON,
+        by="ada",
+        why="on",
+        version=1,
+        step=0,
+        share_before=0,
+        share=0,
+        phase=Phase.IDLE,
+    )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+# --- start -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_canary_starts_with_the_first_step_of_its_plan(world: World) -> None:
+    event = world.orders.start(PLAN)
+
+    settings = world.settings
+    assert (settings.phase, settings.share, settings.step, settings.step_began_at) == (Phase.RUNNING, 5, 1, NOW)
+    assert plan_of(settings) == PLAN
+    assert (event.kind, event.by, event.share_before, event.share) == (EventKind.STARTED, "ada", 0, 5)
+    assert list(world.store.events()) == [event]
+
+
+def test_one_canary_goes_at_a_time(world: World) -> None:
+    world.orders.start(PLAN)
+
+    with pytest.raises(OrderError, match="a canary is running at 5 %"):
+        world.orders.start(PLAN)
+
+
+def test_after_a_rollback_a_canary_may_start_again(world: World) -> None:
+    world.orders.start(PLAN)
+    world.orders.roll_back()
+
+    world.orders.start(Plan())
+
+    assert (world.settings.phase, world.settings.share, world.settings.step) == (Phase.RUNNING, 10, 3)
+
+
+def test_where_shadow_has_found_differences_no_canary_starts(world: World) -> None:
+    world.shadow(TrialCounts(compared=9, differences=2))
+
+    with pytest.raises(DifferencesFoundError, match="2 differences, 0 at most"):
+        world.orders.start(PLAN)
+    assert [event.kind for event in world.store.events()] == [EventKind.SHADOW_ON]
+
+    world.orders.start(PLAN, despite_differences=True)
+    assert (world.settings.phase, world.settings.shadow) == (Phase.RUNNING, True)
+
+
+def test_where_shadow_has_found_none_a_canary_starts(world: World) -> None:
+    world.shadow(TrialCounts(compared=9))
+
+    assert world.orders.start(PLAN).kind is EventKind.STARTED
+
+
+@pytest.mark.parametrize("steps", [(), (0, 10), (10, 10), (50, 10), (10, 101), (-1,)])
+def test_steps_that_do_not_ascend_are_refused(world: World, steps: tuple[int, ...]) -> None:
+    with pytest.raises(FaultyPlanError, match="they ascend, each from 1 to 100"):
+        world.orders.start(Plan(steps=steps))
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        (Plan(include=frozenset({"iot/a"})), "include: 'iot/a' is no source_id"),
+        (Plan(exclude=frozenset({"a#"})), "exclude: 'a#' is no source_id"),
+        (Plan(include=frozenset({"a"}), exclude=frozenset({"a", "b"})), "'a' is to be included and excluded"),
+        (Plan(exclude=frozenset(map(str, range(MAX_LISTED + 1)))), "exclude names 1,001 sources, 1,000 at most"),
+    ],
+)
+def test_lists_that_cannot_be_meant_are_refused(world: World, plan: Plan, told: str) -> None:
+    with pytest.raises(FaultyPlanError, match=told):
+        world.orders.start(plan)
+
+
+# --- hold, resume, roll back -----------------------------------------------------------------------------------------
+
+
+def test_a_canary_that_is_held_goes_on_with_what_was_counted(world: World) -> None:
+    world.orders.start(PLAN)
+    world.store.add(COUNTS, step=1)
+
+    held = world.orders.hold()
+    assert world.settings.phase is Phase.HELD
+    assert (held.kind, held.counts) == (EventKind.HELD, COUNTS)
+    resumed = world.orders.resume()
+
+    assert (world.settings.phase, world.settings.step, resumed.kind) == (Phase.RUNNING, 1, EventKind.RESUMED)
+
+
+def test_what_does_not_run_cannot_be_held_and_what_is_not_held_cannot_go_on(world: World) -> None:
+    with pytest.raises(OrderError, match="the canary is idle"):
+        world.orders.hold()
+    world.orders.start(PLAN)
+    with pytest.raises(OrderError, match="the canary is running, not held"):
+        world.orders.resume()
+    world.orders.roll_back()
+    with pytest.raises(OrderError, match="the canary is rolled back: there is no next step"):
+        world.orders.hold()
+
+
+def test_a_person_takes_a_canary_back(world: World) -> None:
+    world.orders.start(PLAN)
+    before = world.settings
+    world.now += 7
+
+    event = world.orders.roll_back("too warm")
+
+    assert world.settings == rolled_back(before, NOW + 7)
+    assert event is not None
+    assert (event.kind, event.why, event.seconds) == (EventKind.ROLLED_BACK, "too warm", 7)
+
+
+def test_where_nobody_goes_the_new_way_nothing_is_taken_back(world: World) -> None:
+    assert world.orders.roll_back() is None
+    assert list(world.store.events()) == []
+
+
+# --- change ----------------------------------------------------------------------------------------------------------
+
+
+def test_another_share_counts_anew(world: World) -> None:
+    world.orders.start(PLAN)
+    world.now += 9
+
+    event = world.orders.change(plan_of(world.settings), share=50)
+
+    assert (world.settings.share, world.settings.step, world.settings.step_began_at) == (50, 2, NOW + 9)
+    assert (event.kind, event.share_before, event.share) == (EventKind.SET, 5, 50)
+
+
+def test_other_gates_keep_what_was_counted(world: World) -> None:
+    world.orders.start(PLAN)
+
+    world.orders.change(Plan(include=PLAN.include, exclude=PLAN.exclude))
+
+    assert (world.settings.step, world.settings.gates, world.settings.steps) == (1, Gates(), (10, 50, 100))
+
+
+def test_other_lists_count_anew(world: World) -> None:
+    world.orders.start(PLAN)
+
+    world.orders.change(Plan(steps=PLAN.steps))
+
+    assert (world.settings.step, world.settings.include, world.settings.exclude) == (2, frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(("share", "phase"), [(50, Phase.RUNNING), (100, Phase.COMPLETE), (None, Phase.COMPLETE)])
+def test_a_complete_canary_goes_on_from_another_share(world: World, share: int | None, phase: Phase) -> None:
+    world.completed()
+
+    world.orders.change(plan_of(world.settings), share=share)
+
+    assert world.settings.phase is phase
+
+
+@pytest.mark.parametrize("share", [-1, 101])
+def test_a_share_is_a_part_of_a_hundred(world: World, share: int) -> None:
+    world.orders.start(PLAN)
+
+    with pytest.raises(FaultyPlanError, match=f"not {share}"):
+        world.orders.change(PLAN, share=share)
+
+
+def test_where_there_is_no_canary_nothing_can_be_changed(world: World) -> None:
+    with pytest.raises(OrderError, match="the canary is idle: there is nothing to change"):
+        world.orders.change(PLAN)
+
+
+def test_an_order_that_comes_too_late_changes_nothing(world: World) -> None:
+    class Overtaken(MemoryTrial):
+        """Settings that somebody else changes whenever they were read."""
+
+        def settings(self) -> TrialSettings:
+            found = super().settings()
+            super().save(found.changed(), an_event())
+            return found
+
+    with pytest.raises(OrderError, match="has changed meanwhile"):
+        CanaryOrders(Overtaken(), clock=lambda: NOW).start(PLAN)
