@@ -129,11 +129,19 @@ class Stage:
     at once."""
 
     operations_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    domain_dashboards: bool = True
+    """Each open domain has a CloudWatch dashboard."""
 
     def __post_init__(self) -> None:
         for domain in self.domains:
             for fault in domain_faults(domain):
                 raise ValueError(f"domains: {domain!r} {fault.message}")
+        # Names of topic rules have no dashes.
+        by_rule = {domain.replace("-", "_"): domain for domain in self.domains}
+        for domain in self.domains:
+            other = by_rule[domain.replace("-", "_")]
+            if other != domain or self.domains.count(domain) > 1:
+                raise ValueError(f"domains: {domain!r} is too like {other!r}: leave one of them out")
         # Lambda refuses an event source whose messages come back while the function may still be at them.
         if self.queue_visibility_seconds < self.classifier_timeout_seconds:
             raise ValueError(

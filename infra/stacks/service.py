@@ -11,6 +11,7 @@ from afluente.adapters.s3 import PREFIX as QUARANTINE_PREFIX
 from infra.checks import acknowledge, as_reported
 from infra.constructs.alarm_bus import LOG_STREAM
 from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
+from infra.constructs.dashboards import Dashboards, Sources
 from infra.constructs.functions import ServiceFunction
 from infra.constructs.http_api import IngestApi
 from infra.constructs.layers import Layers
@@ -82,7 +83,20 @@ class ServiceStack(StageStack):
             old_tables_log=self.classifier.log_group if stage.reads_old_tables else None,
             api=self.http.api,
         )
+        if stage.domain_dashboards:
+            self._dashboards()
         self._outputs()
+
+    def _dashboards(self) -> None:
+        sources = Sources(
+            http_log=self.http_ingest.log_group,
+            websocket_log=self.ws_ingest.log_group if self.ws_ingest else None,
+            csv_log=self.csv_trigger.log_group,
+            alarms_log=self._data.alarms.log_group,
+            datapoints=self._data.datapoints.queue,
+            streams=self._data.streams.all,
+        )
+        Dashboards(self, "Dashboards", stage=self._settings, sources=sources)
 
     def _http_ingest(self) -> ServiceFunction:
         ingest = ServiceFunction(

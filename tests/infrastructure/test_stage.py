@@ -94,3 +94,9 @@ def test_a_stage_cannot_be_changed() -> None:
 def test_the_names_of_resources_stay_within_their_limits() -> None:
     with pytest.raises(ValueError, match="name"):
         Stage(name="a-name-that-is-far-too-long", architecture="arm64")
+
+
+@pytest.mark.parametrize("domains", [("smart-grid", "smart_grid"), ("water", "water")])
+def test_domains_whose_topic_rules_would_have_one_name_are_refused(domains: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="too like"):
+        Stage(name="dev", architecture="arm64", domains=domains)

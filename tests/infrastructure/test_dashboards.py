@@ -1,0 +1,78 @@
+"""What people look at: a dashboard for each open domain, and what is on it."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from infra.layer_build import LayerFolders
+from infra.stage import Stage, dev
+from tests.infrastructure.deployment import Deployment
+
+
+def test_each_open_domain_has_its_dashboard(prod: Deployment) -> None:
+    assert set(dashboards(prod)) == {f"afluente-prod-{domain}" for domain in prod.stage.domains}
+
+
+def test_a_dashboard_counts_what_is_of_its_domain_alone(prod: Deployment) -> None:
+    widgets = dashboards(prod)["afluente-prod-finance"]
+    queries = [widget["properties"]["query"] for widget in widgets if widget["type"] == "log"]
+
+    assert queries
+    assert all('domain = "finance"' in query or '"inbox/finance/"' in query for query in queries)
+    [rule] = [widget for widget in widgets if widget["properties"].get("title") == "MQTT: messages"]
+    assert all("afluente_prod_finance" in metric for metric in rule["properties"]["metrics"])
+
+
+def test_a_dashboard_reads_the_logs_of_its_stage(prod: Deployment) -> None:
+    widgets = dashboards(prod)["afluente-prod-iot"]
+    queries = [widget["properties"]["query"] for widget in widgets if widget["type"] == "log"]
+
+    assert {query.split("'")[1] for query in queries} == {
+        "/aws/lambda/afluente-prod-http-ingest",
+        "/aws/lambda/afluente-prod-ws-ingest",
+        "/aws/lambda/afluente-prod-csv-trigger",
+        "/afluente/prod/alarms",
+    }
+
+
+def test_a_dashboard_has_no_widget_of_a_transport_that_the_stage_has_not(
+    tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders
+) -> None:
+    stage = dataclasses.replace(
+        dev(),
+        domains=("energy",),
+        enable_mqtt_multi_domain=False,
+        enable_websocket_ingest=False,
+        enable_csv_ingest=False,
+    )
+    deployment = synthesised(stage, tmp_path_factory, stand_in_layers)
+
+    titles = {widget["properties"].get("title", "") for widget in dashboards(deployment)["afluente-dev-energy"]}
+
+    assert {title.split(":")[0] for title in titles} & {"HTTP", "MQTT", "WebSocket", "CSV"} == {"HTTP"}
+
+
+def test_a_stage_may_do_without_dashboards(
+    tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders
+) -> None:
+    stage = dataclasses.replace(dev(), domain_dashboards=False)
+
+    assert dashboards(synthesised(stage, tmp_path_factory, stand_in_layers)) == {}
+
+
+def synthesised(stage: Stage, temporary: pytest.TempPathFactory, layers: LayerFolders) -> Deployment:
+    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
+
+    app = new_app(temporary.mktemp("dashboards"))
+    add_stacks(app, stage, layers)
+    return Deployment.read(stage, write(app))
+
+
+def dashboards(deployment: Deployment) -> dict[str, list[dict[str, Any]]]:
+    """The widgets of each dashboard, by its name."""
+    return {
+        dashboard["DashboardName"]: json.loads(deployment.plain(dashboard["DashboardBody"]))["widgets"]
+        for dashboard in deployment.resources("AWS::CloudWatch::Dashboard").values()
+    }
