@@ -41,8 +41,15 @@ def _ingest(event: dict[str, Any], request_id: str) -> Answer:
 
 def _legacy(event: dict[str, Any], request_id: str) -> Answer:
     function = http_ingest()
+    if not function.settings.enable_legacy_api:
+        return _gone(request_id)
     unavailable = partial(_unavailable, request_id, LogCode.LEGACY_UNAVAILABLE, "no reading is taken for certain")
     return _for_old_clients(_answered(lambda: take_packet(event, request_id, function), request_id, unavailable))
+
+
+def _gone(request_id: str) -> Answer:
+    """Also while the route is there: it is taken away a moment before or after the function is told."""
+    return _for_old_clients(_refused(gone(http_ingest().settings), request_id))
 
 
 def _for_old_clients(answer: Answer) -> Answer:
@@ -99,7 +106,7 @@ def _health(_event: dict[str, Any], _request_id: str) -> Answer:
 def _nothing_here(event: dict[str, Any], request_id: str) -> Answer:
     path, method = event["rawPath"], event["requestContext"]["http"]["method"]
     if path == LEGACY_PATH and not http_ingest().settings.enable_legacy_api:
-        return _for_old_clients(_refused(gone(http_ingest().settings), request_id))
+        return _gone(request_id)
     routes = list(_open_routes())
     allowed = [route.split()[0] for route in routes if _leads_to(route.split()[1], path)]
     if allowed:

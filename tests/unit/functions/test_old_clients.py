@@ -337,12 +337,12 @@ def test_where_nothing_is_decided_nothing_is_told_and_no_way_is_shown_that_is_cl
     assert answer_to(packet_event)[2] == {"content-type": "application/json"}
 
 
-@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize(("method", "route"), [("POST", "$default"), ("GET", "$default"), ("POST", f"POST {PATH}")])
 def test_a_stage_without_the_call_says_that_it_is_gone_and_reads_nothing(
-    world: World, packet_event: Event, method: str
+    world: World, packet_event: Event, method: str, route: str
 ) -> None:
     world.set(enable_legacy_api=False)
-    asked = request_to(packet_event, method, PATH) | {"routeKey": "$default", "body": "{"}
+    asked = request_to(packet_event, method, PATH) | {"routeKey": route, "body": "{"}
     asked["requestContext"].pop("authorizer")
 
     status, body, headers = answer_to(asked)
