@@ -88,23 +88,21 @@ class Monitoring(Construct):
         )
 
     def _old_tables(self, log: LogGroup) -> None:
-        # Counted from the log of this stage: the functions' own metrics are of all stages of an account together.
-        lines = MetricFilter(
-            self,
-            "OldTablesUnavailableLines",
-            log_group=log,
-            filter_pattern=FilterPattern.string_value("$.code", "=", LogCode.OLD_TABLES_UNAVAILABLE),
-            metric_namespace=f"{METRICS_NAMESPACE}/{self._stage.name}",
-            metric_name="OldTablesUnavailable",
-            metric_value="1",
-        )
-        self._alarm(
+        self._lines(
             "OldTablesUnavailable",
             "old-tables-unavailable",
-            lines.metric(period=_FIVE_MINUTES, statistic="Sum"),
-            1,
+            log,
+            LogCode.OLD_TABLES_UNAVAILABLE,
             "The old service's database does not answer, or its tables are not as they were named: packs wait. Read "
             "the cause in the classifier's log, under OLD_TABLES_UNAVAILABLE.",
+        )
+        self._lines(
+            "CanaryRolledBack",
+            "canary-rolled-back",
+            log,
+            LogCode.CANARY_ROLLED_BACK,
+            "The canary has gone back by itself: the old way judges every reading. Nothing is lost; see why with "
+            f"`afluente migrate canary history --stage {self._stage.name}`.",
         )
 
     def _mqtt(self, inbox: MqttInboxQueue, iot_rule_handler: Function) -> None:
@@ -168,6 +166,19 @@ class Monitoring(Construct):
 
     def _errors(self, id_: str, name: str, function: Function, description: str) -> None:
         self._alarm(id_, name, function.metric_errors(period=_FIVE_MINUTES, statistic="Sum"), 1, description)
+
+    def _lines(self, id_: str, name: str, log: LogGroup, code: LogCode, description: str) -> None:
+        # Counted from the log of this stage: the functions' own metrics are of all stages of an account together.
+        lines = MetricFilter(
+            self,
+            f"{id_}Lines",
+            log_group=log,
+            filter_pattern=FilterPattern.string_value("$.code", "=", code),
+            metric_namespace=f"{METRICS_NAMESPACE}/{self._stage.name}",
+            metric_name=id_,
+            metric_value="1",
+        )
+        self._alarm(id_, name, lines.metric(period=_FIVE_MINUTES, statistic="Sum"), 1, description)
 
     def _topic(self) -> Topic:
         topic = Topic(self, "Topic", topic_name=f"{self._stage.prefix}-operations", enforce_ssl=True)

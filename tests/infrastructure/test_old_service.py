@@ -85,12 +85,15 @@ def test_nothing_else_is_in_a_network(old: Deployment) -> None:
     ]
 
 
-def test_an_alarm_names_the_database_counted_from_the_log_of_this_stage(old: Deployment) -> None:
-    counted = old.one("AWS::Logs::MetricFilter")
-    alarm = old.plain(old.one("AWS::CloudWatch::Alarm", AlarmName="afluente-migration-old-tables-unavailable"))
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("old-tables-unavailable", "OLD_TABLES_UNAVAILABLE"), ("canary-rolled-back", "CANARY_ROLLED_BACK")],
+)
+def test_an_alarm_is_counted_from_the_log_of_this_stage(old: Deployment, name: str, code: str) -> None:
+    counted = old.one("AWS::Logs::MetricFilter", FilterPattern=f'{{ $.code = "{code}" }}')
+    alarm = old.plain(old.one("AWS::CloudWatch::Alarm", AlarmName=f"afluente-migration-{name}"))
 
     assert old.plain(counted["LogGroupName"]) == "/aws/lambda/afluente-migration-classifier"
-    assert counted["FilterPattern"] == '{ $.code = "OLD_TABLES_UNAVAILABLE" }'
     (transformation,) = counted["MetricTransformations"]
     assert (alarm["Namespace"], alarm["MetricName"]) == (
         transformation["MetricNamespace"],

@@ -118,6 +118,7 @@ class ClassifierSettings(_Settings):
     use_agnostic_constraints: bool = True
     old_sql_secret: str = ""
     old_sql_tables: str = ""
+    migration_table: str = ""
     constraints_ttl_seconds: float = Field(default=60, ge=0)
     one_point_a_record: bool = False
     quarantine_bucket: str

@@ -1,0 +1,73 @@
+"""The trial as the classifier has it: lines and metrics of what its figures changed."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from afluente.application.migration.canary import event_of, rolled_back
+from afluente.application.migration.trial import EventKind, Phase, TrialCounts, TrialEvent, TrialSettings
+from afluente.application.ports import UnavailableError
+from afluente.runtime.canary import tell_event, tell_unavailable, trial
+from afluente.runtime.observability import logger
+from afluente.runtime.settings import ClassifierSettings
+from tests.factories import NOW
+from tests.unit.runtime.test_settings import CLASSIFIER
+
+RUNNING = TrialSettings().in_next_step(NOW, phase=Phase.RUNNING, share=10)
+COUNTS = TrialCounts(points=40, compared=40, errors=3, differences=1)
+
+
+@pytest.fixture
+def log() -> Iterator[list[dict[str, Any]]]:
+    """The lines that are logged, each with its level and fields."""
+    lines: list[dict[str, Any]] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(vars(record))
+
+    handler = Lines()
+    logger().addHandler(handler)
+    yield lines
+    logger()._logger.removeHandler(handler)
+
+
+def an_event(kind: EventKind, after: TrialSettings) -> TrialEvent:
+    return event_of(kind, RUNNING, after, counts=COUNTS, now=NOW + 9, by="classifier", why="1 difference")
+
+
+def test_a_rollback_is_an_error_in_the_log_and_a_metric(
+    log: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_event(an_event(EventKind.ROLLED_BACK, rolled_back(RUNNING, NOW + 9)))
+
+    (line,) = log
+    assert (line["levelname"], line["code"], line["why"]) == ("ERROR", "CANARY_ROLLED_BACK", "1 difference")
+    assert (line["share_before"], line["share"], line["points"], line["step_seconds"]) == (10, 0, 40, 9)
+    reported = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
+    assert [metric["CanaryRolledBack"] for metric in reported] == [[1]]
+
+
+def test_a_next_step_is_a_line_alone(log: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    tell_event(an_event(EventKind.ADVANCED, RUNNING.in_next_step(NOW + 9, share=50)))
+
+    (line,) = log
+    assert (line["levelname"], line["code"], line["share"]) == ("INFO", "CANARY_ADVANCED", 50)
+    assert "CanaryRolledBack" not in capsys.readouterr().out
+
+
+def test_a_table_that_does_not_answer_is_told_of(log: list[dict[str, Any]]) -> None:
+    tell_unavailable(UnavailableError("DynamoDB table migration: Throttled"))
+
+    (line,) = log
+    assert (line["levelname"], line["code"]) == ("WARNING", "TRIAL_UNAVAILABLE")
+    assert "Throttled" in line["cause"]
+
+
+def test_nothing_is_asked_before_the_first_question() -> None:
+    settings = ClassifierSettings.read(CLASSIFIER | {"AFLUENTE_MIGRATION_TABLE": "migration"})
+
+    assert trial(settings) is not None
