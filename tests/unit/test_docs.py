@@ -264,12 +264,15 @@ def test_the_reference_of_the_command_line_has_every_exit_code() -> None:
     assert {str(int(code)) for code in ExitCode} <= rows
 
 
-def test_both_readmes_have_the_same_sections_and_the_same_code() -> None:
-    english, spanish = ROOT / "README.md", ROOT / "README.es.md"
+@pytest.mark.parametrize(
+    "spanish", [page for page in PAGES if page.suffixes[:1] == [".es"]], ids=lambda page: page.name
+)
+def test_a_page_in_spanish_has_the_sections_the_code_and_the_links_of_the_english_one(spanish: Path) -> None:
+    english = spanish.with_name(spanish.name.replace(".es", ""))
 
     assert [heading.level for heading in headings_of(english)] == [heading.level for heading in headings_of(spanish)]
     assert blocks_of(english) == blocks_of(spanish)
-    assert sorted(set(links_in(english)) - {"README.es.md"}) == sorted(set(links_in(spanish)) - {"README.md"})
+    assert pages_linked_from(english) == pages_linked_from(spanish)
 
 
 def assert_names(page: Path, names: Iterable[str]) -> None:
@@ -299,6 +302,13 @@ def links_in(page: Path) -> list[str]:
     """Where the links of a page lead, but for those that leave the project."""
     targets = re.findall(r"\]\(([^)\s]+)\)", prose_of(page))
     return [target for target in targets if "://" not in target]
+
+
+def pages_linked_from(page: Path) -> set[str]:
+    """Where the links of a page lead on other pages, in whichever language."""
+    own = page.name.replace(".es", "")
+    targets = {target.replace(".es.md", ".md") for target in links_in(page) if not target.startswith("#")}
+    return targets - {own}
 
 
 def leads_somewhere(page: Path, target: str) -> bool:
