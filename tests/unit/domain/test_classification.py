@@ -8,13 +8,16 @@ import pytest
 
 from afluente.domain.alarms import AlarmChange
 from afluente.domain.classification import (
+    NO_SEQUENCE,
     WINDOW,
+    Baseline,
     Classification,
     ClassifiedDataPoint,
     Outcome,
     RateViolation,
     Reason,
     StreamState,
+    Taken,
     VersionedConfig,
     classify,
     in_stream_order,
@@ -226,6 +229,53 @@ def test_a_stream_that_began_beyond_a_hard_limit_has_no_baseline() -> None:
     found = classified(points(999, 10, 16), constraints(max_value=100, abs_delta=5))
 
     assert [list(point.violated_rate) for point in found] == [[], [], ["abs_delta"]]
+
+
+# --- where a stream stood before it was known -------------------------------------------------------------------------
+
+
+def known_before(value: float, at: float = -10, **limits: Any) -> VersionedConfig:
+    """Constraints of a stream whose last reading was `at` seconds from the time of `points`."""
+    return VersionedConfig(constraints(**limits).config, 1, Baseline(NOW - 3600 + at, value))
+
+
+def test_the_first_point_is_measured_against_the_last_reading_from_before() -> None:
+    (point,) = classified(points(20), known_before(10, abs_delta=4, abs_slope=0.5))
+
+    assert point.violated_rate == {"abs_delta": RateViolation(4, 10), "abs_slope": RateViolation(0.5, 1)}
+
+
+def test_a_last_reading_beyond_a_hard_limit_is_nobodys_baseline() -> None:
+    outcome = outcome_of(points(20), known_before(999, abs_delta=4, max_value=100))
+
+    assert [point.classification for point in outcome.points] == ["normal"]
+    assert outcome.state.window[0] == Taken(NOW - 3610, NO_SEQUENCE, 999, within_hard_limits=False)
+
+
+def test_points_from_before_the_last_reading_are_late_and_the_reading_itself_is_a_duplicate() -> None:
+    outcome = outcome_of([a_point(10, at=-20), a_point(11, at=-10), a_point(12, at=-5)], known_before(11, abs_delta=0))
+
+    assert [(point.value, point.late) for point in outcome.points] == [(10, True), (12, False)]
+    assert outcome.duplicates == 1
+
+
+def test_a_stream_that_is_known_has_forgotten_the_last_reading_from_before() -> None:
+    state = outcome_of(points(20), constraints()).state
+
+    assert [point.classification for point in classified([a_point(21, 1)], known_before(99, abs_delta=4), state)] == [
+        "normal"
+    ]
+
+
+def test_the_last_reading_from_before_counts_towards_no_alarm() -> None:
+    outcome = outcome_of(points(50), known_before(50, warning_max=40, consecutive_violations_required=2))
+
+    assert outcome.alarms == []
+    assert outcome.state.alarm.violations == 1
+
+
+def test_a_stream_without_new_points_begins_where_it_stood() -> None:
+    assert outcome_of([], known_before(10)).state.newest == (NOW - 3610, NO_SEQUENCE)
 
 
 # --- which violation decides -----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Classification: a data point and its stream's constraints and state give its class, and the stream's new state."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -128,6 +128,36 @@ class VersionedConfig(msgspec.Struct, frozen=True):
     baseline: Baseline | None = None
 
 
+class Judgement(NamedTuple):
+    """What is made of a value; see `ClassifiedDataPoint`."""
+
+    classification: Classification
+    reason: Reason
+    violated_constraints: Mapping[str, float]
+    violated_rate: Mapping[str, RateViolation]
+    severity: Severity | None
+
+
+Judge = Callable[[float, float, Taken | None], Judgement]
+"""Judges a value of a time, in Unix seconds, against the point that its change is measured by."""
+
+
+class Rules(NamedTuple):
+    """How points of one stream are judged.
+
+    Attributes:
+        judge: says what is made of each.
+        alarm: says how many in a row raise and clear the alarm, and its cooldown; its other constraints judge nothing.
+        version: of what the points are judged by; None where that is nothing.
+        baseline: where the stream stood before it was known.
+    """
+
+    judge: Judge
+    alarm: StreamConfig
+    version: int | None = None
+    baseline: Baseline | None = None
+
+
 class Outcome(NamedTuple):
     """What came of classifying points of one stream.
 
@@ -147,6 +177,12 @@ class Outcome(NamedTuple):
 _OPEN = StreamConfig()
 _NOTHING_VIOLATED: Mapping[str, float] = {}
 _NO_RATE_VIOLATED: Mapping[str, RateViolation] = {}
+_WITHIN = Judgement(
+    Classification.NORMAL, Reason.WITHIN_CONSTRAINTS, _NOTHING_VIOLATED, _NO_RATE_VIOLATED, severity=None
+)
+_UNCONSTRAINED = Judgement(
+    Classification.NORMAL, Reason.NO_CONSTRAINTS, _NOTHING_VIOLATED, _NO_RATE_VIOLATED, severity=None
+)
 _IDENTITY = BinaryLayout("<dqd")
 _HARD_LIMITS = frozenset({"min_value", "max_value"})
 _ALERT_ZONE = frozenset({"alert_min", "alert_max"})
@@ -160,7 +196,7 @@ def in_stream_order(points: Iterable[DataPoint]) -> list[DataPoint]:
 def classify(
     points: Iterable[DataPoint], constraints: VersionedConfig | None, state: StreamState, processed_at: float
 ) -> Outcome:
-    """Classify points of one stream, in the order given.
+    """Classify points of one stream by its constraints, in the order given.
 
     Args:
         points: of one stream, in the order in which they are to be taken.
@@ -168,8 +204,38 @@ def classify(
         state: of the stream before the points.
         processed_at: the time of classification, in Unix seconds.
     """
-    config = constraints.config if constraints else _OPEN
-    version = constraints.version if constraints else None
+    return classify_by(rules_of(constraints), points, state, processed_at)
+
+
+def rules_of(constraints: VersionedConfig | None) -> Rules:
+    """How constraints judge the points of a stream; None are no constraints."""
+    if constraints is None:
+        return Rules(lambda *_: _UNCONSTRAINED, _OPEN)
+    config = constraints.config
+    bounds, limits = config.value_constraints, config.rate_constraints
+
+    def judge(value: float, timestamp: float, reference: Taken | None) -> Judgement:
+        values = violated_values(value, bounds)
+        rates = violated_rates(value, timestamp, reference, limits)
+        if not values and not rates:
+            return _WITHIN
+        return Judgement(*_class_of(values), values, rates, _gravest(values, rates, config))
+
+    return Rules(judge, config, constraints.version, constraints.baseline)
+
+
+def classify_by(rules: Rules, points: Iterable[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+    """Classify points of one stream, in the order given; a stream that is new begins at the baseline of its rules.
+
+    Args:
+        rules: that the points are judged by.
+        points: of one stream, in the order in which they are to be taken.
+        state: of the stream before the points.
+        processed_at: the time of classification, in Unix seconds.
+    """
+    judge, alarm_config, version, before = rules
+    if before is not None and state.newest is None:
+        state = _begun_at(before, judge)
     classified: list[ClassifiedDataPoint] = []
     alarms: list[AlarmEvent] = []
     duplicates = 0
@@ -185,12 +251,7 @@ def classify(
             duplicates += 1
             continue
         reference = _newest_before(order, window[-WINDOW:]) if late else baseline
-        values = violated_values(point.value, config.value_constraints)
-        rates = violated_rates(point, reference, config.rate_constraints)
-        classification, reason = (
-            _judge(values, rates) if constraints else (Classification.NORMAL, Reason.NO_CONSTRAINTS)
-        )
-        severity = _gravest(values, rates, config) if values or rates else None
+        classification, reason, values, rates, severity = judge(point.value, point.timestamp, reference)
         judged = ClassifiedDataPoint(
             point_id=_point_id(stream, order, point.value),
             domain=point.domain,
@@ -212,14 +273,14 @@ def classify(
             processed_at=processed_at,
         )
         classified.append(judged)
-        taken = Taken(*order, point.value, _HARD_LIMITS.isdisjoint(values))
+        taken = Taken(*order, point.value, reason is not Reason.HARD_LIMIT)
         window.append(taken)
         if late:
             continue
         newest = order
         if taken.within_hard_limits:
             baseline = taken
-        alarm, transition = advance(alarm, stream, point.timestamp, severity, config)
+        alarm, transition = advance(alarm, stream, point.timestamp, severity, alarm_config)
         if transition:
             alarms.append(_alarm_event(transition, judged))
     return Outcome(StreamState(newest, baseline, tuple(window[-WINDOW:]), alarm), classified, duplicates, alarms)
@@ -243,16 +304,18 @@ def violated_values(value: float, bounds: ValueConstraints) -> Mapping[str, floa
     return violated or _NOTHING_VIOLATED
 
 
-def violated_rates(point: DataPoint, reference: Taken | None, bounds: RateConstraints) -> Mapping[str, RateViolation]:
-    """The bounds of change that `point` violates against `reference`, by name; none without a reference.
+def violated_rates(
+    value: float, timestamp: float, reference: Taken | None, bounds: RateConstraints
+) -> Mapping[str, RateViolation]:
+    """The bounds of change that a value violates against `reference`, by name; none without a reference.
 
     With a reference of value 0 the relative bounds do not apply, at the reference's own time the slopes do not.
     """
     if reference is None:
         return _NO_RATE_VIOLATED
     violated = {}
-    delta = abs(point.value - reference.value)
-    dt = point.timestamp - reference.timestamp
+    delta = abs(value - reference.value)
+    dt = timestamp - reference.timestamp
     if bounds.abs_delta is not None and delta > bounds.abs_delta:
         violated["abs_delta"] = _violation(bounds.abs_delta, delta)
     if bounds.abs_slope is not None and dt > 0 and (slope := delta / dt) > bounds.abs_slope:
@@ -279,16 +342,23 @@ def _newest_before(order: tuple[float, int], window: list[Taken]) -> Taken | Non
     return newest
 
 
-def _judge(values: Mapping[str, float], rates: Mapping[str, RateViolation]) -> tuple[Classification, Reason]:
-    if values:
-        if not _HARD_LIMITS.isdisjoint(values):
-            return Classification.ALERT, Reason.HARD_LIMIT
-        if not _ALERT_ZONE.isdisjoint(values):
-            return Classification.ALERT, Reason.ALERT_ZONE
-        return Classification.WARNING, Reason.WARNING_ZONE
-    if rates:
+def _begun_at(before: Baseline, judge: Judge) -> StreamState:
+    """The state of a stream of which one point was taken, before its alarm was known."""
+    order = (before.timestamp, NO_SEQUENCE)
+    reason = judge(before.value, before.timestamp, None).reason
+    taken = Taken(*order, before.value, reason is not Reason.HARD_LIMIT)
+    return StreamState(order, taken if taken.within_hard_limits else None, (taken,))
+
+
+def _class_of(values: Mapping[str, float]) -> tuple[Classification, Reason]:
+    """The class of a point that violates those bounds of the value, or none of them but some of its change."""
+    if not values:
         return Classification.ANOMALY, Reason.RATE_OF_CHANGE
-    return Classification.NORMAL, Reason.WITHIN_CONSTRAINTS
+    if not _HARD_LIMITS.isdisjoint(values):
+        return Classification.ALERT, Reason.HARD_LIMIT
+    if not _ALERT_ZONE.isdisjoint(values):
+        return Classification.ALERT, Reason.ALERT_ZONE
+    return Classification.WARNING, Reason.WARNING_ZONE
 
 
 def _gravest(values: Mapping[str, float], rates: Mapping[str, RateViolation], config: StreamConfig) -> Severity:
