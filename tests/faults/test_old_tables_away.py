@@ -1,5 +1,6 @@
 """The old service's database goes away while readings come: they wait, and each is judged by its thresholds."""
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from afluente.adapters.sql.engine import old_engine
+from afluente.application.packs import group_of
 from afluente.domain.datapoints import DataPoint
 from afluente.legacy.mapping import new_class
 from afluente.legacy.rules import judge
@@ -16,6 +18,7 @@ from tests.factories import NOW
 from tests.old_service import Shape, an_old_service, create_tables, fill
 from tests.outbox import Document, Outbox
 from tests.postgres import PostgresServer
+from tests.reference import SHARDS
 from tests.stack import LocalStack
 
 pytestmark = pytest.mark.integration
@@ -116,10 +119,9 @@ def test_readings_wait_for_the_database_and_are_judged_by_its_thresholds(
                 lambda: failures(local_stack, since=0) >= 3, "the database was asked again and again"
             )
             # Of another domain: nothing of it is in the database.
-            local_stack.send(
-                [DataPoint(domain="health", source_id=source_id, stream_id="pulse", value=60, timestamp=NOW)]
-            )
-            local_stack.eventually(lambda: outbox.points(f"health/{source_id}"), "points of another domain go on")
+            ward = a_source_apart(fleet, source_id)
+            local_stack.send([DataPoint(domain="health", source_id=ward, stream_id="pulse", value=60, timestamp=NOW)])
+            local_stack.eventually(lambda: outbox.points(f"health/{ward}"), "points of another domain go on")
             assert judged(outbox, fleet) == before
             assert local_stack.packs_under_way() > 0
 
@@ -128,6 +130,13 @@ def test_readings_wait_for_the_database_and_are_judged_by_its_thresholds(
         local_stack.drained()
         assert judged(outbox, fleet) == fleet.expected
         assert local_stack.dead_letters() == 0
+
+
+def a_source_apart(fleet: OldFleet, name: str) -> str:
+    """A source of the domain `health` that shares its message group, and so its order, with none of the fleet."""
+    waiting = {group_of(source, SHARDS) for source in fleet.sources}
+    names = (f"{name}-{number}" for number in itertools.count())
+    return next(one for one in names if group_of(f"health/{one}", SHARDS) not in waiting)
 
 
 def judged(outbox: Outbox, fleet: OldFleet) -> Judged:
