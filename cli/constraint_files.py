@@ -25,13 +25,22 @@ def load(path: Path) -> tuple[list[ConstraintEntry], list[EntryFaults]]:
     Raises:
         CommandError: there is no such file, or it is neither JSON nor YAML; it names the place.
     """
+    return parse_document(read_document(path))
+
+
+def read_document(path: Path) -> object:
+    """What a parser makes of a file, `.json` as JSON and anything else as YAML.
+
+    Raises:
+        CommandError: there is no such file, or it is neither JSON nor YAML; it names the place.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise CommandError(f"there is no file {path}", code=ExitCode.USAGE) from None
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 (byte {error.start})") from None
-    return parse_document(_parsed(path, text))
+    return _parsed(path, text)
 
 
 def entry_of(scope: str, versioned: VersionedConfig) -> dict[str, Any]:
