@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from afluente.adapters import csv_requests, http_answers, http_requests, json_points, websocket_messages
 from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.adapters.domain_shapes import iot
 from afluente.application import csv_jobs, csv_listing, csv_uploads
 from afluente.application.constraint_documents import HINTS, parse_document
 from afluente.application.csv_jobs import JobStatus, ShownRow
@@ -112,6 +113,13 @@ def test_the_reference_of_http_has_every_field_and_every_code() -> None:
 
     assert_names(REFERENCE / "http.md", names | http_answers._TITLES.keys())
     assert_names(REFERENCE / "http.md", set(FaultCode) - of_constraints)
+
+
+@pytest.mark.parametrize("page", ["http.md", "mqtt.md"])
+def test_the_reference_has_every_name_of_every_field_of_an_old_reading(page: str) -> None:
+    names = (iot.DEVICE, iot.TIME, iot._SENSOR_ID, iot._SENSOR_UUID, iot._SENSOR_TYPE, ("value", "sequence"))
+
+    assert_names(REFERENCE / page, {name for its in names for name in its})
 
 
 def test_the_reference_of_http_has_the_limits() -> None:
