@@ -42,7 +42,7 @@ def stores_of(target: Target) -> Stores:
 
     client = target.client("dynamodb", max_pool_connections=WRITERS)
     return Stores(
-        constraints=DynamoConstraints(client, target["ConstraintsTable"]),
+        constraints=DynamoConstraints(client, target["ConstraintsTable"], consistent=True),
         records=DynamoMigrationRecords(client, target["MigrationTable"]),
         directory=DynamoDirectory(client, target["MigrationTable"]),
     )

@@ -6,7 +6,7 @@ import pytest
 
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.memory import MemoryConstraints
-from afluente.application.ports import ConstraintsCatalogue, UnavailableError
+from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError, UnavailableError
 from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.constraints import Severity
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part
@@ -83,6 +83,33 @@ def test_constraints_that_were_deleted_are_gone(catalogue: ConstraintsCatalogue)
     assert catalogue.fetch(["iot"]) == {}
 
 
+def test_constraints_of_the_expected_version_are_replaced_and_taken_away(catalogue: ConstraintsCatalogue) -> None:
+    assert catalogue.put("iot", a_config(max_value=1), expected_version=0) == 1
+    assert catalogue.put("iot", a_config(max_value=2), expected_version=1) == 2
+    assert catalogue.delete("iot", expected_version=2) is True
+    assert catalogue.delete("iot", expected_version=2) is False
+
+
+@pytest.mark.parametrize("expected", [0, 1, 3])
+def test_constraints_of_another_version_than_expected_stay(catalogue: ConstraintsCatalogue, expected: int) -> None:
+    catalogue.put("iot", a_config(max_value=1))
+    catalogue.put("iot", a_config(max_value=2))
+
+    with pytest.raises(StaleConstraintsError):
+        catalogue.put("iot", a_config(max_value=3), expected_version=expected)
+    with pytest.raises(StaleConstraintsError):
+        catalogue.delete("iot", expected_version=expected)
+
+    assert catalogue.fetch(["iot"]) == {"iot": VersionedConfig(a_config(max_value=2), 2)}
+
+
+def test_constraints_that_are_expected_and_not_there_are_not_made(catalogue: ConstraintsCatalogue) -> None:
+    with pytest.raises(StaleConstraintsError):
+        catalogue.put("iot", a_config(), expected_version=1)
+
+    assert catalogue.fetch(["iot"]) == {}
+
+
 def test_a_baseline_stays_until_another_is_put(catalogue: ConstraintsCatalogue) -> None:
     first, second = Baseline(NOW - 0.125, -1e300), Baseline(NOW, 0.1)
 
@@ -133,6 +160,20 @@ def test_many_scopes_take_few_requests(aws: LocalAws) -> None:
     DynamoConstraints(client, table, sleep=no_sleep).fetch([f"iot/furnace-1/{number}" for number in range(250)])
 
     assert requests == {"BatchGetItem": 3}
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+def test_a_read_is_as_consistent_as_it_is_asked_to_be(aws: LocalAws, *, consistent: bool) -> None:
+    client, table = aws.client("dynamodb"), aws.table("key")
+    asked: list[bool] = []
+    client.meta.events.register(
+        "provide-client-params.dynamodb.BatchGetItem",
+        lambda params, **_: asked.append(params["RequestItems"][table]["ConsistentRead"]),
+    )
+
+    DynamoConstraints(client, table, sleep=no_sleep, consistent=consistent).fetch(["iot"])
+
+    assert asked == [consistent]
 
 
 def test_scopes_that_dynamodb_leaves_unprocessed_are_read_again_alone(aws: LocalAws) -> None:

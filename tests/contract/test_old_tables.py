@@ -239,3 +239,20 @@ def test_other_sensors_are_left_alone(filled: Filled) -> None:
     tables.write(msgspec.structs.replace(AFTER, sensor=first.sensor))
 
     assert tables.sensors()[1:] == others
+
+
+def test_rows_that_are_as_expected_are_replaced(filled: Filled) -> None:
+    before = thresholds(physical_max=9, abs_delta=float("inf"), updated_at=NOW - 9)
+    tables = filled(holding(before))
+
+    assert tables.write(AFTER, expected=before) is True
+    assert content(read(tables)) == content(AFTER)
+
+
+@pytest.mark.parametrize("changed", [{"physical_max": 8.0}, {"physical_max": 9.0, "abs_delta": 1.0}, {}])
+def test_rows_that_somebody_has_changed_meanwhile_stay(filled: Filled, changed: dict[str, Any]) -> None:
+    found = thresholds(**changed, updated_at=NOW)
+    tables = filled(holding(found))
+
+    assert tables.write(AFTER, expected=thresholds(physical_max=9.0, updated_at=NOW - 9)) is False
+    assert content(read(tables)) == content(found)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from afluente.adapters.sql.names import TableNames
 from afluente.adapters.sql.tables import OldSchema
+from afluente.legacy.thresholds import Sensor
 
 DIALECTS: dict[str, Any] = {name: sa.dialects.registry.load(name)() for name in ("mssql", "postgresql", "sqlite")}
 SCHEMA = OldSchema(
@@ -30,7 +31,7 @@ def statements() -> dict[str, sa.Executable]:
         "deltas": SCHEMA.rows_of(SCHEMA.deltas, [1]),
         "latest": SCHEMA.rows_of(SCHEMA.latest, [1]),
         "orphans": SCHEMA.rows_without_sensor(SCHEMA.alerts),
-        "locked": SCHEMA.rows_of(SCHEMA.alerts, [1]).with_for_update(),
+        "locked": SCHEMA.locked_rows_of(SCHEMA.alerts, Sensor(sensor_id=1)),
     }
 
 
@@ -54,3 +55,10 @@ def test_sql_server_pages_by_top_and_finds_uuids_in_any_case_and_quotes_names() 
     assert "LEFT OUTER JOIN dbo.devices ON dbo.sensors.device_id = dbo.devices.id" in by_uuid
     assert "dbo.[Alert Thresholds].[IsOn] AS active" in alerts
     assert alerts.endswith("WHERE dbo.[Alert Thresholds].sensor_id IN (1, 2)")
+
+
+def test_rows_that_are_to_be_written_are_locked_in_each_database_s_own_way() -> None:
+    locked = SCHEMA.locked_rows_of(SCHEMA.alerts, Sensor(sensor_id=1))
+
+    assert "FROM dbo.[Alert Thresholds] WITH (UPDLOCK) WHERE" in text_of(locked, "mssql")
+    assert text_of(locked, "postgresql").endswith("FOR UPDATE")

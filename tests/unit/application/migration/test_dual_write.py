@@ -35,7 +35,7 @@ def agree(moving: Moving, sensor_id: int = 42) -> bool:
 
 def told(done: SyncPass) -> dict[str, int]:
     """The counts that are not 0, but for how many sensors there were."""
-    names = ("to_constraints", "to_tables", "settled", "conflicts", "impossible", "without_record")
+    names = ("to_constraints", "to_tables", "settled", "conflicts", "impossible", "postponed", "without_record")
     return {name: getattr(done, name) for name in names if getattr(done, name)}
 
 
@@ -196,30 +196,75 @@ def test_what_the_old_tables_have_no_room_for_is_told_and_no_loop() -> None:
     assert is_quiet(moving)
 
 
+# --- both at once ----------------------------------------------------------------------------------------------------
+
+
+def test_constraints_that_change_while_they_are_written_wait_for_the_next_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    moving = moved()
+    moving.change_thresholds(physical_max=8, at=NOW)
+    put, calls = moving.constraints.put, iter(range(9))
+
+    def overtaken(scope: str, config: StreamConfig, **options: Any) -> int:
+        if next(calls) == 0:
+            put(scope, a_config(max_value=7, abs_delta=1))
+        return put(scope, config, **options)
+
+    monkeypatch.setattr(moving.constraints, "put", overtaken)
+
+    assert told(moving.sync()) == {"postponed": 1}
+    # Nobody's work is gone: it is a conflict now, which is kept.
+    assert told(moving.sync()) == {"conflicts": 1, "to_tables": 1}
+    assert [conflict.winner for conflict in moving.records.conflicts()] == [Origin.CONSTRAINTS]
+    assert agree(moving)
+    assert is_quiet(moving)
+
+
+def test_thresholds_that_change_while_they_are_written_wait_for_the_next_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    moving = moved()
+    moving.change_constraints(max_value=8)
+    write, calls = moving.tables.write, iter(range(9))
+
+    def overtaken(rows: SensorThresholds, **options: Any) -> bool:
+        if next(calls) == 0:
+            moving.change_thresholds(physical_max=7, at=NOW + 99)
+        return write(rows, **options)
+
+    monkeypatch.setattr(moving.tables, "write", overtaken)
+
+    assert told(moving.sync()) == {"postponed": 1}
+    assert told(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
+    assert [conflict.winner for conflict in moving.records.conflicts()] == [Origin.OLD_TABLES]
+    assert agree(moving)
+    assert is_quiet(moving)
+
+
+# --- what the tables cannot hold -------------------------------------------------------------------------------------
+
+
 class RoundingTables(MemoryOldTables):
     """Tables whose columns hold whole numbers."""
 
-    def write(self, thresholds: SensorThresholds) -> None:
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
         rounded = [
             msgspec.structs.replace(row, physical_max=row.physical_max and float(round(row.physical_max)))
             for row in thresholds.alerts
         ]
-        super().write(msgspec.structs.replace(thresholds, alerts=tuple(rounded)))
+        return super().write(msgspec.structs.replace(thresholds, alerts=tuple(rounded)), expected=expected)
 
 
 class LosingTables(MemoryOldTables):
     """Tables that make of any row one that contradicts itself."""
 
-    def write(self, thresholds: SensorThresholds) -> None:
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
         wrong = [msgspec.structs.replace(row, physical_min=9, physical_max=1) for row in thresholds.alerts]
-        super().write(msgspec.structs.replace(thresholds, alerts=tuple(wrong)))
+        return super().write(msgspec.structs.replace(thresholds, alerts=tuple(wrong)), expected=expected)
 
 
 class ForgettingTables(MemoryOldTables):
     """Tables that keep no row."""
 
-    def write(self, thresholds: SensorThresholds) -> None:
-        super().write(msgspec.structs.replace(thresholds, alerts=(), deltas=()))
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
+        return super().write(msgspec.structs.replace(thresholds, alerts=(), deltas=()), expected=expected)
 
 
 @pytest.mark.parametrize(

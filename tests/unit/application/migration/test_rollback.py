@@ -1,5 +1,7 @@
 """Rollback: what moving wrote goes, what anybody changed stays."""
 
+from typing import Any
+
 import pytest
 
 from afluente.application.migration import rollback
@@ -62,6 +64,22 @@ def test_what_was_changed_by_hand_stays_unless_it_is_to_go() -> None:
 
     assert outcomes(moving, overwrite_conflicts=True) == [(42, TakenBack.REMOVED)]
     assert moving.config() is None
+
+
+def test_what_is_changed_by_hand_at_the_very_moment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    moving = moved()
+    delete = moving.constraints.delete
+
+    def overtaken(scope: str, **options: Any) -> bool:
+        moving.change_constraints(max_value=7)
+        return delete(scope, **options)
+
+    monkeypatch.setattr(moving.constraints, "delete", overtaken)
+    (kept,) = moving.roll_back()
+
+    assert kept.outcome is TakenBack.CONFLICT
+    assert moving.config() is not None
+    assert moving.record().status is Status.MIGRATED
 
 
 def test_what_was_written_by_hand_where_nothing_was_moved_stays() -> None:

@@ -23,6 +23,7 @@ from afluente.application.migration.records import (
 from afluente.application.migration.selection import Selection
 from afluente.application.ports import UnavailableError
 from afluente.domain.classification import Baseline, VersionedConfig
+from afluente.domain.constraints import StreamConfig
 from afluente.legacy.thresholds import LatestReading
 from tests.factories import NOW, a_config
 from tests.legacy import DEVICE, UUID, thresholds
@@ -135,6 +136,25 @@ def test_a_second_run_writes_nothing() -> None:
     assert moving.everything() == before
     assert progress.directory_writes == 0
     assert set(counts_of(progress)) == {Prospect.UNCHANGED, Prospect.NOTHING, Prospect.IMPOSSIBLE}
+
+
+def test_constraints_that_are_written_by_hand_at_the_very_moment_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    moving = Moving(thresholds(1, physical_max=9), thresholds(2, physical_max=9))
+    put = moving.constraints.put
+
+    def overtaken(scope: str, config: StreamConfig, **options: Any) -> int:
+        if scope == moving.scope(2):
+            put(scope, a_config(max_value=5))
+        return put(scope, config, **options)
+
+    monkeypatch.setattr(moving.constraints, "put", overtaken)
+    progress = moving.run()
+
+    assert counts_of(progress) == {Prospect.MIGRATE: 1, Prospect.CONFLICT: 1}
+    assert [its.sensor_id for its in progress.passed_over] == [2]
+    assert "at this very moment" in progress.passed_over[0].reasons[0]
+    assert moving.config(2) == a_config(max_value=5)
+    assert moving.records.fetch([2]) == {}
 
 
 def test_thresholds_that_changed_are_written_anew_and_keep_the_baseline_and_what_people_noted() -> None:

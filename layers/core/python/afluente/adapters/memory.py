@@ -13,7 +13,7 @@ from afluente.application.connections import Connection
 from afluente.application.csv_jobs import CsvJob, JobStatus, PartProgress, StaleJobError
 from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
 from afluente.application.migration.ports import Orphan, StaleRunError
-from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord
+from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord, is_in_force
 from afluente.application.migration.sensors import SensorName, canonical_uuid
 from afluente.application.migration.trial import (
     DifferenceCause,
@@ -23,7 +23,7 @@ from afluente.application.migration.trial import (
     TrialSettings,
 )
 from afluente.application.packs import Pack, ReceivedPack, SeriesPack
-from afluente.application.ports import Delivery, StaleStateError, StreamMemory, UnavailableError
+from afluente.application.ports import Delivery, StaleConstraintsError, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Baseline, Classification, ClassifiedDataPoint, VersionedConfig
@@ -120,10 +120,19 @@ class MemoryConstraints:
         """See `ConstraintsStore.fetch`."""
         return {scope: self._configs[scope] for scope in scopes if scope in self._configs}
 
-    def put(self, scope: str, config: StreamConfig, *, baseline: Baseline | None = None) -> int:
+    def put(
+        self,
+        scope: str,
+        config: StreamConfig,
+        *,
+        baseline: Baseline | None = None,
+        expected_version: int | None = None,
+    ) -> int:
         """See `ConstraintsCatalogue.put`."""
         before = self._configs.get(scope)
         version = before.version + 1 if before else 1
+        if expected_version is not None and version != expected_version + 1:
+            raise StaleConstraintsError(scope)
         self._configs[scope] = VersionedConfig(config, version, baseline or (before.baseline if before else None))
         self._changed_at[scope] = self._clock()
         return version
@@ -132,8 +141,11 @@ class MemoryConstraints:
         """See `ConstraintsCatalogue.changed_at`."""
         return self._changed_at.get(scope)
 
-    def delete(self, scope: str) -> bool:
+    def delete(self, scope: str, *, expected_version: int | None = None) -> bool:
         """See `ConstraintsCatalogue.delete`."""
+        found = self._configs.get(scope)
+        if found and expected_version is not None and found.version != expected_version:
+            raise StaleConstraintsError(scope)
         self._changed_at.pop(scope, None)
         return self._configs.pop(scope, None) is not None
 
@@ -346,12 +358,15 @@ class MemoryOldTables:
         """See `OldTables.orphans`."""
         return self._orphans
 
-    def write(self, thresholds: SensorThresholds) -> None:
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
         """See `OldTables.write`."""
         before = self._sensors[thresholds.sensor.sensor_id]
+        if expected is not None and not is_in_force(expected, before):
+            return False
         alerts = _written(before.alerts, before.alert, thresholds.alert)
         deltas = _written(before.deltas, before.delta, thresholds.delta)
         self.put(msgspec.structs.replace(before, alerts=alerts, deltas=deltas))
+        return True
 
 
 _ThresholdsRow = TypeVar("_ThresholdsRow", AlertThresholds, DeltaThresholds)

@@ -119,10 +119,21 @@ class ConstraintsStore(Protocol):
         ...
 
 
+class StaleConstraintsError(Exception):
+    """The constraints of a scope are not of the version that was expected; they were left as they are."""
+
+
 class ConstraintsCatalogue(ConstraintsStore, Protocol):
     """The constraints store as those see it who write constraints."""
 
-    def put(self, scope: str, config: StreamConfig, *, baseline: Baseline | None = None) -> int:
+    def put(
+        self,
+        scope: str,
+        config: StreamConfig,
+        *,
+        baseline: Baseline | None = None,
+        expected_version: int | None = None,
+    ) -> int:
         """Write the constraints of a scope.
 
         Args:
@@ -130,9 +141,13 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
             config: the constraints.
             baseline: of the stream, from before it was known; without one, what was written with earlier constraints
                 stays.
+            expected_version: that the constraints have now, 0 for none; without one, whatever is there is replaced.
 
         Returns:
             Their version, one more than the version before.
+
+        Raises:
+            StaleConstraintsError: they are not of the expected version.
         """
         ...
 
@@ -140,8 +155,12 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
         """When the constraints of a scope were written last, in Unix seconds; None where it is not known."""
         ...
 
-    def delete(self, scope: str) -> bool:
-        """Take the constraints of a scope away; says whether there were any."""
+    def delete(self, scope: str, *, expected_version: int | None = None) -> bool:
+        """Take the constraints of a scope away; says whether there were any.
+
+        Raises:
+            StaleConstraintsError: there are some, and not of the expected version.
+        """
         ...
 
     def list(self) -> Iterable[tuple[str, VersionedConfig]]:

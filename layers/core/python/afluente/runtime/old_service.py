@@ -62,9 +62,9 @@ class ConnectedTables:
         """See `OldTables.orphans`."""
         return self._asked(lambda tables: tables.orphans())
 
-    def write(self, thresholds: SensorThresholds) -> None:
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
         """See `OldTables.write`."""
-        self._asked(lambda tables: tables.write(thresholds))
+        return self._asked(lambda tables: tables.write(thresholds, expected=expected))
 
     def _asked(self, question: "Callable[[SqlOldTables], _Answer]") -> _Answer:
         try:

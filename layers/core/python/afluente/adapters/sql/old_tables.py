@@ -18,6 +18,7 @@ from afluente.adapters.sql.rows import Row, alert_of, delta_of, is_active, lates
 from afluente.adapters.sql.tables import OldSchema, OldTable, Statement, missing_names
 from afluente.adapters.sql.writing import write_row
 from afluente.application.migration.ports import Orphan
+from afluente.application.migration.records import is_in_force
 from afluente.application.ports import UnavailableError
 from afluente.domain.keys import MISSING_SOURCE, StreamKey
 from afluente.legacy.thresholds import (
@@ -97,7 +98,7 @@ class SqlOldTables:
                 if is_active(row["active"])
             ]
 
-    def write(self, thresholds: SensorThresholds) -> None:
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
         """See `OldTables.write`.
 
         Columns are written by the types that the database says they have, for which it is asked once.
@@ -109,9 +110,12 @@ class SqlOldTables:
                 alerts=self._locked(connection, alerts, thresholds.sensor, alert_of),
                 deltas=self._locked(connection, deltas, thresholds.sensor, delta_of),
             )
+            if expected is not None and not is_in_force(expected, before):
+                return False
             self._write(connection, alerts, thresholds.sensor, before.alerts, (before.alert, thresholds.alert))
             self._write(connection, deltas, thresholds.sensor, before.deltas, (before.delta, thresholds.delta))
             connection.commit()
+        return True
 
     def close(self) -> None:
         """Close all connections."""
@@ -120,8 +124,7 @@ class SqlOldTables:
     def _locked(
         self, connection: sa.Connection, old: OldTable, sensor: Sensor, decode: Callable[[Row, str], _Thresholds]
     ) -> tuple[_Thresholds, ...]:
-        rows = self._schema.rows_of(old, [sensor.sensor_id]).with_for_update()
-        return tuple(decode(row, old.name) for row in _rows(connection, rows))
+        return tuple(decode(row, old.name) for row in _rows(connection, self._schema.locked_rows_of(old, sensor)))
 
     def _write(
         self,

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from afluente.adapters.sql.names import TableName, TableNames
+from afluente.legacy.thresholds import Sensor
 
 Statement: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 
@@ -77,6 +78,13 @@ class OldSchema:
     def rows_of(table: OldTable, sensor_ids: Iterable[int]) -> Statement:
         """All rows that a table has of some sensors."""
         return sa.select(*table.columns()).where(table["sensor_id"].in_(list(sensor_ids)))
+
+    def locked_rows_of(self, table: OldTable, sensor: Sensor) -> Statement:
+        """All rows that a table has of a sensor, which nobody else may change until the transaction ends."""
+        # SQL Server has no FOR UPDATE, and is told by a hint.
+        return (
+            self.rows_of(table, [sensor.sensor_id]).with_for_update().with_hint(table.clause, "WITH (UPDLOCK)", "mssql")
+        )
 
     def rows_without_sensor(self, table: OldTable) -> Statement:
         """The rows of a table whose sensor is not there; those whose `active` decides too."""

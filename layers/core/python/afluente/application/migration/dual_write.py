@@ -25,7 +25,7 @@ from afluente.application.migration.records import (
     hash_of_rows,
 )
 from afluente.application.migration.selection import Selection
-from afluente.application.ports import ConstraintsCatalogue
+from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.faults import FaultyError
@@ -200,14 +200,26 @@ class DualWriting:
             done.add(conflicts=1)
             done.tell(sides, f"it is {now_in} now, and there are constraints already; a run says how they differ")
             return []
-        after = None
-        if config is not None and sides.thresholds is not None:
-            baseline = present.baseline if present else baseline_of(sides.thresholds.latest)
-            after = VersionedConfig(config, self._constraints.put(now_in, config, baseline=baseline), baseline)
-        if present and (after is None or now_in != scope):
-            self._constraints.delete(scope)
+        try:
+            after = self._written(sides, config, now_in)
+        except StaleConstraintsError:
+            done.add(postponed=1)
+            return []
         done.add(to_constraints=1)
         return [self._remembered(sides, sides.thresholds, after, Origin.OLD_TABLES, scope=now_in)]
+
+    def _written(self, sides: _Sides, config: StreamConfig | None, now_in: str) -> VersionedConfig | None:
+        """Write the constraints to their scope and take those of another scope away; gives back what is there then."""
+        scope, present, after = sides.record.scope, sides.present, None
+        found = present.version if present else 0
+        if config is not None and sides.thresholds is not None:
+            baseline = present.baseline if present else baseline_of(sides.thresholds.latest)
+            expected = found if now_in == scope else 0
+            version = self._constraints.put(now_in, config, baseline=baseline, expected_version=expected)
+            after = VersionedConfig(config, version, baseline)
+        if present and (after is None or now_in != scope):
+            self._constraints.delete(scope, expected_version=found)
+        return after
 
     def _to_tables(self, sides: _Sides, thresholds: SensorThresholds, done: "_Told") -> list[SensorRecord]:
         """What the constraints say becomes the thresholds in force; without constraints none are."""
@@ -215,13 +227,14 @@ class DualWriting:
         written = to_thresholds(config, thresholds)
         # Never older than what it replaces, or another of the sensor's rows would be in force.
         changed_at = max(self._clock(), thresholds.changed_at)
-        self._tables.write(
-            msgspec.structs.replace(
-                written.thresholds,
-                alerts=tuple(_changed(row, changed_at) for row in written.thresholds.alerts),
-                deltas=tuple(_changed(row, changed_at) for row in written.thresholds.deltas),
-            )
+        rows = msgspec.structs.replace(
+            written.thresholds,
+            alerts=tuple(_changed(row, changed_at) for row in written.thresholds.alerts),
+            deltas=tuple(_changed(row, changed_at) for row in written.thresholds.deltas),
         )
+        if not self._tables.write(rows, expected=thresholds):
+            done.add(postponed=1)
+            return []
         sensor_id = thresholds.sensor.sensor_id
         kept = self._tables.sensors(after=sensor_id - 1, limit=1)[0]
         done.add(to_tables=1)

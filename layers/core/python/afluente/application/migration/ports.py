@@ -44,11 +44,18 @@ class OldTables(Protocol):
         """Rows of thresholds, active ones, that no sensor has."""
         ...
 
-    def write(self, thresholds: SensorThresholds) -> None:
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
         """Make the rows in force of a sensor those of `thresholds`, in one transaction.
 
         The row in force is changed where there is one, else one is added; where `thresholds` has none in force, the
         sensor's active rows become inactive. Its `updated_at` is written as it is given.
+
+        Args:
+            thresholds: of a sensor that is there.
+            expected: the sensor as it was read; where its rows in force say something else now, nothing is written.
+
+        Returns:
+            Whether it was written.
         """
         ...
 

@@ -164,6 +164,7 @@ class SyncPass(msgspec.Struct, frozen=True, kw_only=True):
         settled: both sides were changed, to the same.
         conflicts: both sides were changed, and differently.
         impossible: thresholds that were changed and contradict each other; they stay where they are.
+        postponed: changed again while they were carried over; the next pass sees to them.
         without_record: sensors that no run has moved.
         told: what people have to know: conflicts, contradictions, what had no room; the first of them.
     """
@@ -176,6 +177,7 @@ class SyncPass(msgspec.Struct, frozen=True, kw_only=True):
     settled: int = 0
     conflicts: int = 0
     impossible: int = 0
+    postponed: int = 0
     without_record: int = 0
     told: tuple[str, ...] = ()
 
@@ -221,14 +223,21 @@ def hash_of_rows(thresholds: SensorThresholds | None) -> str:
     """What tells the rows in force of a sensor, and the sensor itself, from others; not their ids and times."""
     if thresholds is None:
         return NOTHING_THERE
-    alert, delta, sensor = thresholds.alert, thresholds.delta, thresholds.sensor
-    return _hash(
-        sensor.uuid,
-        sensor.device_uuid,
-        sensor.sensor_type,
+    sensor = thresholds.sensor
+    return _hash(sensor.uuid, sensor.device_uuid, sensor.sensor_type, *_rows_in_force(thresholds))
+
+
+def is_in_force(expected: SensorThresholds, found: SensorThresholds) -> bool:
+    """Whether the rows in force of a sensor say what they were expected to."""
+    return _rows_in_force(expected) == _rows_in_force(found)
+
+
+def _rows_in_force(thresholds: SensorThresholds) -> list[object]:
+    alert, delta = thresholds.alert, thresholds.delta
+    return [
         [_number(getattr(alert, name)) for name in _OF_ALERTS] if alert else None,
         [_number(getattr(delta, name)) for name in _OF_DELTAS] if delta else None,
-    )
+    ]
 
 
 def _number(value: object) -> object:

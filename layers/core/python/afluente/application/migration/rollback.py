@@ -16,7 +16,7 @@ from afluente.application.migration.records import (
     hash_of_constraints,
 )
 from afluente.application.migration.selection import Selection
-from afluente.application.ports import ConstraintsCatalogue
+from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.classification import VersionedConfig
 
 
@@ -88,13 +88,22 @@ class Rollback:
             judged = [
                 _judged(record, present.get(record.scope), overwrite_conflicts=overwrite_conflicts) for record in page
             ]
-            removed = [its.record for its in judged if its.outcome is TakenBack.REMOVED]
-            list(self._executor.map(self._constraints.delete, [record.scope for record in removed]))
+            there = [present.get(record.scope) for record in page]
+            judged = list(self._executor.map(self._take_away, judged, there))
             done = [its.record for its in judged if its.outcome in {TakenBack.REMOVED, TakenBack.NOTHING}]
             now = self._clock()
             if done:
                 self._records.put_many([_taken_back(record, now) for record in done])
             yield judged
+
+    def _take_away(self, judged: RolledBack, present: VersionedConfig | None) -> RolledBack:
+        if judged.outcome is not TakenBack.REMOVED or present is None:
+            return judged
+        try:
+            self._constraints.delete(judged.record.scope, expected_version=present.version)
+        except StaleConstraintsError:
+            return RolledBack(judged.record, TakenBack.CONFLICT, "they were changed by hand at this very moment")
+        return judged
 
 
 def _judged(record: SensorRecord, present: VersionedConfig | None, *, overwrite_conflicts: bool) -> RolledBack:

@@ -24,7 +24,7 @@ from afluente.application.migration.records import (
     hash_of_rows,
 )
 from afluente.application.migration.selection import Selection
-from afluente.application.ports import ConstraintsCatalogue
+from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.faults import FaultyError
 from afluente.legacy.thresholds import Sensor
 
@@ -102,8 +102,8 @@ class Migration:
         # Said before the first page, so that of two runs at once one ends here.
         progress = self._records.save_run(progress)
         for page in pages(self._tables, selection, after=progress.after):
-            assessments = self._assessor.assess(page.sensors, choice)
-            counts = self._move(assessments, progress.run_id, pace)
+            assessments = self._move(self._assessor.assess(page.sensors, choice), progress.run_id, pace)
+            counts = Counter(_counted_as(its, progress.run_id) for its in assessments)
             written = self._fill_directory(assessments, pace)
             progress = self._records.save_run(
                 msgspec.structs.replace(
@@ -118,31 +118,42 @@ class Migration:
         progress = self._records.save_run(msgspec.structs.replace(progress, finished_at=self._clock()))
         yield progress, ()
 
-    def _move(self, assessments: Sequence[Assessment], run_id: str, pace: Callable[[], None]) -> Counter[Prospect]:
+    def _move(self, assessments: Sequence[Assessment], run_id: str, pace: Callable[[], None]) -> list[Assessment]:
+        """Write what is to be written; gives back what became of the sensors."""
         writing = []
         for assessment in assessments:
             if assessment.writes or assessment.leaves is not None:
                 pace()
                 writing.append((assessment, self._executor.submit(self._write, assessment)))
-        versions = {its.thresholds.sensor.sensor_id: written.result() for its, written in writing}
+        versions: dict[int, int] = {}
+        overtaken: dict[int, Assessment] = {}
+        for assessment, written in writing:
+            sensor_id = assessment.thresholds.sensor.sensor_id
+            try:
+                versions[sensor_id] = written.result()
+            except StaleConstraintsError:
+                overtaken[sensor_id] = _overtaken(assessment)
+        moved = [overtaken.get(its.thresholds.sensor.sensor_id, its) for its in assessments]
         now = self._clock()
         records = [
             _record_of(its, versions.get(its.thresholds.sensor.sensor_id), run_id=run_id, now=now)
-            for its in assessments
+            for its in moved
             if its.remembers
         ]
         if records:
             self._records.put_many(records)
-        return Counter(_counted_as(its, run_id) for its in assessments)
+        return moved
 
     def _write(self, assessment: Assessment) -> int:
         """Write the constraints of a sensor, or take them away; gives back their version."""
         version = assessment.present.version if assessment.present else 0
         if assessment.writes and assessment.config is None:
-            self._constraints.delete(assessment.scope)
+            self._constraints.delete(assessment.scope, expected_version=version)
             version = 0
         elif assessment.writes and assessment.config is not None:
-            version = self._constraints.put(assessment.scope, assessment.config, baseline=assessment.baseline)
+            version = self._constraints.put(
+                assessment.scope, assessment.config, baseline=assessment.baseline, expected_version=version
+            )
         if assessment.leaves is not None:
             self._constraints.delete(assessment.leaves)
         return version
@@ -170,6 +181,13 @@ def can_be_found(sensor: Sensor) -> bool:
 def directory_entry(sensor: Sensor) -> Sensor:
     """A sensor as the directory has it."""
     return msgspec.structs.replace(sensor, sensor_type=None)
+
+
+def _overtaken(assessment: Assessment) -> Assessment:
+    """Somebody wrote the constraints while the run had the sensor in hand: theirs stay."""
+    note = "its constraints were changed at this very moment; another run says how they differ"
+    notes = (*assessment.notes, note)
+    return msgspec.structs.replace(assessment, prospect=Prospect.CONFLICT, remembers=False, notes=notes)
 
 
 def _passed_over(assessments: Sequence[Assessment]) -> Iterator[PassedOver]:
