@@ -20,6 +20,7 @@ from afluente.adapters.state_codec import decode_state, encode_state
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.constraint_documents import parse_entry
 from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.judging import ByConstraints
 from afluente.application.packs import ReceivedPack
 from afluente.application.ports import Delivery
 from afluente.domain.classification import Classification, StreamState, VersionedConfig, classify
@@ -64,7 +65,11 @@ def main() -> None:
     def use_case() -> None:
         lookup = ConstraintsLookup(catalogue, ttl_seconds=60, clock=time.monotonic)
         case = ClassifyPacks(
-            constraints=lookup, states=MemoryStates(), streams=MemoryStreams(), alarms=MemoryAlarms(), clock=time.time
+            way=ByConstraints(lookup),
+            states=MemoryStates(),
+            streams=MemoryStreams(),
+            alarms=MemoryAlarms(),
+            clock=time.time,
         )
         case([ReceivedPack("m", "1-of-64", 1, points)])
 

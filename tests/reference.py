@@ -7,6 +7,7 @@ import msgspec
 from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryPackQueue, MemoryStates, MemoryStreams
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.judging import ByConstraints
 from afluente.application.packs import into_packs
 from afluente.domain.classification import Classification, StreamState
 from afluente.domain.constraints import StreamConfig
@@ -36,7 +37,7 @@ class Reference:
         self._streams = MemoryStreams()
         self._alarms = MemoryAlarms()
         self._classify = ClassifyPacks(
-            constraints=ConstraintsLookup(constraints, ttl_seconds=0, clock=lambda: 0.0),
+            way=ByConstraints(ConstraintsLookup(constraints, ttl_seconds=0, clock=lambda: 0.0)),
             states=self._states,
             streams=self._streams,
             alarms=self._alarms,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryStates, MemoryStreams
 from afluente.application.classify_packs import ClassifyPacks, Result
 from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.judging import ByConstraints
 from afluente.application.packs import ReceivedPack
 from afluente.application.ports import Delivery, LoadedStates, StaleStateError, StreamMemory, UnavailableError
 from afluente.domain.alarms import AlarmEvent
@@ -40,7 +41,7 @@ class World:
         self.effects: list[str] = []
         self.fault: Callable[[str], None] = lambda effect: None
         self.classify = ClassifyPacks(
-            constraints=ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock),
+            way=ByConstraints(ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock)),
             states=self,
             streams=self,
             alarms=self,

@@ -11,6 +11,7 @@ import classifier.handler
 from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryQuarantine, MemoryStates, MemoryStreams
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.judging import ByConstraints
 from afluente.application.ports import Delivery, LoadedStates, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain.classification import Classification
@@ -38,7 +39,7 @@ class World:
         constraints.put("iot", a_config(max_value=50, consecutive_violations_required=1))
         self.function = Classifier(
             ClassifyPacks(
-                constraints=ConstraintsLookup(constraints, ttl_seconds=60, clock=Clock()),
+                way=ByConstraints(ConstraintsLookup(constraints, ttl_seconds=60, clock=Clock())),
                 states=_States(self),
                 streams=_Streams(self),
                 alarms=self.alarms,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.judging import WayOfJudging
 from afluente.application.packs import ReceivedPack, sharding_of
 from afluente.application.ports import (
     AlarmSink,
@@ -16,7 +16,7 @@ from afluente.application.ports import (
     UnavailableError,
 )
 from afluente.domain.alarms import AlarmEvent
-from afluente.domain.classification import ClassifiedDataPoint, classify, in_stream_order
+from afluente.domain.classification import ClassifiedDataPoint, in_stream_order
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
 
@@ -59,13 +59,13 @@ class ClassifyPacks:
     def __init__(
         self,
         *,
-        constraints: ConstraintsLookup,
+        way: WayOfJudging,
         states: StateStore,
         streams: ClassifiedStreams,
         alarms: AlarmSink,
         clock: Callable[[], float],
     ) -> None:
-        self._constraints = constraints
+        self._way = way
         self._states = states
         self._streams = streams
         self._alarms = alarms
@@ -97,7 +97,7 @@ class ClassifyPacks:
 
     def _classify(self, arrivals: Mapping[StreamKey, _Arrivals]) -> Result:
         states = self._states.load({key: its.group for key, its in arrivals.items()})
-        constraints = self._constraints.find({key: _stream_type(its.numbered) for key, its in arrivals.items()})
+        judges = self._way.look_up({key: _stream_type(its.numbered) for key, its in arrivals.items()})
         now = self._clock()
         changed: dict[StreamKey, StreamMemory] = {}
         classified: list[ClassifiedDataPoint] = []
@@ -109,7 +109,7 @@ class ClassifyPacks:
             repeated += len(its.numbered) - len(points)
             if not points:
                 continue
-            outcome = classify(in_stream_order(points), constraints[key], memory.state, now)
+            outcome = judges.classify(key, in_stream_order(points), memory.state, now)
             changed[key] = StreamMemory(outcome.state, its.numbered[-1][0])
             classified += outcome.points
             alarms += outcome.alarms
@@ -119,6 +119,7 @@ class ClassifyPacks:
         if alarms:
             self._alarms.publish(alarms)
         unsaved = states.save(changed) if changed else {}
+        judges.done(unsaved)
         return Result(
             failed={its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved},
             classes=Counter(point.classification for point in classified),

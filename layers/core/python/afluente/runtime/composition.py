@@ -30,6 +30,7 @@ from afluente.application.connections import Connections
 from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.csv_jobs import CsvJobs, CsvJobStore
 from afluente.application.csv_uploads import CsvUploads
+from afluente.application.judging import ByConstraints
 from afluente.application.migration.sensors import SensorLookup
 from afluente.application.ports import ConstraintsStore, Quarantine
 from afluente.domain.classification import Classification
@@ -154,10 +155,10 @@ def classifier() -> Classifier:
         Classification.NORMAL: settings.stream_normal,
     }
     classify = ClassifyPacks(
-        constraints=ConstraintsLookup(
-            _constraints(settings),
-            ttl_seconds=settings.constraints_ttl_seconds,
-            clock=time.monotonic,
+        way=ByConstraints(
+            ConstraintsLookup(
+                _constraints(settings), ttl_seconds=settings.constraints_ttl_seconds, clock=time.monotonic
+            )
         ),
         states=DynamoStates(dynamodb, settings.latest_table, executor=executor, sleep=wait),
         streams=KinesisStreams(
