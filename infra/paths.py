@@ -1,5 +1,6 @@
 """Where the parts of the project lie that the infrastructure is made of."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -8,3 +9,10 @@ CORE_LAYER = ROOT / "layers" / "core"
 LOCK = ROOT / "uv.lock"
 STAGES = ROOT / "stages"
 BUILD = ROOT / "build"
+
+STAGES_VARIABLE = "AFLUENTE_STAGES_DIR"
+
+
+def stages_directory() -> Path:
+    """Where the files of the stages are: in the checkout, unless the environment names another folder."""
+    return Path(os.environ.get(STAGES_VARIABLE) or STAGES)

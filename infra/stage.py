@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from afluente.adapters.sql.names import TableNames
 from afluente.domain.keys import domain_faults
 from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
-from infra.paths import STAGES
+from infra.paths import stages_directory
 
 Architecture = Literal["arm64", "x86_64"]
 LayerTarget = Literal["lambda", "host"]
@@ -184,13 +184,14 @@ class Stage:
         return f"afluente-{self.name}"
 
 
-def load_stage(name: str, directory: Path = STAGES) -> Stage:
+def load_stage(name: str, directory: Path | None = None) -> Stage:
     """The preset of that name, with the values of `{directory}/{name}.toml` over it if there is such a file.
 
+    Without a directory it is the one of the checkout, or of AFLUENTE_STAGES_DIR.
     A file of a name that is no preset says with `preset = "dev"` which one it starts from.
     Raises `StageError` that names the field, the fault and the way out.
     """
-    file = directory / f"{name}.toml"
+    file = (directory or stages_directory()) / f"{name}.toml"
     overrides = _read(file) if file.exists() else {}
     base = overrides.pop("preset", name)
     if base not in PRESETS:

@@ -1,13 +1,16 @@
 """What the stack is made of, named by its content."""
 
 import hashlib
+import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from infra.paths import STAGES_VARIABLE, stages_directory
+
 TEMPLATE_SOURCES = ("infra", "stages", "uv.lock")
-"""What decides the templates and the layer of third-party packages."""
+"""What decides the templates and the layer of third-party packages; the stages may be in a folder of their own."""
 
 CODE_SOURCES = ("functions", "layers/core")
 """What the functions run; a change of it alone needs no new template."""
@@ -37,10 +40,13 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 def _digest(checkout: Path, names: Iterable[str], *, seed: str) -> str:
     digest = hashlib.sha256(seed.encode())
+    elsewhere = {"stages": stages_directory()} if os.environ.get(STAGES_VARIABLE) else {}
     for name in names:
-        root = checkout / name
+        root = elsewhere.get(name, checkout / name)
         for path in files_in(root) if root.is_dir() else [root] if root.is_file() else []:
             content = path.read_bytes()
-            digest.update(f"{path.relative_to(checkout).as_posix()}\0{len(content)}\0".encode())
+            # As if it were in the checkout, wherever it is.
+            place = Path(name) / path.relative_to(root)
+            digest.update(f"{place.as_posix()}\0{len(content)}\0".encode())
             digest.update(content)
     return digest.hexdigest()[:16]

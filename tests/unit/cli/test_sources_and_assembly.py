@@ -123,3 +123,16 @@ def test_an_assembly_without_a_manifest_was_never_finished(tmp_path: Path) -> No
     assert synthesis.cached(state, "none") is None
     (state.assemblies / "abc" / "manifest.json").write_text("{}")
     assert synthesis.cached(state, "abc") == state.assemblies / "abc"
+
+
+def test_stages_in_a_folder_of_their_own_are_as_those_of_the_checkout(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sources.template_hash(checkout)
+    elsewhere = tmp_path / "elsewhere"
+    (checkout / "stages").rename(elsewhere)
+    without = sources.template_hash(checkout)
+
+    monkeypatch.setenv("AFLUENTE_STAGES_DIR", str(elsewhere))
+
+    assert sources.template_hash(checkout) == before != without
