@@ -91,7 +91,7 @@ class DataPoint(msgspec.Struct, frozen=True, kw_only=True):
             timestamp=timestamp,
             stream_type=sensor_type,
             sequence=sequence,
-            metadata=metadata or {},
+            metadata={} if metadata is None else metadata,
         )
 
     @classmethod
@@ -114,7 +114,7 @@ class DataPoint(msgspec.Struct, frozen=True, kw_only=True):
             timestamp=timestamp,
             stream_type=metric,
             sequence=sequence,
-            metadata=metadata or {},
+            metadata={} if metadata is None else metadata,
         )
 
     @classmethod
@@ -138,7 +138,7 @@ class DataPoint(msgspec.Struct, frozen=True, kw_only=True):
             timestamp=timestamp,
             stream_type=field,
             sequence=sequence,
-            metadata=metadata or {},
+            metadata={} if metadata is None else metadata,
         )
 
     @classmethod
@@ -161,7 +161,7 @@ class DataPoint(msgspec.Struct, frozen=True, kw_only=True):
             timestamp=timestamp,
             stream_type=sign,
             sequence=sequence,
-            metadata=metadata or {},
+            metadata={} if metadata is None else metadata,
         )
 
     @property
