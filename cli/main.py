@@ -3,7 +3,21 @@
 import typer
 from rich.markup import escape
 
-from cli.commands import alarms, constraints, csv, demo, devices, dlq, dual_write, keys, migrate, send, stack, tail
+from cli.commands import (
+    alarms,
+    canary,
+    constraints,
+    csv,
+    demo,
+    devices,
+    dlq,
+    dual_write,
+    keys,
+    migrate,
+    send,
+    stack,
+    tail,
+)
 from cli.errors import CommandError
 from cli.failures import explain
 from cli.output import err
@@ -46,6 +60,7 @@ app.command("tail")(tail.tail)
 app.command("alarms")(alarms.alarms)
 app.add_typer(dlq.app, name="dlq")
 migrate.app.add_typer(dual_write.app, name="dual-write")
+migrate.app.add_typer(canary.app, name="canary")
 app.add_typer(migrate.app, name="migrate")
 
 
