@@ -1,0 +1,46 @@
+"""What the documents say of moving from the old service is what the code does."""
+
+import msgspec
+
+from afluente.application.migration import plan, verify
+from afluente.application.migration.assess import PAGE
+from afluente.application.migration.dual_write import SUSPICIOUS
+from afluente.application.migration.records import MAX_TOLD, Prospect, SyncPass
+from afluente.application.migration.rollback import TakenBack
+from afluente.application.migration.verify import Finding
+from afluente.domain.constraints import RATE_NAMES
+from afluente.legacy.mapping import _SEVERITIES, BOUNDS, METADATA
+from cli.errors import ExitCode
+from cli.migration.stores import WRITERS
+from tests.unit.test_docs import REFERENCE, assert_names, tables_in
+
+PAGE_OF_MIGRATION = REFERENCE / "migration.md"
+
+
+def test_the_reference_of_migration_has_every_column_that_is_mapped_and_what_it_becomes() -> None:
+    assert_names(PAGE_OF_MIGRATION, {*BOUNDS, *BOUNDS.values(), *RATE_NAMES, *_SEVERITIES, f"metadata.{METADATA}"})
+
+
+def test_the_reference_of_migration_has_every_word_of_the_reports() -> None:
+    words = {*plan.COLUMNS, *verify.COLUMNS, *Prospect, *Finding, *TakenBack}
+
+    assert_names(PAGE_OF_MIGRATION, words)
+
+
+def test_the_reference_of_migration_has_every_count_of_a_pass() -> None:
+    assert_names(PAGE_OF_MIGRATION, set(msgspec.structs.asdict(SyncPass(started_at=0))) - {"started_at", "finished_at"})
+
+
+def test_the_reference_of_migration_has_the_limits() -> None:
+    text = PAGE_OF_MIGRATION.read_text(encoding="utf-8")
+
+    assert f"in pages of {PAGE}" in text
+    assert f"{WRITERS} at a time" in text
+    assert f"more than {SUSPICIOUS} sensors" in text
+    assert f"the first {MAX_TOLD} sentences" in text
+
+
+def test_the_reference_of_migration_has_every_exit_code_but_no_other() -> None:
+    rows = {first for first, *others in tables_in(PAGE_OF_MIGRATION) if first.isdigit() and len(others) == len("prvsr")}
+
+    assert rows == {str(int(code)) for code in ExitCode}
