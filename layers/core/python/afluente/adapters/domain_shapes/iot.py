@@ -51,14 +51,12 @@ class Reading(msgspec.Struct, frozen=True):
     Attributes:
         sensor: what it calls its sensor.
         device: the UUID of its device.
-        measured: the arguments of its factory but for the stream and the source.
-        now: the time of its arrival, in Unix seconds.
+        measured: its point, of no stream and no source yet.
     """
 
     sensor: SensorName
     device: str | None
-    measured: dict[str, Any]
-    now: float
+    measured: DataPoint
 
     @property
     def to_look_up(self) -> SensorName | None:
@@ -72,8 +70,7 @@ class Reading(msgspec.Struct, frozen=True):
             entry: of its sensor in the directory.
         """
         source, stream = source_and_stream(self.sensor, self.device, entry)
-        point = DataPoint.from_iot_reading(stream, device_uuid=source, **self.measured)
-        return msgspec.structs.replace(point, ingested_at=self.now)
+        return msgspec.structs.replace(self.measured, source_id=source, stream_id=stream)
 
 
 def read(raw: object, beside: Surroundings, *, now: float) -> Reading | tuple[Fault, ...]:
@@ -91,11 +88,8 @@ def read(raw: object, beside: Surroundings, *, now: float) -> Reading | tuple[Fa
     device = device_of(raw, faults) or beside.device
     words = {"timestamp": _name_in(raw, TIME) or beside.time_field, "stream_type": _name_in(raw, _SENSOR_TYPE) or ""}
     measured = _measured(raw, beside, faults)
-    sample = made(DataPoint.from_iot_reading, {"sensor_id": PLACEHOLDER} | measured, words=words, told=faults, now=now)
-    if isinstance(sample, tuple):
-        return sample
-    # With the time of its arrival, if it has none of its own.
-    return Reading(sensor, device, measured | {"timestamp": sample.timestamp, "metadata": sample.metadata}, now)
+    point = made(DataPoint.from_iot_reading, {"sensor_id": PLACEHOLDER} | measured, words=words, told=faults, now=now)
+    return point if isinstance(point, tuple) else Reading(sensor, device, point)
 
 
 def device_of(raw: Mapping[str, object], faults: list[Fault]) -> str | None:
