@@ -11,6 +11,7 @@ from cli.commands import (
     demo,
     devices,
     dlq,
+    domains,
     dual_write,
     keys,
     migrate,
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 stack.register(app)
+app.add_typer(domains.app, name="domains")
 app.add_typer(constraints.app, name="constraints")
 app.add_typer(keys.app, name="keys")
 app.add_typer(devices.app, name="devices")

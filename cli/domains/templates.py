@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -171,11 +172,12 @@ def parse(document: object, domain: str) -> Domain:
         TemplateError: it has faults; it names every one.
     """
     template, faults = _read(document)
-    raw = document.get("constraints") if isinstance(document, Mapping) else None
-    entries, faulty = _constraints(raw, domain)
+    raw = document if isinstance(document, Mapping) else {}
+    entries, faulty = _constraints(raw.get("constraints"), domain)
     faults += faulty
-    if template is not None and not faulty:
-        faults += _example_faults(template.examples, {entry.scope: entry for entry in entries}, domain)
+    if not faulty:
+        examples = _sound_examples(raw.get("examples"))
+        faults += _example_faults(examples, {entry.scope: entry for entry in entries}, domain)
     if template is None or faults:
         raise TemplateError(faults)
     return Domain(domain, template, tuple(entries))
@@ -233,12 +235,21 @@ def _faults_of(faulty: Iterable[EntryFaults], places: Sequence[int]) -> Iterator
             yield TemplateFault(f"constraints[{places[entry.index]}].{field}", fault.message)
 
 
+def _sound_examples(raw: object) -> dict[int, Example]:
+    """The examples that are of the form, by their place; of the others the model has told."""
+    sound = {}
+    for index, example in enumerate(_listed(raw)):
+        with suppress(ValidationError):
+            sound[index] = Example.model_validate(example)
+    return sound
+
+
 def _example_faults(
-    examples: Sequence[Example], constraints: Mapping[str, ConstraintEntry], domain: str
+    examples: Mapping[int, Example], constraints: Mapping[str, ConstraintEntry], domain: str
 ) -> Iterator[TemplateFault]:
     """Examples that are no points, and those whose class is another by the constraints."""
     streams: dict[tuple[StreamKey, str | None], list[tuple[int, DataPoint]]] = defaultdict(list)
-    for index, example in enumerate(examples):
+    for index, example in examples.items():
         try:
             point = example.point(domain, _AT)
         except FaultyError as error:
@@ -252,7 +263,7 @@ def _example_faults(
 
 
 def _class_faults(
-    examples: Sequence[Example], indexed: Sequence[tuple[int, DataPoint]], constraints: VersionedConfig | None
+    examples: Mapping[int, Example], indexed: Sequence[tuple[int, DataPoint]], constraints: VersionedConfig | None
 ) -> Iterator[TemplateFault]:
     index_of = {point.timestamp: index for index, point in indexed}
     if len(index_of) < len(indexed):
