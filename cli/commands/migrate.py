@@ -2,13 +2,14 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from cli.errors import CommandError, ExitCode
 from cli.options import targeted
@@ -18,12 +19,13 @@ from cli.target import TargetChoice, resolve
 if TYPE_CHECKING:
     from afluente.application.migration.assess import Choice
     from afluente.application.migration.plan import PlannedSensor, Totals
-    from afluente.application.migration.records import RunProgress
+    from afluente.application.migration.records import RunProgress, SensorRecord
     from afluente.application.migration.rollback import Rollback, RolledBack
     from afluente.application.migration.run import Migration
     from afluente.application.migration.selection import Selection
     from cli.migration.pace import Pace
     from cli.migration.reports import ReportFile
+    from cli.target import Target
 
 _HELP = """
 Move the thresholds of an older IoT service's SQL database to afluente, and go back if need be.
@@ -238,16 +240,22 @@ def rollback(
     The old database is not needed and not touched. The sensor directory stays: readings keep their streams. Sensors can
     be moved again with 'afluente migrate run'. What stays is named; the exit code is 4 then.
 
+    A canary goes back first, unless only some sensors do: those are judged by their old thresholds whichever way their
+    device goes.
+
     [dim]Example:[/]  afluente migrate rollback --only 42
     """
     from afluente.application.migration.rollback import Rollback
     from cli.migration.stores import WRITERS, stores_of
 
-    stores = stores_of(resolve(target))
+    found = resolve(target)
+    stores = stores_of(found)
     selection = _selection(only, exclude)
     with ThreadPoolExecutor(WRITERS) as executor:
         rolling = Rollback(constraints=stores.constraints, records=stores.records, executor=executor, clock=time.time)
-        done = _roll_back(rolling, selection, overwrite_conflicts=overwrite_conflicts, yes=yes)
+        moved = rolling.moved(selection)
+        _make_ready_to_go_back(found, len(moved), selection, yes=yes)
+        done = _roll_back(rolling, moved, overwrite_conflicts=overwrite_conflicts)
     _show_rollback(done, as_json=as_json)
 
 
@@ -414,16 +422,25 @@ def _show_run(progress: "RunProgress", selection: "Selection", *, as_json: bool)
 # --- rollback --------------------------------------------------------------------------------------------------------
 
 
+def _make_ready_to_go_back(target: "Target", sensors: int, selection: "Selection", *, yes: bool) -> None:
+    from cli.migration.going_back import stop_canary, without_constraints
+
+    if not sensors:
+        raise CommandError("no such sensor is moved; there is nothing to take back")
+    judged_by = without_constraints(target)
+    if judged_by:
+        err().print(f"[yellow]careful:[/] {escape(judged_by)}", soft_wrap=True)
+    if not yes:
+        typer.confirm(f"take the constraints of {sensors:,} sensors back?", abort=True, err=True)
+    if not (selection.only or selection.exclude) and stop_canary(target):
+        err().print("the canary was rolled back: every source goes the old way")
+
+
 def _roll_back(
-    rolling: "Rollback", selection: "Selection", *, overwrite_conflicts: bool, yes: bool
+    rolling: "Rollback", moved: "Sequence[SensorRecord]", *, overwrite_conflicts: bool
 ) -> "list[RolledBack]":
     from cli.migration.display import Walk
 
-    moved = rolling.moved(selection)
-    if not moved:
-        raise CommandError("no such sensor is moved; there is nothing to take back")
-    if not yes:
-        typer.confirm(f"take the constraints of {len(moved):,} sensors back?", abort=True, err=True)
     done: list[RolledBack] = []
     walk = Walk(err(), "taking back", len(moved))
     with walk.shown():

@@ -1,7 +1,9 @@
 """`afluente migrate` in a test: over an old service in SQLite, and the tables of a deployment in moto."""
 
+import io
 import json
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +16,16 @@ from moto import mock_aws
 
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_migration import DynamoDirectory, DynamoMigrationRecords
+from afluente.adapters.dynamodb_trial import DynamoTrial
 from afluente.domain.constraints import StreamConfig
 from afluente.legacy.thresholds import SensorThresholds
 from cli import main as command_line
 from tests.old_service import OldService, create_tables, fill
 
-CONSTRAINTS, MIGRATION = "constraints", "migration"
+CONSTRAINTS, MIGRATION, CLASSIFIER = "constraints", "migration", "classifier"
+TWO_WAYS = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old-service/sql"}
+"""How a classifier is configured that judges by the old thresholds where there are no constraints."""
+
 _REGION = "eu-west-1"
 
 
@@ -48,6 +54,7 @@ class Migrating:
         self.constraints = DynamoConstraints(client, CONSTRAINTS)
         self.records = DynamoMigrationRecords(client, MIGRATION)
         self.directory = DynamoDirectory(client, MIGRATION)
+        self.trial = DynamoTrial(client, MIGRATION)
 
     def seed(self, service: OldService) -> None:
         fill(self.engine, service)
@@ -55,6 +62,11 @@ class Migrating:
     def sql(self, statement: str, **parameters: object) -> None:
         with self.engine.begin() as connection:
             connection.execute(sa.text(statement), parameters)
+
+    def configure_classifier(self, **variables: str) -> None:
+        boto3.client("lambda", _REGION).update_function_configuration(
+            FunctionName=CLASSIFIER, Environment={"Variables": variables}
+        )
 
     def config_of(self, its: SensorThresholds) -> StreamConfig | None:
         scope = str(its.sensor.key)
@@ -92,12 +104,13 @@ def migrating(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    outputs = {"HttpApiUrl": "http://none", "ConstraintsTable": CONSTRAINTS, "MigrationTable": MIGRATION}
-    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: outputs)
+    outputs = {"ConstraintsTable": CONSTRAINTS, "MigrationTable": MIGRATION, "ClassifierFunction": CLASSIFIER}
+    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: {"HttpApiUrl": "http://none", **outputs})
     with mock_aws():
         client = boto3.client("dynamodb", _REGION)
         _make_table(client, CONSTRAINTS, [("key", "HASH")])
         _make_table(client, MIGRATION, [("id", "HASH"), ("entry", "RANGE")])
+        _make_classifier()
         moving = Migrating(monkeypatch, capsys, folder)
         monkeypatch.setenv("AFLUENTE_SQL_URL", moving.url)
         yield moving
@@ -110,6 +123,21 @@ def _make_table(client: Any, name: str, keys: list[tuple[str, str]]) -> None:
         KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in keys],
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
         BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def _make_classifier() -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("handler.py", "")
+    role = boto3.client("iam", _REGION).create_role(RoleName="classifier", AssumeRolePolicyDocument="{}")
+    boto3.client("lambda", _REGION).create_function(
+        FunctionName=CLASSIFIER,
+        Runtime="python3.13",
+        Role=role["Role"]["Arn"],
+        Handler="handler.lambda_handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": TWO_WAYS},
     )
 
 

@@ -6,20 +6,23 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import msgspec
 import pytest
 
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
 from afluente.application.migration import assess
+from afluente.application.migration.orders import CanaryOrders, Plan
 from afluente.application.migration.plan import COLUMNS
 from afluente.application.migration.records import DualWrite, Prospect
+from afluente.application.migration.trial import Phase
 from afluente.application.ports import UnavailableError
 from cli.errors import ExitCode
 from cli.migration.pace import Pace
-from tests.factories import Clock, a_config
+from tests.factories import NOW, Clock, a_config
 from tests.old_service import IMPOSSIBLE, NOTHING_IN_FORCE, OldService, Shape, an_old_service
-from tests.unit.cli.migrating import Migrating, calling_first, migrating
+from tests.unit.cli.migrating import CLASSIFIER, TWO_WAYS, Migrating, calling_first, migrating
 
 SENSORS = 36
 
@@ -440,6 +443,50 @@ def test_a_rollback_names_what_stays(migrate: Migrating, service: OldService) ->
 
     again = migrate("rollback", "--yes", "--overwrite-conflicts", "--json")
     assert (again.code, again.document) == (ExitCode.OK, {"sensors": 1, "outcomes": {"removed": 1}})
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (TWO_WAYS, None),
+        (TWO_WAYS | {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true"}, "judges by the new way alone"),
+        (TWO_WAYS | {"AFLUENTE_OLD_SQL_SECRET": ""}, "does not know the old service's database"),
+    ],
+)
+def test_a_rollback_says_where_readings_will_be_judged_by_nothing(
+    migrate: Migrating, variables: dict[str, str], told: str | None
+) -> None:
+    migrate("run")
+    migrate.configure_classifier(**variables)
+
+    asked = migrate("rollback", answer="n")
+
+    assert ("careful" in asked.err) == (told is not None)
+    assert told is None or told in asked.err
+
+
+def test_who_may_not_look_at_the_classifier_can_go_back_all_the_same(migrate: Migrating) -> None:
+    migrate("run")
+    boto3.client("lambda", "eu-west-1").delete_function(FunctionName=CLASSIFIER)
+
+    done = migrate("rollback", "--yes")
+
+    assert done.code == ExitCode.OK
+    assert "could not be seen" in done.err
+
+
+@pytest.mark.parametrize(("options", "phase"), [([], Phase.ROLLED_BACK), (["--exclude", "1001"], Phase.RUNNING)])
+def test_a_canary_goes_back_with_all_sensors_but_not_with_some(
+    migrate: Migrating, options: list[str], phase: Phase
+) -> None:
+    migrate("run")
+    CanaryOrders(migrate.trial, clock=Clock(NOW)).start(Plan())
+
+    done = migrate("rollback", "--yes", *options)
+
+    assert done.code == ExitCode.OK
+    assert migrate.trial.settings().phase is phase
+    assert ("the canary was rolled back" in done.err) == (phase is Phase.ROLLED_BACK)
 
 
 def test_where_nothing_is_moved_there_is_nothing_to_take_back(migrate: Migrating) -> None:
