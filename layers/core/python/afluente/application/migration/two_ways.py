@@ -1,0 +1,247 @@
+"""Judge the old service's sensors by its rules or by constraints, or by both, as the trial of the new way says.
+
+| stream | is judged by |
+|---|---|
+| of no sensor of the old tables | its constraints |
+| of a sensor whose thresholds contradict each other | the old rules, whatever the trial says |
+| of a sensor whose source is not on trial | the old rules |
+| of a sensor whose source is judged by both ways | both, and the one that its source goes is delivered |
+
+No point is lost by the new way, and none waits for it: where it fails, what the old way made of them is delivered.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+import msgspec
+from cachetools import LRUCache
+
+from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.migration.shadow import OF_CONSTRAINTS, compare
+from afluente.application.migration.thresholds_lookup import CACHED_STREAMS, ThresholdsLookup
+from afluente.application.migration.trial import Difference, TrialCounts, TrialSettings, added
+from afluente.application.migration.watch import Trial
+from afluente.domain.classification import (
+    Baseline,
+    Judgement,
+    Outcome,
+    Rules,
+    StreamState,
+    Taken,
+    VersionedConfig,
+    classify,
+    classify_by,
+    rules_of,
+)
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import Fault
+from afluente.domain.keys import StreamKey
+from afluente.legacy.judging import OldRules, old_rules
+from afluente.legacy.thresholds import DOMAIN, SensorThresholds
+
+_UNSETTLED_STREAMS = 10_000
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """Those who are told of what the ways do.
+
+    Attributes:
+        contradiction: of a stream whose thresholds contradict each other, with how, each time it is looked up.
+        error: why the new way failed, once a batch.
+        compared: what came of points judged by both ways, once a batch.
+    """
+
+    contradiction: Callable[[StreamKey, Sequence[Fault]], None]
+    error: Callable[[Exception], None]
+    compared: Callable[[TrialCounts], None]
+
+
+class OnTrial(msgspec.Struct, frozen=True):
+    """The streams of a batch that are judged by both ways.
+
+    Attributes:
+        constraints: by which the new way judges each, None where there are none.
+        error: why the new way cannot judge any of them.
+        added_seconds: how much longer its look-up took than that of the old way.
+    """
+
+    constraints: Mapping[StreamKey, VersionedConfig | None]
+    error: Exception | None = None
+    added_seconds: float = 0.0
+
+
+class TwoWays:
+    """The way of judging of a service that is moving.
+
+    Args:
+        old: finds the thresholds of streams.
+        new: finds the constraints of streams.
+        trial: says which way sources go, and is told what came of it.
+        witness: is told, too.
+        timer: in seconds, from any time on, to measure what the new way adds.
+        settling_seconds: how long thresholds and constraints may differ before that counts: a change takes its time to
+            reach both.
+    """
+
+    def __init__(
+        self,
+        *,
+        old: ThresholdsLookup,
+        new: ConstraintsLookup,
+        trial: Trial,
+        witness: Witness,
+        timer: Callable[[], float],
+        settling_seconds: float,
+    ) -> None:
+        self.trial = trial
+        self.witness = witness
+        self.timer = timer
+        self._old = old
+        self._new = new
+        self._settling_seconds = settling_seconds
+        self._rules: LRUCache[StreamKey, OldRules] = LRUCache(CACHED_STREAMS)
+        self._differing_since: LRUCache[StreamKey, float] = LRUCache(_UNSETTLED_STREAMS)
+
+    def look_up(self, streams: Mapping[StreamKey, str | None]) -> "TwoJudges":
+        """See `WayOfJudging.look_up`.
+
+        Raises:
+            UnavailableError: the old tables do not answer; or the constraints do not, for a stream of no sensor.
+        """
+        settings = self.trial.settings()
+        by_both = [key for key in streams if key.domain == DOMAIN and settings.judged_by_both(key.source_id)]
+        began = self.timer()
+        old = self._old_rules(by_both)
+        seconds = self.timer() - began
+        sound = {key: streams[key] for key, rules in old.items() if not rules.faults}
+        old |= self._old_rules(streams.keys() - set(by_both))
+        others = self._new.find({key: stream_type for key, stream_type in streams.items() if key not in old})
+        return TwoJudges(self, settings, old, others, self._put_on_trial(sound, seconds))
+
+    def counting(self, key: StreamKey, differences: list[Difference]) -> list[Difference]:
+        """The differences of a stream, if they count: those of what it is judged by may pass with a later look-up."""
+        if not differences or differences[0].cause not in OF_CONSTRAINTS:
+            self._differing_since.pop(key, None)
+            return differences
+        now = self.timer()
+        since = self._differing_since.setdefault(key, now)
+        return differences if now - since >= self._settling_seconds else []
+
+    def _old_rules(self, keys: Iterable[StreamKey]) -> dict[StreamKey, OldRules]:
+        found = self._old.find(keys)
+        return {key: self._rules_of(key, thresholds) for key, thresholds in found.items() if thresholds}
+
+    def _rules_of(self, key: StreamKey, thresholds: SensorThresholds) -> OldRules:
+        """What thresholds come to; made once, for as long as they are remembered."""
+        rules = self._rules.get(key)
+        if rules is None or rules.thresholds is not thresholds:
+            rules = self._rules[key] = old_rules(thresholds)
+        if rules.faults:
+            self.witness.contradiction(key, rules.faults)
+        return rules
+
+    def _put_on_trial(self, streams: Mapping[StreamKey, str | None], old_seconds: float) -> OnTrial:
+        if not streams:
+            return OnTrial({})
+        began = self.timer()
+        error: Exception | None = None
+        found: Mapping[StreamKey, VersionedConfig | None] = dict.fromkeys(streams)
+        try:
+            found = self._new.find(streams)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the old way judges
+            error = failure
+        return OnTrial(found, error, self.timer() - began - old_seconds)
+
+
+class TwoJudges:
+    """What the points of a batch are judged by, and what came of it.
+
+    Args:
+        ways: whose judges they are.
+        settings: of the trial, when the batch began.
+        old: rules of the streams that are of a sensor.
+        others: constraints of those that are not.
+        on_trial: which of the sensors are judged by both ways.
+    """
+
+    def __init__(
+        self,
+        ways: TwoWays,
+        settings: TrialSettings,
+        old: Mapping[StreamKey, OldRules],
+        others: Mapping[StreamKey, VersionedConfig | None],
+        on_trial: OnTrial,
+    ) -> None:
+        self._ways = ways
+        self._settings = settings
+        self._old = old
+        self._others = others
+        self._on_trial = on_trial
+        self._error = on_trial.error
+        self._added_seconds = on_trial.added_seconds
+        self._compared: dict[StreamKey, tuple[TrialCounts, list[Difference]]] = {}
+
+    def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+        """See `Judges.classify`."""
+        old = self._old.get(key)
+        if old is None:
+            return classify(points, self._others[key], state, processed_at)
+        if key not in self._on_trial.constraints:
+            return classify_by(old.rules, points, state, processed_at)
+        return self._classify_by_both(key, points, state, processed_at)
+
+    def done(self, unsaved: Collection[str]) -> None:
+        """See `Judges.done`; points that come again are counted when they do."""
+        saved = [its for key, its in self._compared.items() if key.source not in unsaved]
+        if not saved:
+            return
+        total = TrialCounts(invocations=1, added_ms=added(self._added_seconds * 1000))
+        for counts, _ in saved:
+            total = total.plus(counts)
+        if self._error:
+            self._ways.witness.error(self._error)
+        self._ways.witness.compared(total)
+        self._ways.trial.report(self._settings, total, [each for _, differences in saved for each in differences])
+
+    def _classify_by_both(
+        self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
+    ) -> Outcome:
+        timer, old, constraints = self._ways.timer, self._old[key], self._on_trial.constraints[key]
+        # Where the stream is new, both ways have it begin at the same reading.
+        baseline = old.rules.baseline or (constraints.baseline if constraints else None)
+        references: list[Taken | None] = []
+        began = timer()
+        by_old = classify_by(_noting(old.rules, references, baseline), points, state, processed_at)
+        half_way = timer()
+        by_new: Outcome | None = None
+        differences: list[Difference] = []
+        if self._on_trial.error is None:
+            try:
+                by_new = classify_by(rules_of(constraints)._replace(baseline=baseline), points, state, processed_at)
+                self._added_seconds += timer() - half_way - (half_way - began)
+                configs = old.config, constraints.config if constraints else None
+                # The first reference may be that of the baseline.
+                of_points = references[len(references) - len(by_old.points) :]
+                differences = self._ways.counting(key, compare(key, (by_old, by_new), configs, of_points))
+            except Exception as error:  # noqa: BLE001 - whatever it is, what the old way made of the points goes on
+                by_new = None
+                self._error = self._error or error
+        goes_new_way = self._settings.goes_new_way(key.source_id)
+        number = len(by_old.points)
+        counts = TrialCounts(
+            points=number if goes_new_way else 0,
+            compared=number,
+            errors=number if by_new is None else 0,
+            differences=len(differences),
+        )
+        self._compared[key] = (counts, differences)
+        return by_new if by_new is not None and goes_new_way else by_old
+
+
+def _noting(rules: Rules, references: list[Taken | None], baseline: Baseline | None) -> Rules:
+    """The rules, with a list of what the change of each value was measured by."""
+
+    def judge(value: float, timestamp: float, reference: Taken | None) -> Judgement:
+        references.append(reference)
+        return rules.judge(value, timestamp, reference)
+
+    return rules._replace(judge=judge, baseline=baseline)
