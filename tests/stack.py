@@ -289,7 +289,7 @@ def running_stack(state: StateDir) -> Iterator[LocalStack]:
     if synthesised.exists():
         shutil.copytree(synthesised, state.assemblies, ignore=shutil.ignore_patterns("unfinished-*"))
     try:
-        running = stack.up(state, _free_port())
+        running = stack.up(state, free_port())
         assert running.not_answering == ()
         started = LocalStack(resolve(TargetChoice(state)), running.emulator)
         with started.http:
@@ -315,7 +315,7 @@ def as_sent(point: DataPoint) -> dict[str, Any]:
     return sent | {name: value for name, value in optional.items() if value is not None}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Not one that a stack of the checkout would choose."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))

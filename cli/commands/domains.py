@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
 from cli.errors import CommandError, ExitCode
 from cli.local_stack import stack
 from cli.options import targeted
@@ -49,6 +50,9 @@ def add(
         bool, typer.Option("--replace", help="Also where constraints or files would be written over.")
     ] = False,
     dry_run: _DryRunOption = False,
+    port: Annotated[
+        int | None, typer.Option("--port", envvar="AFLUENTE_PORT", help="Port of the local stack, if it has to start.")
+    ] = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Open the service for a domain: one command until measurements of it are taken over every transport.
@@ -86,7 +90,7 @@ def add(
             adding.open_in_stage(name, stage)
         adding.write_files(domain, where, plan)
         if target.stage is None:
-            _bring_up(target)
+            _bring_up(target, None if found else port)
             if found is None:
                 adding.write_constraints(domain, _catalogue(resolve(target)))
     if as_json:
@@ -120,6 +124,8 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
         return
     adding.close_in_stage(name, stage)
     console.print(f"closed '{name}' in {stage_file.file_of(stage)}; its points and constraints stay", soft_wrap=True)
+    if name == OLD_DOMAIN:
+        console.print("devices and clients of an older IoT service are taken no longer either", soft_wrap=True)
     if target.stage is None:
         if _deployment(target):
             _bring_up(target)
@@ -212,8 +218,8 @@ def _open_in(target: Target) -> tuple[str, ...]:
     return tuple(configuration["Environment"]["Variables"]["AFLUENTE_DOMAINS"].split(","))
 
 
-def _bring_up(target: TargetChoice) -> None:
-    running = stack.up(target.state, None)
+def _bring_up(target: TargetChoice, port: int | None = None) -> None:
+    running = stack.up(target.state, port)
     if running.not_answering:
         raise CommandError(
             f"deployed, but not answering as they should: {', '.join(running.not_answering)}",

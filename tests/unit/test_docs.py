@@ -30,6 +30,7 @@ from afluente.domain.constraints import RateConstraints, Severity, StreamConfig,
 from afluente.domain.faults import FaultCode
 from afluente.domain.keys import MAX_PART_LENGTH
 from afluente.runtime.observability import LogCode, Metric
+from cli.domains import templates
 from cli.errors import ExitCode
 from cli.main import app
 
@@ -82,7 +83,7 @@ def test_python_compiles(page: Path) -> None:
 
 @every_page
 def test_constraints_can_be_applied(page: Path) -> None:
-    documents = [yaml.safe_load(block.text) for block in blocks_of(page, "yaml")]
+    documents = [document for document in map(yaml.safe_load, yaml_of(page)) if not is_domain_template(document)]
     in_json = [json.loads(block.text) for block in blocks_of(page, "json")]
     # A CSV job tells of its streams too.
     documents += [document for document in in_json if "streams" in document and "rows_read" not in document]
@@ -90,6 +91,12 @@ def test_constraints_can_be_applied(page: Path) -> None:
         entries, faulty = parse_document(document)
         assert entries
         assert faulty == []
+
+
+@every_page
+def test_templates_of_domains_are_sound(page: Path) -> None:
+    for document in filter(is_domain_template, map(yaml.safe_load, yaml_of(page))):
+        assert templates.parse(document, "example").constraints
 
 
 def test_the_two_examples_of_a_constraints_file_say_the_same() -> None:
@@ -295,6 +302,15 @@ def blocks_of(page: Path, language: str | None = None) -> list[Block]:
     fences = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     blocks = [Block(said, text) for _, said, text in fences]
     return [block for block in blocks if language in {None, block.language}]
+
+
+def yaml_of(page: Path) -> list[str]:
+    return [block.text for block in blocks_of(page, "yaml")]
+
+
+def is_domain_template(document: object) -> bool:
+    """Whether a document is a template of a domain, and no file of constraints."""
+    return isinstance(document, dict) and "examples" in document
 
 
 def prose_of(page: Path) -> str:

@@ -194,3 +194,7 @@ def test_templates_are_listed_and_shown(run: Run) -> None:
     assert all(name in run("show") for name in templates.shipped_names())
     assert yaml.safe_load(run("show", "health"))["source"] == "patient"
     assert "there is no template 'x'" in run("show", "x", code=ExitCode.USAGE)
+
+
+def test_to_close_iot_is_to_close_the_old_ways_too(run: Run) -> None:
+    assert "older IoT service" in run("remove", "iot", "--stage", "dev")
