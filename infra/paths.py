@@ -15,4 +15,4 @@ STAGES_VARIABLE = "AFLUENTE_STAGES_DIR"
 
 def stages_directory() -> Path:
     """Where the files of the stages are: in the checkout, unless the environment names another folder."""
-    return Path(os.environ.get(STAGES_VARIABLE) or STAGES)
+    return Path(os.environ.get(STAGES_VARIABLE) or STAGES).absolute()

@@ -120,10 +120,10 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
         )
     console = out()
     if dry_run:
-        console.print(f"would close '{name}' in {stage_file.file_of(stage)}; nothing was changed", soft_wrap=True)
+        console.print(f"would close '{name}' in {stage_file.shown(stage)}; nothing was changed", soft_wrap=True)
         return
     adding.close_in_stage(name, stage)
-    console.print(f"closed '{name}' in {stage_file.file_of(stage)}; its points and constraints stay", soft_wrap=True)
+    console.print(f"closed '{name}' in {stage_file.shown(stage)}; its points and constraints stay", soft_wrap=True)
     if name == OLD_DOMAIN:
         console.print("devices and clients of an older IoT service are taken no longer either", soft_wrap=True)
     if target.stage is None:

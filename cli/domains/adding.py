@@ -76,7 +76,7 @@ def plan(domain: Domain, stage: str, catalogue: ConstraintsCatalogue | None, fol
     return Plan(
         domain=domain.name,
         stage=stage,
-        stage_file=str(stage_file.file_of(stage)),
+        stage_file=stage_file.shown(stage),
         opens=domain.name not in stage_file.open_domains(stage),
         deployment=catalogue is not None,
         created=tuple(created),

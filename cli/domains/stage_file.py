@@ -19,6 +19,12 @@ def file_of(stage: str) -> Path:
     return stages_directory() / f"{stage}.toml"
 
 
+def shown(stage: str) -> str:
+    """The file of a stage as somebody would name it from here."""
+    file, here = file_of(stage).absolute(), Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
 def open_domains(stage: str) -> tuple[str, ...]:
     """The domains that are open in a stage by its file.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cli.errors import CommandError
 from cli.local_stack.state import CHECKOUT, StateDir
+from infra.paths import STAGES_VARIABLE, stages_directory
 
 _KEPT_ASSEMBLIES = 3
 _SHOWN_LOG_LINES = 25
@@ -44,7 +45,7 @@ def _run(state: StateDir, stage: str, unfinished: Path, *, temporary: Path) -> N
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             cwd=CHECKOUT,
-            env={**os.environ, "TMPDIR": str(temporary)},
+            env={**os.environ, "TMPDIR": str(temporary), STAGES_VARIABLE: str(stages_directory())},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
