@@ -10,6 +10,7 @@ from aws_cdk.aws_cloudwatch import (
     IWidget,
     LogQueryVisualizationType,
     LogQueryWidget,
+    MathExpression,
     Metric,
     TextWidget,
 )
@@ -108,12 +109,11 @@ class Dashboards(Construct):
             statistic="Sum",
             period=_FIVE_MINUTES,
         )
-        failed = Metric(
-            namespace="AWS/IoT",
-            metric_name="Failure",
-            dimensions_map={"RuleName": rule, "ActionType": "Sqs"},
+        # Of whatever kind an action is: a second dimension of the metric, which a search need not name.
+        failures = f'{{AWS/IoT,ActionType,RuleName}} MetricName="Failure" RuleName="{rule}"'
+        failed = MathExpression(
+            expression=f"SEARCH('{failures}', 'Sum', {_FIVE_MINUTES.to_seconds():.0f})",
             label="not queued",
-            statistic="Sum",
             period=_FIVE_MINUTES,
         )
         return GraphWidget(title="MQTT: messages", left=[matched, failed], width=_HALF_WIDTH)

@@ -22,7 +22,7 @@ def test_a_dashboard_counts_what_is_of_its_domain_alone(prod: Deployment) -> Non
     assert queries
     assert all('domain = "finance"' in query or '"inbox/finance/"' in query for query in queries)
     [rule] = [widget for widget in widgets if widget["properties"].get("title") == "MQTT: messages"]
-    assert all("afluente_prod_finance" in metric for metric in rule["properties"]["metrics"])
+    assert all("afluente_prod_finance" in json.dumps(metric) for metric in rule["properties"]["metrics"])
 
 
 def test_a_dashboard_reads_the_logs_of_its_stage(prod: Deployment) -> None:
