@@ -18,7 +18,6 @@ from cli.target import TargetChoice, resolve
 
 if TYPE_CHECKING:
     from afluente.application.migration.assess import Choice
-    from afluente.application.migration.plan import PlannedSensor, Totals
     from afluente.application.migration.records import RunProgress, SensorRecord
     from afluente.application.migration.rollback import Rollback, RolledBack
     from afluente.application.migration.run import Migration
@@ -173,7 +172,8 @@ def run(
         done = f"{progress.sensors:,} sensors are done"
         err().print(f"stopped; {done}. The same command goes on from there", soft_wrap=True)
         raise typer.Exit(int(ExitCode.INTERRUPTED))
-    _show_run(progress, selection, as_json=as_json)
+    _refuse_nothing(progress.sensors, selection)
+    _show_run(progress, as_json=as_json)
 
 
 @app.command()
@@ -233,6 +233,7 @@ def rollback(
         bool, typer.Option("--overwrite-conflicts", help="Take away as well what was changed by hand since.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Take back what was moved: constraints that came from the old tables and that nobody has changed since.
@@ -245,7 +246,8 @@ def rollback(
 
     [dim]Example:[/]  afluente migrate rollback --only 42
     """
-    from afluente.application.migration.rollback import Rollback
+    from afluente.application.migration.rollback import Rollback, TakenBack
+    from cli.migration.results import document_of_rollback, show_rollback
     from cli.migration.stores import WRITERS, stores_of
 
     found = resolve(target)
@@ -255,8 +257,13 @@ def rollback(
         rolling = Rollback(constraints=stores.constraints, records=stores.records, executor=executor, clock=time.time)
         moved = rolling.moved(selection)
         _make_ready_to_go_back(found, len(moved), selection, yes=yes)
-        done = _roll_back(rolling, moved, overwrite_conflicts=overwrite_conflicts)
-    _show_rollback(done, as_json=as_json)
+        done = _roll_back(rolling, moved, report, overwrite_conflicts=overwrite_conflicts)
+    if as_json:
+        print_json(document_of_rollback(done))
+    else:
+        show_rollback(out(), done)
+    if any(its.outcome is TakenBack.CONFLICT for its in done):
+        raise typer.Exit(int(ExitCode.REJECTED))
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -277,6 +284,7 @@ def _plan(
     from afluente.application.migration.run import PASSED_OVER
     from cli.migration.display import Walk
     from cli.migration.reports import ReportFile
+    from cli.migration.results import document_of_plan, show_plan
     from cli.migration.stores import old_tables, stores_of
 
     tables = old_tables(*database)
@@ -294,46 +302,9 @@ def _plan(
                     passed_over.append(line)
             walk.advance(looked_at, f"{len(passed_over):,} cannot be moved")
     if as_json:
-        print_json(_totals_document(totals, report))
-    else:
-        _show_totals(totals, passed_over, report)
-
-
-def _totals_document(totals: "Totals", report: Path | None) -> dict[str, object]:
-    return {
-        "sensors": totals.sensors,
-        "prospects": dict(totals.prospects),
-        "adjusted": totals.adjusted,
-        "with_duplicates": totals.with_duplicates,
-        "duplicate_rows": totals.duplicate_rows,
-        "orphans": totals.orphans,
-        "report": report and str(report),
-    }
-
-
-def _show_totals(totals: "Totals", passed_over: "list[PlannedSensor]", report: Path | None) -> None:
-    from cli.migration.display import SHOWN, print_named, prospects_table
-
-    console = out()
-    console.print(prospects_table(totals.prospects))
-    console.print(f"{totals.sensors:,} sensors in all", end="")
-    for count, told in (
-        (totals.adjusted, "of which a bound is written otherwise, with no reading judged otherwise for it"),
-        (
-            totals.with_duplicates,
-            f"with several active rows: {totals.duplicate_rows:,} rows are outdone by a newer one",
-        ),
-        (len(totals.orphans), "active rows without a sensor, which judge nothing"),
-    ):
-        if count:
-            console.print(f"\n{count:,} {told}", end="")
-    console.print()
-    for orphan in totals.orphans[:SHOWN]:
-        console.print(f"  {orphan.table} {orphan.row_id} [dim]of sensor {orphan.sensor_id}[/]")
-    if passed_over:
-        console.print("sensors that cannot be moved:")
-        named = [(line.sensor_id, line.prospect.value, (*line.faults, *line.notes)) for line in passed_over]
-        print_named(console, named, len(named))
+        print_json(document_of_plan(totals, report))
+        return
+    show_plan(out(), totals, passed_over)
     if report:
         err().print(f"the report is in {report}", markup=False, soft_wrap=True)
 
@@ -393,28 +364,15 @@ def _go_on(
     return progress
 
 
-def _show_run(progress: "RunProgress", selection: "Selection", *, as_json: bool) -> None:
-    from afluente.application.migration.records import Prospect
+def _show_run(progress: "RunProgress", *, as_json: bool) -> None:
     from afluente.application.migration.run import PASSED_OVER
-    from cli.migration.display import print_named, prospects_table
+    from cli.migration.results import show_run
 
     passed_over = sum(progress.counts.get(prospect, 0) for prospect in PASSED_OVER)
     if as_json:
         print_json(progress)
     else:
-        console = out()
-        _refuse_nothing(progress.sensors, selection)
-        console.print(prospects_table(progress.counts))
-        seconds = (progress.finished_at or progress.started_at) - progress.started_at
-        console.print(f"{progress.sensors:,} sensors in {seconds:,.1f} s", end="")
-        console.print(f"; {progress.directory_writes:,} entered in the sensor directory")
-        written = sum(progress.counts.get(name, 0) for name in (Prospect.MIGRATE, Prospect.UPDATE, Prospect.REMOVE))
-        if not written and not progress.directory_writes:
-            console.print("[green]nothing was written: all is as it should be[/]")
-        if passed_over:
-            console.print("sensors that were passed over:")
-            named = [(its.sensor_id, its.prospect.value, its.reasons) for its in progress.passed_over]
-            print_named(console, named, passed_over)
+        show_run(out(), progress, passed_over)
     if passed_over:
         raise typer.Exit(int(ExitCode.REJECTED))
 
@@ -437,36 +395,21 @@ def _make_ready_to_go_back(target: "Target", sensors: int, selection: "Selection
 
 
 def _roll_back(
-    rolling: "Rollback", moved: "Sequence[SensorRecord]", *, overwrite_conflicts: bool
+    rolling: "Rollback", moved: "Sequence[SensorRecord]", report: Path | None, *, overwrite_conflicts: bool
 ) -> "list[RolledBack]":
+    from afluente.application.migration.rollback import COLUMNS
     from cli.migration.display import Walk
+    from cli.migration.reports import ReportFile
 
     done: list[RolledBack] = []
     walk = Walk(err(), "taking back", len(moved))
-    with walk.shown():
+    with ReportFile(report, COLUMNS) as file, walk.shown():
         for page in rolling.take_back(moved, overwrite_conflicts=overwrite_conflicts):
             done += page
+            for its in page:
+                file.add(its.line)
             walk.advance(len(page))
     return done
-
-
-def _show_rollback(done: "list[RolledBack]", *, as_json: bool) -> None:
-    from collections import Counter
-
-    from afluente.application.migration.rollback import TakenBack
-    from cli.migration.display import print_named
-
-    counts = Counter(its.outcome for its in done)
-    staying = [its for its in done if its.outcome in {TakenBack.CONFLICT, TakenBack.KEPT}]
-    if as_json:
-        print_json({"sensors": len(done), "outcomes": dict(counts)})
-    else:
-        console = out()
-        console.print(f"{counts[TakenBack.REMOVED]:,} constraints were taken away, {len(staying):,} stay")
-        named = [(its.record.sensor_id, its.outcome.value, (its.reason,)) for its in staying]
-        print_named(console, named, len(named))
-    if counts[TakenBack.CONFLICT]:
-        raise typer.Exit(int(ExitCode.REJECTED))
 
 
 # --- what all share --------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from afluente.application.migration import plan, verify
+from afluente.application.migration import plan, rollback, verify
 from afluente.application.migration.assess import PAGE
 from afluente.application.migration.dual_write import SUSPICIOUS
 from afluente.application.migration.records import MAX_TOLD, Prospect, SyncPass
@@ -22,7 +22,7 @@ def test_the_reference_of_migration_has_every_column_that_is_mapped_and_what_it_
 
 
 def test_the_reference_of_migration_has_every_word_of_the_reports() -> None:
-    words = {*plan.COLUMNS, *verify.COLUMNS, *Prospect, *Finding, *TakenBack}
+    words = {*plan.COLUMNS, *verify.COLUMNS, *rollback.COLUMNS, *Prospect, *Finding, *TakenBack}
 
     assert_names(PAGE_OF_MIGRATION, words)
 

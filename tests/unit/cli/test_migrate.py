@@ -437,9 +437,18 @@ def test_a_rollback_names_what_stays(migrate: Migrating, service: OldService) ->
     its = service.of(Shape.FULL)[0]
     migrate.constrain(its, a_config(max_value=1))
 
-    done = migrate("rollback", "--yes")
+    done = migrate("rollback", "--yes", "--report", "rollback.csv")
     assert done.code == ExitCode.REJECTED
     assert "they were changed by hand since the migration" in done.out
+    lines = list(read_report(Path("rollback.csv")))
+    assert len(lines) == SENSORS - len(service.of(*IMPOSSIBLE))
+    (kept,) = [line for line in lines if line["outcome"] == "conflict"]
+    assert kept == {
+        "sensor_id": str(its.sensor.sensor_id),
+        "key": str(its.sensor.key),
+        "outcome": "conflict",
+        "reason": "they were changed by hand since the migration",
+    }
 
     again = migrate("rollback", "--yes", "--overwrite-conflicts", "--json")
     assert (again.code, again.document) == (ExitCode.OK, {"sensors": 1, "outcomes": {"removed": 1}})

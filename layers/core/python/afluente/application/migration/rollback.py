@@ -19,6 +19,9 @@ from afluente.application.migration.selection import Selection
 from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.classification import VersionedConfig
 
+COLUMNS = ("sensor_id", "key", "outcome", "reason")
+"""Fields of a line of the report, in order."""
+
 
 class TakenBack(StrEnum):
     """What became of a sensor."""
@@ -35,6 +38,20 @@ class RolledBack(msgspec.Struct, frozen=True):
     record: SensorRecord
     outcome: TakenBack
     reason: str = ""
+
+    @property
+    def line(self) -> "RolledBackLine":
+        """As a line of the report."""
+        return RolledBackLine(self.record.sensor_id, self.record.scope, self.outcome, self.reason)
+
+
+class RolledBackLine(msgspec.Struct, frozen=True):
+    """A line of the report."""
+
+    sensor_id: int
+    key: str
+    outcome: TakenBack
+    reason: str
 
 
 class Rollback:

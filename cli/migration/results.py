@@ -1,0 +1,78 @@
+"""What came of a plan, a run and a rollback, for people and for programs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from afluente.application.migration.plan import PlannedSensor, Totals
+from afluente.application.migration.records import Prospect, RunProgress
+from afluente.application.migration.rollback import RolledBack, TakenBack
+from cli.migration.display import SHOWN, print_named, prospects_table
+
+_WRITTEN = (Prospect.MIGRATE, Prospect.UPDATE, Prospect.REMOVE)
+_STAYING = {TakenBack.CONFLICT, TakenBack.KEPT}
+
+
+def document_of_plan(totals: Totals, report: Path | None) -> dict[str, object]:
+    """A plan for a program to read."""
+    return {
+        "sensors": totals.sensors,
+        "prospects": dict(totals.prospects),
+        "adjusted": totals.adjusted,
+        "with_duplicates": totals.with_duplicates,
+        "duplicate_rows": totals.duplicate_rows,
+        "orphans": totals.orphans,
+        "report": report and str(report),
+    }
+
+
+def show_plan(console: Console, totals: Totals, passed_over: Sequence[PlannedSensor]) -> None:
+    """A plan for people, with the sensors that cannot be moved."""
+    console.print(prospects_table(totals.prospects))
+    console.print(f"{totals.sensors:,} sensors in all")
+    for count, told in (
+        (totals.adjusted, "of which a bound is written otherwise, with no reading judged otherwise for it"),
+        (
+            totals.with_duplicates,
+            f"with several active rows: {totals.duplicate_rows:,} rows are outdone by a newer one",
+        ),
+        (len(totals.orphans), "active rows without a sensor, which judge nothing"),
+    ):
+        if count:
+            console.print(f"{count:,} {told}")
+    for orphan in totals.orphans[:SHOWN]:
+        console.print(f"  {orphan.table} {orphan.row_id} [dim]of sensor {orphan.sensor_id}[/]")
+    if passed_over:
+        console.print("sensors that cannot be moved:")
+        named = [(line.sensor_id, line.prospect.value, (*line.faults, *line.notes)) for line in passed_over]
+        print_named(console, named, len(named))
+
+
+def show_run(console: Console, progress: RunProgress, passed_over: int) -> None:
+    """A run that is through for people, with so many sensors that it passed over."""
+    console.print(prospects_table(progress.counts))
+    seconds = (progress.finished_at or progress.started_at) - progress.started_at
+    console.print(f"{progress.sensors:,} sensors in {seconds:,.1f} s", end="")
+    console.print(f"; {progress.directory_writes:,} entered in the sensor directory")
+    if not progress.directory_writes and not any(progress.counts.get(prospect) for prospect in _WRITTEN):
+        console.print("[green]nothing was written: all is as it should be[/]")
+    if passed_over:
+        console.print("sensors that were passed over:")
+        named = [(its.sensor_id, its.prospect.value, its.reasons) for its in progress.passed_over]
+        print_named(console, named, passed_over)
+
+
+def document_of_rollback(done: Sequence[RolledBack]) -> dict[str, object]:
+    """A rollback for a program to read."""
+    return {"sensors": len(done), "outcomes": dict(Counter(its.outcome for its in done))}
+
+
+def show_rollback(console: Console, done: Sequence[RolledBack]) -> None:
+    """A rollback for people, with the sensors whose constraints stay."""
+    removed = sum(its.outcome is TakenBack.REMOVED for its in done)
+    staying = [its for its in done if its.outcome in _STAYING]
+    console.print(f"{removed:,} constraints were taken away, {len(staying):,} stay")
+    named = [(its.record.sensor_id, its.outcome.value, (its.reason,)) for its in staying]
+    print_named(console, named, len(named))
