@@ -366,7 +366,11 @@ class ServiceStack(StageStack):
         if not stage.reads_old_tables:
             return {}
         names = {"AFLUENTE_OLD_SQL_TABLES": json.dumps(stage.old_sql_tables)} if stage.old_sql_tables else {}
-        return {"AFLUENTE_OLD_SQL_SECRET": str(stage.old_sql_secret), **names}
+        return {
+            "AFLUENTE_OLD_SQL_SECRET": str(stage.old_sql_secret),
+            "AFLUENTE_MIGRATION_TABLE": self._data.tables.migration.table_name,
+            **names,
+        }
 
     def _allow_old_tables(self, classifier: ServiceFunction) -> None:
         secret = str(self._settings.old_sql_secret)
@@ -379,6 +383,9 @@ class ServiceStack(StageStack):
                 arn_format=ArnFormat.COLON_RESOURCE_NAME,
             )
         classifier.allow(["secretsmanager:GetSecretValue"], secret)
+        # The trial of the new way: its settings, its counters, what follows from them.
+        trial = self._data.tables.migration.table_arn
+        classifier.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PutItem"], trial)
         if self._settings.old_sql_subnet_ids:
             classifier.attach(self._settings.old_sql_subnet_ids, self._settings.old_sql_security_group_ids)
 

@@ -20,9 +20,12 @@ import ws_ingest.handler
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN
+from afluente.adapters.dynamodb_trial import DynamoTrial
 from afluente.adapters.pack_codec import decode_pack
 from afluente.adapters.sql.engine import old_engine
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.application.migration.canary import event_of
+from afluente.application.migration.trial import EventKind, Phase, TrialCounts
 from afluente.domain.classification import Classification
 from afluente.runtime import clients, composition
 from tests.contract.local_aws import REGION, LocalAws
@@ -47,6 +50,7 @@ def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
         "AFLUENTE_CONSTRAINTS_TABLE": aws.table("key"),
         "AFLUENTE_API_KEYS_TABLE": aws.table("key_hash"),
         "AFLUENTE_CONNECTIONS_TABLE": aws.table("id"),
+        "AFLUENTE_MIGRATION_TABLE": aws.table("id", "entry", sort_form="S"),
         "AFLUENTE_UNANSWERED_QUEUE_URL": aws.client("sqs").create_queue(QueueName=f"unanswered-{next(NUMBERS)}")[
             "QueueUrl"
         ],
@@ -290,6 +294,48 @@ def test_points_of_an_old_service_wait_for_its_database_and_are_judged_by_its_th
         (found,) = Kinesis(aws.client("kinesis"), names, executor).points(Classification.ALERT)
     assert (found.reason, found.violated_constraints["max_value"]) == ("hard_limit", alert.physical_max)
     engine.dispose()
+
+
+def test_on_trial_points_of_an_old_service_are_judged_by_its_constraints_too_and_what_differs_is_counted(
+    aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service, secret = an_old_service(2), f"old-sql-{next(NUMBERS)}"
+    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    create_tables(engine)
+    fill(engine, service)
+    engine.dispose()
+    aws.client("secretsmanager").create_secret(Name=secret, SecretString=str(engine.url))
+    for name, value in {
+        "USE_AGNOSTIC_CONSTRAINTS": "false",
+        "OLD_SQL_SECRET": secret,
+        "CONSTRAINTS_TTL_SECONDS": "0",
+    }.items():
+        monkeypatch.setenv(f"AFLUENTE_{name}", value)
+    key, alert = service.sensors[0].sensor.key, service.sensors[0].alert
+    assert alert is not None
+    assert alert.physical_max is not None
+    dynamodb = aws.client("dynamodb")
+    DynamoConstraints(dynamodb, environment["AFLUENTE_CONSTRAINTS_TABLE"]).put(str(key), a_config(warning_max=0))
+    trial = DynamoTrial(dynamodb, environment["AFLUENTE_MIGRATION_TABLE"])
+    before = trial.settings()
+    on = before.in_next_step(time.time(), phase=Phase.RUNNING, share=100)
+    nothing = TrialCounts()
+    assert trial.save(on, event_of(EventKind.STARTED, before, on, counts=nothing, now=time.time(), by="cli", why=""))
+    point = {"stream_id": key.stream_id, "value": alert.physical_max + 1, "timestamp": 1_699_996_400}
+    body = json.dumps({"domain": "iot", "source_id": key.source_id, "datapoints": [point]})
+
+    http_ingest.handler.lambda_handler(event("http_api_ingest") | {"body": body}, CONTEXT)
+    batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
+    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+
+    with ThreadPoolExecutor(1) as executor:
+        names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
+        (found,) = Kinesis(aws.client("kinesis"), names, executor).points(Classification.WARNING)
+    assert (found.reason, found.config_version) == ("warning_zone", 1)
+    (noted,) = trial.differences(1)
+    assert (noted.example.cause, noted.example.old, noted.example.new) == ("thresholds_differ", "alert", "warning")
+    assert (trial.settings().phase, trial.settings().share) == ("rolled_back", 0)
+    assert trial.counts(1).compared == 1
 
 
 def test_a_batch_that_cannot_be_classified_comes_again_and_is_done_once_it_can(

@@ -1,6 +1,6 @@
 """The old tables as a store of constraints, and behind the table of constraints."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from afluente.adapters.sql.engine import old_engine
 from afluente.adapters.sql.old_tables import SqlOldTables
 from afluente.application.ports import UnavailableError
 from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.faults import FaultyError
+from afluente.domain.faults import Fault
 from afluente.domain.keys import StreamKey
 from afluente.legacy.mapping import to_constraints
 from afluente.legacy.thresholds import LatestReading, SensorThresholds
@@ -44,8 +44,8 @@ def managing(
 ) -> Iterator[Managing]:
     """Makes the manager of tables that hold what an old service has."""
 
-    def note(key: StreamKey, error: FaultyError) -> None:
-        contradictions.append((str(key), ", ".join(fault.field for fault in error.faults)))
+    def note(key: StreamKey, faults: Sequence[Fault]) -> None:
+        contradictions.append((str(key), ", ".join(fault.field for fault in faults)))
 
     if request.param == "memory":
         yield lambda service: SqlConstraintsManager(MemoryOldTables(service.sensors).find, on_contradiction=note)
@@ -130,7 +130,7 @@ class Old(SqlConstraintsManager):
 
     def __init__(self) -> None:
         tables = MemoryOldTables([thresholds(42, physical_max=9)])
-        super().__init__(tables.find, on_contradiction=lambda key, error: None)
+        super().__init__(tables.find, on_contradiction=lambda key, faults: None)
         self.asked: list[list[str]] = []
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
@@ -159,7 +159,7 @@ def test_a_database_that_is_away_is_told_of_rather_than_taken_for_one_without_th
 
     table = MemoryConstraints()
     table.put("iot", a_config(max_value=2))
-    store = MigratedFirst(table, SqlConstraintsManager(away, on_contradiction=lambda key, error: None))
+    store = MigratedFirst(table, SqlConstraintsManager(away, on_contradiction=lambda key, faults: None))
 
     with pytest.raises(UnavailableError):
         store.fetch([STREAM, "iot"])

@@ -56,6 +56,13 @@ def test_the_classifier_is_told_where_to_look(old: Deployment) -> None:
 
     assert variables["AFLUENTE_OLD_SQL_SECRET"] == SECRET
     assert json.loads(variables["AFLUENTE_OLD_SQL_TABLES"]) == TABLES
+    assert old.plain(variables["AFLUENTE_MIGRATION_TABLE"]) == "afluente-migration-migration"
+
+
+def test_the_classifier_may_keep_the_trial_of_the_new_way(old: Deployment) -> None:
+    granted = {action for action, resource in old.grants("classifier") if resource == "afluente-migration-migration"}
+
+    assert granted == {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PutItem"}
 
 
 def test_it_may_read_that_secret_and_be_in_that_network(old: Deployment) -> None:
@@ -122,6 +129,7 @@ def test_without_a_secret_there_is_nothing_of_it(preset: str, request: pytest.Fi
     assert "old-sql" not in json.dumps([deployment.service, deployment.data])
     assert deployment.resources("AWS::Logs::MetricFilter") == {}
     assert not [action for action, _ in deployment.grants("classifier") if action.startswith(("secretsm", "ec2"))]
+    assert not [name for _, name in deployment.grants("classifier") if name.endswith("-migration")]
 
 
 def test_a_stage_that_has_left_the_old_tables_behind_does_not_read_them() -> None:

@@ -12,7 +12,7 @@ import pytest
 from afluente.adapters.sql.engine import old_engine
 from afluente.adapters.sql.old_tables import SqlOldTables
 from afluente.application.ports import UnavailableError
-from afluente.domain.faults import Fault, FaultCode, FaultyError
+from afluente.domain.faults import Fault, FaultCode
 from afluente.runtime.observability import logger
 from afluente.runtime.old_service import ConnectedTables, ContradictionLog, old_tables
 from afluente.runtime.settings import ClassifierSettings
@@ -114,11 +114,11 @@ def test_a_database_that_is_away_is_logged_and_connected_anew(
 
 
 def test_a_stream_whose_thresholds_contradict_each_other_is_logged_once(log: list[dict[str, Any]]) -> None:
-    error = FaultyError((Fault(FaultCode.IMPOSSIBLE, "alert_thresholds.warning_min", "above warning_max"),))
+    faults = (Fault(FaultCode.IMPOSSIBLE, "alert_thresholds.warning_min", "above warning_max"),)
     tell = ContradictionLog()
 
     for key in (a_key("1"), a_key("1"), a_key("2")):
-        tell(key, error)
+        tell(key, faults)
 
     assert [(line["code"], line["stream"]) for line in log] == [
         ("THRESHOLDS_CONTRADICT", "iot/furnace-1/1"),

@@ -20,7 +20,6 @@ from afluente.adapters.kinesis import KinesisStreams
 from afluente.adapters.memory import MemoryConstraints
 from afluente.adapters.s3 import S3Quarantine
 from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
-from afluente.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
@@ -30,12 +29,12 @@ from afluente.application.connections import Connections
 from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.csv_jobs import CsvJobs, CsvJobStore
 from afluente.application.csv_uploads import CsvUploads
-from afluente.application.judging import ByConstraints
+from afluente.application.judging import ByConstraints, WayOfJudging
 from afluente.application.migration.sensors import SensorLookup
 from afluente.application.ports import ConstraintsStore, Quarantine
 from afluente.domain.classification import Classification
 from afluente.runtime.clients import client
-from afluente.runtime.old_service import ContradictionLog, old_tables
+from afluente.runtime.old_service import old_tables
 from afluente.runtime.settings import (
     AcceptingSettings,
     ClassifierSettings,
@@ -44,6 +43,7 @@ from afluente.runtime.settings import (
     IotRuleHandlerSettings,
     WsIngestSettings,
 )
+from afluente.runtime.two_ways import two_ways
 
 DAY_SECONDS = 24 * 3600
 
@@ -155,11 +155,7 @@ def classifier() -> Classifier:
         Classification.NORMAL: settings.stream_normal,
     }
     classify = ClassifyPacks(
-        way=ByConstraints(
-            ConstraintsLookup(
-                _constraints(settings), ttl_seconds=settings.constraints_ttl_seconds, clock=time.monotonic
-            )
-        ),
+        way=_way_of_judging(settings),
         states=DynamoStates(dynamodb, settings.latest_table, executor=executor, sleep=wait),
         streams=KinesisStreams(
             client("kinesis"),
@@ -184,14 +180,13 @@ def _accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> Accep
     return AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
 
 
-def _constraints(settings: ClassifierSettings) -> ConstraintsStore:
-    table = DynamoConstraints(client("dynamodb"), settings.constraints_table, sleep=wait)
-    if settings.use_agnostic_constraints:
-        return table
+def _way_of_judging(settings: ClassifierSettings) -> WayOfJudging:
+    table: ConstraintsStore = DynamoConstraints(client("dynamodb"), settings.constraints_table, sleep=wait)
     old = old_tables(settings)
-    if old is None:
-        return MemoryConstraints()
-    return MigratedFirst(table, SqlConstraintsManager(old.find, on_contradiction=ContradictionLog()))
+    if old is not None:
+        return two_ways(settings, table, old)
+    store = table if settings.use_agnostic_constraints else MemoryConstraints()
+    return ByConstraints(ConstraintsLookup(store, ttl_seconds=settings.constraints_ttl_seconds, clock=time.monotonic))
 
 
 def _sensors(settings: HttpIngestSettings | IotRuleHandlerSettings) -> SensorLookup:

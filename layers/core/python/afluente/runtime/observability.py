@@ -45,6 +45,7 @@ class LogCode(StrEnum):
     CANARY_ADVANCED = "CANARY_ADVANCED"
     CANARY_ROLLED_BACK = "CANARY_ROLLED_BACK"
     TRIAL_UNAVAILABLE = "TRIAL_UNAVAILABLE"
+    NEW_WAY_FAILED = "NEW_WAY_FAILED"
 
 
 class Metric(StrEnum):
@@ -69,6 +70,8 @@ class Metric(StrEnum):
     PACKS_RETURNED = "PacksReturned"
     PACKS_QUARANTINED = "PacksQuarantined"
     CANARY_ROLLED_BACK = "CanaryRolledBack"
+    CANARY_ERRORS = "CanaryErrors"
+    SHADOW_DIFFERENCES = "ShadowDifferences"
 
 
 @cache

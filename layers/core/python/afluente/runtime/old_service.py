@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from afluente.adapters.secrets_manager import SecretsManagerSecret
 from afluente.application.migration.ports import OldTables, Orphan
 from afluente.application.ports import UnavailableError
-from afluente.domain.faults import FaultyError
+from afluente.domain.faults import Fault
 from afluente.domain.keys import StreamKey
 from afluente.legacy.thresholds import SensorThresholds
 from afluente.runtime.clients import client
@@ -88,15 +88,15 @@ class ContradictionLog:
     def __init__(self) -> None:
         self._told: set[StreamKey] = set()
 
-    def __call__(self, key: StreamKey, error: FaultyError) -> None:
-        """See `SqlConstraintsManager`."""
+    def __call__(self, key: StreamKey, faults: Sequence[Fault]) -> None:
+        """See `Witness.contradiction`."""
         if key not in self._told and len(self._told) < _TOLD_STREAMS:
             self._told.add(key)
             logger().warning(
                 "thresholds contradict each other",
                 code=LogCode.THRESHOLDS_CONTRADICT,
                 stream=str(key),
-                columns=[fault.field for fault in error.faults],
+                columns=[fault.field for fault in faults],
             )
 
 

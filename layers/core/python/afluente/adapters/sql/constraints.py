@@ -1,10 +1,10 @@
 """The old service's tables as a store of constraints."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from afluente.application.ports import ConstraintsStore
 from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.faults import FaultyError
+from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.keys import StreamKey
 from afluente.legacy.mapping import to_constraints
 from afluente.legacy.thresholds import DOMAIN, SensorThresholds
@@ -26,7 +26,7 @@ class SqlConstraintsManager:
         on_contradiction: is told of a stream whose thresholds contradict each other, with how, each time it is read.
     """
 
-    def __init__(self, find: FindThresholds, *, on_contradiction: Callable[[StreamKey, FaultyError], None]) -> None:
+    def __init__(self, find: FindThresholds, *, on_contradiction: Callable[[StreamKey, Sequence[Fault]], None]) -> None:
         self._find = find
         self._on_contradiction = on_contradiction
 
@@ -46,7 +46,7 @@ class SqlConstraintsManager:
         try:
             mapped = to_constraints(thresholds)
         except FaultyError as error:
-            self._on_contradiction(key, error)
+            self._on_contradiction(key, error.faults)
             return None
         if mapped is None:
             return None

@@ -1,0 +1,71 @@
+"""The way of judging of a stage that moves: what it logs and reports."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from afluente.adapters.memory import MemoryConstraints, MemoryOldTables
+from afluente.application.migration.trial import TrialCounts
+from afluente.domain.classification import StreamState
+from afluente.runtime import clients
+from afluente.runtime.observability import logger
+from afluente.runtime.settings import ClassifierSettings
+from afluente.runtime.two_ways import tell_compared, tell_error, two_ways
+from tests.factories import NOW, a_key, a_point
+from tests.unit.runtime.test_settings import CLASSIFIER
+
+
+@pytest.fixture
+def log() -> Iterator[list[dict[str, Any]]]:
+    """The lines that are logged, each with its level and fields."""
+    lines: list[dict[str, Any]] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(vars(record))
+
+    handler = Lines()
+    logger().addHandler(handler)
+    yield lines
+    logger()._logger.removeHandler(handler)
+
+
+def test_a_failure_of_the_new_way_is_an_error_in_the_log(log: list[dict[str, Any]]) -> None:
+    tell_error(KeyError("max_value"))
+
+    (line,) = log
+    assert (line["levelname"], line["code"], line["cause"]) == ("ERROR", "NEW_WAY_FAILED", "KeyError('max_value')")
+    assert line["exc_info"][0] is KeyError
+
+
+def test_differences_and_errors_are_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_compared(TrialCounts(compared=9))
+    tell_compared(TrialCounts(compared=9, differences=2, errors=3))
+
+    (reported,) = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
+    assert (reported["ShadowDifferences"], reported["CanaryErrors"]) == ([2], [3])
+
+
+def test_streams_of_no_sensor_are_judged_though_the_trial_cannot_be_read(
+    log: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        # Nobody listens at the port of nothing.
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    }.items():
+        monkeypatch.setenv(name, value)
+    clients._session.cache_clear()
+    settings = ClassifierSettings.read(CLASSIFIER | {"AFLUENTE_MIGRATION_TABLE": "migration"})
+    way = two_ways(settings, MemoryConstraints(), MemoryOldTables())
+
+    outcome = way.look_up({a_key(): None}).classify(a_key(), [a_point()], StreamState(), NOW)
+
+    assert [point.reason for point in outcome.points] == ["no_constraints"]
+    assert [line["code"] for line in log] == ["TRIAL_UNAVAILABLE"]
+    clients._session.cache_clear()
