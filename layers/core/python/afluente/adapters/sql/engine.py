@@ -62,7 +62,7 @@ def old_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connection
         raise OldSqlUrlError(message) from None
     except ModuleNotFoundError as error:
         known = ", ".join(sorted({*_DRIVERS.values()}))
-        message = f"{parsed.drivername} needs {error.name}, which is not installed: leave the driver out ({known})"
+        message = f"{parsed.drivername} needs {error.name}, which is not installed; there are {known} and sqlite"
         raise OldSqlUrlError(message) from None
     except (SQLAlchemyError, TypeError, ValueError, OSError) as error:
         raise OldSqlUrlError(f"this SQL URL cannot be connected by ({type(error).__name__}): {_EXAMPLE}") from None
