@@ -16,6 +16,7 @@ from cli.commands import (
     keys,
     migrate,
     send,
+    shadow,
     stack,
     tail,
 )
@@ -62,6 +63,7 @@ app.command("tail")(tail.tail)
 app.command("alarms")(alarms.alarms)
 app.add_typer(dlq.app, name="dlq")
 migrate.app.add_typer(dual_write.app, name="dual-write")
+migrate.app.add_typer(shadow.app, name="shadow")
 migrate.app.add_typer(canary.app, name="canary")
 app.add_typer(migrate.app, name="migrate")
 

@@ -1,0 +1,211 @@
+"""A million readings through both ways of judging: how many differ, and what each way costs. In one process, no calls.
+
+    .venv/bin/python benchmarks/shadow.py
+
+10,000 sensors with thresholds of every shape are moved by the very use case of `afluente migrate run`. Each replays a
+stretch of a real series of data/, stretched to where its thresholds are; now and then a reading is exactly at one of
+its bounds or deltas, far off, late, or sent twice.
+"""
+
+import argparse
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+
+from afluente.adapters.memory import MemoryAlarms, MemoryStates, MemoryStreams, MemoryTrial
+from afluente.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
+from afluente.application.classify_packs import ClassifyPacks
+from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.judging import ByConstraints, WayOfJudging
+from afluente.application.migration.canary import event_of
+from afluente.application.migration.thresholds_lookup import ThresholdsLookup
+from afluente.application.migration.trial import EventKind, TrialCounts
+from afluente.application.migration.two_ways import TwoWays, Witness
+from afluente.application.migration.watch import Trial
+from afluente.application.packs import ReceivedPack
+from afluente.domain.datapoints import DataPoint
+from afluente.legacy.mapping import BOUNDS
+from afluente.legacy.thresholds import SensorThresholds
+from tests.factories import NOW
+from tests.moving import Moving
+from tests.old_service import IMPOSSIBLE, SENSORS_A_DEVICE, OldService, an_old_service
+from tests.unit.test_expected_classes import STREAMS, points_of
+
+MIDDLE, WIDTH = 50.0, 30.0
+ROUNDS = 10
+DEVICES_A_BATCH = 10
+
+
+class Tally(MemoryStreams):
+    """Counts points instead of keeping them."""
+
+    def __init__(self) -> None:
+        self.reasons: Counter[str] = Counter()
+        self.late = 0
+
+    def put(self, deliveries) -> None:  # type: ignore[no-untyped-def]
+        for delivery in deliveries:
+            for point in delivery.points:
+                self.reasons[f"{point.classification.value}: {point.reason.value}"] += 1
+                self.late += point.late
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sensors", type=int, default=10_000, help="in the old tables (default 10,000)")
+    parser.add_argument("--readings", type=int, default=100, help="of each sensor (default 100)")
+    arguments = parser.parse_args()
+    service = an_old_service(arguments.sensors, middle=MIDDLE, width=WIDTH)
+    moving = Moving(*service.sensors)
+    moving.run()
+    trial, compared = MemoryTrial(), list[TrialCounts]()
+    both = two_ways(moving, trial, compared)
+    print(f"{arguments.sensors:,} sensors, {arguments.sensors * arguments.readings:,} readings\n")
+    print("| judged by | readings | seconds | readings a second | µs a reading |\n|---|---|---|---|---|")
+    constraints = ByConstraints(ConstraintsLookup(moving.constraints, ttl_seconds=3600, clock=time.monotonic))
+    new = run("constraints alone", constraints, service, arguments.readings)
+    old = run("old rules alone", two_ways(moving, MemoryTrial(), []), service, arguments.readings)
+    switch_on(trial)
+    shadow = run("both, compared", both, service, arguments.readings)
+    counts = sum_of(compared)
+    tell(service, shadow, trial, counts)
+    sound = sum(new.reasons.values()) == sum(old.reasons.values()) == sum(shadow.reasons.values())
+    print(f"the same number of points came out each way: {'yes' if sound else 'NO'}")
+    if not sound or counts.differences or counts.errors:
+        raise SystemExit("the ways do not make the same of these readings")
+
+
+def two_ways(moving: Moving, store: MemoryTrial, compared: list[TrialCounts]) -> TwoWays:
+    old = ThresholdsLookup(moving.tables, ttl_seconds=3600, clock=time.monotonic)
+    by_sql = SqlConstraintsManager(old.find, on_contradiction=lambda *_: None)
+    return TwoWays(
+        old=old,
+        new=ConstraintsLookup(MigratedFirst(moving.constraints, by_sql), ttl_seconds=3600, clock=time.monotonic),
+        trial=Trial(store, clock=time.monotonic, now=time.time, on_event=lambda _: None, on_unavailable=lambda _: None),
+        witness=Witness(contradiction=lambda *_: None, error=print, compared=compared.append),
+        timer=time.perf_counter,
+        settling_seconds=0,
+    )
+
+
+def switch_on(store: MemoryTrial) -> None:
+    before = store.settings()
+    after = before.in_next_step(time.time(), shadow=True)
+    counts = TrialCounts()
+    store.save(after, event_of(EventKind.SHADOW_ON, before, after, counts=counts, now=time.time(), by="cli", why=""))
+
+
+def run(name: str, way: WayOfJudging, service: OldService, readings: int) -> Tally:
+    """All readings by one way; only the use case is timed, not what makes the readings."""
+    streams, seconds, taken = Tally(), 0.0, 0
+    classify = ClassifyPacks(way=way, states=MemoryStates(), streams=streams, alarms=MemoryAlarms(), clock=lambda: NOW)
+    for number, packs in enumerate(batches(service, readings)):
+        received = [ReceivedPack(f"m{number}", "1-of-64", number, pack) for pack in packs]
+        taken += sum(map(len, packs))
+        began = time.perf_counter()
+        result = classify(received)
+        seconds += time.perf_counter() - began
+        if result.failed:
+            raise SystemExit(f"packs failed: {result.failed}")
+    print(f"| {name} | {taken:,} | {seconds:.1f} | {taken / seconds:,.0f} | {seconds / taken * 1e6:.2f} |", flush=True)
+    return streams
+
+
+def sum_of(compared: list[TrialCounts]) -> TrialCounts:
+    total = TrialCounts()
+    for counts in compared:
+        total = total.plus(counts)
+    return total
+
+
+def tell(service: OldService, streams: Tally, trial: MemoryTrial, counts: TrialCounts) -> None:
+    contradictory = len(service.of(*IMPOSSIBLE))
+    print(f"\ncompared {counts.compared:,}, errors {counts.errors:,}, differences {counts.differences:,}")
+    print(
+        f"not compared: {sum(streams.reasons.values()) - counts.compared:,} points of {contradictory:,} sensors "
+        "whose thresholds contradict each other"
+    )
+    for noted in trial.differences(1):
+        print(f"  {noted.count:,}x {noted.example}")
+    print(f"late {streams.late:,}; " + ", ".join(f"{reason} {n:,}" for reason, n in sorted(streams.reasons.items())))
+
+
+# --- readings --------------------------------------------------------------------------------------------------------
+
+
+def batches(service: OldService, readings: int) -> Iterator[list[tuple[DataPoint, ...]]]:
+    """Packs of a device each, as they would come: every device a part of its readings, then the next part."""
+    devices = [service.sensors[i : i + SENSORS_A_DEVICE] for i in range(0, len(service.sensors), SENSORS_A_DEVICE)]
+    part = -(-readings // ROUNDS)
+    for begin in range(0, readings, part):
+        for first in range(0, len(devices), DEVICES_A_BATCH):
+            yield [
+                tuple(point for its in device for point in points_of_sensor(its, readings)[begin : begin + part])
+                for device in devices[first : first + DEVICES_A_BATCH]
+            ]
+
+
+def points_of_sensor(its: SensorThresholds, readings: int) -> list[DataPoint]:
+    """What a sensor measures, in the order in which it arrives; the same for the same sensor."""
+    sensor = its.sensor
+    chance = random.Random(sensor.sensor_id)  # noqa: S311 - the same each time is what is wanted
+    series = scaled_series(sorted(STREAMS)[sensor.sensor_id % len(STREAMS)])
+    begin = chance.randrange(len(series))
+    found: list[tuple[float, float]] = []
+    for number in range(readings):
+        seconds, value = series[(begin + number) % len(series)]
+        at = NOW + number * seconds
+        before = found[-1] if found else (at, value)
+        found.append(disturbed(chance, its, (at, value), before))
+    key = sensor.key
+    return [
+        DataPoint(
+            domain=key.domain,
+            source_id=key.source_id,
+            stream_id=key.stream_id,
+            value=value,
+            timestamp=at,
+            stream_type=sensor.sensor_type,
+            ingested_at=NOW,
+        )
+        for at, value in found
+    ]
+
+
+def disturbed(
+    chance: random.Random, its: SensorThresholds, reading: tuple[float, float], before: tuple[float, float]
+) -> tuple[float, float]:
+    """A reading as it is most of the time; or exactly at a bound, at a delta, far off, late, or the one before."""
+    (at, value), (at_before, value_before) = reading, before
+    kind = chance.randrange(100)
+    if kind in (0, 1) and its.alert is not None:
+        bounds = [bound for name in BOUNDS if (bound := getattr(its.alert, name)) is not None]
+        return at, chance.choice(bounds or [value])
+    if kind in (2, 3) and its.delta is not None and its.delta.abs_delta is not None:
+        return at, value_before + its.delta.abs_delta
+    if kind == 4:
+        return at, chance.uniform(-10, 10) * WIDTH
+    if kind == 5:
+        return at_before - chance.uniform(0, 3600), value
+    if kind == 6:
+        return before
+    return reading
+
+
+@cache
+def scaled_series(key: str) -> Sequence[tuple[float, float]]:
+    """A real series: seconds between its points, and values that reach a little beyond where thresholds are."""
+    points = points_of(key)
+    ordered = sorted(point.value for point in points)
+    low, high = ordered[len(ordered) // 50], ordered[-len(ordered) // 50]
+    middle, half = (low + high) / 2, (high - low) / 2 or 1
+    usual = sorted(after.timestamp - before.timestamp for before, after in pairwise(points))
+    seconds = usual[len(usual) // 2]
+    return [(seconds, MIDDLE + (point.value - middle) / half * WIDTH) for point in points]
+
+
+if __name__ == "__main__":
+    main()
