@@ -66,6 +66,27 @@ def test_a_change_is_in_force_once_the_time_to_live_has_passed() -> None:
     assert lookup.find([key]) == {key: changed}
 
 
+def test_while_the_database_is_away_what_is_remembered_is_known_and_so_is_what_no_sensor_could_be() -> None:
+    tables = Tables()
+    lookup = a_lookup(tables)
+    key, other = THERE.sensor.key, a_key("temperature")
+    lookup.find([key])
+    tables.away = True
+
+    found = lookup.find_now([key, other, MISSING])
+
+    assert found.known == {key: THERE, other: None}
+    assert [(key, str(error)) for key, error in found.waiting.items()] == [(MISSING, "away")]
+
+
+def test_a_database_that_is_known_to_be_away_is_not_asked() -> None:
+    tables = Tables()
+
+    found = a_lookup(tables).find_now([THERE.sensor.key], absence=UnavailableError("away"))
+
+    assert (found.known, [*found.waiting], tables.asked) == ({}, [THERE.sensor.key], [])
+
+
 def test_a_database_that_is_away_is_told_of_and_not_remembered() -> None:
     tables = Tables()
     lookup = a_lookup(tables)

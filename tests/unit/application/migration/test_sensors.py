@@ -9,6 +9,7 @@ from afluente.application.migration.sensors import (
     SensorLookup,
     SensorName,
     canonical_uuid,
+    may_name_sensor,
     needs_directory,
     source_and_stream,
 )
@@ -52,6 +53,11 @@ def test_a_uuid_has_one_form_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "42", UUID[:-1], f"{UUID}0", UUID.replace("5", "g"), "furnace-1"])
 def test_what_is_no_uuid_has_no_form(text: str) -> None:
     assert canonical_uuid(text) is None
+
+
+@pytest.mark.parametrize(("stream_id", "may"), [("42", True), (UUID, True), ("furnace-1", False), ("٤٢", False)])
+def test_a_stream_may_be_of_a_sensor_by_its_name(stream_id: str, may: bool) -> None:
+    assert may_name_sensor(stream_id) is may
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------

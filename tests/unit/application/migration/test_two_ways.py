@@ -33,6 +33,7 @@ from afluente.application.migration.trial import (
 )
 from afluente.application.migration.two_ways import TwoWays, Witness
 from afluente.application.migration.watch import Trial
+from afluente.application.packs import ReceivedPack
 from afluente.application.ports import Delivery, UnavailableError
 from afluente.domain import classification
 from afluente.domain.classification import Baseline, Classification, VersionedConfig
@@ -115,10 +116,13 @@ class World(MemoryConstraints):
 
     def take(self, *its_points: DataPoint) -> Result:
         self.numbers += 1
+        return self.take_packs(a_received_pack(self.numbers, *its_points))
+
+    def take_packs(self, *packs: ReceivedPack) -> Result:
         classify = ClassifyPacks(
             way=self.ways, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
         )
-        return classify([a_received_pack(self.numbers, *its_points)])
+        return classify(packs)
 
     def take_values(self, *values: float, sensor: int = 42, at: float = 0.0) -> Result:
         return self.take(
@@ -207,6 +211,22 @@ def test_points_of_sensors_wait_for_the_old_tables(shadow: bool) -> None:
     assert list(world.take_values(20).failed) == ["3-of-64"]
     world.away = set()
     assert world.take_values(20).failed == {}
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+def test_points_of_other_streams_do_not_wait_with_them(shadow: bool) -> None:
+    world = World()
+    world.change(shadow=shadow)
+    world.away = {"tables"}
+
+    told = world.take_packs(
+        a_received_pack(1, of_sensor(20)),
+        a_received_pack(1, a_point(30), group="10-of-64"),
+        a_received_pack(1, a_point(40, domain="health"), group="11-of-64"),
+    )
+
+    assert list(told.failed) == ["3-of-64"]
+    assert world.written() == {30: "normal", 40: "normal"}
 
 
 def test_a_source_on_trial_is_judged_by_both_ways_and_gets_what_the_new_one_makes_of_it() -> None:

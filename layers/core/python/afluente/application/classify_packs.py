@@ -98,12 +98,15 @@ class ClassifyPacks:
     def _classify(self, arrivals: Mapping[StreamKey, _Arrivals]) -> Result:
         states = self._states.load({key: its.group for key, its in arrivals.items()})
         judges = self._way.look_up({key: _stream_type(its.numbered) for key, its in arrivals.items()})
+        waiting: dict[str, Exception] = {arrivals[key].group: error for key, error in judges.waiting.items()}
         now = self._clock()
         changed: dict[StreamKey, StreamMemory] = {}
         classified: list[ClassifiedDataPoint] = []
         alarms: list[AlarmEvent] = []
         duplicates = repeated = 0
         for key, its in arrivals.items():
+            if its.group in waiting:
+                continue
             memory = states.of(key)
             points = [point for number, point in its.numbered if number > memory.last_pack]
             repeated += len(its.numbered) - len(points)
@@ -120,8 +123,9 @@ class ClassifyPacks:
             self._alarms.publish(alarms)
         unsaved = states.save(changed) if changed else {}
         judges.done(unsaved)
+        unsaved_groups = {its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved}
         return Result(
-            failed={its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved},
+            failed={**waiting, **unsaved_groups},
             classes=Counter(point.classification for point in classified),
             late=sum(point.late for point in classified),
             duplicates=duplicates,

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from afluente.application.constraints_lookup import ConstraintsLookup
+from afluente.application.ports import UnavailableError
 from afluente.domain.classification import Outcome, StreamState, VersionedConfig, classify
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
@@ -11,6 +12,11 @@ from afluente.domain.keys import StreamKey
 
 class Judges(Protocol):
     """What the points of some streams are judged by."""
+
+    @property
+    def waiting(self) -> Mapping[StreamKey, UnavailableError]:
+        """Streams of which that cannot be known by now: their points have to wait."""
+        ...
 
     def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
         """Classify points of one of the streams; see `afluente.domain.classification.classify`.
@@ -42,7 +48,7 @@ class WayOfJudging(Protocol):
             streams: streams with their types.
 
         Raises:
-            UnavailableError: it cannot be known by now; the points have to wait.
+            UnavailableError: it cannot be known of any of them by now.
         """
         ...
 
@@ -59,9 +65,10 @@ class ByConstraints:
 
 
 class FoundConstraints:
-    """Constraints by stream, None where a stream has none."""
+    """Constraints by stream, None where a stream has none; no stream waits alone."""
 
     def __init__(self, found: Mapping[StreamKey, VersionedConfig | None]) -> None:
+        self.waiting: Mapping[StreamKey, UnavailableError] = {}
         self._found = found
 
     def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:

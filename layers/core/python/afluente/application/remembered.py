@@ -32,17 +32,23 @@ class Remembered(Generic[Name, Found]):
 
     def find(self, names: Iterable[Name]) -> dict[Name, Found | None]:
         """What there is of each of the names, None where there is nothing."""
-        known: dict[Name, Found | None] = {}
-        unknown = []
-        for name in names:
-            # Not `in` first: what is in the cache now may have expired a moment later.
-            try:
-                known[name] = self._cache[name]
-            except KeyError:
-                unknown.append(name)
+        names = list(names)
+        known = self.remembered(names)
+        unknown = [name for name in names if name not in known]
         if unknown:
             found = self._ask(unknown)
             fresh = {name: found.get(name) for name in unknown}
             self._cache.update(fresh)
             known |= fresh
+        return known
+
+    def remembered(self, names: Iterable[Name]) -> dict[Name, Found | None]:
+        """What is remembered of the names, without asking; those of which nothing is are left out."""
+        known: dict[Name, Found | None] = {}
+        for name in names:
+            # Not `in` first: what is in the cache now may have expired a moment later.
+            try:
+                known[name] = self._cache[name]
+            except KeyError:
+                continue
         return known

@@ -54,6 +54,11 @@ def canonical_uuid(text: str) -> str | None:
     return "-".join(match.groups()) if match else None
 
 
+def may_name_sensor(stream_id: str) -> bool:
+    """Whether a stream may be that of a sensor: it is called by a number, or by a UUID."""
+    return (stream_id.isascii() and stream_id.isdecimal()) or canonical_uuid(stream_id) is not None
+
+
 def needs_directory(sensor: SensorName, device: str | None) -> bool:
     """Whether the stream of a reading cannot be told by what the reading itself says."""
     return device is None or isinstance(sensor, str)

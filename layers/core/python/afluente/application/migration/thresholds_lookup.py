@@ -1,13 +1,23 @@
 """Find the old thresholds of streams, through a cache."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from afluente.application.migration.ports import OldTables
+from afluente.application.migration.sensors import may_name_sensor
+from afluente.application.ports import UnavailableError
 from afluente.application.remembered import Remembered
 from afluente.domain.keys import StreamKey
 from afluente.legacy.thresholds import DOMAIN, SensorThresholds
 
 CACHED_STREAMS = 50_000
+
+
+class FoundThresholds(NamedTuple):
+    """What is known of the sensors of streams, and of which streams nothing is known until the database answers."""
+
+    known: dict[StreamKey, SensorThresholds | None]
+    waiting: dict[StreamKey, UnavailableError]
 
 
 class ThresholdsLookup:
@@ -24,11 +34,31 @@ class ThresholdsLookup:
     def find(self, streams: Iterable[StreamKey]) -> dict[StreamKey, SensorThresholds | None]:
         """What the tables hold of the sensor of each stream, None where it is of none.
 
-        The database is asked of streams of the old service's domain alone.
-
         Raises:
             UnavailableError: the database does not answer for a stream that is not cached.
         """
+        found = self.find_now(streams)
+        for error in found.waiting.values():
+            raise error
+        return found.known
+
+    def find_now(self, streams: Iterable[StreamKey], *, absence: UnavailableError | None = None) -> FoundThresholds:
+        """The same, as far as it can be known while the database is away.
+
+        It is asked of streams of the old service's domain alone, and not of those that no sensor could have.
+
+        Args:
+            streams: of any domain.
+            absence: how the database was found to be away a moment ago, so that it is not asked.
+        """
         keys = list(streams)
-        known = self._streams.find(key for key in keys if key.domain == DOMAIN)
-        return {key: known.get(key) for key in keys}
+        asked = [key for key in keys if key.domain == DOMAIN and may_name_sensor(key.stream_id)]
+        known = self._streams.remembered(asked)
+        waiting: dict[StreamKey, UnavailableError] = {}
+        try:
+            known = self._streams.find(asked) if absence is None else known
+        except UnavailableError as error:
+            absence = error
+        if absence is not None:
+            waiting = {key: absence for key in asked if key not in known}
+        return FoundThresholds({key: known.get(key) for key in keys if key not in waiting}, waiting)

@@ -10,7 +10,7 @@
 No point is lost by the new way, and none waits for it: where it fails, what the old way made of them is delivered.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 from cachetools import LRUCache
@@ -20,6 +20,7 @@ from afluente.application.migration.shadow import OF_CONSTRAINTS, compare
 from afluente.application.migration.thresholds_lookup import CACHED_STREAMS, ThresholdsLookup
 from afluente.application.migration.trial import Difference, TrialCounts, TrialSettings, added
 from afluente.application.migration.watch import Trial
+from afluente.application.ports import UnavailableError
 from afluente.domain.classification import (
     Baseline,
     Judgement,
@@ -105,17 +106,23 @@ class TwoWays:
         """See `WayOfJudging.look_up`.
 
         Raises:
-            UnavailableError: the old tables do not answer; or the constraints do not, for a stream of no sensor.
+            UnavailableError: the constraints do not answer, for a stream of no sensor.
         """
         settings = self.trial.settings()
-        by_both = [key for key in streams if key.domain == DOMAIN and settings.judged_by_both(key.source_id)]
+        by_both = {key for key in streams if key.domain == DOMAIN and settings.judged_by_both(key.source_id)}
         began = self.timer()
-        old = self._old_rules(by_both)
+        on_trial = self._old.find_now(by_both)
         seconds = self.timer() - began
+        # A database that did not answer is not asked for the others in the same breath.
+        absence = next(iter(on_trial.waiting.values()), None)
+        found = self._old.find_now(streams.keys() - by_both, absence=absence)
+        waiting = on_trial.waiting | found.waiting
+        old = self._old_rules(on_trial.known)
         sound = {key: streams[key] for key, rules in old.items() if not rules.faults}
-        old |= self._old_rules(streams.keys() - set(by_both))
-        others = self._new.find({key: stream_type for key, stream_type in streams.items() if key not in old})
-        return TwoJudges(self, settings, old, others, self._put_on_trial(sound, seconds))
+        old |= self._old_rules(found.known)
+        others = {key: stream_type for key, stream_type in streams.items() if key not in old and key not in waiting}
+        by_constraints = self._new.find(others)
+        return TwoJudges(self, settings, old, by_constraints, self._put_on_trial(sound, seconds), waiting=waiting)
 
     def counting(self, key: StreamKey, differences: list[Difference]) -> list[Difference]:
         """The differences of a stream, if they count: those of what it is judged by may pass with a later look-up."""
@@ -126,8 +133,7 @@ class TwoWays:
         since = self._differing_since.setdefault(key, now)
         return differences if now - since >= self._settling_seconds else []
 
-    def _old_rules(self, keys: Iterable[StreamKey]) -> dict[StreamKey, OldRules]:
-        found = self._old.find(keys)
+    def _old_rules(self, found: Mapping[StreamKey, SensorThresholds | None]) -> dict[StreamKey, OldRules]:
         return {key: self._rules_of(key, thresholds) for key, thresholds in found.items() if thresholds}
 
     def _rules_of(self, key: StreamKey, thresholds: SensorThresholds) -> OldRules:
@@ -161,6 +167,7 @@ class TwoJudges:
         old: rules of the streams that are of a sensor.
         others: constraints of those that are not.
         on_trial: which of the sensors are judged by both ways.
+        waiting: streams that may be of a sensor, while the database does not answer.
     """
 
     def __init__(
@@ -170,7 +177,10 @@ class TwoJudges:
         old: Mapping[StreamKey, OldRules],
         others: Mapping[StreamKey, VersionedConfig | None],
         on_trial: OnTrial,
+        *,
+        waiting: Mapping[StreamKey, UnavailableError],
     ) -> None:
+        self.waiting = waiting
         self._ways = ways
         self._settings = settings
         self._old = old
