@@ -412,9 +412,26 @@ def test_what_the_new_way_adds_is_its_time_less_that_of_the_old() -> None:
     world.seconds_of = {"constraints": 0.029, "tables": 0.010}
 
     world.take_values(20)
+    world.clock.now += 61
+    world.take_values(21, at=1)
 
-    # The old tables were asked once; what the new way needed of them is remembered.
-    assert world.store.counts(1).added_ms == added(19)
+    # The old tables are asked once; what the new way needs of them is remembered.
+    assert [counts.added_ms for counts in world.compared] == [added(0), added(19)]
+
+
+def test_that_the_new_way_learns_of_a_stream_once_is_not_counted_against_it() -> None:
+    world = World(SENSOR, thresholds(44, warning_max=30))
+    world.take_values(20)
+    world.take_values(20, sensor=44)
+    world.canary()
+    world.seconds_of = {"constraints": 0.029, "tables": 0.010}
+    world.clock.now += 2
+
+    world.take_values(21, at=1)
+    world.take(of_sensor(22, 2), of_sensor(22, 2, sensor=44))
+    world.take(of_sensor(23, 3), of_sensor(23, 3, sensor=44))
+
+    assert [counts.added_ms for counts in world.compared] == [added(0)] * 3
 
 
 def test_a_change_has_its_time_to_reach_both_ways() -> None:
