@@ -7,15 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_sensors import DynamoSensors
 from afluente.application.constraint_documents import parse_entry
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.keys import StreamKey
+from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
+from afluente.legacy.thresholds import Sensor
 from cli.csv_jobs.client import CsvApi
+from cli.demo_old_clients import OldMqttClient, PacketClient, takes_packets
 from cli.devices import device_for
 from cli.errors import CommandError
 from cli.local_key import key_for
@@ -34,6 +40,7 @@ CLASSES = ("normal", "anomaly", "warning", "alert")
 
 # Each with an output that a stage has where the transport is switched on.
 _TRANSPORTS = {"mqtt": "IotPolicy", "http": "HttpApiId", "ws": "WebSocketApiId", "csv": "CsvBucket"}
+_OLD_WAYS = ("old mqtt", "old http")
 
 _BATCH = 1000
 _SENDERS = 3
@@ -76,7 +83,7 @@ class DemoStream:
         column: which of the file's columns they are.
         constraints: the entry of `data/constraints.json`.
         expected: what it is to give, by `data/expected.json`.
-        transport: how its file is sent.
+        transport: how its file is sent, in an old client's way or in the new one.
     """
 
     name: str
@@ -89,8 +96,10 @@ class DemoStream:
 
 
 def transports_of(target: Target) -> list[str]:
-    """The transports that the stage has."""
-    return [name for name, output in _TRANSPORTS.items() if output in target.outputs]
+    """The transports that the stage has, those of old clients first."""
+    old = zip(_OLD_WAYS, ("LegacyIotPolicy" in target.outputs, takes_packets(target.api_url)), strict=True)
+    new = [name for name, output in _TRANSPORTS.items() if output in target.outputs]
+    return [name for name, is_there in old if is_there] + new
 
 
 def demo_streams(run: str, transports: Sequence[str]) -> list[DemoStream]:
@@ -98,18 +107,26 @@ def demo_streams(run: str, transports: Sequence[str]) -> list[DemoStream]:
 
     Args:
         run: names the run.
-        transports: over which their files go, in turn; the columns of one file go together.
+        transports: over which their files go, in turn; the columns of one file go together. Old clients have sensors
+            alone, and each way of theirs takes one file.
     """
     expected = {stream.pop("key"): stream for stream in _listed("expected.json")}
-    streams = []
+    streams: list[DemoStream] = []
+    old = [name for name in transports if name in _OLD_WAYS]
+    new = cycle(name for name in transports if name not in _OLD_WAYS)
     over: dict[str, str] = {}
     for entry in _listed("constraints.json"):
         known = StreamKey.parse(entry["key"])
+        if entry["file"] not in over:
+            over[entry["file"]] = old.pop(0) if old and known.domain == OLD_DOMAIN else next(new)
+        transport = over[entry["file"]]
         source = f"{known.source_id}-{run}"
         key = StreamKey(known.domain, source, f"{source}:{entry['column']}")
+        if transport in _OLD_WAYS:
+            # A device by its UUID, a sensor by its number; no two runs have the same.
+            key = StreamKey(known.domain, str(uuid5(NAMESPACE_URL, source)), str(int(f"{run}{len(streams)}")))
         constraints = {**entry, "key": str(key)}
         name = f"{known.domain} {known.source_id} {entry['column']}"
-        transport = over.setdefault(entry["file"], transports[len(over) % len(transports)])
         file, column = DATA / entry["file"], entry["column"]
         streams.append(DemoStream(name, key, file, column, constraints, expected[entry["key"]], transport))
     return streams
@@ -123,6 +140,14 @@ def apply_constraints(target: Target, streams: Iterable[DemoStream]) -> None:
         catalogue.put(entry.scope, entry.config)
 
 
+def register_sensors(target: Target, streams: Iterable[DemoStream]) -> None:
+    """Tell the sensor directory whose the sensors are, as `afluente migrate run` would: old messages do not say it."""
+    keys = [stream.key for stream in streams if stream.transport in _OLD_WAYS]
+    sensors = [Sensor(sensor_id=int(key.stream_id), device_uuid=key.source_id) for key in keys]
+    if sensors:
+        DynamoSensors(target.client("dynamodb"), target["MigrationTable"]).put_many(sensors)
+
+
 def open_reader(target: Target) -> ShardReader:
     """A reader of all classes that misses nothing from now on."""
     return ShardReader(target.client("kinesis"), [target[f"{name.title()}Stream"] for name in CLASSES], LATEST)
@@ -130,12 +155,14 @@ def open_reader(target: Target) -> ShardReader:
 
 def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int], None]) -> None:
     """Send the files of the streams, each over its transport and in order, several side by side."""
-    files: dict[tuple[str, str, str, Path], list[str]] = defaultdict(list)
+    files: dict[tuple[str, str, str, Path], dict[str, str]] = defaultdict(dict)
     for stream in streams:
-        files[stream.transport, stream.key.domain, stream.key.source_id, stream.file].append(stream.column)
+        place = (stream.transport, stream.key.domain, stream.key.source_id, stream.file)
+        files[place][stream.column] = stream.key.stream_id
 
-    def send_file(name: str, domain: str, source: str, file: Path, columns: Sequence[str]) -> None:
+    def send_file(name: str, domain: str, source: str, file: Path, ids: Mapping[str, str]) -> None:
         sent = Totals()
+        columns = list(ids)
 
         def on_progress(totals: Totals) -> None:
             nonlocal sent
@@ -146,7 +173,7 @@ def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int],
             _drop(target, f"{domain}/{source}", file, columns, on_sent)
             return
         with (
-            closing(_transport(target, name, domain, source)) as transport,
+            closing(_transport(target, name, StreamKey(domain, source, "_"), ids)) as transport,
             file.open(newline="", encoding="utf-8") as lines,
         ):
             table = read_table(lines, source=source, columns=columns)
@@ -160,7 +187,7 @@ def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int],
             )
 
     with ThreadPoolExecutor(_SENDERS) as pool:
-        for future in [pool.submit(send_file, *file, columns) for file, columns in files.items()]:
+        for future in [pool.submit(send_file, *file, ids) for file, ids in files.items()]:
             future.result()
 
 
@@ -188,8 +215,14 @@ def _drop(target: Target, place: str, file: Path, columns: Sequence[str], on_sen
     )
 
 
-def _transport(target: Target, name: str, domain: str, source: str) -> Transport:
+def _transport(target: Target, name: str, place: StreamKey, ids: Mapping[str, str]) -> Transport:
+    domain, source = place.domain, place.source_id
+    sensors = {f"{source}:{column}": int(stream_id) for column, stream_id in ids.items()} if name in _OLD_WAYS else {}
     match name:
+        case "old mqtt":
+            return OldMqttClient(device_for(target, domain, source, legacy=True), domain, source, sensors)
+        case "old http":
+            return PacketClient(target.api_url, key_for(target, None), source, sensors)
         case "ws":
             url, key = target.websocket_url, key_for(target, None)
             return WsTransport(url, key, domain=domain, source=source, use_proxies=False)

@@ -156,8 +156,8 @@ def read_connection(folder: Path) -> DeviceConnection:
         raise CommandError(f"{folder / CONNECTION_FILE} is not as it was written: {error}") from None
 
 
-def device_for(target: Target, domain: str, source: str) -> Path:
-    """The folder of a device of the local stack for a source, made on the way.
+def device_for(target: Target, domain: str, source: str, *, legacy: bool = False) -> Path:
+    """The folder of a device of the local stack for a source, made on the way; `legacy` as `create` takes it.
 
     Raises:
         CommandError: the deployment is not the local stack, or no device can have the name of the source.
@@ -172,7 +172,7 @@ def device_for(target: Target, domain: str, source: str) -> Path:
     # A device ends with the emulator that knows it.
     folder = target.state.path / "devices" / (running.token if running else "") / domain / source
     if not (folder / CONNECTION_FILE).exists():
-        create(target, source, domain, folder)
+        create(target, source, domain, folder, legacy=legacy)
     return folder
 
 

@@ -25,6 +25,7 @@ _LEGEND = """
 [magenta]anomaly[/]  changed too fast
 [yellow]warning[/]  beyond the warning band; [red]alert[/] beyond the alert band or a hard limit
 late     older than a point that came before; twice: a repetition, not written again
+old      as a client of an older IoT service: packets, and messages to iot/sensors/SENSOR/readings
 alarms   raised, cleared
 as known is what data/expected.json says must come out
 """
@@ -34,8 +35,8 @@ def demo(
     state_dir: StateDirOption = None,
     port: Annotated[int | None, typer.Option("--port", envvar="AFLUENTE_PORT", help="Port of the local stack.")] = None,
 ) -> None:
-    """Start the local stack, send nine real streams over HTTP, WebSocket, MQTT and as CSV files, and show what came
-    out of each.
+    """Start the local stack, send nine real streams over HTTP, WebSocket, MQTT, as CSV files and as clients of an
+    older IoT service do, and show what came out of each.
 
     Constraints, data and the counts that must come out are in the folder data/. Ends with exit code 1 if a count is
     not as it must be. The stack goes on running; 'afluente down' stops it.
@@ -50,6 +51,7 @@ def demo(
     streams = play.demo_streams(f"{started:%H%M%S}", play.transports_of(target))
     with step(f"writing the constraints of {len(streams)} streams"):
         play.apply_constraints(target, streams)
+        play.register_sensors(target, streams)
         reader = play.open_reader(target)
     begun = time.monotonic()
     with _progress() as progress:

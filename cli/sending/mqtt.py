@@ -11,6 +11,7 @@ import msgspec
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
+from afluente.adapters.legacy_packets import OLD_TOPIC
 from afluente.domain.faults import FaultCode
 from afluente.domain.keys import part_faults
 from cli.devices import read_connection
@@ -50,6 +51,7 @@ class MqttTransport:
     Args:
         device: the folder of a device.
         domain, source: whose points they are.
+        legacy: publish as the old service's devices do; the streams of the points are numbers of sensors.
         on_wait: called with seconds and the reason while nothing moves.
     """
 
@@ -59,6 +61,7 @@ class MqttTransport:
         *,
         domain: str,
         source: str,
+        legacy: bool = False,
         on_wait: Callable[[float, str], None] = lambda _seconds, _reason: None,
     ) -> None:
         connection = read_connection(device)
@@ -67,7 +70,8 @@ class MqttTransport:
                 f"the device publishes for {connection.domain}/{connection.source_id}, not {domain}/{source}",
                 code=ExitCode.USAGE,
             )
-        self._topic = f"{domain}/{source}/"
+        old_topic = OLD_TOPIC.partition("{sensor_id}")
+        self._topic, self._topic_end = (old_topic[0], old_topic[2]) if legacy else (f"{domain}/{source}/", "")
         self._on_wait = on_wait
         self._connected: Future[None] = Future()
         self._failure = "no answer"
@@ -127,7 +131,8 @@ class MqttTransport:
 
     def _publish_one(self, stream_id: str, waiting: deque[tuple[bytes, int]]) -> "Future[Any]":
         payload, _ = waiting.popleft()
-        packet = mqtt5.PublishPacket(topic=self._topic + stream_id, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE)
+        topic = f"{self._topic}{stream_id}{self._topic_end}"
+        packet = mqtt5.PublishPacket(topic=topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE)
         published: Future[Any] = self._client.publish(packet)
         return published
 

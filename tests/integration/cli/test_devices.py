@@ -69,6 +69,35 @@ def test_a_device_that_cannot_be_is_refused(
     assert not (tmp_path / "device").exists()
 
 
+def test_a_device_of_an_older_service_is_told_both_of_its_topics(afluente: Afluente, name: str, tmp_path: Path) -> None:
+    made = afluente("devices", "create", name, "--legacy", "--dir", tmp_path / name)
+
+    assert made.code == ExitCode.OK, made.err
+    connection = read_connection(tmp_path / name)
+    assert (connection.domain, connection.topic) == ("iot", f"iot/{name}/{{stream_id}}")
+    assert connection.old_topic == "iot/sensors/{sensor_id}/readings"
+    (listed,) = [line for line in afluente("devices", "list").out.splitlines() if name in line]
+    assert "iot (legacy)" in listed
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "a device has a domain"),
+        (["--legacy", "--domain", "health"], "devices of the old service are of the domain 'iot'"),
+        (["--domain", "weather"], "there are finance, health, infrastructure, iot\n"),
+    ],
+)
+def test_a_device_is_of_a_domain_that_there_is(
+    afluente: Afluente, name: str, tmp_path: Path, options: list[str], told: str
+) -> None:
+    done = afluente("devices", "create", name, *options, "--dir", tmp_path / name)
+
+    assert done.code == ExitCode.USAGE
+    assert told in done.err
+    assert not (tmp_path / name).exists()
+
+
 def test_nothing_is_left_of_a_device_whose_files_cannot_be_written(
     afluente: Afluente, target: Target, name: str, tmp_path: Path
 ) -> None:
