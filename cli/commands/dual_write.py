@@ -124,12 +124,11 @@ def sync(
     from cli.migration.passes import Passes
     from cli.migration.stores import old_tables, stores_of
 
-    database = old_tables(sql_url, tables)
-    stores = stores_of(resolve(target))
-    writing = DualWriting(tables=database, constraints=stores.constraints, records=stores.records, clock=time.time)
-    if not stores.records.find_dual_write().is_on:
-        raise CommandError("dual write is off", way_out="run 'afluente migrate dual-write on'")
-    with Interrupts(err()) as interrupts:
+    with old_tables(sql_url, tables) as database, Interrupts(err()) as interrupts:
+        stores = stores_of(resolve(target))
+        writing = DualWriting(tables=database, constraints=stores.constraints, records=stores.records, clock=time.time)
+        if not stores.records.find_dual_write().is_on:
+            raise CommandError("dual write is off", way_out="run 'afluente migrate dual-write on'")
         passes = Passes(writing, stores.records, database.count, interrupts)
         if watch is not None:
             passes.watch(watch, allow_removals=allow_removals, as_json=as_json)

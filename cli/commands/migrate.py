@@ -201,19 +201,19 @@ def verify(
     from cli.migration.reports import ReportFile
     from cli.migration.stores import old_tables, stores_of
 
-    database = old_tables(sql_url, tables)
-    stores = stores_of(resolve(target))
-    verification = Verification(
-        tables=database, constraints=stores.constraints, records=stores.records, directory=stores.directory
-    )
     findings = Findings()
-    walk = Walk(err(), "verifying", database.count())
-    with ReportFile(report, COLUMNS) as file, walk.shown():
-        for looked_at, page in verification.verify(_selection(only, exclude)):
-            for found in page:
-                findings.add(found)
-                file.add(found)
-            walk.advance(looked_at, f"{findings.counts[Finding.DIFFERENT]:,} different")
+    with old_tables(sql_url, tables) as database:
+        stores = stores_of(resolve(target))
+        verification = Verification(
+            tables=database, constraints=stores.constraints, records=stores.records, directory=stores.directory
+        )
+        walk = Walk(err(), "verifying", database.count())
+        with ReportFile(report, COLUMNS) as file, walk.shown():
+            for looked_at, page in verification.verify(_selection(only, exclude)):
+                for found in page:
+                    findings.add(found)
+                    file.add(found)
+                walk.advance(looked_at, f"{findings.counts[Finding.DIFFERENT]:,} different")
     if as_json:
         print_json(findings.as_document())
     else:
@@ -287,20 +287,20 @@ def _plan(
     from cli.migration.results import document_of_plan, show_plan
     from cli.migration.stores import old_tables, stores_of
 
-    tables = old_tables(*database)
-    stores = stores_of(resolve(target))
-    totals = Totals(tuple(tables.orphans()))
     passed_over: list[PlannedSensor] = []
-    walk = Walk(err(), "planning", tables.count())
-    with ReportFile(report, COLUMNS) as file, walk.shown():
+    with old_tables(*database) as tables:
+        stores = stores_of(resolve(target))
         assessor = Assessor(constraints=stores.constraints, records=stores.records)
-        for looked_at, lines in plan_sensors(tables, assessor, _selection(*names), choice):
-            for line in lines:
-                totals.add(line)
-                file.add(line)
-                if line.prospect in PASSED_OVER:
-                    passed_over.append(line)
-            walk.advance(looked_at, f"{len(passed_over):,} cannot be moved")
+        totals = Totals(tuple(tables.orphans()))
+        walk = Walk(err(), "planning", tables.count())
+        with ReportFile(report, COLUMNS) as file, walk.shown():
+            for looked_at, lines in plan_sensors(tables, assessor, _selection(*names), choice):
+                for line in lines:
+                    totals.add(line)
+                    file.add(line)
+                    if line.prospect in PASSED_OVER:
+                        passed_over.append(line)
+                walk.advance(looked_at, f"{len(passed_over):,} cannot be moved")
     if as_json:
         print_json(document_of_plan(totals, report))
         return
@@ -318,9 +318,8 @@ def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -
     from afluente.application.migration.run import Migration
     from cli.migration.stores import WRITERS, old_tables, stores_of
 
-    database = old_tables(sql_url, tables)
-    stores = stores_of(resolve(target))
-    with ThreadPoolExecutor(WRITERS) as executor:
+    with old_tables(sql_url, tables) as database, ThreadPoolExecutor(WRITERS) as executor:
+        stores = stores_of(resolve(target))
         yield (
             Migration(
                 tables=database,

@@ -1,6 +1,8 @@
 """What a migration works on: the old service's database, and the tables of a deployment."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,8 +50,9 @@ def stores_of(target: Target) -> Stores:
     )
 
 
-def old_tables(sql_url: str | None, names_file: Path | None) -> "OldTables":
-    """The old service's database.
+@contextmanager
+def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[OldTables]":
+    """The old service's database, for the block.
 
     Args:
         sql_url: how it is reached; never shown.
@@ -77,11 +80,15 @@ def old_tables(sql_url: str | None, names_file: Path | None) -> "OldTables":
         ) from None
     try:
         names = TableNames.read(_document(names_file)) if names_file else TableNames()
-        return SqlOldTables(old_engine(sql_url, timeout_seconds=_SQL_TIMEOUT_SECONDS), names)
+        tables = SqlOldTables(old_engine(sql_url, timeout_seconds=_SQL_TIMEOUT_SECONDS), names)
     except OldSqlUrlError as error:
         raise CommandError(f"--sql-url: {error}", code=ExitCode.USAGE) from None
     except TableNamesError as error:
         raise CommandError(f"{names_file}: {error}", code=ExitCode.USAGE) from None
+    try:
+        yield tables
+    finally:
+        tables.close()
 
 
 def _document(path: Path) -> Any:
