@@ -1,6 +1,7 @@
 """`afluente domains …`: fields of use that the service is open for; a new one is no change of code."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,7 +131,7 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
         if _deployment(target):
             _bring_up(target)
     else:
-        console.print(_deploy_next(stage, f"the topic rule and the dashboard of '{name}' go"), soft_wrap=True)
+        _show_next(_deploy_next(stage, f"the topic rule and the dashboard of '{name}' go"))
 
 
 @app.command("list")
@@ -264,32 +265,35 @@ def _show_what_next(plan: "Plan", domain: "Domain", *, is_local: bool) -> None:
     console = out()
     if not is_local:
         news = f"a topic rule and a dashboard of '{plan.domain}' come, functions get another AFLUENTE_DOMAINS"
-        console.print(_deploy_next(plan.stage, news), soft_wrap=True)
+        after = {}
         if not plan.deployment:
             apply = f"afluente constraints apply {plan.folder}/constraints.yaml --stage {plan.stage}"
-            console.print(f"  {apply}   then, its constraints", markup=False, soft_wrap=True)
+            after = {apply: "its constraints, once there is a table for them"}
+        _show_next(_deploy_next(plan.stage, news) | after)
         return
     console.print(f"[green]the domain '{plan.domain}' is open[/]")
     if not plan.opens and (plan.created or plan.changed):
         console.print("changed constraints are in force within a minute")
     first = domain.template.examples[0].source_id
-    console.print(
-        f"""
-What next
-  {plan.folder}/README.md                          what it is, and how to send
-  python {plan.folder}/client.py                   send its example points
-  afluente devices create {first} --domain {plan.domain}   a device for MQTT
-  afluente tail --key '{plan.domain}/*' --from-start    watch what comes out
-""".rstrip(),
-        markup=False,
-        soft_wrap=True,
+    _show_next(
+        {
+            f"{plan.folder}/README.md": "what it is, and how to send",
+            f"python {plan.folder}/client.py": "send its example points",
+            f"afluente devices create {first} --domain {plan.domain}": "make a device, for MQTT",
+            f"afluente tail --key '{plan.domain}/*' --from-start": "watch what comes out",
+        }
     )
 
 
-def _deploy_next(stage: str, news: str) -> str:
-    return f"""What next
-  make diff STAGE={stage}     {news}
-  make deploy STAGE={stage}   then it is so"""
+def _deploy_next(stage: str, news: str) -> dict[str, str]:
+    return {f"make diff STAGE={stage}": f"see that {news}", f"make deploy STAGE={stage}": "have it so"}
+
+
+def _show_next(steps: Mapping[str, str]) -> None:
+    """Commands, each with what it does."""
+    width = max(map(len, steps))
+    lines = [f"  {command:<{width}}  {does}" for command, does in steps.items()]
+    out().print("\n".join(["", "What next", *lines]), markup=False, soft_wrap=True)
 
 
 def _deployment_command(target: TargetChoice) -> str:
