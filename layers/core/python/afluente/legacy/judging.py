@@ -19,7 +19,7 @@ from afluente.domain.classification import (
 from afluente.domain.constraints import RATE_NAMES, Severity, StreamConfig
 from afluente.domain.faults import Fault, FaultyError
 from afluente.legacy.mapping import BOUNDS, new_class, to_constraints
-from afluente.legacy.rules import Cause, judge
+from afluente.legacy.rules import Cause, judge_by_rows
 from afluente.legacy.thresholds import AlertThresholds, DeltaThresholds, LatestReading, Sensor, SensorThresholds
 
 
@@ -68,23 +68,22 @@ def _rules(thresholds: SensorThresholds, config: StreamConfig | None) -> Rules:
     baseline = Baseline(latest.timestamp, latest.value) if latest else None
     if alert is None and delta is None:
         return rules_of(None)._replace(baseline=baseline)
-    # Of many rows those in force are looked for once, not at each point.
-    in_force = msgspec.structs.replace(
-        thresholds, alerts=(alert,) if alert else (), deltas=(delta,) if delta else (), latest=None
-    )
     alarm = config or _alarm_of(alert, delta)
-    judging = _judging(in_force, _bounds(alert, config), alarm.rate_constraints.severity)
+    judging = _judging(alert, delta, _bounds(alert, config), alarm.rate_constraints.severity)
     return Rules(judging, alarm, round(thresholds.updated_at * 1000), baseline)
 
 
 def _judging(
-    thresholds: SensorThresholds, bounds: Sequence[tuple[str, float]], rate_severity: Severity
+    alert: AlertThresholds | None,
+    delta: DeltaThresholds | None,
+    bounds: Sequence[tuple[str, float]],
+    rate_severity: Severity,
 ) -> Callable[[float, float, Taken | None], Judgement]:
-    limits = _limits(thresholds.delta)
+    limits = _limits(delta)
 
     def judge_point(value: float, timestamp: float, reference: Taken | None) -> Judgement:
         latest = LatestReading(reference.value, reference.timestamp) if reference else None
-        verdict = judge(value, timestamp, latest=latest, thresholds=thresholds)
+        verdict = judge_by_rows(value, timestamp, latest, alert, delta)
         if verdict.cause is Cause.NONE:
             return _WITHIN
         rates = _violated_rates(value, timestamp, reference, limits) if reference else {}

@@ -43,7 +43,17 @@ def judge(value: float, timestamp: float, *, latest: LatestReading | None, thres
         latest: the sensor's last reading within its physical range; without one no spike can be seen.
         thresholds: of the sensor.
     """
-    zones, delta = thresholds.alert, thresholds.delta
+    return judge_by_rows(value, timestamp, latest, thresholds.alert, thresholds.delta)
+
+
+def judge_by_rows(
+    value: float,
+    timestamp: float,
+    latest: LatestReading | None,
+    zones: AlertThresholds | None,
+    delta: DeltaThresholds | None,
+) -> Verdict:
+    """The same, by the rows that are in force."""
     if zones is not None and (cause := _zone(value, zones)) is not None:
         return Verdict(OldClass.WARNING if cause is Cause.WARNING_ZONE else OldClass.ALERT, cause)
     if delta is not None and latest is not None and _is_spike(value, timestamp, latest, delta):
@@ -52,14 +62,17 @@ def judge(value: float, timestamp: float, *, latest: LatestReading | None, thres
 
 
 def _zone(value: float, zones: AlertThresholds) -> Cause | None:
-    for low, high, cause in (
-        (zones.physical_min, zones.physical_max, Cause.PHYSICAL_RANGE),
-        (zones.threshold_min, zones.threshold_max, Cause.ALERT_ZONE),
-        (zones.warning_min, zones.warning_max, Cause.WARNING_ZONE),
-    ):
-        if (low is not None and value < low) or (high is not None and value > high):
-            return cause
+    if _is_beyond(value, zones.physical_min, zones.physical_max):
+        return Cause.PHYSICAL_RANGE
+    if _is_beyond(value, zones.threshold_min, zones.threshold_max):
+        return Cause.ALERT_ZONE
+    if _is_beyond(value, zones.warning_min, zones.warning_max):
+        return Cause.WARNING_ZONE
     return None
+
+
+def _is_beyond(value: float, low: float | None, high: float | None) -> bool:
+    return (low is not None and value < low) or (high is not None and value > high)
 
 
 def _is_spike(value: float, timestamp: float, latest: LatestReading, delta: DeltaThresholds) -> bool:
