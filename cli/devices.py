@@ -217,7 +217,7 @@ def _check_domain(target: Target, domain: str) -> None:
         domains = ", ".join(sorted(name for name in names if name[:1].islower()))
         raise CommandError(
             f"no topic rule takes what is published in the domain '{domain}'; there are {domains or 'none'}",
-            way_out="open it with domains and enable_mqtt_multi_domain in the stage's file, and deploy it again",
+            way_out=f"'afluente domains add {domain}' opens one; its stage has enable_mqtt_multi_domain = true",
             code=ExitCode.USAGE,
         )
 
