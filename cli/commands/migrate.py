@@ -18,6 +18,7 @@ from cli.target import TargetChoice, resolve
 
 if TYPE_CHECKING:
     from afluente.application.migration.assess import Choice
+    from afluente.application.migration.ports import OldTables
     from afluente.application.migration.records import RunProgress, SensorRecord
     from afluente.application.migration.rollback import Rollback, RolledBack
     from afluente.application.migration.run import Migration
@@ -149,6 +150,7 @@ def run(
     from afluente.application.migration.assess import Choice
     from afluente.application.migration.plan import COLUMNS
     from afluente.application.migration.ports import StaleRunError
+    from afluente.application.ports import UnavailableError
     from cli.migration.pace import Pace
     from cli.migration.reports import ReportFile
 
@@ -167,6 +169,10 @@ def run(
             raise CommandError(
                 "another 'afluente migrate run' has gone on meanwhile, so this one ended",
                 way_out="let one run at a time; what both wrote is as it should be",
+            ) from None
+        except UnavailableError as error:
+            raise CommandError(
+                f"not available: {error}", way_out="the same command goes on from here", code=ExitCode.UNREACHABLE
             ) from None
     if progress.finished_at is None:
         done = f"{progress.sensors:,} sensors are done"
@@ -202,18 +208,20 @@ def verify(
     from cli.migration.stores import old_tables, stores_of
 
     findings = Findings()
+    selection = _selection(only, exclude)
     with old_tables(sql_url, tables) as database:
         stores = stores_of(resolve(target))
         verification = Verification(
             tables=database, constraints=stores.constraints, records=stores.records, directory=stores.directory
         )
-        walk = Walk(err(), "verifying", database.count())
+        walk = Walk(err(), "verifying", _count(database))
         with ReportFile(report, COLUMNS) as file, walk.shown():
-            for looked_at, page in verification.verify(_selection(only, exclude)):
+            for looked_at, page in verification.verify(selection):
                 for found in page:
                     findings.add(found)
                     file.add(found)
                 walk.advance(looked_at, f"{findings.counts[Finding.DIFFERENT]:,} different")
+    _refuse_nothing(findings.counts.total(), selection)
     if as_json:
         print_json(findings.as_document())
     else:
@@ -288,19 +296,21 @@ def _plan(
     from cli.migration.stores import old_tables, stores_of
 
     passed_over: list[PlannedSensor] = []
+    selection = _selection(*names)
     with old_tables(*database) as tables:
         stores = stores_of(resolve(target))
         assessor = Assessor(constraints=stores.constraints, records=stores.records)
         totals = Totals(tuple(tables.orphans()))
-        walk = Walk(err(), "planning", tables.count())
+        walk = Walk(err(), "planning", _count(tables))
         with ReportFile(report, COLUMNS) as file, walk.shown():
-            for looked_at, lines in plan_sensors(tables, assessor, _selection(*names), choice):
+            for looked_at, lines in plan_sensors(tables, assessor, selection, choice):
                 for line in lines:
                     totals.add(line)
                     file.add(line)
                     if line.prospect in PASSED_OVER:
                         passed_over.append(line)
                 walk.advance(looked_at, f"{len(passed_over):,} cannot be moved")
+    _refuse_nothing(totals.sensors, selection)
     if as_json:
         print_json(document_of_plan(totals, report))
         return
@@ -320,6 +330,7 @@ def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -
 
     with old_tables(sql_url, tables) as database, ThreadPoolExecutor(WRITERS) as executor:
         stores = stores_of(resolve(target))
+        sensors = _count(database)
         yield (
             Migration(
                 tables=database,
@@ -329,7 +340,7 @@ def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -
                 executor=executor,
                 clock=time.time,
             ),
-            database.count(),
+            sensors,
         )
 
 
@@ -418,6 +429,14 @@ def _selection(only: list[str] | None, exclude: list[str] | None) -> "Selection"
     from afluente.application.migration.selection import Selection
 
     return Selection.of(only or (), exclude or ())
+
+
+def _count(tables: "OldTables") -> int:
+    """How many sensors there are; tables without any rather are not the right ones."""
+    sensors = tables.count()
+    if not sensors:
+        raise CommandError("the old tables have no sensors", way_out="check AFLUENTE_SQL_URL and --tables")
+    return sensors
 
 
 def _refuse_nothing(sensors: int, selection: "Selection") -> None:

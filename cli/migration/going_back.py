@@ -20,7 +20,7 @@ def without_constraints(target: "Target") -> str | None:
     try:
         check_two_ways(target)
     except CommandError as error:
-        return f"{error.message}: without constraints, readings of these sensors are normal, or judged by a template"
+        return f"{error.message}. Without constraints, readings of these sensors are normal, or judged by a template"
     except ClientError as error:
         return f"whether the classifier knows the old thresholds could not be seen ({error.response['Error']['Code']})"
     return None

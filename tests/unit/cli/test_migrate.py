@@ -152,11 +152,38 @@ def test_a_verification_names_what_differs(migrate: Migrating, service: OldServi
     assert "value_constraints.max_value: " in line["differences"]
 
 
-def test_names_that_no_sensor_has_are_refused(migrate: Migrating) -> None:
-    ran = migrate("run", "--only", "nobody")
+@pytest.mark.parametrize("command", ["plan", "run", "verify"])
+def test_names_that_no_sensor_has_are_refused(migrate: Migrating, command: str) -> None:
+    refused = migrate(command, "--only", "nobody")
 
-    assert ran.code == ExitCode.FAILED
-    assert ran.err.startswith("error: no sensor is called nobody\n")
+    assert refused.code == ExitCode.FAILED
+    assert refused.err.startswith("error: no sensor is called nobody\n")
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "verify"])
+def test_tables_without_a_sensor_are_taken_for_the_wrong_ones(migrate: Migrating, command: str) -> None:
+    migrate.sql("DELETE FROM sensors")
+
+    refused = migrate(command)
+
+    assert refused.code == ExitCode.FAILED
+    assert refused.err.startswith("error: the old tables have no sensors\n")
+
+
+def test_a_run_that_finds_a_table_away_says_that_it_can_go_on(
+    migrate: Migrating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(call: int) -> None:
+        if call == 2:
+            raise UnavailableError("the table of records")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamoMigrationRecords, "fetch", calling_first(DynamoMigrationRecords.fetch, away))
+        ended = migrate("run")
+
+    assert ended.code == ExitCode.UNREACHABLE
+    assert ended.err == "error: not available: the table of records\n→ the same command goes on from here\n"
+    assert "with 10 sensors done" in migrate("run").err
 
 
 def test_conflicts_stay_unless_they_are_to_be_overwritten(migrate: Migrating, service: OldService) -> None:

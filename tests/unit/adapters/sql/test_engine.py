@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from afluente.adapters.sql.engine import old_engine
+from afluente.adapters.sql.engine import old_engine, unavailable
 from afluente.adapters.sql.errors import OldSqlUrlError, WrongTablesError
 from afluente.adapters.sql.names import TableNames
 from afluente.adapters.sql.old_tables import SqlOldTables
@@ -160,6 +160,25 @@ def test_a_database_that_takes_connections_and_says_nothing_is_unavailable(diale
     assert PASSWORD not in str(caught.value)
     del caught
     gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        ({"S": "FATAL", "C": "28P01", "M": "password authentication failed"}, "password authentication failed (28P01)"),
+        ((18456, b"Login failed for user 'x'.DB-Lib\nerror"), "Login failed for user 'x'.DB-Lib error (18456)"),
+        ("as it is", "as it is"),
+    ],
+)
+def test_what_a_driver_says_is_told_without_its_wrapping(raised: object, told: str) -> None:
+    class DriverError(Exception):
+        pass
+
+    cause = DriverError(*(raised if isinstance(raised, tuple) else (raised,)))
+
+    error = unavailable(sa.exc.DBAPIError("SELECT 1", {}, cause))
+
+    assert str(error) == f"the old service's database: DriverError: {told}"
 
 
 def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:

@@ -71,7 +71,17 @@ def old_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connection
 def unavailable(error: SQLAlchemyError | OSError) -> UnavailableError:
     """What a failure of the database is to those who asked; without the statement, and without its parameters."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return UnavailableError(f"the old service's database: {type(cause).__name__}: {cause}")
+    return UnavailableError(f"the old service's database: {type(cause).__name__}: {_told_by(cause)}")
+
+
+def _told_by(cause: BaseException | None) -> str:
+    """What a driver says: pg8000 in the fields of PostgreSQL's protocol, pymssql as a number and bytes."""
+    match cause.args if cause else ():
+        case ({"M": message, **fields},):
+            return f"{message} ({fields.get('C')})"
+        case (int() as number, bytes() as message):
+            return f"{' '.join(message.decode(errors='replace').split())} ({number})"
+    return str(cause)
 
 
 def _parsed(url: str) -> sa.URL:

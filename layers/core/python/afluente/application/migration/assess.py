@@ -209,11 +209,14 @@ def _assess(
     record: SensorRecord | None,
     choice: Choice,
 ) -> Assessment:
+    scope = ""
     try:
         scope = scope_of(thresholds)
         mapped = to_constraints(thresholds)
     except FaultyError as error:
-        return Assessment(thresholds=thresholds, prospect=Prospect.IMPOSSIBLE, faults=error.faults, record=record)
+        return Assessment(
+            thresholds=thresholds, prospect=Prospect.IMPOSSIBLE, scope=scope, faults=error.faults, record=record
+        )
     migrated = record if record and record.status is Status.MIGRATED else None
     # What is remembered of another scope says nothing of this one.
     moved = migrated if migrated and migrated.scope != scope else None
