@@ -1,6 +1,6 @@
 """What people, and programs, see of a canary."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from afluente.application.migration.canary import Decision, Standing, Verdict
+from afluente.application.migration.canary import Decision, Gate, Reading, Standing, Verdict
 from afluente.application.migration.trial import SHARED_PHASES, Phase, TrialCounts, TrialEvent, TrialSettings
 
 _LISTED = 10
@@ -31,6 +31,14 @@ class Look(msgspec.Struct, frozen=True):
     counts: TrialCounts
     decision: Decision
     now: float
+
+    @property
+    def told(self) -> Sequence[Reading]:
+        """The gates that matter: a complete canary waits for nothing."""
+        readings = self.decision.readings
+        if self.settings.phase is not Phase.COMPLETE:
+            return readings
+        return [its for its in readings if its.gate not in {Gate.TIME, Gate.TRAFFIC}]
 
     @property
     def waits_for(self) -> list[str]:
@@ -69,7 +77,7 @@ class Look(msgspec.Struct, frozen=True):
         settings = self.settings
         if settings.phase not in SHARED_PHASES:
             return _phase(settings)
-        return f"{_phase(settings)}: " + "; ".join(its.told for its in self.decision.readings)
+        return f"{_phase(settings)}: " + "; ".join(its.told for its in self.told)
 
     def show(self, console: Console) -> None:
         """For people to read."""
@@ -84,7 +92,7 @@ class Look(msgspec.Struct, frozen=True):
         if settings.phase not in SHARED_PHASES:
             return
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        for its in self.decision.readings:
+        for its in self.told:
             table.add_row(its.gate, f"[{_COLOURS[its.standing]}]{its.standing}[/]", its.told)
         console.print(table)
         console.print(self._next())

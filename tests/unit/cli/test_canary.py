@@ -242,7 +242,9 @@ def test_a_status_says_of_a_canary_that_stays_how_it_goes_on(canary: Canary) -> 
     canary("resume")
     canary.count(FINE)
 
-    assert "complete: set use_agnostic_constraints = true" in canary("status").out
+    shown = canary("status").out
+    assert "complete: set use_agnostic_constraints = true" in shown
+    assert "traffic" not in shown
 
 
 @pytest.mark.parametrize(
