@@ -63,7 +63,7 @@ def test_what_was_migrated_is_unchanged_until_the_thresholds_change() -> None:
 def test_contradictions_are_impossible_and_named_by_column() -> None:
     line = line_of(Moving(thresholds(physical_min=2, physical_max=1, abs_delta=-1)))
 
-    assert line.prospect is Prospect.IMPOSSIBLE
+    assert (line.prospect, line.key) == (Prospect.IMPOSSIBLE, f"iot/{DEVICE}/42")
     assert [fault.split(":")[0] for fault in line.faults] == [
         "alert_thresholds.physical_min",
         "delta_thresholds.abs_delta",
