@@ -35,11 +35,15 @@ sqlite:// are taken too. Tables and columns that are not called by their classic
 
 [dim]The way:[/]
 
-  afluente migrate plan --report plan.csv     look, write nothing
-  afluente migrate run                        thresholds become constraints, last readings baselines
-  afluente migrate verify                     every sensor, field by field
-  afluente migrate dual-write on              changes of either side reach the other
-  afluente migrate rollback                   take back what was written
+  afluente migrate plan             look, and write nothing
+  afluente migrate run              thresholds become constraints
+  afluente migrate verify           every sensor, field by field
+  afluente migrate dual-write on    changes of either side reach the other
+  afluente migrate shadow on        both ways judge, the old one is delivered
+  afluente migrate canary start     devices go the new way by shares
+  afluente migrate rollback         take back what was written
+
+Phase by phase, with gates and ways back: docs/how-to/migrate-from-the-old-service.md
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
