@@ -34,7 +34,8 @@ from tests.postgres import running_postgres
 from tests.stack import LocalStack, request_body, running_stack
 
 _SECRET = "old-sql"  # noqa: S105 - its name
-_SENDERS = 8
+_SENDERS = 4
+_WARM_UP_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 60.0
 _STREAMS = ("Alert", "Warning", "Anomaly", "Normal")
@@ -71,7 +72,7 @@ def move(stack: LocalStack, fleet: CanaryFleet, commands: "Commands", arguments:
     orders = CanaryOrders(trial, clock=time.time, by="benchmark")
     gates = Gates(max_added_p95_ms=arguments.max_added_ms, min_seconds=arguments.seconds, min_points=100)
     with Traffic(stack, fleet, arguments.rate) as traffic:
-        traffic.phase("warm-up", arguments.seconds)
+        traffic.phase("warm-up", _WARM_UP_SECONDS)
         traffic.phase("before", arguments.seconds)
         for command in ("plan", "run", "verify"):
             with traffic.during(f"migrate {command}"):

@@ -8,7 +8,6 @@ import pytest
 
 from afluente.domain.alarms import AlarmChange
 from afluente.domain.classification import (
-    NO_SEQUENCE,
     WINDOW,
     Baseline,
     Classification,
@@ -17,7 +16,6 @@ from afluente.domain.classification import (
     RateViolation,
     Reason,
     StreamState,
-    Taken,
     VersionedConfig,
     classify,
     in_stream_order,
@@ -249,14 +247,25 @@ def test_a_last_reading_beyond_a_hard_limit_is_nobodys_baseline() -> None:
     outcome = outcome_of(points(20), known_before(999, abs_delta=4, max_value=100))
 
     assert [point.classification for point in outcome.points] == ["normal"]
-    assert outcome.state.window[0] == Taken(NOW - 3610, NO_SEQUENCE, 999, within_hard_limits=False)
 
 
-def test_points_from_before_the_last_reading_are_late_and_the_reading_itself_is_a_duplicate() -> None:
-    outcome = outcome_of([a_point(10, at=-20), a_point(11, at=-10), a_point(12, at=-5)], known_before(11, abs_delta=0))
+@pytest.mark.parametrize("at", [-20, -10])
+def test_no_point_is_late_or_a_duplicate_because_of_the_last_reading_from_before(at: float) -> None:
+    outcome = outcome_of([a_point(10, at=at), a_point(12, at=-5)], known_before(10, at=-10, abs_delta=1))
 
-    assert [(point.value, point.late) for point in outcome.points] == [(10, True), (12, False)]
-    assert outcome.duplicates == 1
+    assert [(point.value, point.late, point.classification) for point in outcome.points] == [
+        (10, False, "normal"),
+        (12, False, "anomaly"),
+    ]
+    assert outcome.duplicates == 0
+
+
+def test_a_point_that_is_late_later_is_not_measured_against_the_last_reading_from_before() -> None:
+    state = outcome_of(points(10), known_before(10)).state
+
+    (point,) = classified([a_point(99, at=-5)], known_before(10, abs_delta=1), state)
+
+    assert (point.late, point.classification) == (True, "normal")
 
 
 def test_a_stream_that_is_known_has_forgotten_the_last_reading_from_before() -> None:
@@ -274,8 +283,8 @@ def test_the_last_reading_from_before_counts_towards_no_alarm() -> None:
     assert outcome.state.alarm.violations == 1
 
 
-def test_a_stream_without_new_points_begins_where_it_stood() -> None:
-    assert outcome_of([], known_before(10)).state.newest == (NOW - 3610, NO_SEQUENCE)
+def test_a_stream_without_new_points_stays_as_it_is() -> None:
+    assert outcome_of([], known_before(10)).state == StreamState()
 
 
 # --- which violation decides -----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Classification: a data point and its stream's constraints and state give its class, and the stream's new state."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -194,7 +194,7 @@ def in_stream_order(points: Iterable[DataPoint]) -> list[DataPoint]:
 
 
 def classify(
-    points: Iterable[DataPoint], constraints: VersionedConfig | None, state: StreamState, processed_at: float
+    points: Sequence[DataPoint], constraints: VersionedConfig | None, state: StreamState, processed_at: float
 ) -> Outcome:
     """Classify points of one stream by its constraints, in the order given.
 
@@ -224,8 +224,12 @@ def rules_of(constraints: VersionedConfig | None) -> Rules:
     return Rules(judge, config, constraints.version, constraints.baseline)
 
 
-def classify_by(rules: Rules, points: Iterable[DataPoint], state: StreamState, processed_at: float) -> Outcome:
-    """Classify points of one stream, in the order given; a stream that is new begins at the baseline of its rules.
+def classify_by(rules: Rules, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+    """Classify points of one stream, in the order given.
+
+    The first point of a stream that is new is measured against the baseline of its rules, if it is newer. No point is
+    late because of that, and none a duplicate: whoever knew the reading did not deliver it here, and its clock may have
+    been wrong.
 
     Args:
         rules: that the points are judged by.
@@ -234,8 +238,8 @@ def classify_by(rules: Rules, points: Iterable[DataPoint], state: StreamState, p
         processed_at: the time of classification, in Unix seconds.
     """
     judge, alarm_config, version, before = rules
-    if before is not None and state.newest is None:
-        state = _begun_at(before, judge)
+    if before is not None and state.newest is None and points and points[0].timestamp > before.timestamp:
+        state = StreamState(baseline=_taken_before(before, judge))
     classified: list[ClassifiedDataPoint] = []
     alarms: list[AlarmEvent] = []
     duplicates = 0
@@ -342,12 +346,10 @@ def _newest_before(order: tuple[float, int], window: list[Taken]) -> Taken | Non
     return newest
 
 
-def _begun_at(before: Baseline, judge: Judge) -> StreamState:
-    """The state of a stream of which one point was taken, before its alarm was known."""
-    order = (before.timestamp, NO_SEQUENCE)
-    reason = judge(before.value, before.timestamp, None).reason
-    taken = Taken(*order, before.value, reason is not Reason.HARD_LIMIT)
-    return StreamState(order, taken if taken.within_hard_limits else None, (taken,))
+def _taken_before(before: Baseline, judge: Judge) -> Taken | None:
+    """A reading from before the stream was known, if it is one to measure others against."""
+    is_within = judge(before.value, before.timestamp, None).reason is not Reason.HARD_LIMIT
+    return Taken(before.timestamp, NO_SEQUENCE, before.value, is_within) if is_within else None
 
 
 def _class_of(values: Mapping[str, float]) -> tuple[Classification, Reason]:
