@@ -31,6 +31,16 @@ def test_what_moving_wrote_goes() -> None:
     assert (moving.record().status, moving.record().constraints_hash) == (Status.ROLLED_BACK, NOTHING_THERE)
 
 
+def test_a_line_of_the_report_says_what_became_of_a_sensor_and_why() -> None:
+    moving = moved()
+    moving.change_constraints(max_value=7)
+
+    (kept,) = moving.roll_back()
+
+    assert kept.line == rollback.RolledBackLine(42, moving.scope(), TakenBack.CONFLICT, kept.reason)
+    assert rollback.RolledBackLine.__struct_fields__ == rollback.COLUMNS
+
+
 def test_the_directory_stays() -> None:
     moving = moved()
     moving.roll_back()
