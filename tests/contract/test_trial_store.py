@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from afluente.adapters.dynamodb import Attributes
 from afluente.adapters.dynamodb_trial import KEPT_SECONDS, DynamoTrial
 from afluente.adapters.memory import MemoryTrial
 from afluente.application.migration.canary import event_of
@@ -189,6 +190,15 @@ CALLS: dict[str, list[Callable[[TrialStore], object]]] = {
     ],
     "Query": [lambda trial: list(trial.differences(1)), lambda trial: list(trial.events())],
 }
+
+
+@pytest.mark.parametrize("damaged", [{}, {"record": {"S": "{"}}, {"record": {"S": '{"share":"all"}'}}])
+def test_settings_that_cannot_be_read_are_as_if_the_table_did_not_answer(aws: LocalAws, damaged: Attributes) -> None:
+    client, table = aws.client("dynamodb"), a_table(aws)
+    client.put_item(TableName=table, Item={"id": {"S": "trial"}, "entry": {"S": "settings"}, **damaged})
+
+    with pytest.raises(UnavailableError, match="trial/settings"):
+        DynamoTrial(client, table).settings()
 
 
 @pytest.mark.parametrize("operation", CALLS)

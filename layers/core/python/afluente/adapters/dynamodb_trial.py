@@ -59,7 +59,11 @@ class DynamoTrial:
     def settings(self) -> TrialSettings:
         """See `TrialStore.settings`."""
         item = self._get(_SETTINGS)
-        return msgspec.json.decode(item["record"]["S"], type=TrialSettings) if item else TrialSettings()
+        try:
+            return msgspec.json.decode(item["record"]["S"], type=TrialSettings) if item else TrialSettings()
+        except (KeyError, msgspec.DecodeError) as error:
+            # As if the table did not answer: points do not wait for somebody who mends the item.
+            raise UnavailableError(f"{self._name}: the item trial/settings cannot be read: {error!r}") from error
 
     def save(self, settings: TrialSettings, event: TrialEvent) -> bool:
         """See `TrialStore.save`."""
