@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from afluente.adapters.memory import MemoryConstraints, MemoryDirectory, MemoryMigrationRecords, MemoryOldTables
+from afluente.adapters.memory import MemoryConstraints, MemoryMigrationRecords, MemoryOldTables, MemorySensors
 from afluente.application.migration.assess import Assessment, Assessor, Choice
 from afluente.application.migration.dual_write import DualWriting
 from afluente.application.migration.plan import PlannedSensor, plan
@@ -52,7 +52,7 @@ class Moving:
         self.tables = MemoryOldTables(sensors, orphans)
         self.constraints = MemoryConstraints(self.clock)
         self.records = MemoryMigrationRecords()
-        self.directory = MemoryDirectory()
+        self.directory = MemorySensors()
         self.migration = Migration(
             tables=self.tables,
             constraints=self.constraints,

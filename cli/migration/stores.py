@@ -13,7 +13,8 @@ from cli.errors import CommandError, ExitCode
 from cli.target import Target
 
 if TYPE_CHECKING:
-    from afluente.application.migration.ports import DirectoryOfSensors, MigrationRecords, OldTables
+    from afluente.application.migration.ports import MigrationRecords, OldTables
+    from afluente.application.migration.sensors import WritableSensorDirectory
     from afluente.application.ports import ConstraintsCatalogue
 
 WRITERS = 16
@@ -34,19 +35,20 @@ class Stores:
 
     constraints: "ConstraintsCatalogue"
     records: "MigrationRecords"
-    directory: "DirectoryOfSensors"
+    directory: "WritableSensorDirectory"
 
 
 def stores_of(target: Target) -> Stores:
     """The tables of a deployment."""
     from afluente.adapters.dynamodb_constraints import DynamoConstraints  # noqa: PLC0415 - only commands that need it
-    from afluente.adapters.dynamodb_migration import DynamoDirectory, DynamoMigrationRecords  # noqa: PLC0415
+    from afluente.adapters.dynamodb_migration import DynamoMigrationRecords  # noqa: PLC0415
+    from afluente.adapters.dynamodb_sensors import DynamoSensors  # noqa: PLC0415
 
     client = target.client("dynamodb", max_pool_connections=WRITERS)
     return Stores(
         constraints=DynamoConstraints(client, target["ConstraintsTable"], consistent=True),
         records=DynamoMigrationRecords(client, target["MigrationTable"]),
-        directory=DynamoDirectory(client, target["MigrationTable"]),
+        directory=DynamoSensors(client, target["MigrationTable"]),
     )
 
 

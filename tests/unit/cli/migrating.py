@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from moto import mock_aws
 
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
-from afluente.adapters.dynamodb_migration import DynamoDirectory, DynamoMigrationRecords
+from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
+from afluente.adapters.dynamodb_sensors import DynamoSensors
 from afluente.adapters.dynamodb_trial import DynamoTrial
 from afluente.domain.constraints import StreamConfig
 from afluente.legacy.thresholds import SensorThresholds
@@ -53,7 +54,7 @@ class Migrating:
         client = boto3.client("dynamodb", _REGION)
         self.constraints = DynamoConstraints(client, CONSTRAINTS)
         self.records = DynamoMigrationRecords(client, MIGRATION)
-        self.directory = DynamoDirectory(client, MIGRATION)
+        self.directory = DynamoSensors(client, MIGRATION)
         self.trial = DynamoTrial(client, MIGRATION)
 
     def seed(self, service: OldService) -> None:

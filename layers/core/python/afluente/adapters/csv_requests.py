@@ -14,7 +14,7 @@ from afluente.adapters.http_requests import (
     RequestError,
     agreed,
     invalid_request,
-    malformed_json,
+    object_of,
     open_domain_faults,
     raw_body,
 )
@@ -148,7 +148,7 @@ def decode_announcement(
         RequestError: 400 for what is no JSON or whose fields are wrong, 413 for too large a file, 422 for a file that
             is none to be read.
     """
-    document = _object(body)
+    document = object_of(body)
     faults: list[Fault] = []
     name, size = document.pop(_FILE, None), document.pop(_SIZE, None)
     if name is None:
@@ -172,7 +172,7 @@ def decode_renewal(body: bytes) -> Renewal:
     Raises:
         RequestError: 400 for what is no JSON or whose fields are wrong, 413 for too large a file.
     """
-    document = _object(body)
+    document = object_of(body)
     faults: list[Fault] = []
     size, upload_id = document.pop(_SIZE, None), document.pop(_UPLOAD_ID, None)
     faults += _size_faults(size)
@@ -188,16 +188,6 @@ def decode_renewal(body: bytes) -> Renewal:
         raise _refused(faults)
     _check_largest(size)
     return Renewal(size, upload_id)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        document = parse_json(body)
-    except MalformedJsonError as error:
-        raise malformed_json(error) from error
-    if not isinstance(document, dict):
-        raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
-    return document
 
 
 def _check_largest(size: int | None) -> None:

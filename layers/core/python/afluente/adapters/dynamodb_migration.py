@@ -26,7 +26,6 @@ from afluente.adapters.dynamodb import Attributes, batch_get, batch_put
 from afluente.application.migration.ports import StaleRunError
 from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord
 from afluente.application.ports import UnavailableError
-from afluente.legacy.thresholds import Sensor
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -142,37 +141,6 @@ class DynamoMigrationRecords:
                 ConsistentRead=True,
             ):
                 yield from page["Items"]
-
-
-class DynamoDirectory:
-    """Fills the sensor directory.
-
-    Args:
-        client: of DynamoDB.
-        table: its name; partition key `id`, sort key `entry`.
-        sleep: waits between attempts.
-    """
-
-    def __init__(self, client: "DynamoDBClient", table: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._client = client
-        self._table = table
-        self._sleep = sleep
-
-    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        """See `DirectoryOfSensors.fetch`."""
-        keys: list[dict[str, Any]] = [_key(sensor_id, DIRECTORY) for sensor_id in sensor_ids]
-        items = batch_get(self._client, self._table, keys, consistent=True, sleep=self._sleep)
-        sensors = (_decoded(item, Sensor) for item in items)
-        return {sensor.sensor_id: sensor for sensor in sensors}
-
-    def put_many(self, sensors: Sequence[Sensor]) -> None:
-        """See `DirectoryOfSensors.put_many`."""
-        items: dict[str, dict[str, Any]] = {}
-        for sensor in sensors:
-            names = [f"sensor#{sensor.sensor_id}", *([f"uuid#{sensor.uuid}"] if sensor.uuid else [])]
-            # Of two sensors of one UUID the last: an item may be put once in a request.
-            items |= {name: {"id": {"S": name}, "entry": {"S": DIRECTORY}, **_encoded(sensor)} for name in names}
-        batch_put(self._client, self._table, list(items.values()), sleep=self._sleep)
 
 
 def _key(sensor_id: int, entry: str) -> dict[str, Any]:

@@ -47,12 +47,12 @@ class DynamoSensors:
         return {by_id[item["id"]["S"]]: _decoded(item) for item in items}
 
     def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        """See `DirectoryOfSensors.fetch`."""
+        """See `WritableSensorDirectory.fetch`."""
         sensors = map(_decoded, self._read({_id(sensor_id) for sensor_id in sensor_ids}, consistent=True))
         return {sensor.sensor_id: sensor for sensor in sensors}
 
     def put_many(self, sensors: Sequence[Sensor]) -> None:
-        """See `DirectoryOfSensors.put_many`."""
+        """See `WritableSensorDirectory.put_many`."""
         # By key, since no two items of a batch may have the same.
         items = {_id(name): _item(name, sensor) for sensor in sensors for name in _names(sensor)}
         batch_put(self._client, self._table, list(items.values()), sleep=self._sleep)

@@ -176,12 +176,7 @@ def _sorted(
 
 def _decode_loosely(body: bytes) -> _LooseBody:
     """Read a body that does not fit the form: either it is no JSON, or some of its fields are wrong."""
-    try:
-        document = parse_json(body)
-    except MalformedJsonError as error:
-        raise malformed_json(error) from error
-    if not isinstance(document, dict):
-        raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
+    document = object_of(body)
     datapoints = document.get("datapoints")
     if not isinstance(datapoints, list):
         fault = (
@@ -234,6 +229,21 @@ def invalid_request(faults: Sequence[Fault]) -> RequestError:
     """The error of a request that as a whole is not of the form, with all its faults."""
     detail = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
     return RequestError(400, "invalid_request", detail, errors=faults)
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The object that a body is.
+
+    Raises:
+        RequestError: 400 for what is no JSON, or no object.
+    """
+    try:
+        document = parse_json(body)
+    except MalformedJsonError as error:
+        raise malformed_json(error) from error
+    if not isinstance(document, dict):
+        raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
+    return document
 
 
 def malformed_json(error: MalformedJsonError) -> RequestError:

@@ -11,10 +11,9 @@ from afluente.adapters.http_requests import (
     MAX_POINTS,
     RequestError,
     invalid_request,
-    malformed_json,
+    object_of,
     open_domain_faults,
 )
-from afluente.adapters.json_points import MalformedJsonError, parse_json
 from afluente.adapters.mqtt_messages import MqttMessage, UnusableMessageError, payload_document
 from afluente.application.accept_points import PointsRequest, RejectedPoint
 from afluente.application.migration.sensors import SensorName
@@ -81,12 +80,7 @@ def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> OldRe
     Raises:
         RequestError: 400 for a body that is no JSON, or that as a whole is not of the form; 413 for too many readings.
     """
-    try:
-        document = parse_json(body)
-    except MalformedJsonError as error:
-        raise malformed_json(error) from error
-    if not isinstance(document, dict):
-        raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
+    document = object_of(body)
     faults = list(open_domain_faults(DOMAIN, domains))
     readings = _readings(document, faults)
     device = device_of(document, faults)

@@ -434,21 +434,6 @@ class MemoryMigrationRecords:
         self._dual_write = _as_text(dual_write)
 
 
-class MemoryDirectory:
-    """Keeps the entries of the sensor directory by id."""
-
-    def __init__(self) -> None:
-        self.entries: dict[int, Sensor] = {}
-
-    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        """See `DirectoryOfSensors.fetch`."""
-        return {number: self.entries[number] for number in sensor_ids if number in self.entries}
-
-    def put_many(self, sensors: Sequence[Sensor]) -> None:
-        """See `DirectoryOfSensors.put_many`."""
-        self.entries |= {sensor.sensor_id: sensor for sensor in sensors}
-
-
 _Remembered = TypeVar("_Remembered", bound=msgspec.Struct)
 
 
@@ -510,16 +495,21 @@ class MemorySensors:
         self._sensors: dict[SensorName, Sensor] = {}
         self.put_many(sensors)
 
+    @property
+    def entries(self) -> Mapping[int, Sensor]:
+        """All entries, by the id of their sensor."""
+        return {name: sensor for name, sensor in self._sensors.items() if isinstance(name, int)}
+
     def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
         """See `SensorDirectory.resolve`."""
         return {name: self._sensors[name] for name in names if name in self._sensors}
 
     def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        """See `DirectoryOfSensors.fetch`."""
+        """See `WritableSensorDirectory.fetch`."""
         return {sensor_id: self._sensors[sensor_id] for sensor_id in sensor_ids if sensor_id in self._sensors}
 
     def put_many(self, sensors: Sequence[Sensor]) -> None:
-        """See `DirectoryOfSensors.put_many`."""
+        """See `WritableSensorDirectory.put_many`."""
         for sensor in sensors:
             self._sensors[sensor.sensor_id] = sensor
             if sensor.uuid:

@@ -7,7 +7,7 @@ import msgspec
 
 from afluente.application.migration.records import DualWrite, KeptConflict, RunProgress, SensorRecord
 from afluente.domain.keys import StreamKey
-from afluente.legacy.thresholds import Sensor, SensorThresholds
+from afluente.legacy.thresholds import SensorThresholds
 
 
 class Orphan(msgspec.Struct, frozen=True):
@@ -57,21 +57,6 @@ class OldTables(Protocol):
         Returns:
             Whether it was written.
         """
-        ...
-
-
-class DirectoryOfSensors(Protocol):
-    """The sensor directory, as those see it who fill it.
-
-    Every method raises `UnavailableError` where the store does not answer.
-    """
-
-    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        """The entries of those of the sensors that have one; their names, not what they measure."""
-        ...
-
-    def put_many(self, sensors: Sequence[Sensor]) -> None:
-        """Enter the sensors, each under its id and under its UUID if it has one; repeating it changes nothing."""
         ...
 
 

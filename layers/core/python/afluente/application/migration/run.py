@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 import msgspec
 
 from afluente.application.migration.assess import Assessment, Assessor, Choice, pages
-from afluente.application.migration.ports import DirectoryOfSensors, MigrationRecords, OldTables
+from afluente.application.migration.ports import MigrationRecords, OldTables
 from afluente.application.migration.records import (
     MAX_TOLD,
     PassedOver,
@@ -24,6 +24,7 @@ from afluente.application.migration.records import (
     hash_of_rows,
 )
 from afluente.application.migration.selection import Selection
+from afluente.application.migration.sensors import WritableSensorDirectory
 from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.faults import FaultyError
 from afluente.legacy.thresholds import Sensor
@@ -50,7 +51,7 @@ class Migration:
         tables: OldTables,
         constraints: ConstraintsCatalogue,
         records: MigrationRecords,
-        directory: DirectoryOfSensors,
+        directory: WritableSensorDirectory,
         executor: Executor,
         clock: Callable[[], float],
     ) -> None:

@@ -1,7 +1,7 @@
 """Find the streams of readings that name their sensor in the old service's way: by its number or its UUID."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from afluente.application.remembered import Remembered
@@ -17,14 +17,25 @@ _UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4}
 
 
 class SensorDirectory(Protocol):
-    """The sensor directory, as those see it who look readings' sensors up."""
+    """The sensor directory, in which those look who take readings.
+
+    Every method raises `UnavailableError` where the store does not answer.
+    """
 
     def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
-        """The entries of those of the sensors that have one.
+        """The entries of those of the sensors that have one, as they may have been a moment ago."""
+        ...
 
-        Raises:
-            UnavailableError: the directory does not answer.
-        """
+
+class WritableSensorDirectory(SensorDirectory, Protocol):
+    """The same, for those who fill it."""
+
+    def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
+        """The entries of those of the sensors that have one, as they are; their names, not what they measure."""
+        ...
+
+    def put_many(self, sensors: Sequence[Sensor]) -> None:
+        """Enter the sensors, each under its id and under its UUID if it has one; repeating it changes nothing."""
         ...
 
 

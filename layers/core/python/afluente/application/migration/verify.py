@@ -8,10 +8,11 @@ import msgspec
 from afluente.application.constraint_scopes import of_stream
 from afluente.application.migration.assess import baseline_of, pages
 from afluente.application.migration.differences import Difference, differences
-from afluente.application.migration.ports import DirectoryOfSensors, MigrationRecords, OldTables
+from afluente.application.migration.ports import MigrationRecords, OldTables
 from afluente.application.migration.records import Origin, SensorRecord, Status
 from afluente.application.migration.run import directory_entry
 from afluente.application.migration.selection import Selection
+from afluente.application.migration.sensors import WritableSensorDirectory
 from afluente.application.ports import ConstraintsStore
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.faults import FaultyError
@@ -64,7 +65,7 @@ class Verification:
         tables: OldTables,
         constraints: ConstraintsStore,
         records: MigrationRecords,
-        directory: DirectoryOfSensors,
+        directory: WritableSensorDirectory,
     ) -> None:
         self._tables = tables
         self._constraints = constraints
