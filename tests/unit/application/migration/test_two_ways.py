@@ -449,17 +449,31 @@ def test_a_change_has_its_time_to_reach_both_ways() -> None:
     assert world.differences() == [("thresholds_differ", 1)]
 
 
-def test_the_next_change_has_its_time_again_once_both_agreed() -> None:
+def test_a_change_that_shows_at_few_readings_has_no_more_time() -> None:
     world = World(settling_seconds=180)
     world.change(shadow=True)
     world.put(SCOPE, a_config(warning_max=25, max_value=50))
-    world.take_values(27)
-    world.clock.now += 100
-    world.take_values(20, at=1)
-    world.clock.now += 100
-    world.take_values(27, at=2)
 
-    assert world.counts().differences == 0
+    world.take_values(20)
+    for second in range(1, 6):
+        world.clock.now += 40
+        world.take_values(20, at=second)
+    world.take_values(27, at=6)
+
+    assert world.differences() == [("thresholds_differ", 1)]
+
+
+def test_the_next_change_has_its_time_again_once_both_agreed() -> None:
+    world = World(settling_seconds=180)
+    world.change(shadow=True)
+    mapped = to_constraints(SENSOR)
+    assert mapped
+    for second, config in enumerate((a_config(max_value=25), mapped.config, a_config(max_value=25))):
+        world.put(SCOPE, config)
+        world.take_values(27, at=second)
+        world.clock.now += 100
+
+    assert world.counts() == TrialCounts(compared=3, invocations=3)
 
 
 # --- a mistake of the new way ----------------------------------------------------------------------------------------

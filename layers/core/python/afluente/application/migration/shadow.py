@@ -9,9 +9,6 @@ from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.keys import StreamKey
 from afluente.legacy.mapping import judgement
 
-OF_CONSTRAINTS = frozenset({DifferenceCause.THRESHOLDS_DIFFER, DifferenceCause.NO_CONSTRAINTS})
-"""Causes that lie in what the ways judge by, not in how they do."""
-
 _BY_RATE = {Classification.ANOMALY, Classification.NORMAL}
 
 
@@ -40,7 +37,7 @@ def compare(
     alarms = _told_of(old.alarms) ^ _told_of(new.alarms)
     if not differing and not alarms:
         return []
-    cause = _cause_in_constraints(*configs)
+    cause = cause_in_constraints(*configs)
     if not differing:
         first = min(told[0] for told in alarms)
         before, after, reference = next(pair for pair in pairs if pair[0].timestamp == first and not pair[0].late)
@@ -51,7 +48,8 @@ def compare(
     ]
 
 
-def _cause_in_constraints(old: StreamConfig | None, new: StreamConfig | None) -> DifferenceCause | None:
+def cause_in_constraints(old: StreamConfig | None, new: StreamConfig | None) -> DifferenceCause | None:
+    """How what the ways judge by differs, None where it does not: what they make of points is their own then."""
     old_judgement, new_judgement = judgement(old), judgement(new)
     if old_judgement == new_judgement:
         return None

@@ -11,12 +11,13 @@ No point is lost by the new way, and none waits for it: where it fails, what the
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from cachetools import LRUCache
 
 from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.migration.shadow import OF_CONSTRAINTS, compare
+from afluente.application.migration.shadow import cause_in_constraints, compare
 from afluente.application.migration.thresholds_lookup import CACHED_STREAMS, ThresholdsLookup
 from afluente.application.migration.trial import Difference, TrialCounts, TrialSettings, added
 from afluente.application.migration.watch import Trial
@@ -33,13 +34,15 @@ from afluente.domain.classification import (
     classify_by,
     rules_of,
 )
+from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault
 from afluente.domain.keys import StreamKey
 from afluente.legacy.judging import OldRules, old_rules
 from afluente.legacy.thresholds import DOMAIN, SensorThresholds
 
-_UNSETTLED_STREAMS = 10_000
+Configs = tuple[StreamConfig | None, StreamConfig | None]
+"""The constraints that the old way's thresholds come to, and those of the new way."""
 
 
 class Witness(msgspec.Struct, frozen=True):
@@ -68,6 +71,13 @@ class OnTrial(msgspec.Struct, frozen=True):
     constraints: Mapping[StreamKey, VersionedConfig | None]
     error: Exception | None = None
     added_seconds: float = 0.0
+
+
+class _Agreement(NamedTuple):
+    """Since when a stream's constraints have not judged as its thresholds do; None where they do."""
+
+    configs: Configs
+    differing_since: float | None
 
 
 class TwoWays:
@@ -100,7 +110,7 @@ class TwoWays:
         self._new = new
         self._settling_seconds = settling_seconds
         self._rules: LRUCache[StreamKey, OldRules] = LRUCache(CACHED_STREAMS)
-        self._differing_since: LRUCache[StreamKey, float] = LRUCache(_UNSETTLED_STREAMS)
+        self._agreements: LRUCache[StreamKey, _Agreement] = LRUCache(CACHED_STREAMS)
         self._known_to_new: LRUCache[StreamKey, bool] = LRUCache(CACHED_STREAMS)
 
     def look_up(self, streams: Mapping[StreamKey, str | None]) -> "TwoJudges":
@@ -125,14 +135,22 @@ class TwoWays:
         by_constraints = self._new.find(others)
         return TwoJudges(self, settings, old, by_constraints, self._put_on_trial(sound, seconds), waiting=waiting)
 
-    def counting(self, key: StreamKey, differences: list[Difference]) -> list[Difference]:
-        """The differences of a stream, if they count: those of what it is judged by may pass with a later look-up."""
-        if not differences or differences[0].cause not in OF_CONSTRAINTS:
-            self._differing_since.pop(key, None)
-            return differences
-        now = self.timer()
-        since = self._differing_since.setdefault(key, now)
-        return differences if now - since >= self._settling_seconds else []
+    def counting(self, key: StreamKey, configs: Configs, differences: list[Difference]) -> list[Difference]:
+        """The differences of a stream, if they count: while what it is judged by has just changed they may pass."""
+        since = self._differing_since(key, configs)
+        return differences if since is None or self.timer() - since >= self._settling_seconds else []
+
+    def _differing_since(self, key: StreamKey, configs: Configs) -> float | None:
+        """See `_Agreement`; compared once, for as long as both are remembered."""
+        known = self._agreements.get(key)
+        if known is not None and known.configs[0] is configs[0] and known.configs[1] is configs[1]:
+            return known.differing_since
+        since: float | None = None
+        if cause_in_constraints(*configs) is not None:
+            since = known.differing_since if known else None
+            since = self.timer() if since is None else since
+        self._agreements[key] = _Agreement(configs, since)
+        return since
 
     def _old_rules(self, found: Mapping[StreamKey, SensorThresholds | None]) -> dict[StreamKey, OldRules]:
         return {key: self._rules_of(key, thresholds) for key, thresholds in found.items() if thresholds}
@@ -237,7 +255,7 @@ class TwoJudges:
                 configs = old.config, constraints.config if constraints else None
                 # The first reference may be that of the baseline.
                 of_points = references[len(references) - len(by_old.points) :]
-                differences = self._ways.counting(key, compare(key, (by_old, by_new), configs, of_points))
+                differences = self._ways.counting(key, configs, compare(key, (by_old, by_new), configs, of_points))
             except Exception as error:  # noqa: BLE001 - whatever it is, what the old way made of the points goes on
                 by_new = None
                 self._error = self._error or error
