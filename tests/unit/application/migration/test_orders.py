@@ -13,6 +13,7 @@ from afluente.application.migration.orders import (
     Plan,
     plan_of,
 )
+from afluente.application.migration.shadow_orders import switch
 from afluente.application.migration.trial import (
     EventKind,
     Gates,
@@ -109,6 +110,17 @@ def test_where_shadow_has_found_differences_no_canary_starts(world: World) -> No
 
     world.orders.start(PLAN, despite_differences=True)
     assert (world.settings.phase, world.settings.shadow) == (Phase.RUNNING, True)
+
+
+def test_shadow_that_was_switched_off_has_found_its_differences_all_the_same(world: World) -> None:
+    world.shadow(TrialCounts(compared=9, differences=2))
+    switch(world.store, on=False, clock=lambda: NOW)
+
+    with pytest.raises(DifferencesFoundError):
+        world.orders.start(PLAN)
+
+    switch(world.store, on=True, clock=lambda: NOW)
+    assert world.orders.start(PLAN).kind is EventKind.STARTED
 
 
 def test_where_shadow_has_found_none_a_canary_starts(world: World) -> None:
@@ -231,14 +243,43 @@ def test_where_there_is_no_canary_nothing_can_be_changed(world: World) -> None:
         world.orders.change(PLAN)
 
 
-def test_an_order_that_comes_too_late_changes_nothing(world: World) -> None:
-    class Overtaken(MemoryTrial):
-        """Settings that somebody else changes whenever they were read."""
+class Overtaken(MemoryTrial):
+    """Settings that somebody else changes when they were read, so many times."""
 
-        def settings(self) -> TrialSettings:
-            found = super().settings()
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def settings(self) -> TrialSettings:
+        found = super().settings()
+        if self.times:
+            self.times -= 1
             super().save(found.changed(), an_event())
-            return found
+        return found
+
+
+def test_an_order_that_comes_too_late_changes_nothing() -> None:
+    with pytest.raises(OrderError, match="has changed meanwhile"):
+        CanaryOrders(Overtaken(1), clock=lambda: NOW).start(PLAN)
+
+
+def test_a_rollback_does_not_come_too_late() -> None:
+    store = Overtaken(0)
+    orders = CanaryOrders(store, clock=lambda: NOW)
+    orders.start(PLAN)
+    store.times = 2
+
+    event = orders.roll_back()
+
+    assert event is not None
+    assert (store.settings().phase, store.settings().version, event.version) == (Phase.ROLLED_BACK, 4, 4)
+
+
+def test_a_rollback_that_is_never_through_says_so() -> None:
+    store = Overtaken(0)
+    orders = CanaryOrders(store, clock=lambda: NOW)
+    orders.start(PLAN)
+    store.times = 10**6
 
     with pytest.raises(OrderError, match="has changed meanwhile"):
-        CanaryOrders(Overtaken(), clock=lambda: NOW).start(PLAN)
+        orders.roll_back()

@@ -1,6 +1,7 @@
 """What a person tells the canary: to start, hold, go on, go back, or go on otherwise."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ MAX_LISTED = 1_000
 """How many sources a list may name: settings are read every second."""
 
 _ALL = 100
+_ATTEMPTS = 5
 
 
 class OrderError(Exception):
@@ -90,10 +92,15 @@ class CanaryOrders:
         if before.phase in SHARED_PHASES:
             message = f"a canary is {before.phase} at {before.share} %"
             raise OrderError(message, "change it with 'set', or take it back with 'rollback' first")
-        found = self._store.counts(before.step).differences if before.shadow else 0
+        # Of shadow alone, that may have been switched off since: a canary's step ends with it.
+        found = self._store.counts(before.step).differences
         if found > plan.gates.max_differences and not despite_differences:
             message = f"shadow has found {found:,} differences, {plan.gates.max_differences:,} at most are allowed"
-            raise DifferencesFoundError(message, "look at 'afluente migrate shadow report', and mend what it names")
+            raise DifferencesFoundError(
+                message,
+                "look at 'afluente migrate shadow report', mend what it names, and have shadow count anew: "
+                "'shadow off', 'shadow on'",
+            )
         after = before.in_next_step(
             self._clock(),
             phase=Phase.RUNNING,
@@ -120,15 +127,15 @@ class CanaryOrders:
         return self._save(EventKind.RESUMED, before, before.changed(phase=Phase.RUNNING), "resumed")
 
     def roll_back(self, why: str = "rolled back by hand") -> TrialEvent | None:
-        """Let nobody go the new way any more.
+        """Let nobody go the new way any more, whatever has become of the canary meanwhile.
 
         Returns:
             What happened; None where nobody did.
         """
-        before = self._store.settings()
-        if before.phase not in SHARED_PHASES:
-            return None
-        return self._save(EventKind.ROLLED_BACK, before, rolled_back(before, self._clock()), why)
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(OrderError):
+                return self._roll_back(why)
+        return self._roll_back(why)
 
     def change(self, plan: Plan, *, share: int | None = None) -> TrialEvent:
         """Go on otherwise: by another plan, or with another share.
@@ -154,6 +161,12 @@ class CanaryOrders:
         else:
             after = before.changed(**changes)
         return self._save(EventKind.SET, before, after, "set by hand")
+
+    def _roll_back(self, why: str) -> TrialEvent | None:
+        before = self._store.settings()
+        if before.phase not in SHARED_PHASES:
+            return None
+        return self._save(EventKind.ROLLED_BACK, before, rolled_back(before, self._clock()), why)
 
     def _save(self, kind: EventKind, before: TrialSettings, after: TrialSettings, why: str) -> TrialEvent:
         counts = self._store.counts(before.step) if before.step else TrialCounts()
