@@ -16,7 +16,7 @@ import pytest
 
 from afluente.adapters.dynamodb_trial import DynamoTrial
 from afluente.application.migration.orders import CanaryOrders, Plan
-from afluente.application.migration.trial import EventKind, Gates, Phase, TrialEvent
+from afluente.application.migration.trial import ADDED_MS_BOUNDS, EventKind, Gates, Phase, TrialEvent
 from tests.canary_fleet import CanaryFleet, Measurement, Request
 from tests.faults.releases import Defect, released
 from tests.outbox import Document, Outbox
@@ -25,11 +25,11 @@ from tests.stack import LocalStack
 pytestmark = pytest.mark.integration
 
 SENDERS = 4
-MAX_ROUNDS = 80
+MAX_ROUNDS = 300
 MAX_WAITING = 20
 
-# A busy machine is no defect.
-PATIENT = Gates(max_added_p95_ms=250.0, min_seconds=0.0, min_points=200)
+# A busy machine is no defect: no p95 is above the last bucket's bound.
+PATIENT = Gates(max_added_p95_ms=ADDED_MS_BOUNDS[-1], min_seconds=0.0, min_points=200)
 WITH_LATENCY = Gates(max_added_p95_ms=15.0)
 
 WRONG_COMPARISON = Defect("domain/classification.py", "value > bounds.alert_max", "value >= bounds.alert_max")
@@ -40,11 +40,13 @@ DELAY = Defect(
             __import__("time").sleep(0.020)
             found = self._new.find(streams)""",
 )
+# Counted, not drawn: one in 50 that chance chooses may be none in all of a test.
 ERRORS = Defect(
     "application/migration/two_ways.py",
     "                by_new = classify_by(",
     """\
-                if __import__("zlib").crc32(f"{key} {points[0].timestamp}".encode()) % 50 == 0:
+                self._ways.judged = getattr(self._ways, "judged", 24) + 1
+                if self._ways.judged % 50 == 0:
                     raise ArithmeticError("put in on purpose")
                 by_new = classify_by(""",
 )
