@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 ATTEMPTS = 8
@@ -57,7 +58,7 @@ def over_http(domain: str, points: list[dict]) -> None:
     url = os.environ["AFLUENTE_API_URL"].rstrip("/") + "/ingest/datapoints"
     headers = {"X-API-Key": os.environ["AFLUENTE_API_KEY"]}
     with httpx.Client(headers=headers, timeout=30) as client:
-        for source_id, its in groupby(points, key=lambda point: point["source_id"]):
+        for source_id, its in groupby(points, key=itemgetter("source_id")):
             datapoints = [{"stream_id": point["stream_id"], **as_sent(point)} for point in its]
             body = {"domain": domain, "source_id": source_id, "datapoints": datapoints}
             for _ in range(ATTEMPTS):
@@ -70,7 +71,10 @@ def over_http(domain: str, points: list[dict]) -> None:
 
 
 def over_mqtt(domain: str, points: list[dict], folder: Path) -> list[dict]:
-    """A message a point, each acknowledged by the broker; a device sends what is of its own source."""
+    """A message a stream, since only the points of one message are sure to keep their order; each is acknowledged.
+
+    A device sends what is of its own source.
+    """
     from awscrt import mqtt5  # noqa: PLC0415 - not needed over HTTP
     from awsiot import mqtt5_client_builder  # noqa: PLC0415
 
@@ -88,10 +92,11 @@ def over_mqtt(domain: str, points: list[dict], folder: Path) -> list[dict]:
         client_id=source_id,
     )
     client.start()
-    for point in own:
+    by_stream = sorted(own, key=itemgetter("stream_id"))
+    for stream_id, its in groupby(by_stream, key=itemgetter("stream_id")):
         packet = mqtt5.PublishPacket(
-            topic=f"{domain}/{source_id}/{point['stream_id']}",
-            payload=json.dumps(as_sent(point)),
+            topic=f"{domain}/{source_id}/{stream_id}",
+            payload=json.dumps([as_sent(point) for point in its]),
             qos=mqtt5.QoS.AT_LEAST_ONCE,
         )
         answer = client.publish(packet).result(timeout=30).puback

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,10 @@ GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "onboard-a-domain.md"
 # From there on an account would be needed.
 END = "\n## In an AWS account\n"
 DONE = "--- all is pasted"
+
+# More than the local stack's own patience with what is slow, so that its message comes first.
+_SILENCE_SECONDS = 240.0
+_SHOWN_LINES = 40
 
 STEP = re.compile(
     r"(?:(?P<before>[^\n]*)\n\n)?```(?P<language>console|text|yaml)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -56,6 +61,11 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Of somebody who has never used afluente; a stack that was started is over at the end."""
     state = StateDir.of(tmp_path / "state")
     bin_ = Path(sys.executable).parent
+    # What the CDK unpacks at its first use under a home, 200 MB, is the same for everybody.
+    unpacked = Path.home() / ".cache" / "aws"
+    unpacked.mkdir(parents=True, exist_ok=True)
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "aws").symlink_to(unpacked)
     yield {
         "PATH": f"{bin_}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -68,10 +78,14 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 class Terminal:
-    """A shell that somebody pastes commands into."""
+    """A shell that somebody pastes commands into.
+
+    One that shows nothing more is ended after a while, so that a command that hangs is a failure and tells where.
+    """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._errors = folder / "errors.txt"
+        self._emulator_log = StateDir(Path(environment["AFLUENTE_STATE_DIR"])).emulator_log
         with self._errors.open("wb") as errors:
             self._shell = subprocess.Popen(
                 ["bash"], cwd=folder, env=environment, stdin=PIPE, stdout=PIPE, stderr=errors, text=True, bufsize=1
@@ -84,8 +98,14 @@ class Terminal:
         self._paste(f"echo {DONE}")
         lines = list(iter(self._line, DONE))
         failed = [line for line in lines if line.startswith("failed: ")]
-        assert failed == [], self._errors.read_text()
+        assert failed == [], "\n".join([*failed, *self.told_beside()])
         return lines
+
+    def told_beside(self) -> list[str]:
+        """The end of what commands wrote to standard error, and of the emulator's log: where a cause may be."""
+        logs = [self._errors, self._emulator_log]
+        texts = [log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists()]
+        return [line for text in texts for line in text.splitlines()[-_SHOWN_LINES:]]
 
     def close(self) -> None:
         self._shell.communicate("exit\n")
@@ -96,8 +116,11 @@ class Terminal:
 
     def _line(self) -> str:
         assert self._shell.stdout
+        impatience = threading.Timer(_SILENCE_SECONDS, self._shell.kill)
+        impatience.start()
         line = self._shell.stdout.readline()
-        assert line, f"the shell is over: {self._errors.read_text()}"
+        impatience.cancel()
+        assert line, "\n".join(["the shell is over", *self.told_beside()])
         return line.rstrip("\n")
 
 
@@ -121,6 +144,7 @@ def test_the_guide_leads_to_two_open_domains(terminal: Terminal, tmp_path: Path)
             # On a busy machine points may come later than a person would look.
             while "afluente tail" in pasted and set(expected) - set(shown) and time.monotonic() < deadline:
                 shown = told(terminal.paste(pasted.splitlines()[-1]))
-            assert [line for line in expected if line not in shown] == [], "\n".join(["shown was", *shown])
+            missing = [line for line in expected if line not in shown]
+            assert missing == [], "\n".join(["shown was", *shown, *terminal.told_beside()])
 
     assert shown == ["0 created, 0 updated, 3 unchanged"]
