@@ -61,7 +61,9 @@ class ReportFile:
     def __enter__(self) -> Report:
         if self._path is None:
             return _Nowhere()
-        self._file = self._path.open("a" if self._goes_on else "w", encoding="utf-8", newline="")
+        # By the line: whoever is killed leaves whole ones, and those of all the sensors before.
+        mode = "a" if self._goes_on else "w"
+        self._file = self._path.open(mode, buffering=1, encoding="utf-8", newline="")
         if self._path.suffix.lower() == ".csv":
             return _Csv(self._file, self._columns, header=not self._goes_on)
         return _Ndjson(self._file)
