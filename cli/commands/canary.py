@@ -267,6 +267,8 @@ def _changed(
     """The plan with what was given on the command line."""
     import msgspec
 
+    from afluente.application.migration.selection import Selection
+
     min_minutes, min_points, max_errors, max_added_ms, max_differences = gates
     given = {
         "min_seconds": None if min_minutes is None else min_minutes * 60,
@@ -281,7 +283,8 @@ def _changed(
         plan,
         gates=msgspec.structs.replace(plan.gates, **named),
         **({} if steps is None else {"steps": _steps(steps)}),
-        **{name: frozenset(filter(None, sources)) for name, sources in lists.items() if sources is not None},
+        # As the other commands read names: the old tables write UUIDs in any case, streams in lower case.
+        **{name: frozenset(Selection.of(sources).only) for name, sources in lists.items() if sources is not None},
     )
 
 

@@ -89,6 +89,13 @@ def an_archive() -> bytes:
 # --- start -----------------------------------------------------------------------------------------------------------
 
 
+def test_sources_are_named_as_the_old_tables_write_them(canary: Canary) -> None:
+    canary("start", "--include", "6F1E0C52, 0B6F", "--exclude", "C")
+
+    settings = canary.trial.settings()
+    assert (settings.include, settings.exclude) == (frozenset({"6f1e0c52", "0b6f"}), frozenset("c"))
+
+
 def test_a_canary_starts_by_the_options_of_its_plan(canary: Canary) -> None:
     options = "--steps 5,50 --min-minutes 1.5 --min-points 7 --max-errors 2 --max-added-ms 10 --max-differences 3"
 
