@@ -1,5 +1,6 @@
 """What a person may tell the canary, and when."""
 
+import msgspec
 import pytest
 
 from afluente.adapters.memory import MemoryTrial
@@ -46,8 +47,8 @@ class World:
         assert self.store.save(settings, an_event())
         self.store.add(counts, step=settings.step)
 
-    def completed(self) -> None:
-        self.orders.start(Plan(steps=(100,), gates=Gates(min_points=0, min_seconds=0)))
+    def completed(self, share: int = 100) -> None:
+        self.orders.start(Plan(steps=(share,), gates=Gates(min_points=0, min_seconds=0)))
         counts = TrialCounts(points=1, compared=1, invocations=20, added_ms=tuple(20 * its for its in added(1)))
         review(self.store, self.settings, counts, now=self.now)
         assert self.settings.phase is Phase.COMPLETE
@@ -228,6 +229,14 @@ def test_a_complete_canary_goes_on_from_another_share(world: World, share: int |
     world.orders.change(plan_of(world.settings), share=share)
 
     assert world.settings.phase is phase
+
+
+def test_a_complete_canary_goes_on_to_further_steps(world: World) -> None:
+    world.completed(50)
+
+    world.orders.change(msgspec.structs.replace(plan_of(world.settings), steps=(50, 100)))
+
+    assert (world.settings.phase, world.settings.share) == (Phase.RUNNING, 50)
 
 
 @pytest.mark.parametrize("share", [-1, 101])

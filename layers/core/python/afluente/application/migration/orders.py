@@ -144,7 +144,7 @@ class CanaryOrders:
 
         Args:
             plan: how it is to go from now on.
-            share: of the sources, from now on; a complete canary goes on from there.
+            share: of the sources, from now on; a complete canary goes on from there, as it does with further steps.
         """
         _check(plan)
         if share is not None and not 0 <= share <= _ALL:
@@ -154,7 +154,8 @@ class CanaryOrders:
             raise OrderError(f"the canary is {_told(before.phase)}: there is nothing to change", "'start' one")
         changes: dict[str, Any] = {"steps": plan.steps, "gates": plan.gates}
         others = {"include": plan.include, "exclude": plan.exclude, "share": before.share if share is None else share}
-        if before.phase is Phase.COMPLETE and others["share"] != before.share:
+        goes_on = others["share"] != before.share or plan.steps[-1] > before.share
+        if before.phase is Phase.COMPLETE and goes_on:
             changes["phase"] = Phase.RUNNING
         if any(getattr(before, name) != value for name, value in others.items()):
             after = before.in_next_step(self._clock(), **changes, **others)
