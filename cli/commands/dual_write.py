@@ -111,8 +111,9 @@ def sync(
 ) -> None:
     """Carry over what has changed since the last pass, on either side.
 
-    The exit code is 4 where thresholds were changed that contradict each other: they stay where they are, and are
-    named. With --watch, a database or table that is away is told, and the next pass tries again.
+    The exit code is 4 where thresholds were changed that contradict each other, or constraints to what a column of the
+    old tables cannot hold: both sides stay as they are, and are named. With --watch, a database or table that is away
+    is told, and the next pass tries again.
 
     [dim]Examples:[/]
 
@@ -136,7 +137,7 @@ def sync(
         done = passes.one(allow_removals=allow_removals, as_json=as_json)
     if done is None:
         raise typer.Exit(int(ExitCode.INTERRUPTED))
-    if done.impossible:
+    if done.impossible or done.not_taken:
         raise typer.Exit(int(ExitCode.REJECTED))
 
 

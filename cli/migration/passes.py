@@ -95,6 +95,7 @@ def told(done: SyncPass) -> str:
         (done.settled, "changed alike on both sides"),
         (done.conflicts, "conflicts"),
         (done.impossible, "contradictory"),
+        (done.not_taken, "not taken by the old tables"),
         (done.postponed, "changed meanwhile, which the next pass sees to"),
         (done.without_record, "not moved yet"),
     ):

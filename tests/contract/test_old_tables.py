@@ -10,12 +10,13 @@ import pytest
 from afluente.adapters.memory import MemoryOldTables
 from afluente.adapters.sql.engine import old_engine
 from afluente.adapters.sql.old_tables import IDS_A_STATEMENT, SqlOldTables
-from afluente.application.migration.ports import OldTables
+from afluente.application.migration.ports import NotTakenError, OldTables
 from afluente.domain.keys import StreamKey
 from afluente.legacy.thresholds import AlertThresholds, DeltaThresholds, SensorThresholds
 from tests.factories import NOW
 from tests.legacy import DEVICE, UUID, a_delta, a_sensor, an_alert, thresholds
 from tests.old_service import OldService, Shape, an_old_service, create_tables, fill
+from tests.postgres import PostgresServer
 
 NOBODY = "11111111-2222-4333-8444-555566667777"
 
@@ -239,6 +240,20 @@ def test_other_sensors_are_left_alone(filled: Filled) -> None:
     tables.write(msgspec.structs.replace(AFTER, sensor=first.sensor))
 
     assert tables.sensors()[1:] == others
+
+
+@pytest.mark.integration
+def test_a_number_that_a_column_cannot_hold_is_not_taken_and_nothing_is_written(postgres: PostgresServer) -> None:
+    engine = old_engine(postgres.new_database())
+    create_tables(engine)
+    fill(engine, holding(thresholds(physical_max=9.0, abs_delta=1.0, updated_at=NOW)))
+    tables = SqlOldTables(engine)
+
+    with pytest.raises(NotTakenError, match="numeric field overflow"):
+        tables.write(thresholds(physical_max=1e30, abs_delta=2.0, updated_at=NOW))
+
+    assert content(read(tables)) == content(thresholds(physical_max=9.0, abs_delta=1.0, updated_at=NOW))
+    engine.dispose()
 
 
 def test_rows_that_are_as_expected_are_replaced(filled: Filled) -> None:

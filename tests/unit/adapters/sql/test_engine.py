@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from afluente.adapters.sql.engine import old_engine, unavailable
+from afluente.adapters.sql.engine import is_of_the_values, old_engine, unavailable
 from afluente.adapters.sql.errors import OldSqlUrlError, WrongTablesError
 from afluente.adapters.sql.names import TableNames
 from afluente.adapters.sql.old_tables import SqlOldTables
+from afluente.application.migration.ports import NotTakenError
 from afluente.application.ports import UnavailableError
 from afluente.domain.keys import StreamKey
 from tests.legacy import thresholds
@@ -248,17 +249,52 @@ def test_a_schema_that_is_not_there_is_named(engine: sa.Engine) -> None:
 
 
 def test_a_failure_that_names_explain_nothing_of_is_unavailable_without_the_statement(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text("CREATE TRIGGER no BEFORE UPDATE ON alert_thresholds BEGIN SELECT RAISE(ABORT, 'read only'); END")
-        )
-    tables = SqlOldTables(engine)
+    read_only = old_engine(f"sqlite:///file:{engine.url.database}?mode=ro&uri=true")
+    tables = SqlOldTables(read_only)
     (first, *_) = tables.sensors()
 
-    with pytest.raises(UnavailableError, match="IntegrityError: read only") as caught:
+    with pytest.raises(UnavailableError, match="OperationalError: attempt to write a readonly database") as caught:
         tables.write(first)
     assert "UPDATE" not in str(caught.value)
     assert not isinstance(caught.value, WrongTablesError)
+    tables.close()
+
+
+def test_values_that_the_database_does_not_take_are_told_apart_from_one_that_is_away(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("CREATE TRIGGER no BEFORE UPDATE ON alert_thresholds BEGIN SELECT RAISE(ABORT, 'too hot'); END")
+        )
+    tables = SqlOldTables(engine)
+    before = tables.sensors()
+
+    with pytest.raises(NotTakenError, match=r"^too hot$"):
+        tables.write(before[0])
+    assert tables.sensors() == before
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (({"C": "22003", "M": "numeric field overflow"},), True),
+        (({"C": "23514", "M": "violates check constraint"},), True),
+        (({"C": "42501", "M": "permission denied"},), False),
+        ((8115, b"Arithmetic overflow error"), True),
+        ((18456, b"Login failed"), False),
+        (("nothing that says so",), False),
+    ],
+)
+def test_what_a_driver_minds_is_told_by_its_codes(raised: tuple[object, ...], expected: bool) -> None:
+    assert is_of_the_values(sa.exc.ProgrammingError("UPDATE", {}, Exception(*raised))) is expected
+
+
+def test_a_sensor_that_is_there_twice_is_named(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE devices RENAME TO keyed"))
+        connection.execute(sa.text("CREATE TABLE devices AS SELECT * FROM keyed UNION ALL SELECT * FROM keyed"))
+
+    with pytest.raises(WrongTablesError, match="sensor 1001 is there more than once: table sensors has its id twice"):
+        SqlOldTables(engine).sensors()
 
 
 def test_a_value_that_is_none_is_named(engine: sa.Engine) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.sql.rows import alert_of, delta_of, is_active, latest_of, sensor_of, unix_seconds
+from afluente.adapters.sql.errors import WrongTablesError
+from afluente.adapters.sql.rows import alert_of, delta_of, is_active, latest_of, orphan_of, sensor_of, unix_seconds
 from afluente.legacy.thresholds import AlertThresholds, LatestReading
 from tests.factories import NOW
 
@@ -69,6 +70,28 @@ def test_numbers_may_be_decimals_and_texts() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("infinity", 253_402_300_799.0),  # as pg8000 gives the time that PostgreSQL calls so
+        (1e300, 253_402_300_799.0),
+        ("-infinity", 0.0),
+        (Decimal("NaN"), 0.0),
+        (None, 0.0),
+    ],
+)
+def test_a_row_was_changed_at_a_moment_that_can_be_written_or_does_not_say(value: object, expected: float) -> None:
+    assert alert_of(an_alert_row(updated_at=value), "alert_thresholds").updated_at == expected
+
+
+@pytest.mark.parametrize("id_", [None, "a", uuid.UUID("5a7d4c3e-1111-4222-8333-944455556666"), 2**63])
+def test_an_id_that_is_no_integer_is_named(id_: object) -> None:
+    with pytest.raises(WrongTablesError, match=r"table alert_thresholds has .* as id in row"):
+        alert_of(an_alert_row(id=id_), "alert_thresholds")
+    with pytest.raises(WrongTablesError, match=r"table alert_thresholds has .* as id in row"):
+        orphan_of({"id": id_, "sensor_id": None}, "alert_thresholds")
+
+
 def test_severities_are_kept_as_they_are_written() -> None:
     row = {"id": 1, **dict.fromkeys((*DELTAS, "active", "updated_at")), "severity": " Major "}
 
@@ -81,6 +104,8 @@ def test_severities_are_kept_as_they_are_written() -> None:
         uuid.UUID("5a7d4c3e-1111-4222-8333-944455556666"),
         "5A7D4C3E-1111-4222-8333-944455556666",
         " 5a7d4c3e-1111-4222-8333-944455556666  ",
+        "5a7d4c3e111142228333944455556666",
+        "{5A7D4C3E-1111-4222-8333-944455556666}",
     ],
 )
 def test_a_uuid_is_lower_case_text(written: object) -> None:

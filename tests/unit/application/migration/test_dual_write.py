@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from afluente.adapters.memory import MemoryOldTables
 from afluente.application.migration import assess, dual_write
 from afluente.application.migration.dual_write import TooManyGoneError
+from afluente.application.migration.ports import NotTakenError
 from afluente.application.migration.records import NOTHING_THERE, Origin, Prospect, SyncPass
 from afluente.domain.classification import Baseline
 from afluente.domain.constraints import StreamConfig
@@ -35,7 +36,16 @@ def agree(moving: Moving, sensor_id: int = 42) -> bool:
 
 def told(done: SyncPass) -> dict[str, int]:
     """The counts that are not 0, but for how many sensors there were."""
-    names = ("to_constraints", "to_tables", "settled", "conflicts", "impossible", "postponed", "without_record")
+    names = (
+        "to_constraints",
+        "to_tables",
+        "settled",
+        "conflicts",
+        "impossible",
+        "not_taken",
+        "postponed",
+        "without_record",
+    )
     return {name: getattr(done, name) for name in names if getattr(done, name)}
 
 
@@ -287,6 +297,45 @@ def test_columns_that_are_narrower_than_a_number_are_told_and_no_loop(tables: ty
     assert is_quiet(moving)
 
 
+class NarrowTables(MemoryOldTables):
+    """Tables whose columns hold two digits."""
+
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
+        if any(row.physical_max and row.physical_max >= 100 for row in thresholds.alerts):
+            raise NotTakenError("numeric field overflow (22003)")
+        return super().write(thresholds, expected=expected)
+
+
+def test_constraints_that_the_tables_do_not_take_hold_up_no_other_sensor_and_are_tried_again() -> None:
+    moving = moved(1, 2)
+    moving.tables = NarrowTables(moving.tables.sensors())
+    moving.change_constraints(1, max_value=1000)
+    moving.change_constraints(2, max_value=8)
+
+    done = moving.sync()
+
+    assert told(done) == {"not_taken": 1, "to_tables": 1}
+    assert done.told == (
+        "sensor 1: the old tables do not take what its constraints say: numeric field overflow (22003)",
+    )
+    assert told(moving.sync()) == {"not_taken": 1}
+    moving.change_constraints(1, max_value=99)
+    assert told(moving.sync()) == {"to_tables": 1}
+    assert agree(moving, 1)
+    assert agree(moving, 2)
+
+
+def test_constraints_that_win_but_are_not_taken_are_one_conflict_not_one_each_pass() -> None:
+    moving = moved()
+    moving.tables = NarrowTables(moving.tables.sensors())
+    moving.change_thresholds(physical_max=8, at=NOW - 100)
+    moving.change_constraints(max_value=1000)
+
+    assert told(moving.sync()) == {"conflicts": 1, "not_taken": 1}
+    assert told(moving.sync()) == {"not_taken": 1}
+    assert len(list(moving.records.conflicts())) == 1
+
+
 def test_a_written_row_is_never_older_than_the_one_it_replaces() -> None:
     moving = moved()
     moving.change_thresholds(physical_max=9.0, abs_delta=1.0, at=NOW + 9999)
@@ -357,8 +406,9 @@ def test_thresholds_that_win_but_contradict_each_other_change_nothing() -> None:
     moving.change_thresholds(physical_min=2, physical_max=1, at=NOW + 100)
     moving.change_constraints(max_value=7)
 
-    assert told(moving.sync()) == {"conflicts": 1, "impossible": 1}
+    assert [told(moving.sync()) for _ in range(2)] == [{"impossible": 1}] * 2
     assert (moving.config() or StreamConfig()).value_constraints.max_value == 7
+    assert list(moving.records.conflicts()) == []  # nothing was lost
 
 
 def test_two_changes_to_the_same_are_settled() -> None:

@@ -6,7 +6,7 @@ from afluente.application.migration.selection import Selection
 from tests.legacy import DEVICE, UUID, a_sensor
 
 
-@pytest.mark.parametrize("name", ["42", UUID, UUID.upper(), DEVICE, f" 41,{DEVICE.upper()} , "])
+@pytest.mark.parametrize("name", ["42", UUID, UUID.upper(), UUID.replace("-", ""), DEVICE, f" 41,{DEVICE.upper()} , "])
 def test_a_sensor_is_named_by_its_id_its_uuid_or_its_device(name: str) -> None:
     assert Selection.of([name]).takes(a_sensor(42))
     assert not Selection.of([], [name]).takes(a_sensor(42))

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
 from afluente.adapters.sql.errors import OldSqlUrlError
 from afluente.application.ports import UnavailableError
@@ -71,10 +78,10 @@ def old_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connection
 def unavailable(error: SQLAlchemyError | OSError) -> UnavailableError:
     """What a failure of the database is to those who asked; without the statement, and without its parameters."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return UnavailableError(f"the old service's database: {type(cause).__name__}: {_told_by(cause)}")
+    return UnavailableError(f"the old service's database: {type(cause).__name__}: {told_by(cause)}")
 
 
-def _told_by(cause: BaseException | None) -> str:
+def told_by(cause: BaseException | None) -> str:
     """What a driver says: pg8000 in the fields of PostgreSQL's protocol, pymssql as a number and bytes."""
     match cause.args if cause else ():
         case ({"M": message, **fields},):
@@ -82,6 +89,23 @@ def _told_by(cause: BaseException | None) -> str:
         case (int() as number, bytes() as message):
             return f"{' '.join(message.decode(errors='replace').split())} ({number})"
     return str(cause)
+
+
+def is_of_the_values(error: DBAPIError) -> bool:
+    """Whether it is what was to be written that the database minds: another row may well be written."""
+    match error.orig.args if error.orig else ():
+        case ({"C": str(state)},):  # pg8000, to which nearly all errors are one
+            return state[:2] in _OF_VALUES
+        case (int(number), *_) if number in _OVERFLOWS:
+            return True
+    return isinstance(error, DataError | IntegrityError)
+
+
+_OF_VALUES = frozenset({"22", "23"})
+"""PostgreSQL's classes of SQLSTATE: data exceptions, integrity constraints."""
+
+_OVERFLOWS = frozenset({220, 8114, 8115, 8152, 2628})
+"""SQL Server's numbers of values that a column cannot hold, which pymssql takes for failures of operation."""
 
 
 def _parsed(url: str) -> sa.URL:

@@ -1,7 +1,7 @@
 """The old service's tables, read in place, and written for as long as both services live."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 
 from afluente.adapters.aws import in_chunks
-from afluente.adapters.sql.engine import unavailable
+from afluente.adapters.sql.engine import is_of_the_values, told_by, unavailable
 from afluente.adapters.sql.errors import WrongTablesError
 from afluente.adapters.sql.names import TableNames
-from afluente.adapters.sql.rows import Row, alert_of, delta_of, is_active, latest_of, sensor_of
+from afluente.adapters.sql.rows import Row, alert_of, delta_of, is_active, latest_of, orphan_of, sensor_of
 from afluente.adapters.sql.tables import OldSchema, OldTable, Statement, missing_names
 from afluente.adapters.sql.writing import write_row
-from afluente.application.migration.ports import Orphan
+from afluente.application.migration.ports import NotTakenError, Orphan
 from afluente.application.migration.records import is_in_force
 from afluente.application.ports import UnavailableError
 from afluente.domain.keys import MISSING_SOURCE, StreamKey
@@ -84,15 +84,15 @@ class SqlOldTables:
     def sensors(self, *, after: int | None = None, limit: int = 500) -> Sequence[SensorThresholds]:
         """See `OldTables.sensors`."""
         with self._connected(self._reading) as connection:
-            page = _rows(connection, self._schema.sensors_after(after, limit))
-            return self._complete([self._sensor(row) for row in page], connection)
+            page = [self._sensor(row) for row in _rows(connection, self._schema.sensors_after(after, limit))]
+            self._refuse_twins(page)
+            return self._complete(page, connection)
 
     def orphans(self) -> Sequence[Orphan]:
         """See `OldTables.orphans`."""
         with self._connected(self._reading) as connection:
             return [
-                # Of a row that names no sensor at all too: it is as lost as one whose sensor is gone.
-                Orphan(table.name, int(row["id"]), int(row["sensor_id"] or 0))
+                orphan_of(row, table.name)
                 for table in (self._schema.alerts, self._schema.deltas)
                 for row in _rows(connection, self._schema.rows_without_sensor(table))
                 if is_active(row["active"])
@@ -112,9 +112,14 @@ class SqlOldTables:
             )
             if expected is not None and not is_in_force(expected, before):
                 return False
-            self._write(connection, alerts, thresholds.sensor, before.alerts, (before.alert, thresholds.alert))
-            self._write(connection, deltas, thresholds.sensor, before.deltas, (before.delta, thresholds.delta))
-            connection.commit()
+            try:
+                self._write(connection, alerts, thresholds.sensor, before.alerts, (before.alert, thresholds.alert))
+                self._write(connection, deltas, thresholds.sensor, before.deltas, (before.delta, thresholds.delta))
+                connection.commit()
+            except DBAPIError as error:
+                if is_of_the_values(error):
+                    raise NotTakenError(told_by(error.orig)) from error
+                raise
         return True
 
     def close(self) -> None:
@@ -193,6 +198,14 @@ class SqlOldTables:
             for row in _rows(connection, self._schema.rows_of(table, chunk)):
                 found[int(row["sensor_id"])].append(decode(row, table.name))
         return found
+
+    def _refuse_twins(self, page: Sequence[Sensor]) -> None:
+        """Tables without keys may have an id twice; which of them is meant, nobody can say."""
+        twins = sorted(number for number, times in Counter(its.sensor_id for its in page).items() if times > 1)
+        if twins:
+            sensors, devices = self._schema.sensors.name, self._schema.devices.name
+            message = f"sensor {twins[0]} is there more than once: table {sensors} has its id twice, or table {devices}"
+            raise WrongTablesError(f"{message} that of its device; mend it")
 
     def _sensor(self, row: Row) -> Sensor:
         return sensor_of(row, self._schema.sensors.name)

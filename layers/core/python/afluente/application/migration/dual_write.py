@@ -12,7 +12,7 @@ import msgspec
 
 from afluente.application.migration.assess import PAGE, baseline_of, pages, scope_of, with_metadata_of
 from afluente.application.migration.differences import differences
-from afluente.application.migration.ports import MigrationRecords, OldTables
+from afluente.application.migration.ports import MigrationRecords, NotTakenError, OldTables
 from afluente.application.migration.records import (
     MAX_TOLD,
     NOTHING_THERE,
@@ -164,6 +164,9 @@ class DualWriting:
         in_tables = sides.thresholds.changed_at if sides.thresholds else 0.0
         is_later = written is not None and 0 < in_tables < written
         winner = Origin.CONSTRAINTS if is_later else Origin.OLD_TABLES
+        if winner is Origin.OLD_TABLES and _contradicts(sides.thresholds):
+            # Nothing is overwritten, at this pass and at the next ones: there is nothing to keep.
+            return self._to_constraints(sides, done)
         is_known = written is not None and in_tables not in {0.0, written}
         reason = "it was changed later" if is_known else "which was changed later is not known"
         # Kept before it is overwritten.
@@ -232,7 +235,15 @@ class DualWriting:
             alerts=tuple(_changed(row, changed_at) for row in written.thresholds.alerts),
             deltas=tuple(_changed(row, changed_at) for row in written.thresholds.deltas),
         )
-        if not self._tables.write(rows, expected=thresholds):
+        try:
+            is_written = self._tables.write(rows, expected=thresholds)
+        except NotTakenError as error:
+            done.add(not_taken=1)
+            done.tell(sides, f"the old tables do not take what its constraints say: {error}")
+            # Tried again at each pass. Where the thresholds had changed too, that is settled, and what lost is kept.
+            found = hash_of_rows(thresholds)
+            return [msgspec.structs.replace(sides.record, rows_hash=found)] if sides.tables_changed else []
+        if not is_written:
             done.add(postponed=1)
             return []
         sensor_id = thresholds.sensor.sensor_id
@@ -284,6 +295,17 @@ class _Told:
 
     def end(self, now: float) -> SyncPass:
         return msgspec.structs.replace(self.of_pass, finished_at=now)
+
+
+def _contradicts(thresholds: SensorThresholds | None) -> bool:
+    if thresholds is None:
+        return False
+    try:
+        scope_of(thresholds)
+        to_constraints(thresholds)
+    except FaultyError:
+        return True
+    return False
 
 
 def _agree(sides: _Sides) -> bool:

@@ -18,6 +18,13 @@ class Orphan(msgspec.Struct, frozen=True):
     sensor_id: int
 
 
+class NotTakenError(Exception):
+    """The database does not take the values that were to be written, such as a number that its column cannot hold.
+
+    It answers, and takes others: nothing of this one sensor is written. The message is the database's own.
+    """
+
+
 class OldTables(Protocol):
     """The tables of the old service.
 
@@ -56,6 +63,9 @@ class OldTables(Protocol):
 
         Returns:
             Whether it was written.
+
+        Raises:
+            NotTakenError: the tables cannot hold what it says; nothing is written.
         """
         ...
 

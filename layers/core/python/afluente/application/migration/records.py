@@ -164,6 +164,7 @@ class SyncPass(msgspec.Struct, frozen=True, kw_only=True):
         settled: both sides were changed, to the same.
         conflicts: both sides were changed, and differently.
         impossible: thresholds that were changed and contradict each other; they stay where they are.
+        not_taken: constraints that were changed and that the old tables cannot hold; both sides stay as they are.
         postponed: changed again while they were carried over; the next pass sees to them.
         without_record: sensors that no run has moved.
         told: what people have to know: conflicts, contradictions, what had no room; the first of them.
@@ -177,6 +178,7 @@ class SyncPass(msgspec.Struct, frozen=True, kw_only=True):
     settled: int = 0
     conflicts: int = 0
     impossible: int = 0
+    not_taken: int = 0
     postponed: int = 0
     without_record: int = 0
     told: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from typing import Self
 
 import msgspec
 
+from afluente.application.migration.sensors import canonical_uuid
 from afluente.legacy.thresholds import Sensor
 
 
@@ -21,7 +22,7 @@ class Selection(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, only: Iterable[str] = (), exclude: Iterable[str] = ()) -> Self:
-        """Read names as people write them: in any case, in any order, with commas between several."""
+        """Read names as people write them: in any case and form, in any order, with commas between several."""
         return cls(_names(only), _names(exclude))
 
     def takes(self, sensor: Sensor) -> bool:
@@ -39,4 +40,4 @@ class Selection(msgspec.Struct, frozen=True):
 
 def _names(texts: Iterable[str]) -> tuple[str, ...]:
     names = {name.strip().lower() for text in texts for name in text.split(",")}
-    return tuple(sorted(name for name in names if name))
+    return tuple(sorted(canonical_uuid(name) or name for name in names if name))
