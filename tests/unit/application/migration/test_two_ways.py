@@ -476,6 +476,17 @@ def test_the_next_change_has_its_time_again_once_both_agreed() -> None:
     assert world.counts() == TrialCounts(compared=3, invocations=3)
 
 
+def test_another_change_has_its_own_time() -> None:
+    world = World(settling_seconds=180)
+    world.change(shadow=True)
+    for second, warning_max in enumerate((25, 25, 26, 26)):
+        world.put(SCOPE, a_config(warning_max=warning_max, max_value=50))
+        world.take_values(27, at=second)
+        world.clock.now += 100
+
+    assert world.counts() == TrialCounts(compared=4, invocations=4)
+
+
 # --- a mistake of the new way ----------------------------------------------------------------------------------------
 
 

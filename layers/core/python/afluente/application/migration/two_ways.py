@@ -145,10 +145,11 @@ class TwoWays:
         known = self._agreements.get(key)
         if known is not None and known.configs[0] is configs[0] and known.configs[1] is configs[1]:
             return known.differing_since
-        since: float | None = None
-        if cause_in_constraints(*configs) is not None:
-            since = known.differing_since if known else None
-            since = self.timer() if since is None else since
+        since = self.timer() if cause_in_constraints(*configs) else None
+        if since is not None and known is not None and known.differing_since is not None:
+            # A change that came in between has its own time.
+            is_same = not any(map(cause_in_constraints, known.configs, configs))
+            since = known.differing_since if is_same else since
         self._agreements[key] = _Agreement(configs, since)
         return since
 
