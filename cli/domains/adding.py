@@ -70,14 +70,21 @@ def plan(domain: Domain, stage: str, catalogue: ConstraintsCatalogue | None, fol
         stage: the name of the stage.
         catalogue: the constraints of its deployment; None where there is none.
         folder: for its files.
+
+    Raises:
+        CommandError: the stage can have no such domain, or its file has faults.
     """
+    present = stage_file.open_domains(stage)
+    opens = domain.name not in present
+    if opens:
+        stage_file.check_domains(stage, [*present, domain.name])
     created, changed, unchanged = _constraints(domain, catalogue)
     new_files, changed_files = files.differing(files.files_of(domain, folder), folder)
     return Plan(
         domain=domain.name,
         stage=stage,
         stage_file=stage_file.shown(stage),
-        opens=domain.name not in stage_file.open_domains(stage),
+        opens=opens,
         deployment=catalogue is not None,
         created=tuple(created),
         changed=tuple(changed),

@@ -1,9 +1,11 @@
 """The file of a stage, as far as it says which domains are open."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import tomlkit
+from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array
 
@@ -35,6 +37,21 @@ def open_domains(stage: str) -> tuple[str, ...]:
         return load_stage(stage).domains
     except StageError as error:
         raise CommandError(str(error), code=ExitCode.USAGE) from None
+
+
+def check_domains(stage: str, domains: Sequence[str]) -> None:
+    """See whether a stage could have these domains open, before anything is written.
+
+    Raises:
+        CommandError: it could not, or there is no such stage, or its file has faults.
+    """
+    try:
+        dataclasses.replace(load_stage(stage), domains=tuple(domains))
+    except StageError as error:
+        raise CommandError(str(error), code=ExitCode.USAGE) from None
+    except ValidationError as error:
+        told = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise CommandError(f"stage '{stage}' cannot be so: {told}", code=ExitCode.USAGE) from None
 
 
 def write_domains(stage: str, domains: Sequence[str]) -> None:

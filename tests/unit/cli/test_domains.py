@@ -170,6 +170,20 @@ def test_a_name_that_no_domain_can_have_is_refused(run: Run, name: str) -> None:
     run("add", name, "--template", "iot", "--stage", "dev", code=ExitCode.USAGE)
 
 
+def test_a_domain_that_the_stage_cannot_have_is_refused_before_anything_is_changed(run: Run, tmp_path: Path) -> None:
+    run("add", "smart-grid", "--template", "iot", "--stage", "dev")
+    before = (tmp_path / "stages" / "dev.toml").read_text()
+
+    for more in ([], ["--dry-run"]):
+        told = run("add", "smart_grid", "--template", "iot", "--stage", "dev", *more, code=ExitCode.USAGE)
+        assert "'smart-grid' is too like 'smart_grid'" in told
+        # Not even what would change, of which the constraints are the first to be written.
+        assert "constraints  " not in told
+
+    assert (tmp_path / "stages" / "dev.toml").read_text() == before
+    assert not (tmp_path / "domains" / "smart_grid").exists()
+
+
 def test_a_domain_is_closed_and_the_last_one_is_not(run: Run, tmp_path: Path) -> None:
     run("add", "water", "--template", "iot", "--stage", "dev")
 
