@@ -37,6 +37,7 @@ class TableThatMayBeAway(MemoryTrial):
     def __init__(self) -> None:
         super().__init__()
         self.away = False
+        self.answers_at = 0
         self.asked = 0
 
     def settings(self) -> TrialSettings:
@@ -49,7 +50,7 @@ class TableThatMayBeAway(MemoryTrial):
 
     def _ask(self) -> None:
         self.asked += 1
-        if self.away:
+        if self.away and self.asked != self.answers_at:
             raise UnavailableError("away")
 
 
@@ -323,6 +324,19 @@ def test_what_could_not_be_counted_is_dropped(world: World) -> None:
     assert world.store.counts(1) == POINTS
     assert world.noted(1) == []
     assert len(world.failures) == 1
+
+
+@pytest.mark.parametrize(("rested", "phase"), [(RETRY_SECONDS, Phase.RUNNING), (3600.0, Phase.ROLLED_BACK)])
+def test_a_container_that_rested_does_not_go_on_by_a_connection_that_ended(
+    world: World, rested: float, phase: Phase
+) -> None:
+    started = world.start()
+    world.trial.settings()
+    world.change(rolled_back(started, world.now))
+    world.seconds += rested
+    world.store.away, world.store.answers_at = True, world.store.asked + 2
+
+    assert world.trial.settings().phase is phase
 
 
 def test_a_store_that_was_away_is_left_alone_for_a_while(world: World) -> None:

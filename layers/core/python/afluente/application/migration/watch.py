@@ -68,10 +68,20 @@ class Trial:
         now = self._clock()
         if now >= self._stale_at and now >= self._away_until:
             try:
-                self._take(self._store.settings())
+                self._take(self._read())
             except UnavailableError as error:
                 self._leave(error)
         return self._settings
+
+    def _read(self) -> TrialSettings:
+        try:
+            return self._store.settings()
+        except UnavailableError:
+            if self._clock() - self._stale_at < RETRY_SECONDS:
+                raise
+            # A container that rested: its connection may have ended meanwhile, and what it knows, long ago, may have
+            # been rolled back.
+            return self._store.settings()
 
     def report(self, settings: TrialSettings, counts: TrialCounts, differences: Sequence[Difference] = ()) -> None:
         """Count what came of an invocation, and do what follows from it.
