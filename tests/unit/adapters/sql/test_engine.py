@@ -188,8 +188,6 @@ def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_when_all_connections_are_taken_the_database_is_unavailable(tmp_path: Path) -> None:
-    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}").execution_options()
-    create_tables(engine)
     taken = threading.Event()
 
     class Full(sa.pool.QueuePool):
@@ -197,7 +195,7 @@ def test_when_all_connections_are_taken_the_database_is_unavailable(tmp_path: Pa
             taken.set()
             raise sa.exc.TimeoutError("QueuePool limit reached")
 
-    full = sa.create_engine(engine.url, poolclass=Full)
+    full = sa.create_engine(f"sqlite:///{tmp_path / 'old.db'}", poolclass=Full)
     with pytest.raises(UnavailableError, match="TimeoutError"):
         SqlOldTables(full).count()
     assert taken.is_set()
