@@ -23,6 +23,7 @@ def document_of_plan(totals: Totals, report: Path | None) -> dict[str, object]:
         "adjusted": totals.adjusted,
         "with_duplicates": totals.with_duplicates,
         "duplicate_rows": totals.duplicate_rows,
+        "same_uuid": totals.same_uuid,
         "orphans": totals.orphans,
         "report": report and str(report),
     }
@@ -38,6 +39,7 @@ def show_plan(console: Console, totals: Totals, passed_over: Sequence[PlannedSen
             totals.with_duplicates,
             f"with several active rows: {totals.duplicate_rows:,} rows are outdone by a newer one",
         ),
+        (totals.same_uuid, "with the UUID of another: readings that name them by it go to one of them"),
         (len(totals.orphans), "active rows without a sensor, which judge nothing"),
     ):
         if count:

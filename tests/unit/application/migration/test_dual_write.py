@@ -297,6 +297,18 @@ def test_columns_that_are_narrower_than_a_number_are_told_and_no_loop(tables: ty
     assert is_quiet(moving)
 
 
+def test_a_run_leaves_what_a_column_has_rounded_unless_it_is_told_to_replace_it() -> None:
+    moving = moved(physical_max=9.0)
+    moving.tables = RoundingTables([moving.of_sensor()])
+    moving.change_constraints(max_value=8.4)
+    moving.sync()
+
+    assert [line.prospect for line in moving.plan()] == [Prospect.UNCHANGED]
+    assert [line.prospect for line in moving.plan(overwrite_conflicts=True)] == [Prospect.UPDATE]
+    moving.change_thresholds(physical_max=7)
+    assert [line.prospect for line in moving.plan()] == [Prospect.UPDATE]
+
+
 class NarrowTables(MemoryOldTables):
     """Tables whose columns hold two digits."""
 

@@ -218,6 +218,21 @@ def test_baselines_that_are_newer_are_an_update_where_that_is_asked_for() -> Non
     assert prospects(moving.plan(refresh_baselines=True)) == [Prospect.UPDATE]
 
 
+def test_sensors_with_the_uuid_of_another_are_told_and_counted() -> None:
+    other = UUID.replace("5", "6")
+    uuids = {1: UUID, 2: other, 3: UUID, 4: None, 5: None}
+    moving = Moving(*(thresholds(number, physical_max=9, uuid=name) for number, name in uuids.items()))
+    totals = Totals()
+
+    lines = moving.plan()
+    for line in lines:
+        totals.add(line)
+
+    note = "sensor 1 has the same UUID: a reading that names its sensor by it goes to one of them; give each its own"
+    assert {line.sensor_id: line.notes for line in lines if line.notes} == {3: (note,)}
+    assert totals.same_uuid == 1
+
+
 def test_only_the_selected_sensors_are_looked_at() -> None:
     moving = Moving(*(thresholds(number, physical_max=9) for number in (1, 2, 3)))
 

@@ -198,6 +198,11 @@ class _Case(msgspec.Struct, frozen=True):
             and known.constraints_hash == self.constraints_hash
         )
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether somebody changed the constraints and the old tables have followed, as far as they can."""
+        return self.known is not None and self.known.origin is Origin.CONSTRAINTS and self.is_remembered
+
     def found(self, prospect: Prospect, **fields: Any) -> Assessment:
         adjusted = self.mapped.adjusted if self.mapped else ()
         return Assessment(thresholds=self.thresholds, prospect=prospect, scope=self.scope, adjusted=adjusted, **fields)
@@ -293,6 +298,10 @@ def _where_the_same_is(case: _Case, present: VersionedConfig) -> Assessment:
 
 
 def _where_something_else_is(case: _Case, mapped: Mapped, present: VersionedConfig) -> Assessment:
+    if case.is_followed and not case.choice.overwrite_conflicts:
+        # A column was too narrow for what somebody wrote: it stays here.
+        fields = {"config": present.config, "baseline": present.baseline, "origin": Origin.CONSTRAINTS}
+        return case.found(Prospect.UNCHANGED, **fields)
     latest = baseline_of(case.thresholds.latest)
     kept = present.baseline if case.known and not case.choice.refresh_baselines else None
     fields = {"config": with_metadata_of(mapped.config, present), "baseline": kept or latest or present.baseline}

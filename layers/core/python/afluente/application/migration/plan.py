@@ -56,6 +56,7 @@ class Totals:
         adjusted: how many are written otherwise than in the tables.
         with_duplicates: of how many an active row is outdone by another.
         duplicate_rows: how many rows that are.
+        same_uuid: how many have the UUID of one before.
         orphans: active rows without a sensor.
     """
 
@@ -64,6 +65,8 @@ class Totals:
         self.adjusted = 0
         self.with_duplicates = 0
         self.duplicate_rows = 0
+        self.same_uuid = 0
+        self._uuids: set[str] = set()
         self.orphans = orphans
 
     def add(self, line: PlannedSensor) -> None:
@@ -72,6 +75,9 @@ class Totals:
         self.adjusted += bool(line.adjusted)
         self.with_duplicates += bool(line.duplicates)
         self.duplicate_rows += len(line.duplicates)
+        if line.sensor_uuid is not None:
+            self.same_uuid += line.sensor_uuid in self._uuids
+            self._uuids.add(line.sensor_uuid)
 
     @property
     def sensors(self) -> int:
@@ -90,8 +96,23 @@ def plan(
     Raises:
         UnavailableError: the database or a table does not answer.
     """
+    first: dict[str, int] = {}
     for page in pages(tables, selection):
-        yield page.looked_at, [planned(assessment) for assessment in assessor.assess(page.sensors, choice)]
+        lines = [planned(assessment) for assessment in assessor.assess(page.sensors, choice)]
+        yield page.looked_at, [_told_of_twin(line, first) for line in lines]
+
+
+def _told_of_twin(line: PlannedSensor, first: dict[str, int]) -> PlannedSensor:
+    """The line, with a note if a sensor before has the same UUID; `first` is which has which."""
+    if line.sensor_uuid is None:
+        return line
+    twin = first.setdefault(line.sensor_uuid, line.sensor_id)
+    if twin == line.sensor_id:
+        return line
+    note = (
+        f"sensor {twin} has the same UUID: a reading that names its sensor by it goes to one of them; give each its own"
+    )
+    return msgspec.structs.replace(line, notes=(*line.notes, note))
 
 
 def planned(assessment: Assessment) -> PlannedSensor:
