@@ -1,5 +1,6 @@
 """What clients of the old service send, over HTTP and MQTT: readings, sorted into those to be taken and the others."""
 
+from codecs import BOM_UTF8
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -80,7 +81,8 @@ def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> OldRe
     Raises:
         RequestError: 400 for a body that is no JSON, or that as a whole is not of the form; 413 for too many readings.
     """
-    document = object_of(body)
+    # Some languages write a mark at the beginning of UTF-8.
+    document = object_of(body.removeprefix(BOM_UTF8))
     faults = list(open_domain_faults(DOMAIN, domains))
     readings = _readings(document, faults)
     device = device_of(document, faults)

@@ -21,6 +21,8 @@ ARRIVAL = {"timestamp_source": "arrival"}
 PLACEHOLDER = "_"
 """In place of a name that is not known yet, or has a fault that is told already."""
 
+# Since 1973, so that no date without dashes is taken for one.
+_UNIX_SECONDS = re.compile(r"\d{9,20}(?:\.\d*)?", re.ASCII)
 # A date with dashes, or without them and with a time: digits alone could be Unix seconds.
 _ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d.*|\d{8}[Tt ]\d.*", re.ASCII)
 _SHOWN = 40
@@ -71,6 +73,8 @@ def take(raw: object, shape: Shape, *, now: float) -> Taken:
 def time_of(value: object, field: str, faults: list[Fault]) -> object:
     """When something was measured, in Unix seconds: of ISO 8601 text, where no zone is UTC, or of a number as it is.
 
+    Text of such a number is one too, as some clients quote all that they send.
+
     None where nothing is said, and where it is no time, which is a fault more.
     """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
@@ -79,6 +83,8 @@ def time_of(value: object, field: str, faults: list[Fault]) -> object:
         message = f"must be ISO 8601 text or Unix seconds, not {json_type(value)}"
         faults.append(Fault(FaultCode.WRONG_TYPE, field, message))
         return None
+    if _UNIX_SECONDS.fullmatch(value):
+        return float(value) if "." in value else int(value)
     try:
         moment = datetime.fromisoformat(value) if _ISO_8601.fullmatch(value) else None
     except ValueError:
