@@ -202,6 +202,19 @@ def test_streams_of_no_sensor_wait_for_their_constraints() -> None:
     assert list(world.take(a_point(20)).failed) == ["3-of-64"]
 
 
+def test_points_of_sensors_do_not_wait_with_them() -> None:
+    world = World()
+    world.away = {"constraints"}
+
+    result = world.take_packs(
+        a_received_pack(1, of_sensor(40)),
+        a_received_pack(1, of_sensor(20, source_id="of-no-sensor"), group="10-of-64"),
+    )
+
+    assert list(result.failed) == ["10-of-64"]
+    assert world.written() == {40: "warning"}
+
+
 @pytest.mark.parametrize("shadow", [False, True])
 def test_points_of_sensors_wait_for_the_old_tables(shadow: bool) -> None:
     world = World()

@@ -114,11 +114,7 @@ class TwoWays:
         self._known_to_new: LRUCache[StreamKey, bool] = LRUCache(CACHED_STREAMS)
 
     def look_up(self, streams: Mapping[StreamKey, str | None]) -> "TwoJudges":
-        """See `WayOfJudging.look_up`.
-
-        Raises:
-            UnavailableError: the constraints do not answer, for a stream of no sensor.
-        """
+        """See `WayOfJudging.look_up`; streams that have to wait do so alone."""
         settings = self.trial.settings()
         by_both = {key for key in streams if key.domain == DOMAIN and settings.judged_by_both(key.source_id)}
         began = self.timer()
@@ -132,7 +128,11 @@ class TwoWays:
         sound = {key: streams[key] for key, rules in old.items() if not rules.faults}
         old |= self._old_rules(found.known)
         others = {key: stream_type for key, stream_type in streams.items() if key not in old and key not in waiting}
-        by_constraints = self._new.find(others)
+        by_constraints: Mapping[StreamKey, VersionedConfig | None] = {}
+        try:
+            by_constraints = self._new.find(others)
+        except UnavailableError as error:
+            waiting |= dict.fromkeys(others, error)
         return TwoJudges(self, settings, old, by_constraints, self._put_on_trial(sound, seconds), waiting=waiting)
 
     def counting(self, key: StreamKey, configs: Configs, differences: list[Difference]) -> list[Difference]:
@@ -192,7 +192,8 @@ class TwoJudges:
         old: rules of the streams that are of a sensor.
         others: constraints of those that are not.
         on_trial: which of the sensors are judged by both ways.
-        waiting: streams that may be of a sensor, while the database does not answer.
+        waiting: streams that may be of a sensor, while the database does not answer; and those that are of none, while
+            the constraints do not.
     """
 
     def __init__(
