@@ -33,8 +33,11 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
     packet = decode_packet(body, domains=function.settings.domains, now=time.time())
     request = packet.request(request_id, function.sensors.find(packet.to_look_up))
+    # Also of a packet that nothing is taken from, and that names no device.
+    check_scope(grant, grant.missing_domain(request.domain))
     # The directory may know the devices of readings that name none.
-    for source_id in dict.fromkeys(point.source_id for point in request.points) or [request.source_id]:
+    sources = dict.fromkeys(point.source_id for point in request.points)
+    for source_id in sources or filter(None, [packet.device]):
         check_scope(grant, grant.missing_scope(request.domain, source_id))
     take(request, grant, function)
     rejected = rejected_points(request.rejected)

@@ -306,6 +306,21 @@ def test_a_caller_whose_key_does_not_reach_the_device_is_told_what_it_lacks(
     assert world.points() == []
 
 
+@pytest.mark.parametrize(
+    ("readings", "expected"), [([], 200), ([{"sensor_id": 7, "value": "warm", "device_uuid": DEVICE}], 422)]
+)
+def test_where_nothing_is_taken_and_the_packet_names_no_device_no_source_has_to_be_reached(
+    world: World, packet_event: Event, readings: list[object], expected: int
+) -> None:
+    def answered(**grant: list[str]) -> tuple[int, Any]:
+        packet_event["requestContext"]["authorizer"] = {"lambda": {"grant": json.dumps({"key_id": "aaaqeaye"} | grant)}}
+        status, body, _ = answer_to(packet_event | {"body": json.dumps({"readings": readings})})
+        return status, body.get("missing_scope")
+
+    assert answered(domains=["iot"], sources=[DEVICE]) == (expected, None)
+    assert answered(domains=["health"], sources=["*"]) == (403, "domain:iot")
+
+
 def test_a_key_has_to_reach_the_devices_that_the_directory_knows_too(world: World, packet_event: Event) -> None:
     grant = {"key_id": "aaaqeaye", "domains": ["iot"], "sources": ["_"]}
     packet_event["requestContext"]["authorizer"] = {"lambda": {"grant": json.dumps(grant)}}

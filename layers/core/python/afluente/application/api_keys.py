@@ -52,11 +52,15 @@ class Grant(msgspec.Struct, frozen=True):
 
     def missing_scope(self, domain: str, source_id: str) -> str | None:
         """The scope that is missing to write points of a source; None where nothing is."""
-        if not {domain, EVERYTHING} & set(self.domains):
-            return f"domain:{domain}"
+        if missing := self.missing_domain(domain):
+            return missing
         if not any(fnmatchcase(source_id, pattern) for pattern in self.sources):
             return f"source:{source_id}"
         return None
+
+    def missing_domain(self, domain: str) -> str | None:
+        """The scope that is missing to write anything of a domain; None where nothing is."""
+        return None if {domain, EVERYTHING} & set(self.domains) else f"domain:{domain}"
 
 
 class ApiKeyStore(Protocol):
