@@ -96,6 +96,14 @@ def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[OldTab
 def _document(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        document = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} is neither JSON nor YAML: {error}", code=ExitCode.USAGE) from None
+    if not isinstance(document, dict):
+        # TOML, in which a stage has the same names, would be a text here.
+        raise CommandError(
+            f"{path} names no tables",
+            way_out="write JSON or YAML, such as 'sensors: {table: Sensors, id: SensorId}'",
+            code=ExitCode.USAGE,
+        )
+    return document

@@ -6,9 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from afluente.adapters.memory import MemoryOldTables
 from afluente.adapters.sql.engine import old_engine
+from afluente.adapters.sql.errors import WrongTablesError
+from afluente.adapters.sql.names import TableNames
 from afluente.adapters.sql.old_tables import IDS_A_STATEMENT, SqlOldTables
 from afluente.application.migration.ports import NotTakenError, OldTables
 from afluente.domain.keys import StreamKey
@@ -253,6 +256,37 @@ def test_a_number_that_a_column_cannot_hold_is_not_taken_and_nothing_is_written(
         tables.write(thresholds(physical_max=1e30, abs_delta=2.0, updated_at=NOW))
 
     assert content(read(tables)) == content(thresholds(physical_max=9.0, abs_delta=1.0, updated_at=NOW))
+    engine.dispose()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("kind", ["varchar(5)", "numeric(1)", "smallint", "boolean"])
+def test_rows_are_put_in_force_and_out_of_it_whatever_type_says_so(postgres: PostgresServer, kind: str) -> None:
+    engine = old_engine(postgres.new_database())
+    create_tables(engine)
+    fill(engine, holding(thresholds(physical_max=9.0, updated_at=NOW - 9)))
+    yes_or_no = {"varchar(5)": "CASE WHEN active THEN 'Y' ELSE 'N' END", "boolean": "active"}.get(kind, "active::int")
+    with engine.begin() as connection:
+        for table in ("alert_thresholds", "delta_thresholds"):
+            connection.execute(sa.text(f"ALTER TABLE {table} ALTER active TYPE {kind} USING {yes_or_no}"))
+    tables = SqlOldTables(engine)
+
+    tables.write(AFTER)
+    assert content(read(tables)) == content(AFTER)
+    tables.write(SensorThresholds(sensor=a_sensor()))
+    assert content(read(tables)) == (None, None)
+    engine.dispose()
+
+
+@pytest.mark.integration
+def test_a_column_in_another_case_is_not_the_one_that_was_named(postgres: PostgresServer) -> None:
+    engine = old_engine(postgres.new_database())
+    create_tables(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text('ALTER TABLE sensors RENAME uuid TO "Guid"'))
+
+    with pytest.raises(WrongTablesError, match="table sensors has no column guid: name it as"):
+        SqlOldTables(engine, TableNames.read({"sensors": {"uuid": "guid"}})).sensors()
     engine.dispose()
 
 

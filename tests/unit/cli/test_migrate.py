@@ -582,7 +582,14 @@ def test_tables_of_other_names_are_named_in_a_file(migrate: Migrating, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("names.json", "{"), ("names.yaml", "a: [b"), ("names.json", '{"nothing": {}}')]
+    ("name", "text"),
+    [
+        ("names.json", "{"),
+        ("names.yaml", "a: [b"),
+        ("names.json", '{"nothing": {}}'),
+        ("names.yaml", ""),
+        ("names.toml", 'schema = "dbo"'),
+    ],
 )
 def test_a_file_of_names_that_cannot_be_read_is_refused(
     migrate: Migrating, tmp_path: Path, name: str, text: str

@@ -3,7 +3,7 @@
 Rows come as the driver has them; `afluente.adapters.sql.rows` makes of them what they mean.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -104,15 +104,17 @@ def missing_names(inspector: sa.Inspector, names: TableNames) -> list[str]:
     """Which of the tables and columns are not there, a sentence each with its way out."""
     found = []
     schema = names.db_schema
+    # PostgreSQL tells names apart by their case; where another database does not, case is not what is wrong.
+    folded: Callable[[str], str] = str if inspector.dialect.name == "postgresql" else str.lower
     for classic, name in names.tables.items():
         if not inspector.has_table(name.table, schema=schema):
             where = f"schema {schema}" if schema else "the user's schema"
             found.append(f"there is no table {name.table} in {where}: name it as {classic}.table")
             continue
-        there = {column["name"].lower() for column in inspector.get_columns(name.table, schema=schema)}
+        there = {folded(column["name"]) for column in inspector.get_columns(name.table, schema=schema)}
         found += [
             f"table {name.table} has no column {column}: name it as {classic}.{meaning}"
             for meaning, column in name.columns.items()
-            if column.lower() not in there
+            if folded(column) not in there
         ]
     return found

@@ -39,6 +39,8 @@ def write_row(
     if replaced is None:
         connection.execute(sa.insert(table).values(values | _values(table, names, {"sensor_id": sensor_id})))
     else:
+        # It is active already, in whatever word its column has for that.
+        del values[_column(table, names, "active").key]
         connection.execute(sa.update(table).where(_column(table, names, "id") == replaced).values(values))
 
 
@@ -61,6 +63,8 @@ def _as(kind: "sa.types.TypeEngine[Any]", name: str, value: Any) -> Any:
         return value
     if isinstance(kind, sa.Integer):
         return round(value)
+    if isinstance(value, bool) and isinstance(kind, sa.Numeric):
+        return int(value)
     return value
 
 
