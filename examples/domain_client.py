@@ -20,7 +20,9 @@ from operator import itemgetter
 from pathlib import Path
 
 ATTEMPTS = 8
-TAKEN, TOO_MANY, UNAVAILABLE = 202, 429, 503
+TAKEN = 202
+PASSING = {408, 429, 500, 502, 503, 504}
+"""What may be otherwise when the same request is sent again."""
 
 
 def main() -> None:
@@ -61,9 +63,16 @@ def over_http(domain: str, points: list[dict]) -> None:
         for source_id, its in groupby(points, key=itemgetter("source_id")):
             datapoints = [{"stream_id": point["stream_id"], **as_sent(point)} for point in its]
             body = {"domain": domain, "source_id": source_id, "datapoints": datapoints}
-            for _ in range(ATTEMPTS):
-                answer = client.post(url, json=body)
-                if answer.status_code not in {TOO_MANY, UNAVAILABLE}:
+            for left in reversed(range(ATTEMPTS)):
+                try:
+                    answer = client.post(url, json=body)
+                except httpx.TransportError as error:
+                    # It may have been taken all the same, which does no harm.
+                    if not left:
+                        sys.exit(f"no answer: {error}")
+                    time.sleep(1)
+                    continue
+                if answer.status_code not in PASSING:
                     break
                 time.sleep(float(answer.headers.get("Retry-After", 1)))
             if answer.status_code != TAKEN or answer.json()["rejected"]:
