@@ -8,7 +8,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from afluente.application.migration.shadow_orders import ShadowReport
-from afluente.application.migration.trial import Phase
 
 _COLUMNS = ("sensor", "cause", "points", "old", "new", "value", "measured against", "at", "point_id")
 
@@ -40,8 +39,8 @@ def show(report: ShadowReport, console: Console, *, limit: int) -> None:
     console.print(f"{counts.differences:,} differences, {counts.errors:,} errors of the new way")
     if not counts.compared:
         console.print("nothing was compared yet: switch shadow on, and let readings of sensors come", soft_wrap=True)
-    if settings.phase is Phase.ROLLED_BACK and report.step == settings.step:
-        console.print(f"the canary went back in step {settings.step - 1}: look at --step {settings.step - 1}")
+    if report.went_back_in not in {None, report.step}:
+        console.print(f"the canary went back in step {report.went_back_in}: look at --step {report.went_back_in}")
     for cause, number in report.by_cause.items():
         console.print(f"  {cause}  {number:,}")
     if report.not_noted:

@@ -171,7 +171,7 @@ def test_errors_of_the_new_way_are_no_success_either(shadow: Shadow) -> None:
     assert shadow("report").code == ExitCode.REJECTED
 
 
-def test_what_took_a_canary_back_is_in_the_step_before(shadow: Shadow) -> None:
+def test_what_took_a_canary_back_is_in_the_step_in_which_it_went(shadow: Shadow) -> None:
     before = shadow.trial.settings()
     running = before.in_next_step(NOW, phase=Phase.RUNNING, share=10)
     nothing = TrialCounts()
@@ -180,6 +180,11 @@ def test_what_took_a_canary_back_is_in_the_step_before(shadow: Shadow) -> None:
     )
     shadow.deployment.count(TrialCounts(points=9, compared=9, differences=1))
 
-    assert "the canary went back in step 1: look at --step 1" in shadow("report").out
+    way_out = "the canary went back in step 1: look at --step 1"
+    assert way_out in shadow("report").out
+    assert way_out not in shadow("report", "--step", "1").out
+    # Which begins another step.
+    shadow("on")
+    assert way_out in shadow("report").out
     told = shadow("report", "--step", "1")
     assert (told.code, "1 differences" in told.out) == (ExitCode.REJECTED, True)

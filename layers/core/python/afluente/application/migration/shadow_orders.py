@@ -11,6 +11,7 @@ from afluente.application.migration.trial import (
     SHARED_PHASES,
     EventKind,
     NotedDifference,
+    Phase,
     TrialCounts,
     TrialEvent,
     TrialSettings,
@@ -26,12 +27,14 @@ class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
         step: which.
         counts: of it.
         noted: its differences by stream and cause, those with the most first.
+        went_back_in: the step in which the canary was rolled back; None where it is not.
     """
 
     settings: TrialSettings
     step: int
     counts: TrialCounts
     noted: Sequence[NotedDifference]
+    went_back_in: int | None = None
 
     @property
     def by_cause(self) -> Mapping[str, int]:
@@ -94,4 +97,7 @@ def report(store: TrialStore, step: int | None = None) -> ShadowReport:
     settings = store.settings()
     step = settings.step if step is None else step
     noted = sorted(store.differences(step), key=lambda its: (-its.count, its.example.stream, its.example.cause))
-    return ShadowReport(settings=settings, step=step, counts=store.counts(step), noted=noted)
+    went_back_in: int | None = None
+    if settings.phase is Phase.ROLLED_BACK:
+        went_back_in = next((its.step for its in store.events() if its.kind is EventKind.ROLLED_BACK), None)
+    return ShadowReport(settings=settings, step=step, counts=store.counts(step), noted=noted, went_back_in=went_back_in)
