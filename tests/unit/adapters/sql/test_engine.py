@@ -286,6 +286,16 @@ def test_what_a_driver_minds_is_told_by_its_codes(raised: tuple[object, ...], ex
     assert is_of_the_values(sa.exc.ProgrammingError("UPDATE", {}, Exception(*raised))) is expected
 
 
+def test_a_sensor_whose_uuid_is_written_without_dashes_is_found_by_it(engine: sa.Engine) -> None:
+    (first, *_) = SqlOldTables(engine).sensors()
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE sensors SET uuid = replace(uuid, '-', '')"))
+        connection.execute(sa.text("UPDATE devices SET uuid = replace(uuid, '-', '')"))
+    stream = StreamKey("iot", first.sensor.device_uuid or "_", first.sensor.uuid or "")
+
+    assert SqlOldTables(engine).find([stream]) == {stream: first}
+
+
 def test_a_sensor_that_is_there_twice_is_named(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE devices RENAME TO keyed"))

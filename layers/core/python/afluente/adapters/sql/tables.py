@@ -61,9 +61,13 @@ class OldSchema:
         return self._sensors().where(self.sensors["id"].in_(list(ids)))
 
     def sensors_by_uuid(self, uuids: Iterable[str]) -> Statement:
-        """Sensors of some UUIDs in lower case; the column's may be texts in any case, or of a type of their own."""
+        """Sensors of some UUIDs in lower case with dashes.
+
+        The column's may be texts in any case, with dashes or without, or of a type of their own.
+        """
+        forms = {form: None for name in uuids for form in (name, name.replace("-", ""))}
         written = sa.func.lower(sa.cast(self.sensors["uuid"], sa.String(36)))
-        return self._sensors().where(written.in_(list(uuids)))
+        return self._sensors().where(written.in_(list(forms)))
 
     def sensors_after(self, after: int | None, limit: int) -> Statement:
         """A page of sensors by ascending id."""
