@@ -50,6 +50,28 @@ DONE = NOW + 60
 
 
 @pytest.mark.parametrize(
+    ("recent", "verdict"),
+    [
+        (counts(), Verdict.WAIT),
+        (counts(compared=200, errors=2), Verdict.WAIT),
+        (counts(compared=200, errors=3), Verdict.ROLL_BACK),
+        (counts(compared=199, errors=9), Verdict.WAIT),
+        (counts(invocations=40, slow=10), Verdict.ROLL_BACK),
+        (counts(invocations=40, slow=9), Verdict.WAIT),
+        (counts(invocations=39, slow=39), Verdict.WAIT),
+        (counts(invocations=1000, slow=40), Verdict.WAIT),
+    ],
+)
+def test_of_a_long_step_the_last_minute_is_judged_as_well(recent: TrialCounts, verdict: Verdict) -> None:
+    long = counts(points=10**6, compared=10**6, invocations=10**5)
+
+    decision = decide(at_step(gates=Gates(min_seconds=10**6)), long, NOW + 10**5, recent=recent)
+
+    assert decision.verdict is verdict
+    assert ("last minute" in decision.why()) is (verdict is Verdict.ROLL_BACK)
+
+
+@pytest.mark.parametrize(
     ("counted", "at", "verdict"),
     [
         (counts(), DONE, Verdict.ADVANCE),

@@ -3,7 +3,7 @@
 import pytest
 
 from afluente.adapters.memory import MemoryTrial
-from afluente.application.migration.canary import event_of, rolled_back
+from afluente.application.migration.canary import RECENT_SECONDS, event_of, rolled_back
 from afluente.application.migration.trial import (
     Difference,
     DifferenceCause,
@@ -355,3 +355,55 @@ def test_a_store_that_was_away_is_left_alone_for_a_while(world: World) -> None:
     world.seconds = 2.0 + RETRY_SECONDS
     world.judge()
     assert world.store.counts(1) == POINTS
+
+
+# --- the last minute -------------------------------------------------------------------------------------------------
+
+MANY = TrialCounts(points=10_000, compared=10_000, invocations=100, added_ms=tuple(100 * number for number in added(1)))
+ERRORS = TrialCounts(points=100, compared=100, errors=2, invocations=1, added_ms=added(1))
+
+
+def a_long_step(world: World) -> None:
+    """A step of which a hundred times as much was sound as what comes."""
+    gates = Gates(min_seconds=10**9)
+    world.change(world.store.settings().in_next_step(world.now, phase=Phase.RUNNING, share=10, gates=gates))
+    for _ in range(10):
+        world.judge(MANY)
+        world.seconds += RECENT_SECONDS / 5
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_errors_that_begin_late_in_a_step_take_the_canary_back(world: World, others: bool) -> None:
+    a_long_step(world)
+    world.seconds += 2 * RECENT_SECONDS
+    other = world.another_classifier()
+    other.settings()
+
+    for _ in range(3):
+        world.judge(ERRORS)
+        if others:
+            other.report(other.settings(), ERRORS)
+
+    assert world.store.settings().phase is Phase.ROLLED_BACK
+    assert "in the last minute" in world.events[-1].why
+
+
+def test_errors_of_long_ago_are_not_of_the_last_minute(world: World) -> None:
+    a_long_step(world)
+    for _ in range(10):
+        world.seconds += 2 * RECENT_SECONDS
+        world.judge(ERRORS)
+
+    assert world.store.settings().phase is not Phase.ROLLED_BACK
+
+
+def test_a_step_does_not_answer_for_the_one_before(world: World) -> None:
+    a_long_step(world)
+    world.seconds += 2 * RECENT_SECONDS
+    world.judge(ERRORS)
+    world.start()
+    world.seconds += SETTINGS_SECONDS
+
+    world.judge(TrialCounts(points=150, compared=150, errors=1, invocations=1, added_ms=added(1)))
+
+    assert world.store.settings().phase is Phase.RUNNING

@@ -40,6 +40,14 @@ EARLY_SLOW = 10
 """So many invocations that were too slow break the gate, if the p95 does: a few may be caches that fill."""
 
 
+RECENT_SECONDS = 60.0
+"""How long what was counted is recent. Of a long step errors and latency are judged by the last minute as well: else as
+much as was sound before would have to go wrong first."""
+
+RECENT_INVOCATIONS = 40
+"""From so many invocations on, the p95 of the last minute is one."""
+
+
 class Gate(StrEnum):
     """What a step is asked for."""
 
@@ -117,15 +125,16 @@ class Reviewed(msgspec.Struct, frozen=True):
     event: TrialEvent | None = None
 
 
-def decide(settings: TrialSettings, counts: TrialCounts, now: float) -> Decision:
+def decide(settings: TrialSettings, counts: TrialCounts, now: float, *, recent: TrialCounts | None = None) -> Decision:
     """What is to be done about the step, by what was counted of it.
 
     Args:
         settings: in force.
         counts: of their step.
         now: in Unix seconds.
+        recent: those of the last `RECENT_SECONDS`; None where they are not known.
     """
-    readings = _readings(settings, counts, now)
+    readings = _readings(settings, counts, now, recent or TrialCounts())
     return Decision(_verdict(settings, readings), readings)
 
 
@@ -148,14 +157,20 @@ def follow(
 
 
 def review(
-    store: TrialStore, settings: TrialSettings, counts: TrialCounts, *, now: float, by: str = CLASSIFIER
+    store: TrialStore,
+    settings: TrialSettings,
+    counts: TrialCounts,
+    *,
+    now: float,
+    recent: TrialCounts | None = None,
+    by: str = CLASSIFIER,
 ) -> Reviewed:
     """Decide, and save what it leads to; of several who do so at once, one does it.
 
     Raises:
         UnavailableError: the store does not answer.
     """
-    decision = decide(settings, counts, now)
+    decision = decide(settings, counts, now, recent=recent)
     change = follow(decision, settings, counts, now=now, by=by)
     if change is None:
         return Reviewed(settings, decision)
@@ -214,12 +229,12 @@ def _next_share(settings: TrialSettings) -> int:
     return min((share for share in settings.steps if share > settings.share), default=settings.share)
 
 
-def _readings(settings: TrialSettings, counts: TrialCounts, now: float) -> tuple[Reading, ...]:
+def _readings(settings: TrialSettings, counts: TrialCounts, now: float, recent: TrialCounts) -> tuple[Reading, ...]:
     gates = settings.gates
     return (
         _differences(gates, counts),
-        _errors(gates, counts),
-        _latency(gates, counts),
+        _recent_errors(gates, recent) or _errors(gates, counts),
+        _recent_latency(gates, recent) or _latency(gates, counts),
         _time(gates, now - settings.step_began_at),
         _traffic(gates, counts),
     )
@@ -240,6 +255,27 @@ def _errors(gates: Gates, counts: TrialCounts) -> Reading:
         standing = Standing.BROKEN if enough else Standing.WAITING
     told = f"{rate * 100:.2f} % errors ({counts.errors:,} of {counts.compared:,} points), {limit * 100:g} % at most"
     return Reading(Gate.ERRORS, standing, rate, limit, told)
+
+
+def _recent_errors(gates: Gates, recent: TrialCounts) -> Reading | None:
+    """The gate of errors, if the last minute breaks it."""
+    rate, limit = recent.error_rate, gates.max_error_rate
+    if recent.compared < EARLY_POINTS or rate <= limit:
+        return None
+    told = f"{rate * 100:.2f} % errors in the last minute ({recent.errors:,} of {recent.compared:,} points), "
+    return Reading(Gate.ERRORS, Standing.BROKEN, rate, limit, f"{told}{limit * 100:g} % at most")
+
+
+def _recent_latency(gates: Gates, recent: TrialCounts) -> Reading | None:
+    """The gate of latency, if the last minute breaks it."""
+    p95, limit = recent.p95(), gates.max_added_p95_ms
+    is_enough = recent.invocations >= RECENT_INVOCATIONS and recent.slower_than(limit) >= EARLY_SLOW
+    if p95 is None or not is_enough or p95 <= limit:
+        return None
+    told = (
+        f"added latency p95 {p95:g} ms in {recent.invocations:,} invocations of the last minute, {limit:g} ms at most"
+    )
+    return Reading(Gate.LATENCY, Standing.BROKEN, p95, limit, told)
 
 
 def _latency(gates: Gates, counts: TrialCounts) -> Reading:

@@ -132,6 +132,17 @@ class TrialCounts(msgspec.Struct, frozen=True, kw_only=True):
             added_ms=tuple(map(sum, zip(self.added_ms, other.added_ms, strict=True))),
         )
 
+    def minus(self, earlier: "TrialCounts") -> "TrialCounts":
+        """What was counted since these were all."""
+        return TrialCounts(
+            points=self.points - earlier.points,
+            compared=self.compared - earlier.compared,
+            errors=self.errors - earlier.errors,
+            differences=self.differences - earlier.differences,
+            invocations=self.invocations - earlier.invocations,
+            added_ms=tuple(now - before for now, before in zip(self.added_ms, earlier.added_ms, strict=True)),
+        )
+
     @property
     def error_rate(self) -> float:
         """The part of the points judged by both ways at which the new way failed; 0 where there are none."""

@@ -4,9 +4,10 @@ Points never wait for it, and none is lost by it: where the store does not answe
 what was to be counted is dropped.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
-from afluente.application.migration.canary import review
+from afluente.application.migration.canary import RECENT_SECONDS, review
 from afluente.application.migration.trial import (
     Difference,
     DifferenceCause,
@@ -60,6 +61,8 @@ class Trial:
         self._stale_at = clock()
         self._gathered = TrialCounts()
         self._differences: dict[tuple[str, DifferenceCause], NotedDifference] = {}
+        # What was counted of the step, by all classifiers, at times of the last minute.
+        self._totals: deque[tuple[float, TrialCounts]] = deque()
         self._report_at = clock()
         self._away_until = clock()
 
@@ -125,7 +128,8 @@ class Trial:
         self._report_at = self._clock() + SETTINGS_SECONDS
         if gathered != TrialCounts():
             total = self._store.add(gathered, step=settings.step)
-            reviewed = review(self._store, settings, total, now=self._now())
+            recent = self._recent(total, gathered)
+            reviewed = review(self._store, settings, total, now=self._now(), recent=recent)
             if reviewed.settings is not settings:
                 self._take(reviewed.settings)
             if reviewed.event:
@@ -134,9 +138,20 @@ class Trial:
         if noted:
             self._store.note(noted, step=settings.step)
 
+    def _recent(self, total: TrialCounts, own: TrialCounts) -> TrialCounts:
+        """What was counted lately of the step, of which there is that total now, these among it."""
+        now = self._clock()
+        while self._totals and self._totals[0][0] < now - RECENT_SECONDS:
+            self._totals.popleft()
+        if not self._totals:
+            self._totals.append((now, total.minus(own)))
+        self._totals.append((now, total))
+        return total.minus(self._totals[0][1])
+
     def _take(self, settings: TrialSettings) -> None:
         if settings.step != self._settings.step:
             self._forget()
+            self._totals.clear()
         self._settings = settings
         self._stale_at = self._clock() + SETTINGS_SECONDS
 
