@@ -25,6 +25,8 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _ATTEMPTS = 5
+# As the emulator has it, and the system (EADDRINUSE).
+_PORT_TAKEN = "already in use"
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TZ", "USER")
 
 
@@ -85,9 +87,9 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
         record = _start_at(state, chosen, mqtt_port)
         if record is not None:
             return record
-        if ports.is_free(chosen) and ports.is_free(mqtt_port):
+        if _PORT_TAKEN not in log_tail(state):
             break
-        # Another program was quicker to take a port; with a port of our own choice we take the next.
+        # Another program was quicker to take a port, if only for a moment; where the choice is ours we take the next.
     raise CommandError(
         f"the emulator ended before it answered; its last lines were:\n{log_tail(state)}",
         way_out=f"see all of {state.emulator_log}",

@@ -15,11 +15,12 @@ import pytest
 
 from cli.aws import describe_stack, local_connection
 from cli.errors import CommandError, ExitCode
-from cli.local_stack import assembly, cloudformation, emulator, stack, synthesis
+from cli.local_stack import assembly, cloudformation, emulator, ports, stack, synthesis
 from cli.local_stack.assembly import StackTemplate
 from cli.local_stack.stack import Change
 from cli.local_stack.state import StateDir, read_document
 from tests.integration.cli.conftest import USERS_VARIABLES, Afluente
+from tests.stack import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -209,6 +210,29 @@ def test_no_process_outlives_an_emulator_that_is_killed_or_stopped(own_state: St
     assert processes_of(own_state) == []
     assert not own_state.scratch.exists()
     assert not stack.down(own_state)
+
+
+def test_a_port_that_was_taken_for_a_moment_is_tried_again(
+    own_state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ports.listen(free_port())
+    taken = int(server.getsockname()[1])
+    choices, choose, start_at = [taken], ports.choose, emulator._start_at
+
+    def first_the_taken_one(wanted: int | None, *, remembered: int | None, first: int = ports.FIRST_PORT) -> int:
+        if choices and first == ports.FIRST_PORT:
+            return choices.pop()
+        return choose(wanted, remembered=remembered, first=first)
+
+    def until_it_is_free(state: StateDir, port: int, mqtt_port: int) -> emulator.EmulatorRecord | None:
+        record = start_at(state, port, mqtt_port)
+        server.close()
+        return record
+
+    monkeypatch.setattr(ports, "choose", first_the_taken_one)
+    monkeypatch.setattr(emulator, "_start_at", until_it_is_free)
+
+    assert emulator.start(own_state, None).port != taken
 
 
 def test_an_emulator_that_an_interrupted_up_left_is_taken_over(own_state: StateDir) -> None:
