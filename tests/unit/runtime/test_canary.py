@@ -1,8 +1,6 @@
 """The trial as the classifier has it: lines and metrics of what its figures changed."""
 
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,28 +9,12 @@ from afluente.application.migration.canary import event_of, rolled_back
 from afluente.application.migration.trial import EventKind, Phase, TrialCounts, TrialEvent, TrialSettings
 from afluente.application.ports import UnavailableError
 from afluente.runtime.canary import tell_event, tell_unavailable, trial
-from afluente.runtime.observability import logger
 from afluente.runtime.settings import ClassifierSettings
 from tests.factories import NOW
 from tests.unit.runtime.test_settings import CLASSIFIER
 
 RUNNING = TrialSettings().in_next_step(NOW, phase=Phase.RUNNING, share=10)
 COUNTS = TrialCounts(points=40, compared=40, errors=3, differences=1)
-
-
-@pytest.fixture
-def log() -> Iterator[list[dict[str, Any]]]:
-    """The lines that are logged, each with its level and fields."""
-    lines: list[dict[str, Any]] = []
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(vars(record))
-
-    handler = Lines()
-    logger().addHandler(handler)
-    yield lines
-    logger()._logger.removeHandler(handler)
 
 
 def an_event(kind: EventKind, after: TrialSettings) -> TrialEvent:

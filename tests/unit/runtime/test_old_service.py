@@ -1,6 +1,5 @@
 """The old service's database as the classifier has it: connected late, connected anew, and told of where it is away."""
 
-import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from afluente.adapters.sql.engine import old_engine
 from afluente.adapters.sql.old_tables import SqlOldTables
 from afluente.application.ports import UnavailableError
 from afluente.domain.faults import Fault, FaultCode
-from afluente.runtime.observability import logger
 from afluente.runtime.old_service import ConnectedTables, ContradictionLog, old_tables
 from afluente.runtime.settings import ClassifierSettings
 from tests.factories import a_key
@@ -50,21 +48,6 @@ def tables(database: Database) -> Iterator[ConnectedTables]:
     tables = ConnectedTables(database.connect)
     yield tables
     tables._leave()
-
-
-@pytest.fixture
-def log() -> Iterator[list[dict[str, Any]]]:
-    """The lines that are logged, each with its fields."""
-    lines: list[dict[str, Any]] = []
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.__dict__)
-
-    handler = Lines()
-    logger().addHandler(handler)
-    yield lines
-    logger()._logger.removeHandler(handler)
 
 
 @pytest.mark.parametrize(

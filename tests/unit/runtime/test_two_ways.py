@@ -1,8 +1,6 @@
 """The way of judging of a stage that moves: what it logs and reports."""
 
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,26 +9,10 @@ from afluente.adapters.memory import MemoryConstraints, MemoryOldTables
 from afluente.application.migration.trial import TrialCounts
 from afluente.domain.classification import StreamState
 from afluente.runtime import clients
-from afluente.runtime.observability import logger
 from afluente.runtime.settings import ClassifierSettings
 from afluente.runtime.two_ways import tell_compared, tell_error, two_ways
 from tests.factories import NOW, a_key, a_point
 from tests.unit.runtime.test_settings import CLASSIFIER
-
-
-@pytest.fixture
-def log() -> Iterator[list[dict[str, Any]]]:
-    """The lines that are logged, each with its level and fields."""
-    lines: list[dict[str, Any]] = []
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(vars(record))
-
-    handler = Lines()
-    logger().addHandler(handler)
-    yield lines
-    logger()._logger.removeHandler(handler)
 
 
 def test_a_failure_of_the_new_way_is_an_error_in_the_log(log: list[dict[str, Any]]) -> None:

@@ -1,0 +1,24 @@
+"""What the tests of the runtime share."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from afluente.runtime.observability import logger
+
+
+@pytest.fixture
+def log() -> Iterator[list[dict[str, Any]]]:
+    """The lines that are logged, each with its level and fields."""
+    lines: list[dict[str, Any]] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(vars(record))
+
+    handler = Lines()
+    logger().addHandler(handler)
+    yield lines
+    logger()._logger.removeHandler(handler)
