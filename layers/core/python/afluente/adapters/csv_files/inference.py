@@ -110,7 +110,7 @@ def inspect(sample: bytes, *, is_whole: bool, given: CSVIngestConfig, file: str)
     }
     config = given.model_copy(update=resolved)
     layout = layout_of(config, encoding=table.encoding, columns=table.names, begins=table.begins())
-    shown = [tuple(row) for row in table.data_rows()[:_SHOWN_ROWS]]
+    shown = [tuple(row) for row in table.data_rows[:_SHOWN_ROWS]]
     return Inspection(
         config=config,
         layout=layout,
@@ -176,4 +176,4 @@ def _distinct(table: SampledTable, layout: Layout) -> int:
     if layout.stream_column is None:
         return len(layout.values)
     place = layout.stream_column
-    return len({row[place] for row in table.data_rows() if place < len(row)}) * len(layout.values)
+    return len({row[place] for row in table.data_rows if place < len(row)}) * len(layout.values)

@@ -36,6 +36,7 @@ class SampledTable:
         skip: how many lines are before the table.
         delimiter: between cells.
         has_header: whether its first row names the columns.
+        data_rows: the rows that have as many cells as most, without the header.
         names: of all columns.
         cells: those of each column that hold something.
         notation: how its numbers are written.
@@ -55,15 +56,11 @@ class SampledTable:
         # Only rows with as many cells as most: what is wrong with the others is told row by row.
         self._width = _width([row.cells for row in self._rows[:LOOKED_AT_ROWS] if row.cells])
         self.has_header = self._has_header() if given.has_header is None else given.has_header
+        self.data_rows = self._data_rows()
         self.names = self._names()
         self.cells = self._columns()
         self.notation = self._notation([cell for column in self.cells.values() for cell in column])
         self.numbers: NumberReader = self.notation.reader()
-
-    def data_rows(self) -> list[list[str]]:
-        """The rows that have as many cells as most."""
-        rows = self._rows[1:] if self.has_header else self._rows
-        return [row.cells for row in rows if row.cells and len(row.cells) == self._width]
 
     def first(self, is_it: Callable[[str, Sequence[str]], bool]) -> str | None:
         """The first column with cells of which something holds."""
@@ -169,13 +166,17 @@ class SampledTable:
                 return not is_data(cell)
         return True
 
+    def _data_rows(self) -> list[list[str]]:
+        rows = self._rows[1:] if self.has_header else self._rows
+        return [row.cells for row in rows if row.cells and len(row.cells) == self._width]
+
     def _names(self) -> tuple[str, ...]:
         first = self._rows[0].cells if self._rows else None
         if not self.has_header:
             return column_names([""] * self._width)
         header = first or []
-        if len(header) == self._width - 1 and self.data_rows():
-            ends_empty = not any(row[-1].strip() for row in self.data_rows())
+        if len(header) == self._width - 1 and self.data_rows:
+            ends_empty = not any(row[-1].strip() for row in self.data_rows)
             header = [*header, ""] if ends_empty else ["", *header]
         names = column_names(header)
         if any(not cell.strip() for cell in header):
@@ -194,7 +195,7 @@ class SampledTable:
 
     def _columns(self) -> dict[str, list[str]]:
         """The cells of each column that hold something."""
-        rows = self.data_rows()
+        rows = self.data_rows
         return {
             name: [row[place] for row in rows if place < len(row) and row[place].strip() not in self.nulls]
             for place, name in enumerate(self.names)

@@ -66,7 +66,7 @@ class StreamColumns:
     def _telling_apart(self, taken: set[str]) -> str | None:
         """A column of text that tells rows of the same time apart."""
         places = [self._table.names.index(name) for name in self._times.names]
-        rows = [row for row in self._table.data_rows() if len(row) >= len(self._table.names)]
+        rows = [row for row in self._table.data_rows if len(row) >= len(self._table.names)]
         times = [" ".join(row[place].strip() for place in places) for row in rows]
         for place, name in enumerate(self._table.names):
             cells = self._table.cells[name]

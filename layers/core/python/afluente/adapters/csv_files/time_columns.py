@@ -71,7 +71,7 @@ class TimeColumns:
     def of_rows(self) -> list[str]:
         """The cells of the time of each row that has them."""
         places = [self._table.names.index(name) for name in self.names]
-        rows = self._table.data_rows()
+        rows = self._table.data_rows
         return [" ".join(row[place].strip() for place in places) for row in rows if max(places) < len(row)]
 
     def _found(self) -> tuple[str, ...]:

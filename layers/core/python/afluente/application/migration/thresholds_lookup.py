@@ -53,12 +53,14 @@ class ThresholdsLookup:
         """
         keys = list(streams)
         asked = [key for key in keys if key.domain == DOMAIN and may_name_sensor(key.stream_id)]
-        known = self._streams.remembered(asked)
+        known: dict[StreamKey, SensorThresholds | None] = {}
         waiting: dict[StreamKey, UnavailableError] = {}
-        try:
-            known = self._streams.find(asked) if absence is None else known
-        except UnavailableError as error:
-            absence = error
+        if absence is None:
+            try:
+                known = self._streams.find(asked)
+            except UnavailableError as error:
+                absence = error
         if absence is not None:
+            known = self._streams.remembered(asked)
             waiting = {key: absence for key in asked if key not in known}
         return FoundThresholds({key: known.get(key) for key in keys if key not in waiting}, waiting)
