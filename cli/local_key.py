@@ -5,8 +5,8 @@ import time
 
 import msgspec
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.application.api_keys import EVERYTHING, KEY_RANDOM_BYTES, new_key
+from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from cli.access import keys_of, pepper_of
 from cli.errors import CommandError, ExitCode
 from cli.local_stack import emulator
 from cli.local_stack.state import read_document, write_document
@@ -55,11 +55,9 @@ def _local_key(target: Target) -> str:
     text, record = new_key(
         "local development",
         random=secrets.token_bytes(KEY_RANDOM_BYTES),
+        pepper=pepper_of(target),
         now=time.time(),
-        domains=(EVERYTHING,),
-        sources=(EVERYTHING,),
-        expires_at=None,
     )
-    DynamoApiKeys(target.client("dynamodb"), target["ApiKeysTable"]).put(record)
+    keys_of(target).put(record)
     write_document(target.state.api_key, LocalKey(token, text), mode=0o600)
     return text

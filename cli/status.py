@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = {
     "http_ingest": "HttpIngestFunction",
+    "http_admin": "HttpAdminFunction",
     "http_authorizer": "HttpAuthorizerFunction",
     "iot_rule_handler": "IotRuleHandlerFunction",
     "csv_trigger": "CsvTriggerFunction",

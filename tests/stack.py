@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_states import DynamoStates
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
@@ -27,6 +26,7 @@ from afluente.domain.classification import StreamState
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
+from cli.access import keys_of, pepper_of
 from cli.local_stack import stack
 from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.ports import LOOPBACK
@@ -93,8 +93,9 @@ class LocalStack:
 
     def create_key(self, **scope: Any) -> str:
         """Make an API key; its scope as `new_key` takes it."""
-        text, record = new_key("tests", random=secrets.token_bytes(KEY_RANDOM_BYTES), now=time.time(), **scope)
-        DynamoApiKeys(self.client("dynamodb"), self.target["ApiKeysTable"]).put(record)
+        random, pepper = secrets.token_bytes(KEY_RANDOM_BYTES), pepper_of(self.target)
+        text, record = new_key("tests", random=random, pepper=pepper, now=time.time(), **scope)
+        keys_of(self.target).put(record)
         return text
 
     # --- what is in it -----------------------------------------------------------------------------------------------

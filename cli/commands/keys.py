@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cli.access import keys_of, pepper_of
 from cli.errors import CommandError
 from cli.moments import until_option
 from cli.options import targeted
 from cli.output import err, out, print_json
-from cli.target import Target, TargetChoice, resolve
+from cli.target import TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
     from afluente.application.api_keys import ApiKey
 
 _CACHED_SECONDS = 60
@@ -51,17 +51,20 @@ def create(
 
     [dim]Example:[/]  afluente keys create "hall 3" --domain iot --source 'furnace-*' --expires 365d
     """
-    from afluente.application.api_keys import EVERYTHING, KEY_RANDOM_BYTES, new_key
+    from afluente.application.access import EVERYTHING
+    from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
 
+    found = resolve(target)
     text, kept = new_key(
         name,
         random=secrets.token_bytes(KEY_RANDOM_BYTES),
+        pepper=pepper_of(found),
         now=time.time(),
         domains=tuple(domain or [EVERYTHING]),
         sources=tuple(source or [EVERYTHING]),
         expires_at=expires.timestamp() if expires else None,
     )
-    _store(resolve(target)).put(kept)
+    keys_of(found).put(kept)
     if as_json:
         print_json({"key": text, **_described(kept)})
         return
@@ -76,7 +79,7 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
 
     [dim]Example:[/]  afluente keys list
     """
-    keys = sorted(_store(resolve(target)).list(), key=lambda key: key.created_at)
+    keys = sorted(keys_of(resolve(target)).list(), key=lambda key: key.created_at)
     if as_json:
         print_json([_described(key) for key in keys])
         return
@@ -104,19 +107,13 @@ def revoke(
     """
     import msgspec
 
-    store = _store(resolve(target))
-    found = next((key for key in store.list() if key.key_id == key_id), None)
+    store = keys_of(resolve(target))
+    found = store.find(key_id)
     if found is None:
         raise CommandError(f"there is no key {key_id}", way_out="'afluente keys list' shows which are")
     if found.revoked_at is None:
-        store.put(msgspec.structs.replace(found, revoked_at=time.time()))
+        store.put(msgspec.structs.replace(found, revoked_at=time.time()), replacing=found)
     out().print(f"revoked {key_id} ({found.name}); it may open the API for {_CACHED_SECONDS} s more", markup=False)
-
-
-def _store(target: Target) -> "DynamoApiKeys":
-    from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-
-    return DynamoApiKeys(target.client("dynamodb"), target["ApiKeysTable"])
 
 
 def _described(key: "ApiKey") -> dict[str, Any]:

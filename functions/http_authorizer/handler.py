@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 from afluente.adapters.http_authorization import authorizer_answer
-from afluente.application.api_keys import authenticate
 from afluente.runtime.composition import http_authorizer
 from afluente.runtime.observability import LogCode, invocation, logger
 
@@ -12,9 +11,11 @@ from afluente.runtime.observability import LogCode, invocation, logger
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Authenticate one caller, an event of payload format 2.0; a failure makes API Gateway answer 500."""
     with invocation(context):
-        grant = authenticate(event["identitySource"][0], http_authorizer().keys, time.time())
-        if grant:
-            logger().info("key accepted", code=LogCode.KEY_ACCEPTED, key_id=grant.key_id)
-        else:
+        caller = http_authorizer().authenticate(event["identitySource"][0], time.time())
+        if caller is None:
             logger().warning("key refused", code=LogCode.KEY_REFUSED)
-        return authorizer_answer(grant)
+            return authorizer_answer(None)
+        logger().info("key accepted", code=LogCode.KEY_ACCEPTED, key_id=caller.grant.key_id)
+        if not caller.is_use_kept:
+            logger().warning("use of the key not kept", code=LogCode.KEY_USE_NOT_KEPT, key_id=caller.grant.key_id)
+        return authorizer_answer(caller.grant)

@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -18,17 +17,16 @@ from afluente.adapters.csv_requests import (
 )
 from afluente.adapters.http_answers import Answer, document
 from afluente.adapters.http_requests import RequestError, check_scope, read_body
-from afluente.application.api_keys import Grant
+from afluente.application.access import Action, Grant
 from afluente.application.csv_jobs import CsvJob, JobStatus, upload_key
 from afluente.application.csv_listing import newest_jobs
 from afluente.application.csv_reports import JobReport, report
 from afluente.application.csv_uploads import MAX_PUT_BYTES, URL_SECONDS
 from afluente.runtime.composition import CsvIngest, HttpIngest
+from afluente.runtime.http_function import Event
 from afluente.runtime.observability import LogCode, logger
 
 _JOB_ID_BYTES = 12
-
-Event = dict[str, Any]
 
 
 def _upload(event: Event, grant: Grant, function: HttpIngest) -> Answer:
@@ -75,7 +73,7 @@ def _show(event: Event, grant: Grant, function: HttpIngest) -> Answer:
 
 def _list(event: Event, grant: Grant, function: HttpIngest) -> Answer:
     query = decode_query(event.get("queryStringParameters") or {})
-    check_scope(grant, query.missing_scope(grant))
+    check_scope(grant, query.missing(grant))
     page = newest_jobs(function.csv.store, query, domains=function.settings.domains, grant=grant)
     jobs = [msgspec.structs.replace(report(job), options={}) for job in page.jobs]
     return document(200, {"jobs": jobs, "next": None if page.before is None else {"before": page.before}})
@@ -98,11 +96,11 @@ def _cancel(event: Event, grant: Grant, function: HttpIngest) -> Answer:
 
 
 def _asker(grant: Grant) -> Asker:
-    return Asker(secrets.token_hex(_JOB_ID_BYTES), grant.key_id, time.time())
+    return Asker(secrets.token_hex(_JOB_ID_BYTES), grant, time.time())
 
 
 def _begin(event: Event, job: CsvJob, grant: Grant, csv: CsvIngest) -> CsvJob:
-    check_scope(grant, grant.missing_scope(job.domain, job.source_id))
+    check_scope(grant, grant.missing(Action.INGEST, job.domain, job.source_id))
     begun = csv.jobs.expect(job)
     logger().info(
         "job expected",
@@ -119,7 +117,7 @@ def _visible(event: Event, grant: Grant, csv: CsvIngest) -> CsvJob:
     """The job of a path, if the caller may see it; else it is as if there were none."""
     job_id = event["pathParameters"]["job_id"]
     job = csv.store.find(job_id) if is_job_id(job_id) else None
-    if job is None or grant.missing_scope(job.domain, job.source_id):
+    if job is None or grant.missing_source(job.domain, job.source_id):
         detail = (
             f"there is no job {job_id!a} that the key {grant.key_id} reaches; GET /ingest/csv lists those there are"
         )

@@ -1,23 +1,20 @@
 """`POST /ingest/packets`: readings as the clients of the old service send them, answered as it answered."""
 
 import time
-from typing import Any
 
 from afluente.adapters.http_answers import Answer, deprecation, document, rejected_points
-from afluente.adapters.http_requests import RequestError, check_scope, known_grant_of, read_body
+from afluente.adapters.http_requests import RequestError, check_scope, permitted, read_body
 from afluente.adapters.legacy_packets import decode_packet
+from afluente.application.access import Action
+from afluente.legacy.thresholds import DOMAIN
 from afluente.runtime.composition import HttpIngest
+from afluente.runtime.http_function import Event
 from afluente.runtime.observability import Metric, count_of
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.taking import take
 
-LEGACY_PATH = "/ingest/packets"
-LEGACY_ROUTE = f"POST {LEGACY_PATH}"
-
 # As seen from the old call, so that it leads there wherever the API is.
 _SUCCESSOR = "datapoints"
-
-Event = dict[str, Any]
 
 
 def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
@@ -27,18 +24,17 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
         RequestError: the packet cannot be taken.
         UnavailableError: the sensor directory does not answer, or the readings are not all queued.
     """
-    grant = known_grant_of(event)
+    grant = permitted(event)
+    check_scope(grant, grant.missing_domain(DOMAIN))
     count_of(grant.key_id, Metric.LEGACY_REQUESTS)
     headers = event["headers"]
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
     packet = decode_packet(body, domains=function.settings.domains, now=time.time())
     request = packet.request(request_id, function.sensors.find(packet.to_look_up))
-    # Also of a packet that nothing is taken from, and that names no device.
-    check_scope(grant, grant.missing_domain(request.domain))
     # The directory may know the devices of readings that name none.
     sources = dict.fromkeys(point.source_id for point in request.points)
     for source_id in sources or filter(None, [packet.device]):
-        check_scope(grant, grant.missing_scope(request.domain, source_id))
+        check_scope(grant, grant.missing(Action.INGEST, request.domain, source_id))
     take(request, grant, function)
     rejected = rejected_points(request.rejected)
     return document(200, {"inserted": len(request.points), "rejected": rejected, "request_id": request_id})

@@ -3,7 +3,7 @@
 from afluente.adapters.http_answers import rejected_points
 from afluente.adapters.http_requests import RequestError
 from afluente.application.accept_points import PointsRequest
-from afluente.application.api_keys import Grant
+from afluente.application.access import Grant
 from afluente.runtime.composition import HttpIngest
 from afluente.runtime.observability import LogCode, Metric, count, logger
 

@@ -1,5 +1,6 @@
 """The HTTP API: which route asks for a key, and what is written down of each call."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from aws_cdk import Duration
@@ -19,21 +20,14 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from aws_cdk.aws_lambda import IFunction
 from constructs import Construct
 
+from afluente.adapters.http_routes import ROUTES
 from infra.checks import acknowledge
 from infra.constructs.access_log import access_log_settings
 from infra.stage import Stage
 
-CSV_ROUTES = {
-    "CreateCsvJob": ("/ingest/csv", HttpMethod.POST),
-    "CreateCsvUpload": ("/ingest/csv/uploads", HttpMethod.POST),
-    "RenewCsvUpload": ("/ingest/csv/{job_id}/upload", HttpMethod.POST),
-    "ListCsvJobs": ("/ingest/csv", HttpMethod.GET),
-    "GetCsvJob": ("/ingest/csv/{job_id}", HttpMethod.GET),
-    "CancelCsvJob": ("/ingest/csv/{job_id}", HttpMethod.DELETE),
-}
-
-AUTHORIZER_TTL = Duration.seconds(60)
-"""How long a revoked key may still be taken."""
+AUTHORIZER_TTL = Duration.seconds(30)
+"""How long API Gateway keeps what the authorizer said of a key: with what the authorizer itself remembers, a revoked
+one is taken for less than a minute."""
 
 # One JSON object a call. The caller's key is no part of it.
 _ACCESS_LOG = {
@@ -51,14 +45,29 @@ _ACCESS_LOG = {
 }
 
 
-class IngestApi(Construct):
-    """An HTTP API whose answers come from `handler`, where no route matches too: so every error has one form."""
+# Why a route asks for no key.
+_OPEN = {
+    "Health": "Says that the service answers, nothing about its data: load balancers and people ask without a key.",
+}
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage, handler: IFunction, authorizer: IFunction) -> None:
+
+class ServiceApi(Construct):
+    """An HTTP API whose answers come from its functions, where no route matches too: so every error has one form.
+
+    Args:
+        functions: those that answer, by their package.
+        authorizer: tells who is calling.
+    """
+
+    def __init__(
+        self, scope: Construct, id_: str, *, stage: Stage, functions: Mapping[str, IFunction], authorizer: IFunction
+    ) -> None:
         super().__init__(scope, id_)
         self.api = HttpApi(self, "Api", api_name=f"{stage.prefix}-http", create_default_stage=False)
         self.stage = self._stage(stage)
-        self._integration = HttpLambdaIntegration("Handler", handler)
+        integrations = {
+            package: HttpLambdaIntegration(_in_camel_case(package), function) for package, function in functions.items()
+        }
         key_authorizer = HttpLambdaAuthorizer(
             "ApiKey",
             authorizer,
@@ -67,21 +76,19 @@ class IngestApi(Construct):
             identity_source=["$request.header.X-API-Key"],
             results_cache_ttl=AUTHORIZER_TTL,
         )
-        if stage.enable_agnostic_api:
-            self._route("IngestDatapoints", HttpRouteKey.with_("/ingest/datapoints", HttpMethod.POST), key_authorizer)
-        if stage.takes_packets:
-            self._route("IngestPackets", HttpRouteKey.with_("/ingest/packets", HttpMethod.POST), key_authorizer)
-        if stage.enable_csv_ingest:
-            for name, (path, method) in CSV_ROUTES.items():
-                self._route(name, HttpRouteKey.with_(path, method), key_authorizer)
-        self._open_route(
-            "Health",
-            HttpRouteKey.with_("/health", HttpMethod.GET),
-            "Says that the service answers, nothing about its data: load balancers and people ask without a key.",
-        )
+        for route in ROUTES:
+            if route.flag is not None and not getattr(stage, route.flag):
+                continue
+            key = HttpRouteKey.with_(route.path, HttpMethod(route.method))
+            integration = integrations[route.function]
+            if route.action is None:
+                self._open_route(route.name, key, integration, _OPEN[route.name])
+            else:
+                self._route(route.name, key, integration, key_authorizer)
         self._open_route(
             "Default",
             HttpRouteKey.DEFAULT,
+            integrations["http_ingest"],
             "Answers 404, 405 or 410 and reads nothing: without it such a call would get another form of answer.",
         )
 
@@ -98,10 +105,14 @@ class IngestApi(Construct):
         resource.access_log_settings = access_log_settings(self, stage, "http", _ACCESS_LOG)
         return api_stage
 
-    def _open_route(self, id_: str, key: HttpRouteKey, reason: str) -> None:
-        acknowledge(self._route(id_, key, HttpNoneAuthorizer()), "AwsSolutions-APIG4", reason)
+    def _open_route(self, id_: str, key: HttpRouteKey, integration: HttpLambdaIntegration, reason: str) -> None:
+        acknowledge(self._route(id_, key, integration, HttpNoneAuthorizer()), "AwsSolutions-APIG4", reason)
 
-    def _route(self, id_: str, key: HttpRouteKey, authorizer: IHttpRouteAuthorizer) -> HttpRoute:
-        return HttpRoute(
-            self, id_, http_api=self.api, route_key=key, integration=self._integration, authorizer=authorizer
-        )
+    def _route(
+        self, id_: str, key: HttpRouteKey, integration: HttpLambdaIntegration, authorizer: IHttpRouteAuthorizer
+    ) -> HttpRoute:
+        return HttpRoute(self, id_, http_api=self.api, route_key=key, integration=integration, authorizer=authorizer)
+
+
+def _in_camel_case(package: str) -> str:
+    return "".join(part.capitalize() for part in package.split("_"))

@@ -1,4 +1,4 @@
-"""The DynamoDB tables: constraints, states of streams, API keys, WebSocket connections, CSV jobs, the migration."""
+"""The DynamoDB tables: constraints, states of streams, keys and tenants, connections, CSV jobs, the migration."""
 
 from aws_cdk.aws_dynamodb import (
     Attribute,
@@ -32,7 +32,7 @@ class Tables(Construct):
             partition_key="source",
             sort_key=Attribute(name="bucket", type=AttributeType.NUMBER),
         )
-        self.api_keys = self._table("ApiKeys", "api-keys", partition_key="key_hash")
+        self.access = self._table("Access", "access", partition_key="id")
         self.connections = self._table("WsConnections", "ws-connections", partition_key="id", expiry="expires_at")
         self.csv_jobs = self._table("CsvJobs", "csv-jobs", partition_key="job_id", expiry="expires_at")
         self.csv_jobs.add_global_secondary_index(

@@ -4,6 +4,7 @@ from constructs import Construct
 
 from infra.constructs.alarm_bus import AlarmBus
 from infra.constructs.csv_inbox import CsvInbox
+from infra.constructs.key_pepper import KeyPepper
 from infra.constructs.quarantine import Quarantine
 from infra.constructs.queue import CsvInboxQueue, CsvJobsQueue, DatapointsQueue, MqttInboxQueue
 from infra.constructs.streams import ClassStreams
@@ -25,6 +26,7 @@ class DataStack(StageStack):
         self.csv_jobs = CsvJobsQueue(self, "CsvJobs", stage=stage)
         self.csv_files = CsvInbox(self, "CsvFiles", stage=stage, queue=self.csv_inbox.queue)
         self.tables = Tables(self, "Tables", stage=stage)
+        self.key_pepper = KeyPepper(self, "KeyPepper", stage=stage)
         self.streams = ClassStreams(self, "Streams", stage=stage)
         self.quarantine = Quarantine(self, "Quarantine", stage=stage)
         self.alarms = AlarmBus(self, "Alarms", stage=stage)

@@ -13,7 +13,7 @@ from infra.constructs.alarm_bus import LOG_STREAM
 from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
 from infra.constructs.dashboards import Dashboards, Sources
 from infra.constructs.functions import ServiceFunction
-from infra.constructs.http_api import IngestApi
+from infra.constructs.http_api import ServiceApi
 from infra.constructs.layers import Layers
 from infra.constructs.monitoring import Monitoring
 from infra.constructs.mqtt import DevicePolicy, MqttInbox, OldDevicePolicy
@@ -39,6 +39,7 @@ _AUTHORIZER_TIMEOUT = Duration.seconds(5)
 # Lambda gives processor time by memory: 1,769 MB is one whole processor.
 _WHOLE_PROCESSOR_MB = 1_769
 _AUTHORIZER_MB = 512
+_ADMIN_MB = 1_024
 _MEGABYTE = 1024 * 1024
 
 # Why a grant has a star.
@@ -58,8 +59,13 @@ class ServiceStack(StageStack):
         self.http_ingest = self._http_ingest()
         self.http_authorizer = self._http_authorizer()
         self.classifier = self._classifier()
-        self.http = IngestApi(
-            self, "Http", stage=stage, handler=self.http_ingest.function, authorizer=self.http_authorizer.function
+        self.http_admin = self._http_admin()
+        self.http = ServiceApi(
+            self,
+            "Http",
+            stage=stage,
+            functions={"http_ingest": self.http_ingest.function, "http_admin": self.http_admin.function},
+            authorizer=self.http_authorizer.function,
         )
         self.iot_rule_handler = self._iot_rule_handler()
         self.csv_trigger = self._csv_trigger()
@@ -256,7 +262,7 @@ class ServiceStack(StageStack):
             timeout=_INGEST_TIMEOUT,
             environment={
                 **self._accepting(),
-                "AFLUENTE_API_KEYS_TABLE": tables.api_keys.table_name,
+                **self._keys(),
                 "AFLUENTE_CONNECTIONS_TABLE": tables.connections.table_name,
                 "AFLUENTE_UNANSWERED_QUEUE_URL": unanswered.queue.queue_url,
                 "AFLUENTE_WEBSOCKET_API_ID": api.api.api_id,
@@ -265,7 +271,7 @@ class ServiceStack(StageStack):
             },
         )
         self._allow_accepting(ingest)
-        ingest.allow(["dynamodb:GetItem"], tables.api_keys.table_arn)
+        self._allow_keys(ingest)
         ingest.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], tables.connections.table_arn)
         ingest.allow(
             ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
@@ -295,7 +301,6 @@ class ServiceStack(StageStack):
         return ingest
 
     def _http_authorizer(self) -> ServiceFunction:
-        api_keys = self._data.tables.api_keys
         authorizer = ServiceFunction(
             self,
             "HttpAuthorizer",
@@ -304,10 +309,34 @@ class ServiceStack(StageStack):
             layers=self._layers.of_all,
             memory_mb=_AUTHORIZER_MB,
             timeout=_AUTHORIZER_TIMEOUT,
-            environment={"AFLUENTE_API_KEYS_TABLE": api_keys.table_name},
+            environment=self._keys(),
         )
-        authorizer.allow(["dynamodb:GetItem"], api_keys.table_arn)
+        self._allow_keys(authorizer)
         return authorizer
+
+    def _http_admin(self) -> ServiceFunction:
+        return ServiceFunction(
+            self,
+            "HttpAdmin",
+            stage=self._settings,
+            package="http_admin",
+            layers=self._layers.of_all,
+            memory_mb=_ADMIN_MB,
+            timeout=_INGEST_TIMEOUT,
+            environment={"AFLUENTE_DOMAINS": ",".join(self._settings.domains)},
+        )
+
+    def _keys(self) -> dict[str, str]:
+        """What a function is told that asks callers for a key."""
+        return {
+            "AFLUENTE_ACCESS_TABLE": self._data.tables.access.table_name,
+            "AFLUENTE_KEY_PEPPER_SECRET": self._data.key_pepper.secret.secret_arn,
+        }
+
+    def _allow_keys(self, function: ServiceFunction) -> None:
+        """Look keys up, write down when one was used last, and know what is part of their hashes."""
+        function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._data.tables.access.table_arn)
+        function.allow(["secretsmanager:GetSecretValue"], self._data.key_pepper.secret.secret_arn)
 
     def _classifier(self) -> ServiceFunction:
         data = self._data
@@ -443,6 +472,7 @@ class ServiceStack(StageStack):
             "HttpApiId": self.http.api.api_id,
             "HttpApiUrl": self.http.api.api_endpoint,
             "HttpIngestFunction": self.http_ingest.function.function_name,
+            "HttpAdminFunction": self.http_admin.function.function_name,
             "HttpAuthorizerFunction": self.http_authorizer.function.function_name,
             "IotRuleHandlerFunction": self.iot_rule_handler.function.function_name,
             "CsvTriggerFunction": self.csv_trigger.function.function_name,
@@ -461,7 +491,8 @@ class ServiceStack(StageStack):
             "NormalStream": data.streams.normal.stream_name,
             "LatestTable": data.tables.latest.table_name,
             "ConstraintsTable": data.tables.constraints.table_name,
-            "ApiKeysTable": data.tables.api_keys.table_name,
+            "AccessTable": data.tables.access.table_name,
+            "KeyPepperSecret": data.key_pepper.secret.secret_arn,
             "CsvJobsTable": data.tables.csv_jobs.table_name,
             "MigrationTable": data.tables.migration.table_name,
             "QuarantineBucket": data.quarantine.bucket.bucket_name,

@@ -15,10 +15,11 @@ from afluente.adapters.http_requests import (
     agreed,
     invalid_request,
     object_of,
-    open_domain_faults,
     raw_body,
+    reachable_domain_faults,
 )
 from afluente.adapters.json_points import MalformedJsonError, parse_json
+from afluente.application.access import Grant
 from afluente.application.csv_jobs import FILE_SUFFIXES, NO_DOMAIN, CsvJob, JobStatus
 from afluente.application.csv_listing import MAX_PAGE, JobQuery
 from afluente.application.csv_uploads import MAX_FILE_BYTES
@@ -33,6 +34,15 @@ MAX_FILE_NAME_BYTES = 255
 
 MAX_OPTIONS_BYTES = 65_536
 """Of the options of a file, as compact JSON."""
+
+JOB_ID_PATTERN = "[0-9a-f]{24}"
+"""What the id of a job is."""
+
+MAX_UPLOAD_ID_LENGTH = 1_024
+"""Of the id by which S3 knows an upload in parts."""
+
+EARLIEST, LATEST = 1.0, 1e12
+"""Between what times jobs are asked for, in Unix seconds."""
 
 _MAX_PARTS = 2_000
 _FILE = "file"
@@ -50,12 +60,11 @@ _STRUCTURED = _LISTS | {"stream_type"}
 _SEPARATORS = re.compile(r"[/\\]")
 # Control characters, and lone surrogates, which no UTF-8 text can hold.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_JOB_ID = re.compile(r"[0-9a-f]{24}")
-_S3_UPLOAD_ID = re.compile(r"[\x21-\x7e]{1,1024}")
+_JOB_ID = re.compile(JOB_ID_PATTERN)
+_S3_UPLOAD_ID = re.compile(rf"[\x21-\x7e]{{1,{MAX_UPLOAD_ID_LENGTH}}}")
 _LIMIT = re.compile(r"[0-9]{1,9}")
 _MAX_TOLD = 100
 _MAX_TOLD_LENGTH = 1_000
-_EARLIEST, _LATEST = 1.0, 1e12
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -63,12 +72,12 @@ class Asker(msgspec.Struct, frozen=True):
 
     Attributes:
         job_id: the id that it is to have.
-        key_id: the API key that asks for it.
+        grant: what it may do.
         now: the time, in Unix seconds.
     """
 
     job_id: str
-    key_id: str
+    grant: Grant
     now: float
 
 
@@ -208,7 +217,7 @@ def _job(
     """The job of what is given, once there is no fault in it."""
     domain = agreed("domain", given.pop("domain", None), headers, faults)
     source_id = agreed("source_id", given.pop("source_id", None), headers, faults)
-    faults += open_domain_faults(domain, domains)
+    faults += reachable_domain_faults(domain, domains, asker.grant)
     if source_id is None:
         faults.append(Fault(FaultCode.MISSING, "source_id", "is required, in the body or as the header X-Source-ID"))
     else:
@@ -231,7 +240,7 @@ def _job(
         status=JobStatus.AWAITING_UPLOAD,
         created_at=asker.now,
         updated_at=asker.now,
-        created_by=asker.key_id,
+        created_by=asker.grant.key_id,
         options=options,
         options_from=_FROM_REQUEST if options else None,
     )
@@ -500,7 +509,7 @@ def _before(text: str | None, faults: list[Fault]) -> float | None:
         before = float(text)
     except ValueError:
         before = math.nan
-    if not _EARLIEST <= before <= _LATEST:
+    if not EARLIEST <= before <= LATEST:
         message = "must be a time in Unix seconds, as `next` of an answer has it"
         faults.append(Fault(FaultCode.OUT_OF_RANGE, "before", message))
     return before

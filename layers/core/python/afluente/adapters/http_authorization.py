@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from afluente.application.api_keys import Grant
+from afluente.application.access import Grant
 
 _decoder = msgspec.json.Decoder(Grant)
 

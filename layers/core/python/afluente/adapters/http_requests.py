@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.http_authorization import grant_of
+from afluente.adapters.http_routes import BY_KEY
 from afluente.adapters.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
 from afluente.application.accept_points import PointsRequest, RejectedPoint
-from afluente.application.api_keys import Grant
+from afluente.application.access import Grant
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.keys import MISSING_SOURCE, domain_faults, json_type, part_faults
@@ -38,14 +39,18 @@ class RequestError(Exception):
         status: the HTTP status to answer with.
         code: which problem it is, of a closed set; see docs/reference/http.md.
         detail: what is wrong and the way out.
+        headers: more headers of the answer.
         extra: more members of the problem, by name.
     """
 
-    def __init__(self, status: int, code: str, detail: str, **extra: object) -> None:
+    def __init__(
+        self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: object
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = dict(headers or {})
         self.extra = extra
 
 
@@ -66,16 +71,20 @@ class _LooseBody(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Body)
 
 
-def known_grant_of(event: Mapping[str, Any]) -> Grant:
-    """What the caller may do.
+def permitted(event: Mapping[str, Any]) -> Grant:
+    """What the caller may do, where the action is among it that the route is for.
 
     Raises:
-        RequestError: 401 where the authorizer let nobody in.
+        RequestError: 401 where the authorizer let nobody in, 403 where the key is not for the action.
     """
+    action = BY_KEY[event["routeKey"]].action
+    if action is None:
+        raise LookupError(f"{event['routeKey']} is for everybody")
     grant = grant_of(event)
     if grant is None:
         detail = "the key in the header X-API-Key is unknown, expired or revoked; ask the operators for one"
         raise RequestError(401, "unauthorized", detail)
+    check_scope(grant, grant.missing_action(action))
     return grant
 
 
@@ -128,7 +137,7 @@ def raw_body(body: str | None, *, is_base64: bool) -> bytes:
 
 
 def decode_points(
-    body: bytes, *, headers: Mapping[str, str], domains: Collection[str], request_id: str, now: float
+    body: bytes, *, headers: Mapping[str, str], domains: Collection[str], grant: Grant, request_id: str, now: float
 ) -> PointsRequest:
     """Sort the points of a body into those that can be taken and those that cannot.
 
@@ -136,18 +145,20 @@ def decode_points(
         body: as `read_body` gives it.
         headers: by lower-case name; `x-domain` and `x-source-id` fill what the body lacks.
         domains: the domains that are open.
+        grant: what the sender may do.
         request_id: the transport's id of the request.
         now: the time of arrival, in Unix seconds.
 
     Raises:
-        RequestError: 400 for a body that is no JSON, or that as a whole is not of the form; 413 for too many points.
+        RequestError: 403 for a domain that the sender does not reach; 400 for a body that is no JSON, or that as a
+            whole is not of the form; 413 for too many points.
     """
     decoded: _Body | _LooseBody
     try:
         decoded = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         decoded = _decode_loosely(body)
-    domain, source_id = _origin(decoded, headers, domains)
+    domain, source_id = _origin(decoded, headers, domains, grant)
     if len(decoded.datapoints) > MAX_POINTS:
         detail = f"{len(decoded.datapoints)} points are more than {MAX_POINTS}; send them in several requests"
         raise RequestError(413, "too_many_points", detail)
@@ -188,14 +199,16 @@ def _decode_loosely(body: bytes) -> _LooseBody:
     return _LooseBody(datapoints, document.get("domain"), document.get("source_id"))
 
 
-def _origin(body: _Body | _LooseBody, headers: Mapping[str, str], domains: Collection[str]) -> tuple[str, str]:
+def _origin(
+    body: _Body | _LooseBody, headers: Mapping[str, str], domains: Collection[str], grant: Grant
+) -> tuple[str, str]:
     """The domain and the source that a request is from, by its body and its headers."""
     faults: list[Fault] = []
     if not body.datapoints:
         faults.append(Fault(FaultCode.EMPTY, "datapoints", "must have a point or more"))
     domain = agreed("domain", body.domain, headers, faults)
     source_id = agreed("source_id", body.source_id, headers, faults)
-    faults += open_domain_faults(domain, domains)
+    faults += reachable_domain_faults(domain, domains, grant)
     if source_id is not None:
         faults += part_faults("source_id", source_id)
     if faults:
@@ -212,6 +225,17 @@ def agreed(field: str, in_body: object, headers: Mapping[str, str], faults: list
     message = f"is {in_body!a} in the body and {in_header!a} in the header {header}; send one, or both alike"
     faults.append(Fault(FaultCode.CONTRADICTION, field, message))
     return in_body
+
+
+def reachable_domain_faults(domain: object, domains: Collection[str], grant: Grant) -> tuple[Fault, ...]:
+    """What keeps `domain` from being one of those that are open; of the others a caller is told its own alone.
+
+    Raises:
+        RequestError: 403 where the caller does not reach it, whether it is open or not.
+    """
+    if not domain_faults(domain):
+        check_scope(grant, grant.missing_domain(str(domain)))
+    return open_domain_faults(domain, [name for name in domains if grant.missing_domain(name) is None])
 
 
 def open_domain_faults(domain: object, domains: Collection[str]) -> tuple[Fault, ...]:
@@ -248,5 +272,5 @@ def object_of(body: bytes) -> dict[str, Any]:
 
 def malformed_json(error: MalformedJsonError) -> RequestError:
     """The error of a body that is no JSON."""
-    extra = {} if error.offset is None else {"offset": error.offset}
+    extra: dict[str, Any] = {} if error.offset is None else {"offset": error.offset}
     return RequestError(400, "malformed_json", error.of("body"), **extra)

@@ -8,7 +8,7 @@ import msgspec
 
 from afluente.adapters.csv_job_codec import decode_head, decode_part, encode_head, encode_part
 from afluente.adapters.pack_codec import encode_pack
-from afluente.application.api_keys import ApiKey
+from afluente.application.api_keys import ApiKey, StaleKeyError
 from afluente.application.connections import Connection
 from afluente.application.csv_jobs import CsvJob, JobStatus, PartProgress, StaleJobError
 from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
@@ -25,6 +25,7 @@ from afluente.application.migration.trial import (
 from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleConstraintsError, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
+from afluente.application.tenants import Tenant
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Baseline, Classification, ClassifiedDataPoint, VersionedConfig
 from afluente.domain.constraints import StreamConfig
@@ -177,22 +178,57 @@ class MemoryQuarantine:
 
 
 class MemoryApiKeys:
-    """Keeps API keys by hash."""
+    """Keeps API keys by id."""
 
     def __init__(self) -> None:
         self._keys: dict[str, ApiKey] = {}
 
-    def find(self, key_hash: str) -> ApiKey | None:
+    def find(self, key_id: str) -> ApiKey | None:
         """See `ApiKeyStore.find`."""
-        return self._keys.get(key_hash)
+        return self._keys.get(key_id)
 
-    def put(self, key: ApiKey) -> None:
+    def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
         """See `ApiKeyStore.put`."""
-        self._keys[key.key_hash] = key
+        found = self._keys.get(key.key_id)
+        if _without_use(found) != _without_use(replacing):
+            raise StaleKeyError(key.key_id)
+        last_used_at = found.last_used_at if found else None
+        self._keys[key.key_id] = msgspec.structs.replace(key, last_used_at=last_used_at)
+
+    def used(self, key_id: str, now: float) -> None:
+        """See `ApiKeyStore.used`."""
+        self._keys[key_id] = msgspec.structs.replace(self._keys[key_id], last_used_at=now)
 
     def list(self) -> Iterator[ApiKey]:
         """See `ApiKeyStore.list`."""
         return iter(list(self._keys.values()))
+
+
+def _without_use(key: ApiKey | None) -> ApiKey | None:
+    return msgspec.structs.replace(key, last_used_at=None) if key else None
+
+
+class MemoryTenants:
+    """Keeps tenants by name."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, Tenant] = {}
+
+    def find(self, name: str) -> Tenant | None:
+        """See `TenantStore.find`."""
+        return self._tenants.get(name)
+
+    def put(self, tenant: Tenant) -> None:
+        """See `TenantStore.put`."""
+        self._tenants[tenant.name] = tenant
+
+    def remove(self, name: str) -> None:
+        """See `TenantStore.remove`."""
+        self._tenants.pop(name, None)
+
+    def list(self) -> Iterator[Tenant]:
+        """See `TenantStore.list`."""
+        return iter(list(self._tenants.values()))
 
 
 class MemoryConnections:

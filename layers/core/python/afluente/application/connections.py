@@ -6,7 +6,8 @@ from typing import Protocol
 import msgspec
 from cachetools import TTLCache
 
-from afluente.application.api_keys import ApiKeyStore, Grant, hash_of
+from afluente.application.access import Action, Grant
+from afluente.application.api_keys import Authentication
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import MISSING_SOURCE, domain_faults, part_faults
 
@@ -20,14 +21,14 @@ class Connection(msgspec.Struct, frozen=True):
         connection_id: as API Gateway names it.
         domain: the source's.
         source_id: whose points come over it.
-        key_hash: of the key that it authenticated with.
+        key_id: of the key that it authenticated with.
         opened_at: when it did, in Unix seconds.
     """
 
     connection_id: str
     domain: str
     source_id: str
-    key_hash: str
+    key_id: str
     opened_at: float
 
     @property
@@ -97,7 +98,7 @@ class Connections:
 
     Args:
         store: where they are kept.
-        keys: where API keys are kept.
+        authenticate: tells whose a key is.
         domains: the domains that are open.
         ttl_seconds: how long a key that was taken back may go on over an open connection.
         clock: a monotonic clock, in seconds.
@@ -107,13 +108,13 @@ class Connections:
         self,
         *,
         store: ConnectionStore,
-        keys: ApiKeyStore,
+        authenticate: Authentication,
         domains: Collection[str],
         ttl_seconds: float,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
-        self._keys = keys
+        self._authenticate = authenticate
         self._domains = domains
         self._checked: TTLCache[str, Connection] = TTLCache(_REMEMBERED, ttl_seconds, timer=clock)
 
@@ -126,21 +127,15 @@ class Connections:
         """
         if not isinstance(api_key, str) or not api_key:
             raise RefusedError("api_key is required: a string")
-        key = self._keys.find(hash_of(api_key))
-        if key is None or not key.is_valid(now):
+        caller = self._authenticate(api_key, now)
+        if caller is None:
             raise RefusedError("the key is unknown, expired or revoked; ask the operators for one")
         source_id = MISSING_SOURCE if source_id is None else source_id
         faults = [*domain_faults(domain), *part_faults("source_id", source_id)]
         if faults:
             raise RefusedError("; ".join(f"{fault.field} {fault.message}" for fault in faults), is_known=True)
-        connection = Connection(connection_id, str(domain), str(source_id), key.key_hash, now)
-        if connection.domain not in self._domains:
-            told = f"the domain '{connection.domain}' is not open; open are {', '.join(sorted(self._domains))}"
-            raise RefusedError(told, is_known=True)
-        missing = Grant(key.key_id, key.domains, key.sources).missing_scope(connection.domain, connection.source_id)
-        if missing:
-            told = f"the key {key.key_id} lacks the scope {missing}; ask the operators for a key that has it"
-            raise RefusedError(told, is_known=True)
+        connection = Connection(connection_id, str(domain), str(source_id), caller.grant.key_id, now)
+        self._check_reach(connection, caller.grant)
         before = self._store.find(connection_id)
         if before is not None and before.source != connection.source:
             # Others who serve the connection may remember for a while what it was for.
@@ -160,8 +155,7 @@ class Connections:
         if checked is not None:
             return checked
         found = self._store.find(connection_id)
-        key = self._keys.find(found.key_hash) if found else None
-        if found is None or key is None or not key.is_valid(now):
+        if found is None or self._authenticate.still_valid(found.key_id, now) is None:
             return None
         self._checked[connection_id] = found
         return found
@@ -192,3 +186,13 @@ class Connections:
         """
         self._checked.pop(connection_id, None)
         self._store.close(connection_id)
+
+    def _check_reach(self, connection: Connection, grant: Grant) -> None:
+        missing = grant.missing(Action.INGEST, connection.domain, connection.source_id)
+        if missing:
+            told = f"the key {grant.key_id} lacks the scope {missing}; ask the operators for a key that has it"
+            raise RefusedError(told, is_known=True)
+        # Only now: whether a domain is there is nobody's business who does not reach it.
+        if connection.domain not in self._domains:
+            its_own = ", ".join(sorted(name for name in self._domains if grant.missing_domain(name) is None))
+            raise RefusedError(f"the domain '{connection.domain}' is not open; open are {its_own}", is_known=True)

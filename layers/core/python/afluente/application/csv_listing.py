@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from afluente.application.api_keys import EVERYTHING, Grant
+from afluente.application.access import EVERYTHING, Action, Grant
 from afluente.application.csv_jobs import NO_DOMAIN, CsvJob, CsvJobStore, JobStatus
 
 MAX_PAGE = 100
@@ -28,14 +28,14 @@ class JobQuery(msgspec.Struct, frozen=True):
     limit: int = 20
     before: float | None = None
 
-    def missing_scope(self, grant: Grant) -> str | None:
+    def missing(self, grant: Grant) -> str | None:
         """The scope that a grant lacks for a domain or source that is asked for by name; None where nothing is."""
         asked = msgspec.structs.replace(
             grant,
             domains=(EVERYTHING,) if self.domain is None else grant.domains,
             sources=(EVERYTHING,) if self.source_id is None else grant.sources,
         )
-        return asked.missing_scope(self.domain or "", self.source_id or "")
+        return asked.missing(Action.JOBS, self.domain or "", self.source_id or "")
 
     def wants(self, job: CsvJob) -> bool:
         """Whether a job is asked for."""
@@ -67,7 +67,7 @@ def newest_jobs(store: CsvJobStore, query: JobQuery, *, domains: Collection[str]
         UnavailableError: the store does not answer.
     """
     names = [query.domain] if query.domain is not None else [*domains, NO_DOMAIN]
-    visible = [name for name in names if JobQuery(domain=name).missing_scope(grant) is None]
+    visible = [name for name in names if JobQuery(domain=name).missing(grant) is None]
     found: list[CsvJob] = []
     before = query.before
     size = query.limit + 1
@@ -75,7 +75,7 @@ def newest_jobs(store: CsvJobStore, query: JobQuery, *, domains: Collection[str]
         jobs = _newest(store, visible, before, size)
         for place, job in enumerate(jobs, start=1):
             before = job.created_at
-            if query.wants(job) and grant.missing_scope(job.domain, job.source_id) is None:
+            if query.wants(job) and grant.missing(Action.JOBS, job.domain, job.source_id) is None:
                 found.append(job)
             if len(found) == query.limit:
                 is_last = place == len(jobs) < size

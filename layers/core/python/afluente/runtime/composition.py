@@ -8,6 +8,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
 import msgspec
+from cachetools.func import ttl_cache
 
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_connections import DynamoConnections
@@ -20,10 +21,11 @@ from afluente.adapters.kinesis import KinesisStreams
 from afluente.adapters.memory import MemoryConstraints
 from afluente.adapters.s3 import S3Quarantine
 from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
+from afluente.adapters.secrets_manager import SecretsManagerSecret
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
-from afluente.application.api_keys import ApiKeyStore
+from afluente.application.api_keys import Authentication
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.connections import Connections
 from afluente.application.constraints_lookup import ConstraintsLookup
@@ -38,6 +40,7 @@ from afluente.runtime.old_service import old_tables
 from afluente.runtime.settings import (
     AcceptingSettings,
     ClassifierSettings,
+    HttpAdminSettings,
     HttpAuthorizerSettings,
     HttpIngestSettings,
     IotRuleHandlerSettings,
@@ -48,6 +51,7 @@ from afluente.runtime.two_ways import two_ways
 DAY_SECONDS = 24 * 3600
 
 _PARALLEL_CALLS = 16
+_PEPPER_SECONDS = 300
 
 
 class CsvIngest(msgspec.Struct, frozen=True):
@@ -89,7 +93,13 @@ class WsIngest(msgspec.Struct, frozen=True):
 class HttpAuthorizer(msgspec.Struct, frozen=True):
     """What `http_authorizer` works with."""
 
-    keys: ApiKeyStore
+    authenticate: Authentication
+
+
+class HttpAdmin(msgspec.Struct, frozen=True):
+    """What `http_admin` works with."""
+
+    settings: HttpAdminSettings
 
 
 class Classifier(msgspec.Struct, frozen=True):
@@ -125,7 +135,7 @@ def ws_ingest() -> WsIngest:
     dynamodb = client("dynamodb")
     connections = Connections(
         store=DynamoConnections(dynamodb, settings.connections_table),
-        keys=DynamoApiKeys(dynamodb, settings.api_keys_table),
+        authenticate=_authentication(settings),
         domains=settings.domains,
         ttl_seconds=settings.key_ttl_seconds,
         clock=time.monotonic,
@@ -139,7 +149,13 @@ def ws_ingest() -> WsIngest:
 def http_authorizer() -> HttpAuthorizer:
     """Build `http_authorizer`."""
     settings = HttpAuthorizerSettings.read(os.environ)
-    return HttpAuthorizer(DynamoApiKeys(client("dynamodb"), settings.api_keys_table))
+    return HttpAuthorizer(_authentication(settings))
+
+
+@cache
+def http_admin() -> HttpAdmin:
+    """Build `http_admin`."""
+    return HttpAdmin(HttpAdminSettings.read(os.environ))
 
 
 @cache
@@ -173,6 +189,16 @@ def classifier() -> Classifier:
     quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
     give_back = SqsGiveBack(client("sqs"), settings.datapoints_queue_url)
     return Classifier(classify, quarantine, give_back)
+
+
+def _authentication(settings: HttpAuthorizerSettings | WsIngestSettings) -> Authentication:
+    secret = SecretsManagerSecret(client("secretsmanager"), settings.key_pepper_secret)
+    return Authentication(
+        DynamoApiKeys(client("dynamodb"), settings.access_table),
+        pepper=ttl_cache(maxsize=1, ttl=_PEPPER_SECONDS)(secret.read),
+        ttl_seconds=settings.key_ttl_seconds,
+        clock=time.monotonic,
+    )
 
 
 def _accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:

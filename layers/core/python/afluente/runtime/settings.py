@@ -79,13 +79,14 @@ class IotRuleHandlerSettings(AcceptingSettings):
 class WsIngestSettings(AcceptingSettings):
     """Settings of `ws_ingest`."""
 
-    api_keys_table: str
+    access_table: str
+    key_pepper_secret: str
     connections_table: str
     unanswered_queue_url: str
     websocket_api_id: str
     websocket_stage: str
     websocket_management_url: str
-    key_ttl_seconds: float = Field(default=60, ge=0)
+    key_ttl_seconds: float = Field(default=30, ge=0)
 
 
 class CsvTriggerSettings(AcceptingSettings):
@@ -102,7 +103,15 @@ class CsvTriggerSettings(AcceptingSettings):
 class HttpAuthorizerSettings(_Settings):
     """Settings of `http_authorizer`."""
 
-    api_keys_table: str
+    access_table: str
+    key_pepper_secret: str
+    key_ttl_seconds: float = Field(default=15, ge=0)
+
+
+class HttpAdminSettings(_Settings):
+    """Settings of `http_admin`."""
+
+    domains: Names
 
 
 class ClassifierSettings(_Settings):

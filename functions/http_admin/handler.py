@@ -1,0 +1,27 @@
+"""HTTP API beside the points: constraints, alarms, and what describes the API itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+from afluente.adapters.http_answers import Answer
+from afluente.runtime.composition import HttpAdmin, http_admin
+from afluente.runtime.http_function import Event, answered, response
+from afluente.runtime.observability import LogCode, invocation
+
+Answering = Callable[[Event, HttpAdmin], Answer]
+
+_ROUTES: dict[str, Answering] = {}
+"""What answers each route, by its route key; API Gateway sends no others here."""
+
+
+def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
+    """Answer one request, an event of payload format 2.0."""
+    request_id = event["requestContext"]["requestId"]
+    with invocation(context):
+        answer = answered(
+            lambda: _ROUTES[event["routeKey"]](event, http_admin()),
+            request_id,
+            unavailable=LogCode.ADMIN_UNAVAILABLE,
+            so_far="nothing is done for certain",
+        )
+    return response(answer, request_id)

@@ -1,0 +1,32 @@
+"""The secret that is part of the hash of every API key."""
+
+from aws_cdk.aws_secretsmanager import Secret, SecretStringGenerator
+from constructs import Construct
+
+from infra.checks import acknowledge
+from infra.constructs import lifetime
+from infra.stage import Stage
+
+_CHARACTERS = 64
+
+
+class KeyPepper(Construct):
+    """A secret that Secrets Manager makes up, and nobody has to know.
+
+    Its name is CloudFormation's choice: a name would be taken for weeks after the secret is deleted.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self.secret = Secret(
+            self,
+            "Secret",
+            description=f"afluente {stage.name}: part of the hash of every API key; another value revokes all keys",
+            generate_secret_string=SecretStringGenerator(password_length=_CHARACTERS, exclude_punctuation=True),
+            removal_policy=lifetime.of_data(stage),
+        )
+        acknowledge(
+            self.secret,
+            "AwsSolutions-SMG4",
+            "Another value revokes every key at once: people change it when they mean that (SECURITY.md), no schedule.",
+        )

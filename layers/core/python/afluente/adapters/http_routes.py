@@ -1,0 +1,62 @@
+"""Every route of the HTTP API: who answers it, what a key has to be for, and which stages have it.
+
+The template, the functions, the OpenAPI document and the tests read this one list.
+"""
+
+import msgspec
+
+from afluente.application.access import Action
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A method and a path.
+
+    Attributes:
+        name: in CamelCase; the operation of the API, and the resource in the template.
+        method, path: as API Gateway writes them, parameters in braces.
+        function: the package of the function that answers.
+        action: what a key has to be for; None where everybody may ask.
+        flag: the value of a stage without which the route is not there; None where every stage has it.
+    """
+
+    name: str
+    method: str
+    path: str
+    function: str = "http_ingest"
+    action: Action | None = None
+    flag: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The route key of API Gateway."""
+        return f"{self.method} {self.path}"
+
+
+def _csv(name: str, method: str, path: str, action: Action) -> Route:
+    return Route(name=name, method=method, path=path, action=action, flag="enable_csv_ingest")
+
+
+INGEST_DATAPOINTS = Route(
+    name="IngestDatapoints",
+    method="POST",
+    path="/ingest/datapoints",
+    action=Action.INGEST,
+    flag="enable_agnostic_api",
+)
+INGEST_PACKETS = Route(
+    name="IngestPackets", method="POST", path="/ingest/packets", action=Action.INGEST, flag="takes_packets"
+)
+CSV_ROUTES = (
+    _csv("CreateCsvJob", "POST", "/ingest/csv", Action.INGEST),
+    _csv("CreateCsvUpload", "POST", "/ingest/csv/uploads", Action.INGEST),
+    _csv("RenewCsvUpload", "POST", "/ingest/csv/{job_id}/upload", Action.INGEST),
+    _csv("ListCsvJobs", "GET", "/ingest/csv", Action.JOBS),
+    _csv("GetCsvJob", "GET", "/ingest/csv/{job_id}", Action.JOBS),
+    _csv("CancelCsvJob", "DELETE", "/ingest/csv/{job_id}", Action.INGEST),
+)
+HEALTH = Route(name="Health", method="GET", path="/health")
+
+ROUTES = (INGEST_DATAPOINTS, INGEST_PACKETS, *CSV_ROUTES, HEALTH)
+
+BY_KEY = {route.key: route for route in ROUTES}
+"""The routes by their route keys."""
