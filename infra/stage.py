@@ -124,6 +124,9 @@ class Stage:
     keep_data: bool = False
     """What the data stack holds outlives the stack."""
 
+    customer_managed_key: bool = False
+    """A key of the stage's own encrypts all that it keeps, in place of those that AWS manages in the account."""
+
     requests_per_second: Annotated[int, Field(ge=1)] = 1_000
     """Steady rate of the HTTP API, and of the messages of the WebSocket API, over all clients; twice as many may come
     at once."""
@@ -233,7 +236,14 @@ def dev() -> Stage:
 
 def prod() -> Stage:
     """A stage whose data outlives mistakes."""
-    return Stage(name="prod", architecture="arm64", log_retention_days=90, deletion_protection=True, keep_data=True)
+    return Stage(
+        name="prod",
+        architecture="arm64",
+        log_retention_days=90,
+        deletion_protection=True,
+        keep_data=True,
+        customer_managed_key=True,
+    )
 
 
 def migration() -> Stage:

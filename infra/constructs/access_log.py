@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk.aws_apigatewayv2 import CfnStage
+from aws_cdk.aws_kms import IKey
 from constructs import Construct
 
 from infra.constructs.log_groups import log_group
@@ -12,11 +13,11 @@ from infra.stage import Stage
 
 
 def access_log_settings(
-    scope: Construct, stage: Stage, name: str, fields: Mapping[str, str]
+    scope: Construct, stage: Stage, name: str, fields: Mapping[str, str], *, key: IKey | None
 ) -> CfnStage.AccessLogSettingsProperty:
     """A log group of its own for the API `name`, and what is written down there of each call."""
     # API Gateway may write to groups of this prefix without a resource policy that grows with each of them.
-    group = log_group(scope, "AccessLog", stage, f"/aws/vendedlogs/afluente/{stage.name}/{name}")
+    group = log_group(scope, "AccessLog", stage, f"/aws/vendedlogs/afluente/{stage.name}/{name}", key=key)
     # Not the ARN that the log group gives: that one ends in `:*`.
     destination = Stack.of(scope).format_arn(
         service="logs",

@@ -1,7 +1,10 @@
 """Where alarms of streams go: a bus for whoever acts on them, and a log of them for whoever looks back."""
 
+from typing import cast
+
 from aws_cdk import ArnFormat, Stack
-from aws_cdk.aws_events import EventBus
+from aws_cdk.aws_events import CfnEventBus, EventBus
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_logs import LogStream
 from constructs import Construct
 
@@ -15,11 +18,14 @@ LOG_STREAM = "alarms"
 class AlarmBus(Construct):
     """An EventBridge bus, which keeps nothing, beside a log stream with the same events as JSON lines."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.bus = EventBus(self, "Bus", event_bus_name=f"{stage.prefix}-alarms")
+        if key is not None:
+            # Not by the construct: it would put a statement of its own into the policy of the key.
+            cast("CfnEventBus", self.bus.node.default_child).kms_key_identifier = key.key_arn
         self.log_group_name = f"/afluente/{stage.name}/alarms"
-        self.log_group = log_group(self, "Log", stage, self.log_group_name, lifetime.of_data(stage))
+        self.log_group = log_group(self, "Log", stage, self.log_group_name, lifetime.of_data(stage), key=key)
         self.log_stream = LogStream(
             self,
             "LogStream",

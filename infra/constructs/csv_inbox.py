@@ -4,6 +4,7 @@ from typing import cast
 
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_s3 import BlockPublicAccess, Bucket, BucketEncryption, CfnBucket, LifecycleRule, ObjectOwnership
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
@@ -24,13 +25,16 @@ class CsvInbox(Construct):
     As the quarantine it outlives its stack in every stage, under a name that CloudFormation chooses.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage, queue: Queue) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, queue: Queue, key: IKey | None) -> None:
         super().__init__(scope, id_)
         expiry = Duration.days(stage.quarantine_retention_days)
         self.bucket = Bucket(
             self,
             "Bucket",
-            encryption=BucketEncryption.S3_MANAGED,
+            encryption=BucketEncryption.S3_MANAGED if key is None else BucketEncryption.KMS,
+            encryption_key=key,
+            # A key of the bucket's own stands between, so that not every object is a call to KMS.
+            bucket_key_enabled=None if key is None else True,
             enforce_ssl=True,
             block_public_access=BlockPublicAccess.BLOCK_ALL,
             object_ownership=ObjectOwnership.BUCKET_OWNER_ENFORCED,

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_kms import Key
 from aws_cdk.aws_lambda import CfnFunction, Code, Function, ILayerVersion
 from constructs import Construct
 
 from infra.checks import acknowledge
+from infra.constructs.encryption import allow_key
 from infra.constructs.layers import RUNTIME, WITHOUT_BYTECODE, architecture
 from infra.constructs.log_groups import log_group
 from infra.paths import FUNCTIONS
@@ -38,10 +40,11 @@ class ServiceFunction(Construct):
         memory_mb: int,
         timeout: Duration,
         environment: Mapping[str, str],
+        key: Key | None,
     ) -> None:
         super().__init__(scope, id_)
         name = f"{stage.prefix}-{package.replace('_', '-')}"
-        self.log_group = log_group(self, "Log", stage, f"/aws/lambda/{name}")
+        self.log_group = log_group(self, "Log", stage, f"/aws/lambda/{name}", key=key)
         self.role = Role(self, "Role", assumed_by=ServicePrincipal("lambda.amazonaws.com"))
         self.log_group.grant_write(self.role)
         self.function = Function(
@@ -57,6 +60,7 @@ class ServiceFunction(Construct):
             timeout=timeout,
             role=self.role,
             log_group=self.log_group,
+            environment_encryption=key,
             environment={
                 "POWERTOOLS_SERVICE_NAME": package,
                 "POWERTOOLS_METRICS_NAMESPACE": "afluente",
@@ -65,15 +69,38 @@ class ServiceFunction(Construct):
                 **environment,
             },
         )
+        self._key = key
+        if key is not None:
+            self._read_environment(key, name)
         acknowledge(
             self.function,
             "AwsSolutions-L1",
             "Python 3.13 is the newest runtime that the test suite runs on; it gets security fixes until October 2029.",
         )
 
-    def allow(self, actions: Sequence[str], *resources: str) -> None:
-        """Let the function do the actions to the resources, given by ARN."""
+    def allow(self, actions: Sequence[str], *resources: str, with_key: bool = True) -> None:
+        """Let the function do the actions to the resources, given by ARN.
+
+        Args:
+            actions: of IAM.
+            resources: by ARN.
+            with_key: what they hold is encrypted with the key of the stage, where it has one.
+        """
         self.role.add_to_policy(PolicyStatement(actions=list(actions), resources=list(resources)))
+        if with_key:
+            allow_key(self.role, self._key, actions)
+
+    def _read_environment(self, key: Key, name: str) -> None:
+        arn = Stack.of(self).format_arn(
+            service="lambda", resource="function", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        self.role.add_to_policy(
+            PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[key.key_arn],
+                conditions={"StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": arn}},
+            )
+        )
 
     def attach(self, subnet_ids: Sequence[str], security_group_ids: Sequence[str]) -> None:
         """Let the function reach what is in a private network.

@@ -17,6 +17,7 @@ from aws_cdk.aws_apigatewayv2 import (
 )
 from aws_cdk.aws_apigatewayv2_authorizers import HttpLambdaAuthorizer, HttpLambdaResponseType
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import IFunction
 from constructs import Construct
 
@@ -48,6 +49,9 @@ _ACCESS_LOG = {
 # Why a route asks for no key.
 _OPEN = {
     "Health": "Says that the service answers, nothing about its data: load balancers and people ask without a key.",
+    "GetOpenapi": "Describes the API, says nothing about its data: clients are made from it before they have a key.",
+    "GetAsyncapi": "Describes WebSocket and MQTT, and says nothing about the data.",
+    "GetDocs": "Shows the same to people.",
 }
 
 
@@ -57,14 +61,22 @@ class ServiceApi(Construct):
     Args:
         functions: those that answer, by their package.
         authorizer: tells who is calling.
+        key: encrypts the access log.
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, stage: Stage, functions: Mapping[str, IFunction], authorizer: IFunction
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        stage: Stage,
+        functions: Mapping[str, IFunction],
+        authorizer: IFunction,
+        key: IKey | None,
     ) -> None:
         super().__init__(scope, id_)
         self.api = HttpApi(self, "Api", api_name=f"{stage.prefix}-http", create_default_stage=False)
-        self.stage = self._stage(stage)
+        self.stage = self._stage(stage, key)
         integrations = {
             package: HttpLambdaIntegration(_in_camel_case(package), function) for package, function in functions.items()
         }
@@ -79,12 +91,12 @@ class ServiceApi(Construct):
         for route in ROUTES:
             if route.flag is not None and not getattr(stage, route.flag):
                 continue
-            key = HttpRouteKey.with_(route.path, HttpMethod(route.method))
+            route_key = HttpRouteKey.with_(route.path, HttpMethod(route.method))
             integration = integrations[route.function]
             if route.action is None:
-                self._open_route(route.name, key, integration, _OPEN[route.name])
+                self._open_route(route.name, route_key, integration, _OPEN[route.name])
             else:
-                self._route(route.name, key, integration, key_authorizer)
+                self._route(route.name, route_key, integration, key_authorizer)
         self._open_route(
             "Default",
             HttpRouteKey.DEFAULT,
@@ -92,7 +104,7 @@ class ServiceApi(Construct):
             "Answers 404, 405 or 410 and reads nothing: without it such a call would get another form of answer.",
         )
 
-    def _stage(self, stage: Stage) -> HttpStage:
+    def _stage(self, stage: Stage, key: IKey | None) -> HttpStage:
         api_stage = HttpStage(
             self,
             "Stage",
@@ -102,7 +114,7 @@ class ServiceApi(Construct):
             throttle=ThrottleSettings(rate_limit=stage.requests_per_second, burst_limit=2 * stage.requests_per_second),
         )
         resource = cast("CfnStage", api_stage.node.default_child)
-        resource.access_log_settings = access_log_settings(self, stage, "http", _ACCESS_LOG)
+        resource.access_log_settings = access_log_settings(self, stage, "http", _ACCESS_LOG, key=key)
         return api_stage
 
     def _open_route(self, id_: str, key: HttpRouteKey, integration: HttpLambdaIntegration, reason: str) -> None:

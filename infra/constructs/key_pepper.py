@@ -1,6 +1,9 @@
 """The secret that is part of the hash of every API key."""
 
-from aws_cdk.aws_secretsmanager import Secret, SecretStringGenerator
+from typing import cast
+
+from aws_cdk.aws_kms import IKey
+from aws_cdk.aws_secretsmanager import CfnSecret, Secret, SecretStringGenerator
 from constructs import Construct
 
 from infra.checks import acknowledge
@@ -16,7 +19,7 @@ class KeyPepper(Construct):
     Its name is CloudFormation's choice: a name would be taken for weeks after the secret is deleted.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.secret = Secret(
             self,
@@ -25,6 +28,9 @@ class KeyPepper(Construct):
             generate_secret_string=SecretStringGenerator(password_length=_CHARACTERS, exclude_punctuation=True),
             removal_policy=lifetime.of_data(stage),
         )
+        if key is not None:
+            # Not by the construct: it would let the whole account use the key through Secrets Manager.
+            cast("CfnSecret", self.secret.node.default_child).kms_key_id = key.key_arn
         acknowledge(
             self.secret,
             "AwsSolutions-SMG4",

@@ -28,6 +28,9 @@ class Layers(Construct):
         self.third_party = self._layer("ThirdParty", stage, "third-party", folders.third_party, "What uv.lock says")
         self.core = self._layer("Core", stage, "core", CORE_LAYER, "The package afluente")
         self.loader = self._layer("Loader", stage, "loader", folders.loader, "What uv.lock says of the group csv")
+        self.documentation = self._layer(
+            "Documentation", stage, "documentation", folders.documentation, "Documents of the API, and their page"
+        )
         self._old_sql = (
             [self._layer("OldSql", stage, "old-sql", folders.old_sql, "What uv.lock says of the group old-sql")]
             if folders.old_sql
@@ -43,6 +46,11 @@ class Layers(Construct):
     def of_the_loader(self) -> list[LayerVersion]:
         """What the loader of CSV files has: pandas would make the others start later for nothing."""
         return [*self.of_all, self.loader]
+
+    @property
+    def of_the_admin(self) -> list[LayerVersion]:
+        """What the function has that shows the documents of the API."""
+        return [*self.of_all, self.documentation]
 
     @property
     def of_the_classifier(self) -> list[LayerVersion]:

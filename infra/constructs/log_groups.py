@@ -1,6 +1,7 @@
 """Log groups with a retention, so that no log is kept for ever because nobody said otherwise."""
 
 from aws_cdk import RemovalPolicy
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct
 
@@ -33,7 +34,13 @@ _RETENTION: dict[LogRetentionDays, RetentionDays] = {
 
 
 def log_group(
-    scope: Construct, id_: str, stage: Stage, name: str, removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
+    scope: Construct,
+    id_: str,
+    stage: Stage,
+    name: str,
+    removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+    *,
+    key: IKey | None,
 ) -> LogGroup:
     """A log group with the retention of the stage; it goes with its stack unless said otherwise."""
     return LogGroup(
@@ -42,4 +49,5 @@ def log_group(
         log_group_name=name,
         retention=_RETENTION[stage.log_retention_days],
         removal_policy=removal_policy,
+        encryption_key=key,
     )

@@ -5,6 +5,7 @@ from aws_cdk.aws_apigatewayv2 import HttpApi
 from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, Metric, TreatMissingData
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import Function
 from aws_cdk.aws_logs import FilterPattern, LogGroup, MetricFilter
 from aws_cdk.aws_sns import Topic
@@ -42,10 +43,11 @@ class Monitoring(Construct):
         classifier: Function,
         old_tables_log: LogGroup | None,
         api: HttpApi,
+        key: IKey | None,
     ) -> None:
         super().__init__(scope, id_)
         self._stage = stage
-        self.topic = self._topic()
+        self.topic = self._topic(key)
         self._packs(datapoints, classifier)
         if old_tables_log is not None:
             self._old_tables(old_tables_log)
@@ -180,8 +182,8 @@ class Monitoring(Construct):
         )
         self._alarm(id_, name, lines.metric(period=_FIVE_MINUTES, statistic="Sum"), 1, description)
 
-    def _topic(self) -> Topic:
-        topic = Topic(self, "Topic", topic_name=f"{self._stage.prefix}-operations", enforce_ssl=True)
+    def _topic(self, key: IKey | None) -> Topic:
+        topic = Topic(self, "Topic", topic_name=f"{self._stage.prefix}-operations", enforce_ssl=True, master_key=key)
         topic.add_to_resource_policy(
             PolicyStatement(
                 # A topic with a policy of its own has lost the default one, by which CloudWatch could publish.

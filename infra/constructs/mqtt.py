@@ -5,9 +5,11 @@ import re
 from aws_cdk import ArnFormat, Stack
 from aws_cdk.aws_iam import Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_iot import CfnPolicy, CfnTopicRule
+from aws_cdk.aws_kms import Key
 from aws_cdk.aws_sqs import IQueue
 from constructs import Construct
 
+from infra.constructs.encryption import allow_key
 from infra.stage import Stage
 
 SQL_VERSION = "2016-03-23"
@@ -31,13 +33,16 @@ class MqttInbox(Construct):
     One more takes what the devices of the old service publish.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage, inbox: IQueue, dead_letter_queue: IQueue) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, stage: Stage, inbox: IQueue, dead_letter_queue: IQueue, key: Key | None
+    ) -> None:
         super().__init__(scope, id_)
         # For both queues alone; a rule of another stage has another role.
         role = Role(self, "Role", assumed_by=ServicePrincipal("iot.amazonaws.com"))
         role.add_to_policy(
             PolicyStatement(actions=["sqs:SendMessage"], resources=[inbox.queue_arn, dead_letter_queue.queue_arn])
         )
+        allow_key(role, key, ["sqs:SendMessage"])
         topics = {domain: f"{domain}/+/+" for domain in stage.domains} if stage.enable_mqtt_multi_domain else {}
         if stage.takes_old_messages:
             topics[_OLD_RULE] = OLD_TOPIC

@@ -1,6 +1,7 @@
 """The bucket of records that could not be taken, each with its reason, to be replayed."""
 
 from aws_cdk import Duration
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_s3 import BlockPublicAccess, Bucket, BucketEncryption, LifecycleRule, ObjectOwnership
 from constructs import Construct
 
@@ -16,13 +17,16 @@ class Quarantine(Construct):
     CloudFormation chooses, so that the next deployment does not find the name taken.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         expiry = Duration.days(stage.quarantine_retention_days)
         self.bucket = Bucket(
             self,
             "Bucket",
-            encryption=BucketEncryption.S3_MANAGED,
+            encryption=BucketEncryption.S3_MANAGED if key is None else BucketEncryption.KMS,
+            encryption_key=key,
+            # A key of the bucket's own stands between, so that not every object is a call to KMS.
+            bucket_key_enabled=None if key is None else True,
             enforce_ssl=True,
             block_public_access=BlockPublicAccess.BLOCK_ALL,
             object_ownership=ObjectOwnership.BUCKET_OWNER_ENFORCED,

@@ -1,10 +1,12 @@
 """The queues of the service, each with the queue of what could not be dealt with."""
 
 from aws_cdk import Duration
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_sqs import DeadLetterQueue, DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption
 from constructs import Construct
 
 from infra.constructs import lifetime
+from infra.constructs.encryption import DATA_KEY_REUSE
 from infra.stage import Stage
 
 MAX_MESSAGE_BYTES = 1_048_576
@@ -24,41 +26,42 @@ of them are no fault; a job that gets nowhere gives itself up."""
 class DatapointsQueue(Construct):
     """A FIFO queue in high-throughput mode, deduplicated within a message group by ids that the sender gives."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.queue, self.dead_letter_queue = _with_dead_letters(
-            self, stage, "datapoints", is_fifo=True, visibility_seconds=stage.queue_visibility_seconds
+            self, stage, key, "datapoints", is_fifo=True, visibility_seconds=stage.queue_visibility_seconds
         )
 
 
 class MqttInboxQueue(Construct):
     """A standard queue, since a topic rule of AWS IoT Core cannot send to a FIFO queue; its packs are sorted later."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.queue, self.dead_letter_queue = _with_dead_letters(
-            self, stage, "mqtt-inbox", is_fifo=False, visibility_seconds=stage.queue_visibility_seconds
+            self, stage, key, "mqtt-inbox", is_fifo=False, visibility_seconds=stage.queue_visibility_seconds
         )
 
 
 class CsvInboxQueue(Construct):
     """A standard queue, since S3 cannot tell a FIFO queue of a new file; its jobs are sorted later."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.queue, self.dead_letter_queue = _with_dead_letters(
-            self, stage, "csv-inbox", is_fifo=False, visibility_seconds=stage.csv_visibility_seconds
+            self, stage, key, "csv-inbox", is_fifo=False, visibility_seconds=stage.csv_visibility_seconds
         )
 
 
 class CsvJobsQueue(Construct):
     """A FIFO queue in high-throughput mode: the jobs of one message group are worked on one after the other."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.queue, self.dead_letter_queue = _with_dead_letters(
             self,
             stage,
+            key,
             "csv-jobs",
             is_fifo=True,
             visibility_seconds=stage.csv_visibility_seconds,
@@ -69,6 +72,7 @@ class CsvJobsQueue(Construct):
 def _with_dead_letters(
     scope: Construct,
     stage: Stage,
+    key: IKey | None,
     name: str,
     *,
     is_fifo: bool,
@@ -86,7 +90,9 @@ def _with_dead_letters(
             content_based_deduplication=False if is_fifo else None,
             deduplication_scope=DeduplicationScope.MESSAGE_GROUP if is_fifo else None,
             fifo_throughput_limit=FifoThroughputLimit.PER_MESSAGE_GROUP_ID if is_fifo else None,
-            encryption=QueueEncryption.SQS_MANAGED,
+            encryption=QueueEncryption.SQS_MANAGED if key is None else QueueEncryption.KMS,
+            encryption_master_key=key,
+            data_key_reuse=None if key is None else DATA_KEY_REUSE,
             enforce_ssl=True,
             max_message_size_bytes=MAX_MESSAGE_BYTES,
             retention_period=RETENTION,

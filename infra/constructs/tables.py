@@ -1,4 +1,4 @@
-"""The DynamoDB tables: constraints, states of streams, keys and tenants, connections, CSV jobs, the migration."""
+"""The DynamoDB tables: constraints and their history, states, keys and tenants, connections, CSV jobs, the migration."""
 
 from aws_cdk.aws_dynamodb import (
     Attribute,
@@ -9,23 +9,41 @@ from aws_cdk.aws_dynamodb import (
     Table,
     TableEncryption,
 )
+from aws_cdk.aws_kms import IKey
 from constructs import Construct
 
 from infra.checks import acknowledge
 from infra.constructs import lifetime
 from infra.stage import Stage
 
+CONSTRAINTS_BY_DOMAIN = "by-domain"
+"""The index of the constraints of a domain, by their scope."""
+
 JOBS_BY_DOMAIN = "by-domain"
 """The index of the jobs of a domain, the newest last."""
 
 
 class Tables(Construct):
-    """Tables on demand, encrypted with the key that DynamoDB manages in the account."""
+    """Tables on demand, encrypted with the key of the stage or the one that DynamoDB manages in the account."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self._stage = stage
+        self._encryption_key = key
         self.constraints = self._table("StreamConstraints", "stream-constraints", partition_key="key")
+        self.constraints.add_global_secondary_index(
+            index_name=CONSTRAINTS_BY_DOMAIN,
+            partition_key=Attribute(name="domain", type=AttributeType.STRING),
+            sort_key=Attribute(name="key", type=AttributeType.STRING),
+            # A change of constraints changes neither: the index is written when they come and when they go.
+            projection_type=ProjectionType.KEYS_ONLY,
+        )
+        self.constraint_history = self._table(
+            "ConstraintHistory",
+            "constraint-history",
+            partition_key="key",
+            sort_key=Attribute(name="version", type=AttributeType.NUMBER),
+        )
         self.latest = self._table(
             "StreamLatest",
             "stream-latest",
@@ -51,6 +69,10 @@ class Tables(Construct):
         )
 
     @property
+    def constraints_by_domain_arn(self) -> str:
+        return f"{self.constraints.table_arn}/index/{CONSTRAINTS_BY_DOMAIN}"
+
+    @property
     def csv_jobs_by_domain_arn(self) -> str:
         return f"{self.csv_jobs.table_arn}/index/{JOBS_BY_DOMAIN}"
 
@@ -65,7 +87,10 @@ class Tables(Construct):
             sort_key=sort_key,
             time_to_live_attribute=expiry,
             billing_mode=BillingMode.PAY_PER_REQUEST,
-            encryption=TableEncryption.AWS_MANAGED,
+            encryption=TableEncryption.AWS_MANAGED
+            if self._encryption_key is None
+            else TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self._encryption_key,
             point_in_time_recovery_specification=PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=self._stage.point_in_time_recovery
             ),

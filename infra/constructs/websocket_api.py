@@ -12,12 +12,14 @@ from aws_cdk.aws_apigatewayv2 import (
     WebSocketStage,
 )
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import IFunction
 from aws_cdk.aws_sqs import Queue, QueueEncryption
 from constructs import Construct
 
 from infra.checks import acknowledge
 from infra.constructs.access_log import access_log_settings
+from infra.constructs.encryption import DATA_KEY_REUSE
 from infra.stage import Stage
 
 STAGE = "live"
@@ -43,7 +45,7 @@ _ACCESS_LOG = {
 class UnansweredConnections(Construct):
     """A queue that holds each new connection until its time to authenticate is over."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.queue = Queue(
             self,
@@ -53,7 +55,9 @@ class UnansweredConnections(Construct):
             # API Gateway ends a connection after two hours by itself.
             retention_period=Duration.hours(2),
             visibility_timeout=Duration.seconds(90),
-            encryption=QueueEncryption.SQS_MANAGED,
+            encryption=QueueEncryption.SQS_MANAGED if key is None else QueueEncryption.KMS,
+            encryption_master_key=key,
+            data_key_reuse=None if key is None else DATA_KEY_REUSE,
             enforce_ssl=True,
         )
         acknowledge(
@@ -66,7 +70,7 @@ class UnansweredConnections(Construct):
 class StreamApi(Construct):
     """A WebSocket API; `handler` is added by `serve`, since it has to know the API's address first."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.api = WebSocketApi(
             self,
@@ -76,7 +80,7 @@ class StreamApi(Construct):
         )
         self.stage = WebSocketStage(self, "Stage", web_socket_api=self.api, stage_name=STAGE, auto_deploy=True)
         resource = cast("CfnStage", self.stage.node.default_child)
-        resource.access_log_settings = access_log_settings(self, stage, "websocket", _ACCESS_LOG)
+        resource.access_log_settings = access_log_settings(self, stage, "websocket", _ACCESS_LOG, key=key)
         resource.default_route_settings = CfnStage.RouteSettingsProperty(
             throttling_rate_limit=stage.requests_per_second, throttling_burst_limit=2 * stage.requests_per_second
         )

@@ -66,6 +66,7 @@ class ServiceStack(StageStack):
             stage=stage,
             functions={"http_ingest": self.http_ingest.function, "http_admin": self.http_admin.function},
             authorizer=self.http_authorizer.function,
+            key=data.encryption.key,
         )
         self.iot_rule_handler = self._iot_rule_handler()
         self.csv_trigger = self._csv_trigger()
@@ -88,6 +89,7 @@ class ServiceStack(StageStack):
             classifier=self.classifier.function,
             old_tables_log=self.classifier.log_group if stage.reads_old_tables else None,
             api=self.http.api,
+            key=data.encryption.key,
         )
         if stage.domain_dashboards:
             self._dashboards()
@@ -108,6 +110,7 @@ class ServiceStack(StageStack):
         ingest = ServiceFunction(
             self,
             "HttpIngest",
+            key=self._data.encryption.key,
             stage=self._settings,
             package="http_ingest",
             layers=self._layers.of_all,
@@ -146,6 +149,7 @@ class ServiceStack(StageStack):
         handler = ServiceFunction(
             self,
             "IotRuleHandler",
+            key=self._data.encryption.key,
             stage=self._settings,
             package="iot_rule_handler",
             layers=self._layers.of_all,
@@ -175,6 +179,7 @@ class ServiceStack(StageStack):
         trigger = ServiceFunction(
             self,
             "CsvTrigger",
+            key=self._data.encryption.key,
             stage=stage,
             package="csv_trigger",
             layers=self._layers.of_the_loader,
@@ -242,7 +247,14 @@ class ServiceStack(StageStack):
     def _mqtt(self) -> None:
         inbox, stage = self._data.mqtt_inbox, self._settings
         if stage.enable_mqtt_multi_domain or stage.takes_old_messages:
-            MqttInbox(self, "Mqtt", stage=stage, inbox=inbox.queue, dead_letter_queue=inbox.dead_letter_queue)
+            MqttInbox(
+                self,
+                "Mqtt",
+                stage=stage,
+                inbox=inbox.queue,
+                dead_letter_queue=inbox.dead_letter_queue,
+                key=self._data.encryption.key,
+            )
         if stage.enable_mqtt_multi_domain:
             self._optional["IotPolicy"] = DevicePolicy(self, "Devices", stage=stage).name
         if stage.takes_old_messages:
@@ -250,11 +262,12 @@ class ServiceStack(StageStack):
 
     def _websocket(self) -> ServiceFunction:
         tables = self._data.tables
-        api = StreamApi(self, "WebSocket", stage=self._settings)
-        unanswered = UnansweredConnections(self, "Unanswered", stage=self._settings)
+        api = StreamApi(self, "WebSocket", stage=self._settings, key=self._data.encryption.key)
+        unanswered = UnansweredConnections(self, "Unanswered", stage=self._settings, key=self._data.encryption.key)
         ingest = ServiceFunction(
             self,
             "WsIngest",
+            key=self._data.encryption.key,
             stage=self._settings,
             package="ws_ingest",
             layers=self._layers.of_all,
@@ -304,6 +317,7 @@ class ServiceStack(StageStack):
         authorizer = ServiceFunction(
             self,
             "HttpAuthorizer",
+            key=self._data.encryption.key,
             stage=self._settings,
             package="http_authorizer",
             layers=self._layers.of_all,
@@ -315,16 +329,27 @@ class ServiceStack(StageStack):
         return authorizer
 
     def _http_admin(self) -> ServiceFunction:
-        return ServiceFunction(
+        tables = self._data.tables
+        admin = ServiceFunction(
             self,
             "HttpAdmin",
+            key=self._data.encryption.key,
             stage=self._settings,
             package="http_admin",
-            layers=self._layers.of_all,
+            layers=self._layers.of_the_admin,
             memory_mb=_ADMIN_MB,
             timeout=_INGEST_TIMEOUT,
-            environment={"AFLUENTE_DOMAINS": ",".join(self._settings.domains)},
+            environment={
+                "AFLUENTE_DOMAINS": ",".join(self._settings.domains),
+                "AFLUENTE_CONSTRAINTS_TABLE": tables.constraints.table_name,
+                "AFLUENTE_CONSTRAINT_HISTORY_TABLE": tables.constraint_history.table_name,
+            },
         )
+        # A change and its entry in the history are written in one transaction, for which the rights of its parts are asked.
+        admin.allow(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], tables.constraints.table_arn)
+        admin.allow(["dynamodb:Query"], tables.constraints_by_domain_arn)
+        admin.allow(["dynamodb:PutItem", "dynamodb:Query"], tables.constraint_history.table_arn)
+        return admin
 
     def _keys(self) -> dict[str, str]:
         """What a function is told that asks callers for a key."""
@@ -344,6 +369,7 @@ class ServiceStack(StageStack):
         classifier = ServiceFunction(
             self,
             "Classifier",
+            key=self._data.encryption.key,
             stage=self._settings,
             package="classifier",
             layers=self._layers.of_the_classifier,
@@ -411,7 +437,7 @@ class ServiceStack(StageStack):
                 resource_name=f"{secret}-??????",
                 arn_format=ArnFormat.COLON_RESOURCE_NAME,
             )
-        classifier.allow(["secretsmanager:GetSecretValue"], secret)
+        classifier.allow(["secretsmanager:GetSecretValue"], secret, with_key=False)
         # The trial of the new way: its settings, its counters, what follows from them.
         trial = self._data.tables.migration.table_arn
         classifier.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PutItem"], trial)
@@ -491,6 +517,7 @@ class ServiceStack(StageStack):
             "NormalStream": data.streams.normal.stream_name,
             "LatestTable": data.tables.latest.table_name,
             "ConstraintsTable": data.tables.constraints.table_name,
+            "ConstraintHistoryTable": data.tables.constraint_history.table_name,
             "AccessTable": data.tables.access.table_name,
             "KeyPepperSecret": data.key_pepper.secret.secret_arn,
             "CsvJobsTable": data.tables.csv_jobs.table_name,

@@ -25,6 +25,16 @@ _NAME = {
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of a policy of a role."""
+
+    effect: str
+    actions: set[str]
+    resources: set[str]
+    condition: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     stage: Stage
     assembly: Path
@@ -82,6 +92,29 @@ class Deployment:
             for action in as_list(statement["Action"])
             for resource in as_list(self.plain(statement["Resource"]))
         }
+
+    def statements_of(self, role: str) -> list["Statement"]:
+        """What the policies of the role of this logical id say."""
+        return [
+            Statement(
+                effect=one["Effect"],
+                actions=set(as_list(one["Action"])),
+                resources=set(as_list(one["Resource"])),
+                condition=one.get("Condition", {}),
+            )
+            for policy in self.resources("AWS::IAM::Policy").values()
+            if {"Ref": role} in policy["Roles"]
+            for one in self.plain(policy["PolicyDocument"]["Statement"])
+        ]
+
+    def function_of(self, role: str) -> str:
+        """The name of the function that has the role of this logical id."""
+        [name] = [
+            str(function["FunctionName"])
+            for function in self.resources("AWS::Lambda::Function").values()
+            if function["Role"] == {"Fn::GetAtt": [role, "Arn"]}
+        ]
+        return name
 
     def plain(self, value: object) -> Any:
         """The value with each reference replaced by the name of what it refers to."""

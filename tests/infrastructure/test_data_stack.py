@@ -9,7 +9,7 @@ from tests.infrastructure.deployment import Deployment, Resource
 TABLES = {
     "afluente-prod-stream-constraints": [("key", "HASH", "S")],
     "afluente-prod-stream-latest": [("source", "HASH", "S"), ("bucket", "RANGE", "N")],
-    "afluente-prod-api-keys": [("key_hash", "HASH", "S")],
+    "afluente-prod-access": [("id", "HASH", "S")],
     "afluente-prod-ws-connections": [("id", "HASH", "S")],
     "afluente-prod-csv-jobs": [("job_id", "HASH", "S")],
     "afluente-prod-migration": [("id", "HASH", "S"), ("entry", "RANGE", "S")],
@@ -43,7 +43,7 @@ def test_a_queue_of_packs_or_jobs_is_fifo_with_high_throughput_and_keeps_large_m
     assert queue["FifoThroughputLimit"] == "perMessageGroupId"
     assert queue["MaximumMessageSize"] == 1024 * 1024
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert queue["SqsManagedSseEnabled"] is True
+    assert prod.plain(queue["KmsMasterKeyId"]) == "<KMS::Key>"
 
 
 @pytest.mark.parametrize("name", STANDARD_QUEUES)
@@ -53,7 +53,7 @@ def test_an_inbox_is_a_standard_queue_that_a_topic_rule_and_s3_can_send_to(prod:
     assert "FifoQueue" not in queue
     assert queue["MaximumMessageSize"] == 1024 * 1024
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert queue["SqsManagedSseEnabled"] is True
+    assert prod.plain(queue["KmsMasterKeyId"]) == "<KMS::Key>"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,11 @@ def test_the_tables_have_these_keys_and_no_other(prod: Deployment) -> None:
 def test_a_table_is_on_demand_encrypted_recoverable_and_protected_in_prod(prod: Deployment) -> None:
     for table in prod.resources("AWS::DynamoDB::Table").values():
         assert table["BillingMode"] == "PAY_PER_REQUEST"
-        assert table["SSESpecification"] == {"SSEEnabled": True}
+        assert prod.plain(table["SSESpecification"]) == {
+            "SSEEnabled": True,
+            "SSEType": "KMS",
+            "KMSMasterKeyId": "<KMS::Key>",
+        }
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["DeletionProtectionEnabled"] is True
 
@@ -136,7 +140,7 @@ def test_each_class_has_a_stream_on_demand_encrypted_and_kept_for_a_day(prod: De
     assert {stream["Name"] for stream in streams} == STREAMS
     for stream in streams:
         assert stream["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
-        assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+        assert prod.plain(stream["StreamEncryption"]) == {"EncryptionType": "KMS", "KeyId": "<KMS::Key>"}
         assert stream["RetentionPeriodHours"] == 24
 
 
@@ -147,7 +151,10 @@ def test_the_quarantine_is_private_encrypted_versioned_and_forgets(prod: Deploym
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert prod.plain(encryption) == {
+        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "<KMS::Key>"},
+        "BucketKeyEnabled": True,
+    }
     [rule] = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["ExpirationInDays"] == 90
