@@ -17,6 +17,7 @@ from afluente.adapters.kinesis import KinesisStreams
 from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryStates, MemoryStreams
 from afluente.adapters.pack_codec import decode_pack, encode_pack
 from afluente.adapters.state_codec import decode_state, encode_state
+from afluente.application.access import Grant
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.constraint_documents import parse_entry
 from afluente.application.constraints_lookup import ConstraintsLookup
@@ -27,6 +28,7 @@ from afluente.domain.classification import Classification, StreamState, Versione
 
 POINTS = 1000
 STREAMS = 5
+GRANT = Grant(key_id="aaaaaaaa")
 CONSTRAINTS = {
     "domain": "iot",
     "value_constraints": {"min_value": 0, "max_value": 105, "alert_max": 103, "warning_min": 1, "warning_max": 100},
@@ -51,7 +53,7 @@ def main() -> None:
             ],
         }
     ).encode()
-    request = decode_points(body, headers={}, domains=["iot"], request_id="r", now=now)
+    request = decode_points(body, headers={}, domains=["iot"], grant=GRANT, request_id="r", now=now)
     message = encode_pack(request.points)
     points = decode_pack(message.body)
     entry = parse_entry(CONSTRAINTS)
@@ -76,7 +78,10 @@ def main() -> None:
     print(f"{POINTS} points of {STREAMS} streams, {len(body):,} bytes as JSON, {len(message.body):,} bytes as a pack\n")
     print("| step | µs a point | points a second |\n|---|---|---|")
     show("json.loads, for comparison", lambda: json.loads(body))
-    show("request: bytes to points", lambda: decode_points(body, headers={}, domains=["iot"], request_id="r", now=now))
+    show(
+        "request: bytes to points",
+        lambda: decode_points(body, headers={}, domains=["iot"], grant=GRANT, request_id="r", now=now),
+    )
     show("pack: points to message", lambda: encode_pack(request.points))
     show("pack: message to points", lambda: decode_pack(message.body))
     show("classify, with states and constraints in memory", use_case)

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from afluente.application.accept_points import PointsRequest, RejectedPoint
-from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, new_key
+from afluente.application.access import Grant
+from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Authentication, new_key
 from afluente.application.connections import Connection
 from afluente.application.csv_jobs import CsvJob, JobStatus
 from afluente.application.packs import ReceivedPack
 from afluente.application.ports import Delivery
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.tenants import Tenant
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import Classification, ClassifiedDataPoint, Reason, VersionedConfig
 from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
@@ -18,6 +20,7 @@ from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.keys import StreamKey
 
 NOW = 1_700_000_000.0
+PEPPER = "a pepper of the tests"
 """The service's clock in tests: 14 November 2023, 22:13:20 UTC."""
 
 DOMAINS = ("iot", "infrastructure", "finance", "health")
@@ -118,15 +121,31 @@ def an_alarm_event(**fields: Any) -> AlarmEvent:
 
 def an_api_key(number: int = 1, **fields: Any) -> tuple[str, ApiKey]:
     """A key as its owner sends it, and what is kept of it; another for each number."""
-    defaults: dict[str, Any] = {"name": "tests", "now": NOW}
+    defaults: dict[str, Any] = {"name": "tests", "pepper": PEPPER, "now": NOW}
     return new_key(random=number.to_bytes(KEY_RANDOM_BYTES), **(defaults | fields))
+
+
+def an_authentication(store: ApiKeyStore, **fields: Any) -> Authentication:
+    """What tells whose a key is, made with the pepper of the factories; it remembers nothing."""
+    defaults: dict[str, Any] = {"pepper": lambda: PEPPER, "ttl_seconds": 0, "clock": lambda: NOW}
+    return Authentication(store, **(defaults | fields))
+
+
+def a_grant(**fields: Any) -> Grant:
+    """What a caller may do: everything, unless it is said otherwise."""
+    return Grant(**({"key_id": "aaaqeaye"} | fields))
+
+
+def a_tenant(name: str = "acme", **fields: Any) -> Tenant:
+    defaults: dict[str, Any] = {"domains": ("iot",), "sources": (f"{name}-*",), "created_at": NOW}
+    return Tenant(name=name, **(defaults | fields))
 
 
 def a_connection(connection_id: str = "connection-1", **fields: Any) -> Connection:
     defaults: dict[str, Any] = {
         "domain": "iot",
         "source_id": "furnace-1",
-        "key_hash": "0" * 64,
+        "key_id": "aaaaaaaa",
         "opened_at": NOW,
     }
     return Connection(connection_id, **(defaults | fields))

@@ -5,7 +5,7 @@ import time
 from afluente.adapters.http_answers import Answer, deprecation, document, rejected_points
 from afluente.adapters.http_requests import RequestError, check_scope, permitted, read_body
 from afluente.adapters.legacy_packets import decode_packet
-from afluente.application.access import Action
+from afluente.application.access import EVERYTHING
 from afluente.legacy.thresholds import DOMAIN
 from afluente.runtime.composition import HttpIngest
 from afluente.runtime.http_function import Event
@@ -31,10 +31,11 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
     packet = decode_packet(body, domains=function.settings.domains, now=time.time())
     request = packet.request(request_id, function.sensors.find(packet.to_look_up))
-    # The directory may know the devices of readings that name none.
     sources = dict.fromkeys(point.source_id for point in request.points)
     for source_id in sources or filter(None, [packet.device]):
-        check_scope(grant, grant.missing(Action.INGEST, request.domain, source_id))
+        missing = grant.missing_source(request.domain, source_id)
+        # The directory may know the devices of readings that name none: who may not write them is told of none.
+        check_scope(grant, missing if missing is None or source_id in packet.devices else f"source:{EVERYTHING}")
     take(request, grant, function)
     rejected = rejected_points(request.rejected)
     return document(200, {"inserted": len(request.points), "rejected": rejected, "request_id": request_id})

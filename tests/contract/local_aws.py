@@ -62,6 +62,11 @@ class LocalAws:
         )
         return str(answer["QueueUrl"])
 
+    def secret(self, text: str) -> str:
+        """The ARN of a secret that holds a text."""
+        name = f"secret-{next(_numbers)}"
+        return str(self.client("secretsmanager").create_secret(Name=name, SecretString=text)["ARN"])
+
     def table(
         self,
         partition_key: str,

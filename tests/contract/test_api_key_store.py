@@ -1,4 +1,4 @@
-"""The contract of `ApiKeyStore`: keys by their hash."""
+"""The contract of `ApiKeyStore`: keys by the readable part, changed by one at a time."""
 
 from collections.abc import Callable
 
@@ -6,66 +6,127 @@ import msgspec
 import pytest
 
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.dynamodb_tenants import DynamoTenants
 from afluente.adapters.memory import MemoryApiKeys
-from afluente.application.api_keys import ApiKeyStore
+from afluente.application.access import Action
+from afluente.application.api_keys import ApiKeyStore, StaleKeyError
+from afluente.application.limits import KeyLimits
 from afluente.application.ports import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
-from tests.factories import NOW, an_api_key
+from tests.factories import NOW, a_tenant, an_api_key
 
 
 @pytest.fixture
 def store(backend: LocalAws | None) -> ApiKeyStore:
     if backend is None:
         return MemoryApiKeys()
-    return DynamoApiKeys(backend.client("dynamodb"), backend.table("key_hash"))
+    return DynamoApiKeys(backend.client("dynamodb"), backend.table("id"))
 
 
 def test_a_key_that_nobody_put_is_not_found(store: ApiKeyStore) -> None:
-    assert store.find("0" * 64) is None
+    assert store.find("aaaaaaaa") is None
     assert list(store.list()) == []
 
 
-def test_a_key_is_found_by_its_hash_as_it_was_put(store: ApiKeyStore) -> None:
-    _, key = an_api_key(name="plant 7 😀", domains=("iot",), sources=("furnace-*", "é"), expires_at=NOW + 0.5)
-    _, other = an_api_key(2)
+def test_a_key_is_found_by_its_id_as_it_was_put(store: ApiKeyStore) -> None:
+    _, key = an_api_key(
+        name="plant 7 😀",
+        tenant="acme",
+        actions=(Action.INGEST, Action.ALARMS),
+        domains=("iot",),
+        sources=("furnace-*", "é"),
+        limits=KeyLimits(points_per_day=1_000),
+        expires_at=NOW + 0.5,
+    )
+    _, other = an_api_key(another_id(2))
 
     store.put(key)
     store.put(other)
 
-    assert store.find(key.key_hash) == key
-    assert store.find(other.key_hash) == other
-    assert store.find(other.key_id) is None
+    assert store.find(key.key_id) == key
+    assert store.find(other.key_id) == other
 
 
-def test_a_key_that_is_put_again_takes_the_place_of_the_one_before(store: ApiKeyStore) -> None:
+def test_a_key_takes_the_place_of_the_one_that_was_found(store: ApiKeyStore) -> None:
     _, key = an_api_key()
     revoked = msgspec.structs.replace(key, revoked_at=NOW)
 
     store.put(key)
-    store.put(revoked)
+    store.put(revoked, replacing=key)
 
-    assert store.find(key.key_hash) == revoked
+    assert store.find(key.key_id) == revoked
     assert list(store.list()) == [revoked]
 
 
+def test_a_key_that_was_changed_meanwhile_is_left_as_it_is(store: ApiKeyStore) -> None:
+    _, key = an_api_key()
+    revoked = msgspec.structs.replace(key, revoked_at=NOW)
+    store.put(key)
+    store.put(revoked, replacing=key)
+
+    with pytest.raises(StaleKeyError):
+        store.put(msgspec.structs.replace(key, expires_at=NOW + 1), replacing=key)
+
+    assert store.find(key.key_id) == revoked
+
+
+def test_a_new_key_does_not_take_the_place_of_another(store: ApiKeyStore) -> None:
+    _, key = an_api_key()
+    store.put(key)
+
+    with pytest.raises(StaleKeyError):
+        store.put(msgspec.structs.replace(key, name="another"))
+
+    assert store.find(key.key_id) == key
+
+
+def test_a_use_is_kept_and_gets_into_the_way_of_no_change(store: ApiKeyStore) -> None:
+    _, key = an_api_key()
+    store.put(key)
+    store.used(key.key_id, NOW + 0.25)
+    store.used(key.key_id, NOW + 0.5)
+    found = store.find(key.key_id)
+    assert found == msgspec.structs.replace(key, last_used_at=NOW + 0.5)
+
+    store.used(key.key_id, NOW + 1)
+    store.put(msgspec.structs.replace(key, revoked_at=NOW), replacing=found)
+
+    assert store.find(key.key_id) == msgspec.structs.replace(key, revoked_at=NOW, last_used_at=NOW + 1)
+
+
 def test_all_keys_are_listed(store: ApiKeyStore) -> None:
-    keys = [an_api_key(number)[1] for number in range(50)]
+    keys = [an_api_key(another_id(number))[1] for number in range(50)]
     for key in keys:
         store.put(key)
 
-    assert sorted(store.list(), key=lambda key: key.key_hash) == sorted(keys, key=lambda key: key.key_hash)
+    assert sorted(store.list(), key=lambda key: key.key_id) == sorted(keys, key=lambda key: key.key_id)
 
 
-@pytest.mark.parametrize("operation", ["GetItem", "PutItem", "Scan"])
+def test_tenants_in_the_same_table_are_no_keys(aws: LocalAws) -> None:
+    client, table = aws.client("dynamodb"), aws.table("id")
+    _, key = an_api_key()
+    DynamoApiKeys(client, table).put(key)
+    DynamoTenants(client, table).put(a_tenant())
+
+    assert list(DynamoApiKeys(client, table).list()) == [key]
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "Scan"])
 def test_a_table_that_fails_is_unavailable(aws: LocalAws, operation: str) -> None:
-    client, table = aws.client("dynamodb"), aws.table("key_hash")
+    client, table = aws.client("dynamodb"), aws.table("id")
     store = DynamoApiKeys(client, table)
     fail(client, operation)
 
-    calls: dict[str, Callable[[], object]] = {
-        "GetItem": lambda: store.find("0" * 64),
-        "PutItem": lambda: store.put(an_api_key()[1]),
-        "Scan": lambda: list(store.list()),
+    calls: dict[str, list[Callable[[], object]]] = {
+        "GetItem": [lambda: store.find("aaaaaaaa")],
+        "UpdateItem": [lambda: store.put(an_api_key()[1]), lambda: store.used("aaaaaaaa", NOW)],
+        "Scan": [lambda: list(store.list())],
     }
-    with pytest.raises(UnavailableError, match=table):
-        calls[operation]()
+    for call in calls[operation]:
+        with pytest.raises(UnavailableError, match=table):
+            call()
+
+
+def another_id(number: int) -> int:
+    """What `an_api_key` makes a key with another id from."""
+    return number << (32 * 8)

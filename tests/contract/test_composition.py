@@ -18,7 +18,7 @@ import http_ingest.handler
 import iot_rule_handler.handler
 import ws_ingest.handler
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN
 from afluente.adapters.dynamodb_trial import DynamoTrial
 from afluente.adapters.pack_codec import decode_pack
@@ -30,7 +30,7 @@ from afluente.domain.classification import Classification
 from afluente.runtime import clients, composition
 from tests.contract.local_aws import REGION, LocalAws
 from tests.contract.test_classified_streams import Kinesis
-from tests.factories import a_config
+from tests.factories import PEPPER, a_config
 from tests.old_service import an_old_service, create_tables, fill
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -48,7 +48,9 @@ def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
         "AFLUENTE_DATAPOINTS_QUEUE_URL": aws.fifo_queue(),
         "AFLUENTE_LATEST_TABLE": aws.table("source", "bucket"),
         "AFLUENTE_CONSTRAINTS_TABLE": aws.table("key"),
-        "AFLUENTE_API_KEYS_TABLE": aws.table("key_hash"),
+        "AFLUENTE_CONSTRAINT_HISTORY_TABLE": aws.table("key", "version"),
+        "AFLUENTE_ACCESS_TABLE": aws.table("id"),
+        "AFLUENTE_KEY_PEPPER_SECRET": aws.secret(PEPPER),
         "AFLUENTE_CONNECTIONS_TABLE": aws.table("id"),
         "AFLUENTE_MIGRATION_TABLE": aws.table("id", "entry", sort_form="S"),
         "AFLUENTE_UNANSWERED_QUEUE_URL": aws.client("sqs").create_queue(QueueName=f"unanswered-{next(NUMBERS)}")[
@@ -114,8 +116,8 @@ def batch_of(aws: LocalAws, queue_url: str) -> dict[str, Any]:
 
 
 def test_the_owner_of_a_key_is_known(aws: LocalAws, environment: dict[str, str]) -> None:
-    _, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), now=time.time())
-    DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_API_KEYS_TABLE"]).put(key)
+    _, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), pepper=PEPPER, now=time.time())
+    DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_ACCESS_TABLE"]).put(key)
 
     answer = http_authorizer.handler.lambda_handler(event("http_authorizer"), CONTEXT)
 
@@ -167,8 +169,8 @@ def of_a_connection(event_type: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_points_of_a_connection_are_queued_and_acknowledged(aws: LocalAws, environment: dict[str, str]) -> None:
-    text, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), now=time.time())
-    DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_API_KEYS_TABLE"]).put(key)
+    text, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), pepper=PEPPER, now=time.time())
+    DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_ACCESS_TABLE"]).put(key)
     handle = ws_ingest.handler.lambda_handler
     headers = {"X-API-Key": text, "X-Domain": "iot", "X-Source-ID": "oven-1"}
     points = [{"stream_id": "t", "value": 1, "timestamp": 1_699_996_400, "sequence": 7}, {"value": "high"}]
@@ -219,7 +221,7 @@ def test_points_of_the_mqtt_inbox_are_queued_and_what_is_none_is_kept(
 def test_points_go_all_the_way_from_a_request_to_the_streams_of_their_classes(
     aws: LocalAws, environment: dict[str, str]
 ) -> None:
-    DynamoConstraints(aws.client("dynamodb"), environment["AFLUENTE_CONSTRAINTS_TABLE"]).put(
+    catalogue(aws, environment).put(
         "iot", a_config(max_value=50, warning_max=40, abs_delta=5, consecutive_violations_required=1)
     )
     points = [
@@ -252,7 +254,7 @@ def test_points_go_all_the_way_from_a_request_to_the_streams_of_their_classes(
 def test_without_the_table_of_constraints_every_point_is_normal(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    DynamoConstraints(aws.client("dynamodb"), environment["AFLUENTE_CONSTRAINTS_TABLE"]).put(
+    catalogue(aws, environment).put(
         "iot", a_config(max_value=1)
     )
     monkeypatch.setenv("AFLUENTE_USE_AGNOSTIC_CONSTRAINTS", "false")
@@ -315,7 +317,7 @@ def test_on_trial_points_of_an_old_service_are_judged_by_its_constraints_too_and
     assert alert is not None
     assert alert.physical_max is not None
     dynamodb = aws.client("dynamodb")
-    DynamoConstraints(dynamodb, environment["AFLUENTE_CONSTRAINTS_TABLE"]).put(str(key), a_config(warning_max=0))
+    catalogue(aws, environment).put(str(key), a_config(warning_max=0))
     trial = DynamoTrial(dynamodb, environment["AFLUENTE_MIGRATION_TABLE"])
     before = trial.settings()
     on = before.in_next_step(time.time(), phase=Phase.RUNNING, share=100)

@@ -10,9 +10,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.websocket_messages import MAX_POINTS
-from afluente.application.api_keys import hash_of
+from afluente.application.api_keys import id_in
+from cli.access import keys_of
 from tests.integration.bad_points import GOOD, bad_points
 from tests.outbox import Outbox
 from tests.senders import WebSocketSender, authenticate, open_websocket
@@ -380,10 +380,10 @@ def refusal_of_a_ping(socket: ClientConnection) -> Document | None:
 
 
 def revoke(stack: LocalStack, key: str) -> None:
-    keys = DynamoApiKeys(stack.client("dynamodb"), stack.target["ApiKeysTable"])
-    record = keys.find(hash_of(key))
+    keys = keys_of(stack.target)
+    record = keys.find(id_in(key) or "")
     assert record is not None
-    keys.put(msgspec.structs.replace(record, revoked_at=time.time()))
+    keys.put(msgspec.structs.replace(record, revoked_at=time.time()), replacing=record)
 
 
 def ok(sequence: int | None) -> Document:

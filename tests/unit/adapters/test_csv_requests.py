@@ -28,11 +28,11 @@ from afluente.adapters.http_requests import RequestError
 from afluente.application.csv_jobs import CsvJob, JobStatus, upload_key
 from afluente.application.csv_listing import JobQuery
 from afluente.domain.faults import FaultCode
-from tests.factories import DOMAINS, NOW, fields_and_codes
+from tests.factories import DOMAINS, NOW, a_grant, fields_and_codes
 
 BOUNDARY = "d74496d66958873e"
 CSV = b"time,a\r\n2023-11-14T22:00:00Z,1\r\n"
-ASKER = Asker("0123456789abcdef01234567", "aaaqeaye", NOW)
+ASKER = Asker("0123456789abcdef01234567", a_grant(), NOW)
 ORIGIN = (("domain", "iot"), ("source_id", "furnace-1"))
 
 Field = tuple[str, str | bytes]

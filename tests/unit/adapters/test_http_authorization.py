@@ -5,9 +5,17 @@ from typing import Any
 import pytest
 
 from afluente.adapters.http_authorization import authorizer_answer, grant_of
-from afluente.application.api_keys import Grant
+from afluente.application.access import Action
+from afluente.application.limits import KeyLimits
+from tests.factories import a_grant
 
-GRANT = Grant("abcdefgh", ("iot", "health"), ("furnace-*", "é"))
+GRANT = a_grant(
+    tenant="acme",
+    actions=(Action.INGEST,),
+    domains=("iot", "health"),
+    sources=("furnace-*", "é"),
+    limits=KeyLimits(points_per_day=5),
+)
 
 
 def event_with(authorizer: dict[str, Any] | None) -> dict[str, Any]:

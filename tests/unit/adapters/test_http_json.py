@@ -17,14 +17,16 @@ from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
 from afluente.application.accept_points import AcceptPoints, PointsRequest
 from afluente.domain.faults import FaultCode
 from tests import strategies
-from tests.factories import DOMAINS, NOW, fields_and_codes
+from tests.factories import DOMAINS, NOW, a_grant, fields_and_codes
 
 GOOD = b'{"stream_id": "good", "value": 1, "timestamp": 1}'
 
 
 def decoded(body: bytes) -> PointsRequest:
     """What comes of a body, once all of it could be passed on: the good points to the queue, the bad to quarantine."""
-    request = decode_points(body, headers={"x-domain": "iot"}, domains=DOMAINS, request_id="request-1", now=NOW)
+    request = decode_points(
+        body, headers={"x-domain": "iot"}, domains=DOMAINS, grant=a_grant(), request_id="request-1", now=NOW
+    )
     assert AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)(request)
     return request
 

@@ -14,7 +14,7 @@ from afluente.adapters.http_requests import MAX_BODY_BYTES, MAX_POINTS, RequestE
 from afluente.application.accept_points import PointsRequest
 from afluente.domain.faults import FaultCode
 from tests import strategies
-from tests.factories import DOMAINS, NOW, a_point, arrived, fields_and_codes
+from tests.factories import DOMAINS, NOW, a_grant, a_point, arrived, fields_and_codes
 
 GOOD: dict[str, Any] = {"stream_id": "temperature", "value": 20.5, "timestamp": NOW}
 
@@ -24,6 +24,7 @@ def decoded(document: object, **headers: str) -> PointsRequest:
         json.dumps(document).encode(),
         headers={name.replace("_", "-"): value for name, value in headers.items()},
         domains=DOMAINS,
+        grant=a_grant(),
         request_id="request-1",
         now=NOW,
     )

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from afluente.adapters.memory import MemoryApiKeys, MemoryConnections
+from afluente.application.access import Action
 from afluente.application.api_keys import ApiKey
 from afluente.application.connections import Connection, Connections, RefusedError
-from tests.factories import DOMAINS, NOW, a_point, an_api_key
+from tests.factories import DOMAINS, NOW, a_point, an_api_key, an_authentication
 
 TTL_SECONDS = 60.0
 
@@ -24,7 +25,11 @@ class World:
 
     def another_container(self) -> Connections:
         return Connections(
-            store=self.store, keys=self.keys, domains=DOMAINS, ttl_seconds=TTL_SECONDS, clock=lambda: self.seconds
+            store=self.store,
+            authenticate=an_authentication(self.keys),
+            domains=DOMAINS,
+            ttl_seconds=TTL_SECONDS,
+            clock=lambda: self.seconds,
         )
 
     def a_key(self, **fields: Any) -> tuple[str, ApiKey]:
@@ -49,7 +54,7 @@ def test_a_key_opens_a_connection_for_one_source(world: World) -> None:
 
     opened = world.open(text)
 
-    assert opened == Connection("connection-1", "iot", "furnace-1", kept.key_hash, NOW)
+    assert opened == Connection("connection-1", "iot", "furnace-1", kept.key_id, NOW)
     assert opened.source == "iot/furnace-1"
     assert world.another_container().find("connection-1", NOW) == opened
 
@@ -81,7 +86,7 @@ def test_an_expired_key_opens_nothing(world: World, fields: dict[str, float]) ->
 
 def test_a_key_that_is_unknown_or_revoked_opens_nothing(world: World) -> None:
     text, kept = world.a_key()
-    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW - 1))
+    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW - 1), replacing=kept)
 
     for key in (text, "afl_aaaaaaaa_unknown"):
         with pytest.raises(RefusedError, match="unknown, expired or revoked"):
@@ -97,7 +102,7 @@ def test_a_key_that_is_unknown_or_revoked_opens_nothing(world: World) -> None:
         ("iot", 7, "source_id must be"),
         ("iot", "", "source_id must have"),
         ("iot", "a/b", "source_id"),
-        ("space", "furnace-1", "the domain 'space' is not open; open are"),
+        ("space", "furnace-1", "lacks the scope domain:space"),
         ("finance", "furnace-1", "lacks the scope domain:finance"),
         ("iot", "oven-1", "lacks the scope source:oven-1"),
     ],
@@ -113,6 +118,22 @@ def test_a_good_key_opens_no_source_that_cannot_be_or_is_not_its_own(
     assert told in str(refused.value)
     assert refused.value.is_known is True
     assert world.store.find("connection-1") is None
+
+
+def test_a_key_that_does_not_lack_a_domain_is_told_that_it_is_not_open_and_which_of_its_own_are(world: World) -> None:
+    text, _ = world.a_key(domains=("space", "iot", "health"))
+
+    with pytest.raises(RefusedError, match=r"the domain 'space' is not open; open are health, iot$") as refused:
+        world.open(text, domain="space")
+
+    assert refused.value.is_known is True
+
+
+def test_a_key_that_is_for_something_else_opens_nothing(world: World) -> None:
+    text, _ = world.a_key(actions=(Action.JOBS,))
+
+    with pytest.raises(RefusedError, match="lacks the scope action:ingest"):
+        world.open(text)
 
 
 def test_both_faults_of_a_source_are_told(world: World) -> None:
@@ -144,7 +165,7 @@ def test_a_connection_that_did_not_authenticate_is_unknown(world: World) -> None
 def test_a_revoked_key_goes_on_for_as_long_as_it_is_remembered_and_no_longer(world: World) -> None:
     text, kept = world.a_key()
     opened = world.open(text)
-    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW))
+    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW), replacing=kept)
 
     world.seconds = TTL_SECONDS - 1
     assert world.connections.find("connection-1", NOW) == opened
@@ -177,7 +198,7 @@ def test_what_was_looked_up_is_remembered(world: World) -> None:
     opened = world.open(text)
     other = world.another_container()
     assert other.find("connection-1", NOW) == opened
-    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW))
+    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW), replacing=kept)
 
     assert other.find("connection-1", NOW) == opened
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.adapters.memory import MemoryCsvJobs
-from afluente.application.api_keys import Grant
+from afluente.application.access import Grant
 from afluente.application.csv_jobs import CsvJob, JobStatus
 from afluente.application.csv_listing import JobPage, JobQuery, newest_jobs
-from tests.factories import DOMAINS, NOW, a_csv_job
+from tests.factories import DOMAINS, NOW, a_csv_job, a_grant
 
-EVERYTHING = Grant("k", ("*",), ("*",))
+EVERYTHING = a_grant()
 
 
 def a_store(jobs: Sequence[CsvJob]) -> MemoryCsvJobs:
@@ -88,7 +88,7 @@ def test_jobs_far_behind_those_of_others_are_found() -> None:
     others = [a_csv_job(f"other-{age}", created_at=NOW - age) for age in range(2_500)]
     store = a_store([*others, a_csv_job("own", source_id="own", created_at=NOW - 5_000)])
 
-    found = pages(store, JobQuery(limit=1), Grant("k", ("*",), ("own",)))
+    found = pages(store, JobQuery(limit=1), a_grant(sources=("own",)))
 
     assert ids(found) == ["own"]
     assert 1 < len(found) < 10
@@ -106,4 +106,4 @@ def test_jobs_far_behind_those_of_others_are_found() -> None:
     ],
 )
 def test_what_is_asked_for_by_name_must_be_within_the_grant(query: JobQuery, missing: str | None) -> None:
-    assert query.missing_scope(Grant("k", ("iot",), ("boiler-*",))) == missing
+    assert query.missing(a_grant(domains=("iot",), sources=("boiler-*",))) == missing

@@ -8,21 +8,25 @@ import pytest
 import http_authorizer.handler
 from afluente.adapters.http_authorization import grant_of
 from afluente.adapters.memory import MemoryApiKeys
-from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Grant, new_key
+from afluente.application.access import Action, Grant
+from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore
 from afluente.application.ports import UnavailableError
 from afluente.runtime.composition import HttpAuthorizer
 from http_authorizer.handler import lambda_handler
-from tests.factories import NOW
+from tests.factories import NOW, an_api_key, an_authentication
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 Events = Callable[[str], dict[str, Any]]
 
 
 class StoreThatIsAway:
-    def find(self, key_hash: str) -> ApiKey | None:
+    def find(self, key_id: str) -> ApiKey | None:
         raise UnavailableError("DynamoDB")
 
-    def put(self, key: ApiKey) -> None:
+    def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
+        raise UnavailableError("DynamoDB")
+
+    def used(self, key_id: str, now: float) -> None:
         raise UnavailableError("DynamoDB")
 
     def list(self) -> Iterable[ApiKey]:
@@ -32,15 +36,16 @@ class StoreThatIsAway:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[ApiKeyStore], None]:
     def put_behind_the_function(store: ApiKeyStore) -> None:
-        monkeypatch.setattr(http_authorizer.handler, "http_authorizer", lambda: HttpAuthorizer(store))
+        monkeypatch.setattr(
+            http_authorizer.handler, "http_authorizer", lambda: HttpAuthorizer(an_authentication(store))
+        )
 
     return put_behind_the_function
 
 
 def a_store_with_the_key_of_the_event(**fields: Any) -> MemoryApiKeys:
     store = MemoryApiKeys()
-    defaults: dict[str, Any] = {"name": "plant 7", "random": bytes(range(KEY_RANDOM_BYTES)), "now": NOW}
-    store.put(new_key(**(defaults | fields))[1])
+    store.put(an_api_key(int.from_bytes(bytes(range(KEY_RANDOM_BYTES)), "big"), **fields)[1])
     return store
 
 
@@ -51,12 +56,15 @@ def grant_behind(answer: dict[str, Any]) -> Grant | None:
 def test_a_caller_with_a_good_key_is_let_in_with_what_the_key_is_for(
     event: Events, use: Callable[[ApiKeyStore], None], log: LogLines
 ) -> None:
-    use(a_store_with_the_key_of_the_event(domains=("iot",), sources=("furnace-*",)))
+    scope = {"tenant": "acme", "actions": (Action.JOBS,), "domains": ("iot",), "sources": ("furnace-*",)}
+    use(a_store_with_the_key_of_the_event(**scope))
 
     answer = lambda_handler(event("http_authorizer"), CONTEXT)
 
     assert answer["isAuthorized"] is True
-    assert grant_behind(answer) == Grant("aaaqeaye", ("iot",), ("furnace-*",))
+    assert grant_behind(answer) == Grant(
+        key_id="aaaqeaye", tenant="acme", actions=(Action.JOBS,), domains=("iot",), sources=("furnace-*",)
+    )
     assert log.codes == ["KEY_ACCEPTED"]
 
 
@@ -75,6 +83,19 @@ def test_a_caller_without_a_good_key_is_let_through_without_a_grant(
 
     assert (answer["isAuthorized"], grant_behind(answer)) == (True, None)
     assert log.codes == ["KEY_REFUSED"]
+
+
+def test_a_use_that_cannot_be_written_down_is_told_and_keeps_nobody_out(
+    event: Events, use: Callable[[ApiKeyStore], None], log: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = a_store_with_the_key_of_the_event()
+    monkeypatch.setattr(store, "used", StoreThatIsAway().used)
+    use(store)
+
+    answer = lambda_handler(event("http_authorizer"), CONTEXT)
+
+    assert grant_behind(answer) is not None
+    assert log.codes == ["KEY_ACCEPTED", "KEY_USE_NOT_KEPT"]
 
 
 def test_nobody_is_let_in_while_the_keys_are_away(event: Events, use: Callable[[ApiKeyStore], None]) -> None:

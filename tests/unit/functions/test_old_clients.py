@@ -321,14 +321,18 @@ def test_where_nothing_is_taken_and_the_packet_names_no_device_no_source_has_to_
     assert answered(domains=["health"], sources=["*"]) == (403, "domain:iot")
 
 
-def test_a_key_has_to_reach_the_devices_that_the_directory_knows_too(world: World, packet_event: Event) -> None:
-    grant = {"key_id": "aaaqeaye", "domains": ["iot"], "sources": ["_"]}
+@pytest.mark.parametrize("named", [None, "oven-1"])
+def test_a_key_has_to_reach_the_devices_that_the_directory_knows_and_is_told_of_none(
+    world: World, packet_event: Event, named: str | None
+) -> None:
+    grant = {"key_id": "aaaqeaye", "domains": ["iot"], "sources": ["_", "oven-1"]}
     packet_event["requestContext"]["authorizer"] = {"lambda": {"grant": json.dumps(grant)}}
-    packet = {"readings": [{"sensor_id": 7, "value": 1}, {"sensor_uuid": UUID, "value": 2}]}
+    packet = {"readings": [{"sensor_id": 7, "value": 1, "device_uuid": named}, {"sensor_uuid": UUID, "value": 2}]}
 
     status, body, _ = answer_to(packet_event | {"body": json.dumps(packet)})
 
-    assert (status, body["missing_scope"]) == (403, f"source:{DEVICE}")
+    assert (status, body["missing_scope"]) == (403, "source:*")
+    assert DEVICE not in json.dumps(body)
     assert world.points() == []
 
 

@@ -18,7 +18,7 @@ from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.runtime.composition import WsIngest
-from tests.factories import a_connection, an_api_key
+from tests.factories import a_connection, an_api_key, an_authentication
 from tests.unit.functions.conftest import CONTEXT, LogLines
 from ws_ingest.handler import lambda_handler
 
@@ -80,7 +80,7 @@ class World:
     def open(self, source_id: str = "furnace-1") -> None:
         """A connection that has authenticated."""
         _, key = self.a_key()
-        self.store.open(a_connection(ID, source_id=source_id, key_hash=key.key_hash))
+        self.store.open(a_connection(ID, source_id=source_id, key_id=key.key_id))
 
     def points(self) -> list[Any]:
         return [point for pack in self.queue.packs for point in pack.points]
@@ -125,7 +125,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     function = WsIngest(
         Connections(
-            store=world.store, keys=world.keys, domains=("iot", "health"), ttl_seconds=60, clock=lambda: world.seconds
+            store=world.store,
+            authenticate=an_authentication(world.keys),
+            domains=("iot", "health"),
+            ttl_seconds=60,
+            clock=lambda: world.seconds,
         ),
         AcceptPoints(queue=world, quarantine=world, shards=64),
         WebSocketConnections(world),  # type: ignore[arg-type] # a stand-in for the client
@@ -181,7 +185,7 @@ def test_headers_authenticate_whatever_their_case(world: World, names: tuple[str
 
     opened = world.store.find(ID)
     assert opened is not None
-    assert (opened.source, opened.key_hash) == ("iot/furnace-1", key.key_hash)
+    assert (opened.source, opened.key_id) == ("iot/furnace-1", key.key_id)
     assert world.unanswered == []
     assert log.codes == ["CONNECTION_OPENED"]
     assert text not in str(log.lines)
@@ -303,7 +307,7 @@ def test_a_bad_key_or_source_ends_the_connection(world: World, fields: dict[str,
 def test_a_key_that_is_revoked_ends_the_connection_within_a_minute(world: World) -> None:
     text, key = world.a_key()
     say({"action": "auth", "domain": "iot", "api_key": text})
-    world.keys.put(msgspec.structs.replace(key, revoked_at=1))
+    world.keys.put(msgspec.structs.replace(key, revoked_at=1), replacing=key)
 
     assert say(GOOD) == {"sequence": None, "status": "ok"}
     world.seconds = 60

@@ -33,7 +33,8 @@ def test_settings_are_read_from_the_environment() -> None:
     assert settings.domains == ("iot", "health")
     assert settings.shards == 64
     assert settings.quarantine_bucket == "quarantine"
-    assert HttpAuthorizerSettings.read({"AFLUENTE_API_KEYS_TABLE": "api-keys"}).api_keys_table == "api-keys"
+    authorizer = {"AFLUENTE_ACCESS_TABLE": "access", "AFLUENTE_KEY_PEPPER_SECRET": "pepper"}
+    assert HttpAuthorizerSettings.read(authorizer).access_table == "access"
 
 
 def test_domains_may_be_given_as_names_already() -> None:

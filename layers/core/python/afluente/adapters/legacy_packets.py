@@ -51,6 +51,11 @@ class OldReadings(msgspec.Struct, frozen=True):
     origin: dict[str, str]
 
     @property
+    def devices(self) -> set[str]:
+        """The devices that are named."""
+        return {name for name in (self.device, *(reading.device for reading in self.readings)) if name is not None}
+
+    @property
     def to_look_up(self) -> set[SensorName]:
         """What the sensor directory is to be asked for."""
         return {name for reading in self.readings if (name := reading.to_look_up) is not None}
