@@ -30,16 +30,21 @@ demo: setup ## start the local stack, send real data, show what came out
 test: check unit infrastructure integration coverage ## all checks and all tests
 
 .PHONY: check
-check: setup ## format, lint, types, architecture
+check: setup ## format, lint, types, architecture, documents of the API
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+	$(RUN) python -m apidoc --check
 
 .PHONY: format
 format: setup ## put the code into form
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
+
+.PHONY: openapi
+openapi: setup ## write the OpenAPI and the AsyncAPI document, after a change of a route or a message
+	$(RUN) python -m apidoc
 
 .PHONY: unit
 unit: setup ## the tests that need nothing but Python

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.documentation_build import build_documentation
 from infra.paths import BUILD, LOCK, ROOT
 from infra.stage import Architecture, Stage
 
@@ -66,6 +67,7 @@ class LayerFolders:
 
     third_party: Path
     loader: Path
+    documentation: Path
     old_sql: Path | None = None
 
 
@@ -81,6 +83,7 @@ def build_layers(target: Target, *, old_sql: bool = False) -> LayerFolders:
     return LayerFolders(
         third_party=build_layer(THIRD_PARTY, target),
         loader=build_layer(LOADER, target),
+        documentation=build_documentation(),
         old_sql=build_layer(OLD_SQL, target) if old_sql else None,
     )
 

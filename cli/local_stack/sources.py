@@ -9,8 +9,8 @@ from pathlib import Path
 
 from infra.paths import STAGES_VARIABLE, stages_directory
 
-TEMPLATE_SOURCES = ("infra", "stages", "uv.lock")
-"""What decides the templates and the layer of third-party packages; the stages may be in a folder of their own."""
+TEMPLATE_SOURCES = ("infra", "stages", "uv.lock", "docs/reference/openapi.json", "docs/reference/asyncapi.json")
+"""What decides the templates and the layers that are built; the stages may be in a folder of their own."""
 
 CODE_SOURCES = ("functions", "layers/core")
 """What the functions run; a change of it alone needs no new template."""

@@ -7,10 +7,11 @@ from afluente.adapters.http_answers import Answer
 from afluente.runtime.composition import HttpAdmin, http_admin
 from afluente.runtime.http_function import Event, answered, response
 from afluente.runtime.observability import LogCode, invocation
+from http_admin.documentation_routes import DOCUMENTATION_ROUTES
 
 Answering = Callable[[Event, HttpAdmin], Answer]
 
-_ROUTES: dict[str, Answering] = {}
+_ROUTES: dict[str, Answering] = {**DOCUMENTATION_ROUTES}
 """What answers each route, by its route key; API Gateway sends no others here."""
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
-from typing import Any
 
 import msgspec
 
 from afluente.application.accept_points import RejectedPoint
+from afluente.domain.faults import FaultCode
 
 PROBLEM_TYPE = "urn:afluente:problem:"
 """Start of the `type` of every problem; the code of the problem follows."""
 
-_TITLES = {
+TITLES = {
     "malformed_json": "The body is not JSON",
     "malformed_gzip": "The body is not gzip",
     "malformed_multipart": "The body is not multipart/form-data",
@@ -34,6 +34,7 @@ _TITLES = {
     "empty_file": "The file is empty",
     "unavailable": "The service cannot do this at the moment",
 }
+"""What each problem is called, by its code: the closed set of them."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -41,15 +42,17 @@ class Answer(msgspec.Struct, frozen=True):
 
     Attributes:
         status: the HTTP status.
-        body: JSON text.
-        headers: without the content type.
+        body: text, of JSON where the headers say nothing else.
+        headers: with a content type only where it is another one.
         is_problem: whether the body is a problem.
+        is_base64: whether the body is bytes in base64.
     """
 
     status: int
     body: str
     headers: dict[str, str] = {}
     is_problem: bool = False
+    is_base64: bool = False
 
     @property
     def content_type(self) -> str:
@@ -57,10 +60,39 @@ class Answer(msgspec.Struct, frozen=True):
         return "application/problem+json" if self.is_problem else "application/json"
 
 
+class PointFault(msgspec.Struct, frozen=True):
+    """One fault of one point of a request.
+
+    Attributes:
+        index: the place of the point in the request, from 0.
+        code: which of the closed set of faults it is.
+        field: the field at fault.
+        message: what is wrong and the way out, for people.
+    """
+
+    index: int
+    code: FaultCode
+    field: str
+    message: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of the points of a request.
+
+    Attributes:
+        inserted: how many are queued for certain.
+        rejected: each fault of each point that is not.
+        request_id: by which the operators find the request.
+    """
+
+    inserted: int
+    rejected: list[PointFault]
+    request_id: str
+
+
 def receipt(inserted: int, rejected: Iterable[RejectedPoint], request_id: str) -> Answer:
     """202: points were queued, and these were not."""
-    body = {"inserted": inserted, "rejected": rejected_points(rejected), "request_id": request_id}
-    return Answer(202, _json(body))
+    return document(202, Receipt(inserted, rejected_points(rejected), request_id))
 
 
 def document(status: int, body: object, headers: dict[str, str] | None = None) -> Answer:
@@ -106,7 +138,7 @@ def problem(
     """
     body = {
         "type": PROBLEM_TYPE + code,
-        "title": _TITLES[code],
+        "title": TITLES[code],
         "status": status,
         "detail": detail,
         "code": code,
@@ -116,12 +148,10 @@ def problem(
     return Answer(status, _json(body), headers or {}, is_problem=True)
 
 
-def rejected_points(rejected: Iterable[RejectedPoint]) -> list[dict[str, Any]]:
-    """One object for each fault of each point."""
+def rejected_points(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
+    """Every fault of every point."""
     return [
-        {"index": point.index, "code": fault.code, "field": fault.field, "message": fault.message}
-        for point in rejected
-        for fault in point.faults
+        PointFault(point.index, fault.code, fault.field, fault.message) for point in rejected for fault in point.faults
     ]
 
 

@@ -55,8 +55,13 @@ CSV_ROUTES = (
     _csv("CancelCsvJob", "DELETE", "/ingest/csv/{job_id}", Action.INGEST),
 )
 HEALTH = Route(name="Health", method="GET", path="/health")
+DOCUMENTATION_ROUTES = (
+    Route(name="GetOpenapi", method="GET", path="/openapi.json", function="http_admin"),
+    Route(name="GetAsyncapi", method="GET", path="/asyncapi.json", function="http_admin"),
+    Route(name="GetDocs", method="GET", path="/docs", function="http_admin"),
+)
 
-ROUTES = (INGEST_DATAPOINTS, INGEST_PACKETS, *CSV_ROUTES, HEALTH)
+ROUTES = (INGEST_DATAPOINTS, INGEST_PACKETS, *CSV_ROUTES, HEALTH, *DOCUMENTATION_ROUTES)
 
 BY_KEY = {route.key: route for route in ROUTES}
 """The routes by their route keys."""

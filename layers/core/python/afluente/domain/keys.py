@@ -15,9 +15,15 @@ MISSING_SOURCE = "_"
 MAX_PART_LENGTH = 128
 """Characters of one part of a key; three parts fit an MQTT topic of AWS IoT Core (256 bytes) for usual ids."""
 
-_DOMAIN = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-# The separators of MQTT topics (/, +, #), control characters, and lone surrogates, which no UTF-8 text can hold.
-_FORBIDDEN = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+DOMAIN_PATTERN = "[a-z][a-z0-9_-]{0,31}"
+"""What the name of a domain is."""
+
+FORBIDDEN_CHARACTERS = r"/+#\x00-\x1f\x7f-\x9f"
+"""What no part of a key holds: the separators of MQTT topics and control characters, as in a character class."""
+
+_DOMAIN = re.compile(DOMAIN_PATTERN)
+# Lone surrogates, too, which no UTF-8 text can hold.
+_FORBIDDEN = re.compile(rf"[{FORBIDDEN_CHARACTERS}\ud800-\udfff]")
 
 
 class StreamKey(msgspec.Struct, frozen=True, order=True):

@@ -20,6 +20,7 @@ def response(answer: Answer, request_id: str) -> dict[str, Any]:
         "statusCode": answer.status,
         "headers": {"content-type": answer.content_type, "x-request-id": request_id, **answer.headers},
         "body": answer.body,
+        "isBase64Encoded": answer.is_base64,
     }
 
 

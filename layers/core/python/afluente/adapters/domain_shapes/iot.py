@@ -20,9 +20,9 @@ from afluente.legacy.thresholds import Sensor
 # Each field by the names that clients have for it; of two the first counts.
 DEVICE = ("device_uuid", "deviceUuid")
 TIME = ("ts", "timestamp")
-_SENSOR_ID = ("sensor_id", "sensorId")
-_SENSOR_UUID = ("sensor_uuid", "sensorUuid")
-_SENSOR_TYPE = ("sensor_type", "sensorType")
+SENSOR_ID = ("sensor_id", "sensorId")
+SENSOR_UUID = ("sensor_uuid", "sensorUuid")
+SENSOR_TYPE = ("sensor_type", "sensorType")
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 # Of a column of SQL's widest integers.
@@ -86,7 +86,7 @@ def read(raw: object, beside: Surroundings, *, now: float) -> Reading | tuple[Fa
     faults: list[Fault] = []
     sensor = _sensor(raw, beside.sensor, faults)
     device = device_of(raw, faults) or beside.device
-    words = {"timestamp": _name_in(raw, TIME) or beside.time_field, "stream_type": _name_in(raw, _SENSOR_TYPE) or ""}
+    words = {"timestamp": _name_in(raw, TIME) or beside.time_field, "stream_type": _name_in(raw, SENSOR_TYPE) or ""}
     measured = _measured(raw, beside, faults)
     point = made(DataPoint.from_iot_reading, {"sensor_id": PLACEHOLDER} | measured, words=words, told=faults, now=now)
     return point if isinstance(point, tuple) else Reading(sensor, device, point)
@@ -121,14 +121,14 @@ def sensor_name(value: object, field: str, faults: list[Fault]) -> SensorName | 
 
 def _sensor(raw: Mapping[str, object], beside: SensorName | None, faults: list[Fault]) -> SensorName:
     """What a reading calls its sensor: by its number if it has both, and as what is beside it says."""
-    of_id, of_uuid = _name_in(raw, _SENSOR_ID), _name_in(raw, _SENSOR_UUID)
+    of_id, of_uuid = _name_in(raw, SENSOR_ID), _name_in(raw, SENSOR_UUID)
     own = beside
     if of_id is not None:
         own = sensor_name(raw[of_id], of_id, faults)
     elif of_uuid is not None:
         own = _uuid(raw[of_uuid], of_uuid, faults)
     elif beside is None:
-        faults.append(Fault(FaultCode.MISSING, _SENSOR_ID[0], f"is required, or {_SENSOR_UUID[0]}"))
+        faults.append(Fault(FaultCode.MISSING, SENSOR_ID[0], f"is required, or {SENSOR_UUID[0]}"))
     if own is None or beside is None:
         return PLACEHOLDER if own is None else own
     if type(own) is type(beside) and own != beside:
@@ -141,7 +141,7 @@ def _measured(raw: Mapping[str, object], beside: Surroundings, faults: list[Faul
     """The arguments of the factory but for the stream and the source."""
     if "value" not in raw:
         faults.append(Fault(FaultCode.MISSING, "value", "is required"))
-    time_field, type_field = _name_in(raw, TIME), _name_in(raw, _SENSOR_TYPE)
+    time_field, type_field = _name_in(raw, TIME), _name_in(raw, SENSOR_TYPE)
     return {
         "value": raw.get("value", 0),
         "timestamp": time_of(raw[time_field], time_field, faults) if time_field else beside.time,

@@ -1,0 +1,167 @@
+"""The OpenAPI document of the HTTP API: every route of the list, with what it takes and everything it may answer."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import afluente
+from afluente.adapters.http_routes import ROUTES, Route
+from afluente.application.access import Action
+from afluente.runtime.http_function import RETRY_AFTER_SECONDS
+from apidoc.operations import OPERATIONS, Operation, header, schemas
+from apidoc.problems import PROBLEMS, example_of, one_of, schemas_of_problems
+from apidoc.schemas import Schema, ref
+
+SCHEME = "apiKey"
+PROBLEM_JSON = "application/problem+json"
+
+_WITH_A_KEY = ("unauthorized", "forbidden")
+_ABOUT = f"""\
+Measurements from any transport, classified and delivered exactly once in effect to the Kinesis stream of their class.
+
+* **Keys.** All routes but those that describe the service take a key in the header `X-API-Key`. What it is for and
+  which domains and sources it reaches is said when it is made; what it lacks, a `403` names in `missing_scope`. What
+  a key does not reach is answered as if it did not exist.
+* **Errors** are problem details (RFC 9457): programs go by `code`, people by `detail`, which says the way out.
+  A path that does not exist is a `404` of the code `not_found`, a method that a path does not take a `405` of the code
+  `method_not_allowed`. What API Gateway answers itself is an object with a `message` alone.
+* **Try again** on 408, 429, 500, 502, 503 and 504, after `Retry-After` seconds where the answer has them; else after
+  {RETRY_AFTER_SECONDS} seconds, and later each time. Sending the same points again changes nothing.
+* **New members** may come to answers without notice, and new codes to problems: pass over what you do not know.
+"""
+
+_TAGS = {
+    "Points": "Measurements, as they are made.",
+    "CSV files": "Measurements in files. A file is read by the service, as a job.",
+    "Service": "What describes the service itself.",
+}
+
+
+def openapi_document() -> Schema:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "afluente",
+            "version": afluente.__version__,
+            "summary": "Takes measurements.",
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
+        "servers": [{"url": "./", "description": "Where this document is"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {SCHEME: _scheme()},
+            "headers": _headers(),
+            "schemas": dict(sorted((schemas() | schemas_of_problems()).items())),
+        },
+    }
+
+
+def _paths() -> dict[str, Schema]:
+    paths: dict[str, Schema] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, OPERATIONS[route.key])
+    return paths
+
+
+def _operation(route: Route, operation: Operation) -> Schema:
+    its: Schema = {
+        "operationId": f"{route.name[0].lower()}{route.name[1:]}",
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": f"{operation.text}{_needs(route)}",
+        "parameters": list(operation.parameters),
+        "responses": _responses(route, operation),
+        "security": [{SCHEME: []}] if route.action else [],
+    }
+    if operation.body:
+        its["requestBody"] = {"required": True, "content": dict(operation.body)}
+    if route.action:
+        its["x-required-action"] = route.action
+    if route.flag:
+        its["x-stage-flag"] = route.flag
+    return {name: value for name, value in its.items() if value != [] or name == "security"}
+
+
+def _needs(route: Route) -> str:
+    if route.action is None:
+        return " It takes no key."
+    return f"\n\nThe key has to be for the action `{route.action}`, and to reach the domain and the source."
+
+
+def _responses(route: Route, operation: Operation) -> Schema:
+    answers: dict[str, Schema] = {str(status): its for status, its in operation.answers.items()}
+    codes = [*operation.problems]
+    if route.action:
+        codes += [*_WITH_A_KEY, "unavailable"]
+    for status in sorted({PROBLEMS[code].status for code in codes}):
+        answers[str(status)] = _problems(status, [code for code in codes if PROBLEMS[code].status == status])
+    if route.action:
+        _with_gateway(answers["401"])
+    answers["429"] = _with_gateway(answers.get("429", _of_gateway("More requests a second than the stage allows.")))
+    answers["5XX"] = _of_gateway("The authorizer or the function ended without an answer.")
+    if "413" in answers:
+        _with_gateway(answers["413"])
+    if "503" in answers:
+        _with_gateway(answers["503"])
+    if "gone" in operation.problems:
+        for its in answers.values():
+            if "X-Request-Id" in its["headers"]:
+                its["headers"] |= {name: header(name) for name in ("Deprecation", "Sunset", "Link")}
+    return dict(sorted(answers.items()))
+
+
+def _problems(status: int, codes: Iterable[str]) -> Schema:
+    codes = list(codes)
+    headers = ["X-Request-Id", *(["Retry-After"] if status == PROBLEMS["unavailable"].status else [])]
+    return {
+        "description": " ".join(f"`{code}`: {PROBLEMS[code].when}" for code in codes),
+        "headers": {name: header(name) for name in headers},
+        "content": {
+            PROBLEM_JSON: {
+                "schema": one_of(codes),
+                "examples": {code: {"summary": code, "value": example_of(code)} for code in codes},
+            }
+        },
+    }
+
+
+def _of_gateway(text: str) -> Schema:
+    return _with_gateway({"description": text, "headers": {}, "content": {}})
+
+
+def _with_gateway(answer: Schema) -> Schema:
+    """The same answer, which may also be one of API Gateway itself."""
+    answer["content"]["application/json"] = {"schema": ref("GatewayMessage")}
+    return answer
+
+
+def _scheme() -> Schema:
+    actions = ", ".join(f"`{action}`" for action in Action)
+    return {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": f"A key of `afluente keys create`. It has actions ({actions}), domains and patterns of sources.",
+    }
+
+
+def _headers() -> dict[str, Schema]:
+    def text(description: str, **schema: Any) -> Schema:
+        return {"description": description, "schema": {"type": "string", **schema}}
+
+    return {
+        "X-Request-Id": text("By which the operators find the request."),
+        "Location": text("The path of what was made."),
+        "ETag": text("Names the content."),
+        "Cache-Control": text("How long the content may be kept."),
+        "Retry-After": {
+            "description": "After how many seconds the same request may be sent again.",
+            "schema": {"type": "integer", "minimum": 0},
+        },
+        "Deprecation": text("Since when clients should move (RFC 9745).", pattern="^@[0-9]+$"),
+        "Sunset": text("When the call may be gone (RFC 8594)."),
+        "Link": text("Where to go instead, and a guide."),
+    }

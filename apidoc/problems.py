@@ -1,0 +1,158 @@
+"""Problems (RFC 9457): what each code means, its status, and the members that it has beside the common ones."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from afluente.adapters.http_answers import PROBLEM_TYPE, TITLES
+from afluente.application.csv_jobs import JobStatus
+from apidoc.schemas import REF, Schema, ref
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A problem of a code.
+
+    Attributes:
+        status: of the answer.
+        when: it comes.
+        members: beside those of every problem, by name.
+        may_have: which of them may be missing.
+    """
+
+    status: int
+    when: str
+    members: Mapping[str, Schema] = {}
+    may_have: frozenset[str] = frozenset()
+
+
+_FAULTS: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "items": ref("Fault"),
+    "description": "Everything that is wrong, not only the first.",
+}
+_JOB_STATUS: Schema = {
+    "type": "string",
+    "enum": sorted(JobStatus),
+    "description": "How far the job is.",
+}
+
+PROBLEMS: Mapping[str, Problem] = {
+    "malformed_json": Problem(
+        400,
+        "The body is no JSON, is no UTF-8, or nests too deeply.",
+        {"offset": {"type": "integer", "minimum": 0, "description": "The byte at which it is wrong."}},
+        frozenset({"offset"}),
+    ),
+    "malformed_gzip": Problem(400, "The body says Content-Encoding: gzip and is not, or was cut off."),
+    "malformed_multipart": Problem(400, "The form cannot be read, or its Content-Type names no boundary."),
+    "invalid_request": Problem(
+        400, "Fields or parameters are missing, not of the form, or contradict each other.", {"errors": _FAULTS}
+    ),
+    "unauthorized": Problem(401, "The key is unknown, expired or revoked."),
+    "forbidden": Problem(
+        403,
+        "The key is good, but not for this.",
+        {
+            "missing_scope": {
+                "type": "string",
+                "pattern": "^(action|domain|source):",
+                "description": "What the key lacks: `action:…`, `domain:…` or `source:…`.",
+            }
+        },
+    ),
+    "not_found": Problem(404, "There is no such thing, or none that the key reaches: both are answered alike."),
+    "method_not_allowed": Problem(405, "The path takes another method; the header Allow says which."),
+    "job_has_ended": Problem(409, "The job ended already, and cannot be cancelled.", {"job_status": _JOB_STATUS}),
+    "job_has_its_file": Problem(409, "The job awaits no file any more.", {"job_status": _JOB_STATUS}),
+    "gone": Problem(410, "The stage takes packets of the old service no longer."),
+    "body_too_large": Problem(413, "The body is too large, unpacked."),
+    "file_too_large": Problem(413, "The file is too large."),
+    "too_many_points": Problem(413, "The request has too many points."),
+    "unsupported_media_type": Problem(415, "The Content-Type is not taken."),
+    "unsupported_content_encoding": Problem(415, "The Content-Encoding is not taken."),
+    "all_points_rejected": Problem(
+        422,
+        "Each point has a fault; none is queued.",
+        {
+            "inserted": {"type": "integer", "const": 0},
+            "rejected": {"type": "array", "minItems": 1, "items": ref("PointFault")},
+        },
+    ),
+    "unsupported_file": Problem(422, "The file is no CSV file by its name."),
+    "empty_file": Problem(422, "The file has no byte."),
+    "unavailable": Problem(
+        503, "A dependency does not answer. The same request again, after the seconds in Retry-After, is safe."
+    ),
+}
+
+
+def name_of(code: str) -> str:
+    """What the documents call the schema of a problem."""
+    return f"{''.join(word.capitalize() for word in code.split('_'))}Problem"
+
+
+def schemas_of_problems() -> dict[str, Schema]:
+    """The schema of each problem."""
+    return {name_of(code): _schema(code, problem) for code, problem in PROBLEMS.items()}
+
+
+def one_of(codes: Iterable[str]) -> Schema:
+    """Any of these problems."""
+    codes = list(codes)
+    if len(codes) == 1:
+        return ref(name_of(codes[0]))
+    mapping = {code: REF + name_of(code) for code in codes}
+    return {
+        "oneOf": [ref(name_of(code)) for code in codes],
+        "discriminator": {"propertyName": "code", "mapping": mapping},
+    }
+
+
+def example_of(code: str) -> dict[str, object]:
+    """A problem as it comes."""
+    problem = PROBLEMS[code]
+    return {
+        "type": PROBLEM_TYPE + code,
+        "title": TITLES[code],
+        "status": problem.status,
+        "detail": problem.when,
+        "code": code,
+        "request_id": "JKJaXmPLvHcESHA=",
+        **{name: _example(member) for name, member in problem.members.items()},
+    }
+
+
+def _schema(code: str, problem: Problem) -> Schema:
+    common: dict[str, Schema] = {
+        "type": {"type": "string", "const": PROBLEM_TYPE + code},
+        "title": {"type": "string", "const": TITLES[code]},
+        "status": {"type": "integer", "const": problem.status},
+        "detail": {"type": "string", "description": "What is wrong with this request and the way out, for people."},
+        "code": {"type": "string", "const": code},
+        "request_id": {"type": "string", "description": "By which the operators find the request."},
+    }
+    properties = common | dict(problem.members)
+    return {
+        "title": name_of(code),
+        "description": problem.when,
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in problem.may_have],
+    }
+
+
+_EXAMPLES = {
+    "Fault": {"code": "missing", "field": "domain", "message": "is required, in the body or as the header X-Domain"},
+    "PointFault": {"index": 0, "code": "wrong_type", "field": "value", "message": "must be a number, not a string"},
+}
+
+
+def _example(member: Schema) -> object:
+    if "items" in member:
+        return [_EXAMPLES[member["items"]["$ref"].removeprefix(REF)]]
+    if "const" in member:
+        return member["const"]
+    if "enum" in member:
+        return member["enum"][0]
+    return 57 if member["type"] == "integer" else "source:oven-1"

@@ -1,0 +1,187 @@
+"""JSON Schemas of records, with the limits of the domain and what the records' docstrings say of each field."""
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from afluente.adapters.csv_requests import JOB_ID_PATTERN
+from afluente.domain.datapoints import (
+    MAX_FUTURE_SECONDS,
+    MAX_METADATA_BYTES,
+    MAX_METADATA_DEPTH,
+    MAX_SEQUENCE,
+    MAX_TIMESTAMP,
+    MIN_TIMESTAMP,
+)
+from afluente.domain.keys import DOMAIN_PATTERN, FORBIDDEN_CHARACTERS, MAX_PART_LENGTH
+
+Schema = dict[str, Any]
+
+REF = "#/components/schemas/"
+
+_LARGEST = 1.7976931348623157e308
+
+PART: Schema = {
+    "minLength": 1,
+    "maxLength": MAX_PART_LENGTH,
+    "pattern": f"^[^${FORBIDDEN_CHARACTERS}][^{FORBIDDEN_CHARACTERS}]*$",
+}
+"""What a source id, a stream id or a stream type is."""
+
+DOMAIN: Schema = {"pattern": f"^{DOMAIN_PATTERN}$"}
+"""What the name of a domain is; which of them are open, each stage says."""
+
+NUMBER: Schema = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+"""A finite number that a double can hold."""
+
+JOB_ID: Schema = {"type": "string", "pattern": f"^{JOB_ID_PATTERN}$"}
+
+_TIME: Schema = {"minimum": MIN_TIMESTAMP, "maximum": MAX_TIMESTAMP}
+
+LIMITS: Mapping[str, Schema] = {
+    "stream_id": PART,
+    "source_id": PART,
+    "stream_type": PART,
+    "domain": DOMAIN,
+    "value": {"minimum": -_LARGEST, "maximum": _LARGEST},
+    "timestamp": _TIME | {
+        "description": "When it was measured, in Unix seconds, with decimals if you like; at most "
+        f"{MAX_FUTURE_SECONDS:.0f} s ahead of the service's clock.",
+    },
+    "sequence": {"minimum": 0, "maximum": MAX_SEQUENCE},
+    "metadata": {
+        "description": f"Anything else; at most {MAX_METADATA_BYTES} bytes as compact JSON, and {MAX_METADATA_DEPTH} "
+        "levels deep.",
+    },
+    "job_id": {"pattern": f"^{JOB_ID_PATTERN}$"},
+}  # fmt: skip
+"""What is true of every field of such a name, in whatever record it is."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """How a record is described.
+
+    Attributes:
+        type: the record.
+        name: what the documents call it.
+        is_answer: whether the service writes it: a field is then there unless it is left out by default, and what is
+            left out is not null.
+        limits: of its fields, beyond those that every field of such a name has.
+        unlimited: fields to which the limits of their names do not apply.
+        closed: whether a field that is not known is a fault.
+    """
+
+    type: type
+    name: str
+    is_answer: bool = False
+    limits: Mapping[str, Schema] = {}
+    unlimited: frozenset[str] = frozenset()
+    closed: bool = False
+
+
+def ref(name: str) -> Schema:
+    """A reference to a schema of the document."""
+    return {"$ref": REF + name}
+
+
+def schemas_of(records: Iterable[Record]) -> dict[str, Schema]:
+    """The schemas of records, and of all records and enumerations that their fields are of."""
+    records = list(records)
+    _, found = msgspec.json.schema_components([record.type for record in records], ref_template=REF + "{name}")
+    described = {record.type.__name__: record for record in records}
+    names = {own: described[own].name if own in described else own for own in found}
+    return {
+        names[own]: _renamed(_described(schema, described.get(own)), names) | {"title": names[own]}
+        for own, schema in found.items()
+    }
+
+
+def schema_of_model(model: type[BaseModel], *, without: Iterable[str] = ()) -> Schema:
+    """The schema of a Pydantic model whose fields may all be null, which is to leave them out."""
+    schema = model.model_json_schema()
+    text, fields = told_by(model)
+    properties = {
+        name: {key: value for key, value in its.items() if key != "title" and (key, value) != ("default", None)}
+        | ({"description": fields[name]} if name in fields else {})
+        for name, its in schema["properties"].items()
+        if name not in set(without)
+    }
+    return schema | {"description": text, "properties": properties}
+
+
+def told_by(documented: type) -> tuple[str, dict[str, str]]:
+    """What a docstring says of a record, and of its fields by name."""
+    text = inspect.cleandoc(documented.__doc__ or "")
+    about, *sections = re.split(r"\n\n(?=[A-Z]\w+:\n)", text)
+    fields: dict[str, str] = {}
+    for section in sections:
+        heading, _, lines = section.partition("\n")
+        if heading != "Attributes:":
+            continue
+        for entry in re.split(r"\n(?= {4}\S)", lines):
+            names, _, told = entry.partition(":")
+            told = _sentence(" ".join(told.split()))
+            fields |= dict.fromkeys((name.strip() for name in names.split(",")), told)
+    return _sentence(" ".join(about.split())), fields
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "…")) else ".")
+
+
+def _described(schema: Schema, record: Record | None) -> Schema:
+    schema = dict(schema)
+    if "enum" in schema:
+        schema["type"] = "string"
+        return schema
+    documented = record.type if record else None
+    text, fields = told_by(documented) if documented else (schema.get("description", ""), {})
+    properties = {
+        name: _property(name, its, fields.get(name), record) for name, its in schema.get("properties", {}).items()
+    }
+    schema |= {"description": text, "properties": properties}
+    required = _required(schema, record)
+    schema.pop("required", None)
+    if required:
+        schema["required"] = required
+    if record and record.closed:
+        schema["additionalProperties"] = False
+    return schema
+
+
+def _required(schema: Schema, record: Record | None) -> list[str]:
+    if record and record.is_answer and not record.type.__struct_config__.omit_defaults:  # type: ignore[attr-defined]
+        return list(schema["properties"])
+    return list(schema.get("required", ()))
+
+
+def _property(name: str, schema: Schema, told: str | None, record: Record | None) -> Schema:
+    schema = dict(schema)
+    if schema.get("default", ...) is None:
+        schema.pop("default")
+        if record and record.is_answer and record.type.__struct_config__.omit_defaults:  # type: ignore[attr-defined]
+            (schema,) = (its for its in schema["anyOf"] if its != {"type": "null"})
+            schema = dict(schema)
+    own = record.limits.get(name, {}) if record else {}
+    limited = {} if record and name in record.unlimited else LIMITS.get(name, {})
+    limits = limited | own
+    description = {"description": told} if told else {}
+    if "anyOf" in schema:
+        keywords = {key: value for key, value in limits.items() if key != "description"}
+        schema["anyOf"] = [its if its == {"type": "null"} else its | keywords for its in schema["anyOf"]]
+        limits = {key: value for key, value in limits.items() if key == "description"}
+    return schema | description | limits
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(its, names) for key, its in value.items()}
+    if isinstance(value, list):
+        return [_renamed(its, names) for its in value]
+    if isinstance(value, str) and value.startswith(REF):
+        return REF + names[value.removeprefix(REF)]
+    return value

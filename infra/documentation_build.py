@@ -1,0 +1,153 @@
+"""The layer with the documents of the interfaces, and the page that shows them: whole, so that it needs no network.
+
+The page is Swagger UI with its scripts and styles within it. Its policy lets it run just these, and reach nothing but
+the host that it came from.
+"""
+
+import gzip
+import hashlib
+import importlib.util
+import tempfile
+from base64 import b64encode
+from pathlib import Path
+
+from infra.paths import BUILD, ROOT
+
+DOCUMENTS = (ROOT / "docs" / "reference" / "openapi.json", ROOT / "docs" / "reference" / "asyncapi.json")
+"""What `python -m apidoc` writes."""
+
+PACKAGE = "afluente_documents"
+"""The package of the layer that the function reads."""
+
+# Part of the name: a change of what is done below is a new layer, though the documents are the same.
+_RECIPE = "1"
+
+# What Swagger UI is told: the document beside the page, and no service of Swagger's that would check it.
+_START = """\
+window.ui = SwaggerUIBundle({
+  url: "./openapi.json",
+  dom_id: "#documentation",
+  deepLinking: true,
+  validatorUrl: null,
+  docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+  displayRequestDuration: true,
+  persistAuthorization: false,
+  tryItOutEnabled: false,
+});
+"""
+
+_STYLE = """\
+body { margin: 0; background: #fff; }
+noscript, .elsewhere { display: block; max-width: 1460px; margin: 0 auto; padding: 12px 20px; font: 14px sans-serif; }
+"""
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>afluente: HTTP API</title>
+<link rel="icon" href="data:,">
+<!--
+Swagger UI {version}
+{licence}
+-->
+<style>{style}</style>
+</head>
+<body>
+<p class="elsewhere">This document as a file: <a href="./openapi.json">openapi.json</a>.
+WebSocket and MQTT: <a href="./asyncapi.json">asyncapi.json</a>.</p>
+<noscript>This page needs JavaScript; the documents do not.</noscript>
+<div id="documentation"></div>
+<script>{library}</script>
+<script>{start}</script>
+</body>
+</html>
+"""
+
+
+def build_documentation(*, cache: Path = BUILD / "layers") -> Path:
+    """The folder of the layer (`python/...` is in it); built only if what it is made of is new."""
+    page, policy = documentation_page()
+    contents = {
+        "docs.html": page.encode(),
+        "docs.policy.txt": policy.encode(),
+        **{path.name: path.read_bytes() for path in DOCUMENTS},
+    }
+    layer = cache / f"documentation-{_digest(contents)}"
+    if layer.exists():
+        return layer
+    cache.mkdir(parents=True, exist_ok=True)
+    # Next to its destination, so that the last step is a rename and the layer is there whole or not at all.
+    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=cache) as folder:
+        unfinished = Path(folder) / "layer"
+        package = unfinished / "python" / PACKAGE
+        package.mkdir(parents=True)
+        for name, content in contents.items():
+            # The same bytes whenever it is built: no time is in them.
+            (package / f"{name}.gz").write_bytes(gzip.compress(content, compresslevel=9, mtime=0))
+        _publish(unfinished, layer)
+    return layer
+
+
+def documentation_page() -> tuple[str, str]:
+    """The page, and its Content-Security-Policy."""
+    swagger_ui = _swagger_ui()
+    library, start = _text(swagger_ui / "swagger-ui-bundle.js"), _START
+    style = _text(swagger_ui / "swagger-ui.css") + _STYLE
+    page = _PAGE.format(
+        version=_text(swagger_ui / "VERSION").strip(),
+        licence=_text(swagger_ui / "LICENSE").strip(),
+        style=style,
+        library=library,
+        start=start,
+    )
+    return page, _policy(library, start)
+
+
+def _policy(*scripts: str) -> str:
+    """What the page may do: run these scripts, and call the API that it is part of."""
+    hashes = " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
+    rules = {
+        "default-src": "'none'",
+        "script-src": hashes,
+        # Swagger UI writes styles into its elements.
+        "style-src": "'unsafe-inline'",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _swagger_ui() -> Path:
+    """Its files, in a package that is there for them alone and is not imported."""
+    found = importlib.util.find_spec("flask_swagger_ui")
+    if found is None or not found.submodule_search_locations:
+        raise RuntimeError("flask-swagger-ui is not installed; `make setup` installs it")
+    return Path(found.submodule_search_locations[0]) / "dist"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _digest(contents: dict[str, bytes]) -> str:
+    digest = hashlib.sha256(_RECIPE.encode())
+    for name, content in contents.items():
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _publish(unfinished: Path, layer: Path) -> None:
+    try:
+        unfinished.rename(layer)
+    except OSError:
+        # Another build of the same layer was first: it is the same, so ours is not needed.
+        if not layer.exists():
+            raise
