@@ -116,15 +116,15 @@ def test_the_example_of_a_point_and_of_an_alarm_event_can_be_read() -> None:
 
 def test_the_reference_of_http_has_every_field_and_every_code() -> None:
     of_constraints = {FaultCode.IMPOSSIBLE}
-    names = {*json_points.JsonPoint.__struct_fields__, *http_requests._Body.__struct_fields__}
+    names = {*json_points.JsonPoint.__struct_fields__, *http_requests.PointsBody.__struct_fields__}
 
-    assert_names(REFERENCE / "http.md", names | http_answers._TITLES.keys())
+    assert_names(REFERENCE / "http.md", names | http_answers.TITLES.keys())
     assert_names(REFERENCE / "http.md", set(FaultCode) - of_constraints)
 
 
 @pytest.mark.parametrize("page", ["http.md", "mqtt.md"])
 def test_the_reference_has_every_name_of_every_field_of_an_old_reading(page: str) -> None:
-    names = (iot.DEVICE, iot.TIME, iot._SENSOR_ID, iot._SENSOR_UUID, iot._SENSOR_TYPE, ("value", "sequence"))
+    names = (iot.DEVICE, iot.TIME, iot.SENSOR_ID, iot.SENSOR_UUID, iot.SENSOR_TYPE, ("value", "sequence"))
 
     assert_names(REFERENCE / page, {name for its in names for name in its})
 

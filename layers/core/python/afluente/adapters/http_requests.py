@@ -54,7 +54,15 @@ class RequestError(Exception):
         self.extra = extra
 
 
-class _Body(msgspec.Struct):
+class PointsBody(msgspec.Struct):
+    """Points of one source.
+
+    Attributes:
+        datapoints: the points.
+        domain: of all of them; required here or by the header X-Domain.
+        source_id: of all of them: the machine, server, market or patient; may be said by the header X-Source-ID.
+    """
+
     datapoints: list[JsonPoint]
     domain: str | None = None
     source_id: str | None = None
@@ -68,7 +76,7 @@ class _LooseBody(msgspec.Struct):
     source_id: object
 
 
-_decoder = msgspec.json.Decoder(_Body)
+_decoder = msgspec.json.Decoder(PointsBody)
 
 
 def permitted(event: Mapping[str, Any]) -> Grant:
@@ -153,7 +161,7 @@ def decode_points(
         RequestError: 403 for a domain that the sender does not reach; 400 for a body that is no JSON, or that as a
             whole is not of the form; 413 for too many points.
     """
-    decoded: _Body | _LooseBody
+    decoded: PointsBody | _LooseBody
     try:
         decoded = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -200,7 +208,7 @@ def _decode_loosely(body: bytes) -> _LooseBody:
 
 
 def _origin(
-    body: _Body | _LooseBody, headers: Mapping[str, str], domains: Collection[str], grant: Grant
+    body: PointsBody | _LooseBody, headers: Mapping[str, str], domains: Collection[str], grant: Grant
 ) -> tuple[str, str]:
     """The domain and the source that a request is from, by its body and its headers."""
     faults: list[Fault] = []

@@ -46,7 +46,16 @@ class MalformedJsonError(Exception):
 
 
 class JsonPoint(msgspec.Struct, omit_defaults=True):
-    """A point whose fields have the right types; more is not known of them."""
+    """A point whose fields have the right types; more is not known of them.
+
+    Attributes:
+        stream_id: the stream among those of the source; by custom `{source_id}:{what}`.
+        value: any finite number that a 64-bit double can hold.
+        timestamp: when it was measured, in Unix seconds.
+        stream_type: what kind of stream it is, to find constraint templates by.
+        sequence: the sender's count; orders points of one timestamp.
+        metadata: anything else.
+    """
 
     stream_id: str
     value: float

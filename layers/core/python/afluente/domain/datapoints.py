@@ -24,8 +24,8 @@ MAX_SEQUENCE = 2**63 - 1
 MIN_TIMESTAMP = -62_135_596_800.0
 """The beginning of the year 1, the first of Python's datetime, in Unix seconds."""
 
-# The end of the year 9999, the last one.
-_MAX_TIMESTAMP = 253_402_300_799.0
+MAX_TIMESTAMP = 253_402_300_799.0
+"""The end of the year 9999, the last one."""
 
 # A timestamp in a finer unit, read as seconds, lies thousands of years ahead; after division it lies after 1973.
 _FINER_UNITS = ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
@@ -199,7 +199,7 @@ def faults_of(raw: Mapping[str, object]) -> tuple[Fault, ...]:
         faults += part_faults("stream_type", raw["stream_type"])
     if raw.get("sequence") is not None:
         faults += _sequence_faults(raw["sequence"])
-    faults += _metadata_faults(raw.get("metadata", {}))
+    faults += metadata_faults(raw.get("metadata", {}))
     for name in ("ingested_at", "processed_at"):
         if raw.get(name) is not None:
             faults += _timestamp_faults(name, raw[name])
@@ -234,13 +234,24 @@ def is_deeper_than(levels: int, value: object) -> bool:
     return any(isinstance(node, dict | list) for node in layer)
 
 
+def metadata_faults(value: object) -> tuple[Fault, ...]:
+    """What keeps `value` from being metadata: an object that is not too deep, too long or beyond what JSON has."""
+    if not isinstance(value, dict):
+        return (Fault(FaultCode.WRONG_TYPE, "metadata", f"must be an object, not {json_type(value)}"),)
+    if is_deeper_than(MAX_METADATA_DEPTH, value):
+        return (Fault(FaultCode.TOO_DEEP, "metadata", f"nests deeper than {MAX_METADATA_DEPTH} levels"),)
+    if not _all_finite(value):
+        return (Fault(FaultCode.NOT_FINITE, "metadata", "holds a number that is not finite"),)
+    return _metadata_size_faults(value)
+
+
 def _is_sound(point: DataPoint) -> bool:
     """The quick half of `faults_of`: says whether there is a fault, not which."""
     return (
         type(point.value) is float
         and isfinite(point.value)
         and type(point.timestamp) is float
-        and MIN_TIMESTAMP <= point.timestamp <= _MAX_TIMESTAMP
+        and MIN_TIMESTAMP <= point.timestamp <= MAX_TIMESTAMP
         and type(point.stream_id) is str
         and is_part(point.stream_id)
         and type(point.source_id) is str
@@ -248,7 +259,7 @@ def _is_sound(point: DataPoint) -> bool:
         and not domain_faults(point.domain)
         and (point.stream_type is None or (type(point.stream_type) is str and is_part(point.stream_type)))
         and (point.sequence is None or (type(point.sequence) is int and 0 <= point.sequence <= MAX_SEQUENCE))
-        and (point.metadata == {} or not _metadata_faults(point.metadata))
+        and (point.metadata == {} or not metadata_faults(point.metadata))
         and _is_time_or_none(point.ingested_at)
         and _is_time_or_none(point.processed_at)
     )
@@ -257,7 +268,7 @@ def _is_sound(point: DataPoint) -> bool:
 def _is_time_or_none(value: object) -> bool:
     return (
         value is None
-        or (type(value) is float and MIN_TIMESTAMP <= value <= _MAX_TIMESTAMP)
+        or (type(value) is float and MIN_TIMESTAMP <= value <= MAX_TIMESTAMP)
         or (not _timestamp_faults("", value))
     )
 
@@ -287,7 +298,7 @@ def _number_faults(field: str, value: object) -> tuple[Fault, ...]:
 
 def _timestamp_faults(field: str, value: object) -> tuple[Fault, ...]:
     faults = _number_faults(field, value)
-    if not faults and not MIN_TIMESTAMP <= value <= _MAX_TIMESTAMP:  # type: ignore[operator] # it is a number
+    if not faults and not MIN_TIMESTAMP <= value <= MAX_TIMESTAMP:  # type: ignore[operator] # it is a number
         message = f"must be Unix seconds between the years 1 and 9999, not {value}"
         return (Fault(FaultCode.OUT_OF_RANGE, field, message),)
     return faults
@@ -301,16 +312,6 @@ def _sequence_faults(value: object) -> tuple[Fault, ...]:
     if value > MAX_SEQUENCE:
         return (Fault(FaultCode.OUT_OF_RANGE, "sequence", f"must be at most {MAX_SEQUENCE}"),)
     return ()
-
-
-def _metadata_faults(value: object) -> tuple[Fault, ...]:
-    if not isinstance(value, dict):
-        return (Fault(FaultCode.WRONG_TYPE, "metadata", f"must be an object, not {json_type(value)}"),)
-    if is_deeper_than(MAX_METADATA_DEPTH, value):
-        return (Fault(FaultCode.TOO_DEEP, "metadata", f"nests deeper than {MAX_METADATA_DEPTH} levels"),)
-    if not _all_finite(value):
-        return (Fault(FaultCode.NOT_FINITE, "metadata", "holds a number that is not finite"),)
-    return _metadata_size_faults(value)
 
 
 def _metadata_size_faults(value: dict[str, object]) -> tuple[Fault, ...]:
