@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cli.errors import CommandError, ExitCode
+
 if TYPE_CHECKING:
     import boto3
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -14,16 +16,27 @@ class Connection:
     """Where the clients of a deployment connect to, and as whom.
 
     Attributes:
-        session: credentials and region.
+        session: credentials and region; None where there are none, since the API alone is reached.
         endpoint: the emulator's URL; None for AWS itself.
     """
 
-    session: "boto3.Session"
+    session: "boto3.Session | None"
     endpoint: str | None = None
+
+    @property
+    def region(self) -> str | None:
+        """Where its clients are, unless they are told otherwise."""
+        return self.session.region_name if self.session else None
 
     # The caller says which client it asked for; boto3's stubs know that from a literal only.
     def client(self, service: str, **options: Any) -> Any:
-        """A client of a service, with retries for throttling and without the user's proxies for the local stack."""
+        """A client of a service, with retries for throttling and without the user's proxies for the local stack.
+
+        Raises:
+            CommandError: the API alone is reached.
+        """
+        if self.session is None:
+            raise needs_credentials()
         from botocore.config import Config  # noqa: PLC0415 - half a second that most commands need not spend
 
         config = Config(
@@ -32,6 +45,15 @@ class Connection:
             **options,
         )
         return self.session.client(service, endpoint_url=self.endpoint, config=config)  # type: ignore[call-overload] # any service
+
+
+def needs_credentials() -> CommandError:
+    """The error of a command that cannot do its work over the API alone."""
+    return CommandError(
+        "this needs the operators' AWS credentials: --url (or AFLUENTE_URL) reaches the API alone",
+        way_out="say --stage in place of --url, or leave both out (and AFLUENTE_URL unset) for the local stack",
+        code=ExitCode.USAGE,
+    )
 
 
 def local_connection(endpoint: str, region: str) -> Connection:
@@ -54,6 +76,11 @@ def account_connection(profile: str | None, region: str | None) -> Connection:
     import boto3  # noqa: PLC0415 - half a second that most commands need not spend
 
     return Connection(boto3.Session(profile_name=profile, region_name=region))
+
+
+def no_connection() -> Connection:
+    """None: whoever comes with an API key alone has no credentials, and none that lie about are used."""
+    return Connection(None)
 
 
 def describe_stack(connection: Connection, name: str) -> "StackTypeDef | None":

@@ -38,9 +38,10 @@ def key_for(target: Target, given: str | None) -> str:
     if given:
         return given
     if not target.is_local:
+        whence = "the operators make one" if target.is_api_alone else "'afluente keys create' makes one"
         raise CommandError(
             "an API key is needed",
-            way_out="give it with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
+            way_out=f"give it with --key or AFLUENTE_API_KEY; {whence}",
             code=ExitCode.USAGE,
         )
     return _local_key(target)

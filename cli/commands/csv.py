@@ -10,8 +10,8 @@ import typer
 
 from afluente.application.csv_jobs import JobStatus
 from cli.errors import CommandError, ExitCode
-from cli.options import targeted
-from cli.output import err, out, print_json
+from cli.options import ApiKeyOption, targeted_by_api
+from cli.output import err, out, print_bytes, print_json
 from cli.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
@@ -35,10 +35,6 @@ dropped into the bucket, under inbox/DOMAIN/SOURCE/, starts a job too.
 app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Of the job, as 'afluente csv jobs' shows it.")]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", envvar="AFLUENTE_API_KEY", help="API key. The local stack needs none to be given."),
-]
 OptionsFile = Annotated[
     Path | None,
     typer.Option(
@@ -60,7 +56,7 @@ SingleOptions = Annotated[
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def send(
     *,
     target: TargetChoice,
@@ -73,7 +69,7 @@ def send(
     allow_duplicate: Annotated[
         bool, typer.Option("--allow-duplicate", help="Read a file though its content was read before.")
     ] = False,
-    key: Key = None,
+    key: ApiKeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON line a job at the end.")] = False,
 ) -> None:
     """Upload CSV files and watch until the service has read them.
@@ -105,7 +101,7 @@ def send(
     console = err()
     display = TransferDisplay(console, "uploading", "uploaded")
     patience = Patience(display.waiting)
-    with _api(found, key) as api, Uploader(use_proxies=not found.is_local, patience=patience) as uploader:
+    with _api(found, key) as api, Uploader(use_proxies=found.uses_proxies, patience=patience) as uploader:
         sending = Sending(api, uploader, display, console)
         try:
             sending.upload(chosen, Destination(domain, source, given))
@@ -165,7 +161,7 @@ def inspect(
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def jobs(
     *,
     target: TargetChoice,
@@ -173,7 +169,7 @@ def jobs(
     source: Annotated[str | None, typer.Option("--source", help="Only jobs of this source.")] = None,
     status: Annotated[JobStatus | None, typer.Option("--status", help="Only jobs that are so far.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at the most.")] = 20,
-    key: Key = None,
+    key: ApiKeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """List the jobs of CSV files, the newest first: of files that were sent, and of files dropped into the bucket.
@@ -193,13 +189,13 @@ def jobs(
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def job(
     *,
     target: TargetChoice,
     job_id: JobId,
     watch: Annotated[bool, typer.Option("--watch", help="Show how far it is, until it has ended.")] = False,
-    key: Key = None,
+    key: ApiKeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
     """Show everything about a job: counts, streams, options, the first rejected rows, why it failed.
@@ -219,7 +215,7 @@ def job(
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def rejects(
     *,
     target: TargetChoice,
@@ -228,7 +224,7 @@ def rejects(
         Path | None,
         typer.Option("--output", dir_okay=False, help="Write them to this file; by default to standard output."),
     ] = None,
-    key: Key = None,
+    key: ApiKeyOption = None,
 ) -> None:
     """Fetch the rows of a file that were rejected, as CSV, each with what is wrong with it.
 
@@ -252,26 +248,26 @@ def rejects(
     display = TransferDisplay(console, "fetching", "fetched")
     patience = Patience(display.waiting)
     if output is None:
-        for piece in pieces(url, use_proxies=not found.is_local, on_size=lambda _size: None, patience=patience):
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+        for piece in pieces(url, use_proxies=found.uses_proxies, on_size=lambda _size: None, patience=patience):
+            print_bytes(piece)
+        sys.stdout.flush()
         return
     name = str(output)
     with display.shown():
         content = pieces(
-            url, use_proxies=not found.is_local, on_size=lambda size: display.begin(name, size), patience=patience
+            url, use_proxies=found.uses_proxies, on_size=lambda size: display.begin(name, size), patience=patience
         )
         size = write_whole(output, content, display.moved)
     console.print(f"wrote {size:,} bytes to {name}", markup=False, soft_wrap=True)
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def cancel(
     *,
     target: TargetChoice,
     job_id: JobId,
-    key: Key = None,
+    key: ApiKeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the job as one JSON object.")] = False,
 ) -> None:
     """End a job before its time. Points that are queued already stay so.
@@ -300,14 +296,14 @@ def _api(target: Target, key: str | None) -> "Iterator[CsvApi]":
     from cli.csv_jobs.patient import Patience
     from cli.local_key import key_for
 
-    if "CsvBucket" not in target.outputs:
+    if not target.is_api_alone and "CsvBucket" not in target.outputs:
         raise CommandError(
             f"stage '{target.name}' takes no CSV files: CSV ingestion is switched off there",
             way_out="set enable_csv_ingest = true in the stage's file and deploy it again",
         )
     console = err()
     patience = Patience(lambda seconds, reason: say_waiting(console, seconds, reason))
-    with CsvApi(target.api_url, key_for(target, key), use_proxies=not target.is_local, patience=patience) as api:
+    with CsvApi(target.api_url, key_for(target, key), use_proxies=target.uses_proxies, patience=patience) as api:
         yield api
 
 

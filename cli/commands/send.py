@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import msgspec
 import typer
 
 from cli.errors import ExitCode
-from cli.options import targeted
+from cli.options import ApiKeyOption, targeted_by_api
 from cli.output import err, out, print_json
 from cli.target import Target, TargetChoice, resolve
 
@@ -31,10 +32,6 @@ Columns = Annotated[
 StreamType = Annotated[
     str | None, typer.Option("--stream-type", help="CSV: type of the streams, to find constraint templates by.")
 ]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", envvar="AFLUENTE_API_KEY", help="API key. The local stack needs none to be given."),
-]
 RejectsFile = Annotated[
     Path | None, typer.Option("--rejects", dir_okay=False, help="Write rejected points to this file, as NDJSON.")
 ]
@@ -54,7 +51,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def http(
     *,
     target: TargetChoice,
@@ -64,7 +61,7 @@ def http(
     column: Columns = None,
     stream_type: StreamType = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Points of one request.")] = 1000,
-    key: Key = None,
+    key: ApiKeyOption = None,
     rejects: RejectsFile = None,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -95,7 +92,7 @@ def http(
             api_key,
             domain=domain,
             source=source,
-            use_proxies=not found.is_local,
+            use_proxies=found.uses_proxies,
             on_wait=display.waiting,
         )
 
@@ -104,7 +101,7 @@ def http(
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def ws(
     *,
     target: TargetChoice,
@@ -114,7 +111,16 @@ def ws(
     column: Columns = None,
     stream_type: StreamType = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1_000, help="Points of one message.")] = 1000,
-    key: Key = None,
+    key: ApiKeyOption = None,
+    ws_url: Annotated[
+        str | None,
+        typer.Option(
+            "--ws-url",
+            envvar="AFLUENTE_WS_URL",
+            metavar="URL",
+            help="A WebSocket API, such as wss://…, to be reached with an API key and no AWS credentials.",
+        ),
+    ] = None,
     rejects: RejectsFile = None,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -133,12 +139,12 @@ def ws(
     from cli.sending.job import Choices
     from cli.sending.ws import WsTransport
 
-    found = resolve(target)
+    found = resolve(replace(target, websocket_url=ws_url))
     url, api_key = found.websocket_url, key_for(found, key)
 
     def transport(display: "Display") -> WsTransport:
         return WsTransport(
-            url, api_key, domain=domain, source=source, use_proxies=not found.is_local, on_wait=display.waiting
+            url, api_key, domain=domain, source=source, use_proxies=found.uses_proxies, on_wait=display.waiting
         )
 
     choices = Choices(file, source, tuple(column or ()), stream_type, resume)
@@ -146,7 +152,7 @@ def ws(
 
 
 @app.command()
-@targeted
+@targeted_by_api
 def mqtt(
     *,
     target: TargetChoice,

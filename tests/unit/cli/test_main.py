@@ -211,7 +211,7 @@ def test_a_command_with_a_target_gets_the_options_that_say_which() -> None:
         lines.
         """
 
-    assert list(inspect.signature(command).parameters) == ["name", "stage", "profile", "region", "state_dir"]
+    assert list(inspect.signature(command).parameters) == ["name", "stage", "profile", "region", "state_dir", "url"]
     assert command.__doc__ == "Do it.\n\nIn two lines."
 
 
@@ -221,7 +221,7 @@ def test_an_indented_paragraph_keeps_its_lines() -> None:
 
 def test_a_missing_output_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
 
-    target = Target("dev", Connection(None), {}, "http://x", StateDir.of(None), is_local=False)  # type: ignore[arg-type] # unused
+    target = Target("dev", Connection(None), {}, "http://x", StateDir.of(None), is_local=False)
     with pytest.raises(CommandError, match="no output 'AlertStream'"):
         target["AlertStream"]
 
