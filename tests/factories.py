@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pytest
+
 from afluente.application.accept_points import PointsRequest, RejectedPoint
 from afluente.application.access import Grant
 from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Authentication, new_key
@@ -127,8 +129,17 @@ def an_api_key(number: int = 1, **fields: Any) -> tuple[str, ApiKey]:
 
 def an_authentication(store: ApiKeyStore, **fields: Any) -> Authentication:
     """What tells whose a key is, made with the pepper of the factories; it remembers nothing."""
-    defaults: dict[str, Any] = {"pepper": lambda: PEPPER, "ttl_seconds": 0, "clock": lambda: NOW}
+    defaults: dict[str, Any] = {
+        "pepper": lambda: PEPPER,
+        "ttl_seconds": 0,
+        "clock": lambda: NOW,
+        "on_use_lost": _told_nobody,
+    }
     return Authentication(store, **(defaults | fields))
+
+
+def _told_nobody(key_id: str) -> None:
+    pytest.fail(f"the use of {key_id} was lost")
 
 
 def a_grant(**fields: Any) -> Grant:

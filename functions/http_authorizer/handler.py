@@ -11,11 +11,9 @@ from afluente.runtime.observability import LogCode, invocation, logger
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Authenticate one caller, an event of payload format 2.0; a failure makes API Gateway answer 500."""
     with invocation(context):
-        caller = http_authorizer().authenticate(event["identitySource"][0], time.time())
-        if caller is None:
+        grant = http_authorizer().authenticate(event["identitySource"][0], time.time())
+        if grant is None:
             logger().warning("key refused", code=LogCode.KEY_REFUSED)
             return authorizer_answer(None)
-        logger().info("key accepted", code=LogCode.KEY_ACCEPTED, key_id=caller.grant.key_id)
-        if not caller.is_use_kept:
-            logger().warning("use of the key not kept", code=LogCode.KEY_USE_NOT_KEPT, key_id=caller.grant.key_id)
-        return authorizer_answer(caller.grant)
+        logger().info("key accepted", code=LogCode.KEY_ACCEPTED, key_id=grant.key_id)
+        return authorizer_answer(grant)

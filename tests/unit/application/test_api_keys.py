@@ -17,7 +17,6 @@ from afluente.application.api_keys import (
     USE_RECORDED_SECONDS,
     ApiKey,
     Authentication,
-    Caller,
     StaleKeyError,
     id_in,
     new_key,
@@ -26,7 +25,7 @@ from afluente.application.api_keys import (
 )
 from afluente.application.limits import KeyLimits
 from afluente.application.ports import UnavailableError
-from tests.factories import NOW, PEPPER, an_api_key
+from tests.factories import NOW, PEPPER, an_api_key, an_authentication
 
 RANDOM = bytes(range(KEY_RANDOM_BYTES))
 TTL_SECONDS = 15.0
@@ -74,11 +73,16 @@ class World:
         self.store = Store()
         self.seconds = 0.0
         self.pepper = PEPPER
+        self.lost: list[str] = []
         self.authenticate = self.another_container()
 
     def another_container(self) -> Authentication:
         return Authentication(
-            self.store, pepper=lambda: self.pepper, ttl_seconds=TTL_SECONDS, clock=lambda: self.seconds
+            self.store,
+            pepper=lambda: self.pepper,
+            ttl_seconds=TTL_SECONDS,
+            clock=lambda: self.seconds,
+            on_use_lost=self.lost.append,
         )
 
     def a_key(self, number: int = 1, **fields: object) -> tuple[str, ApiKey]:
@@ -154,9 +158,7 @@ def test_a_key_lets_its_owner_in_with_what_it_was_made_for(world: World) -> None
     }
     text, key = world.a_key(limits=limits, **scope)
 
-    caller = world.authenticate(text, NOW)
-
-    assert caller == Caller(key.grant)
+    assert world.authenticate(text, NOW) == key.grant
     assert msgspec.structs.asdict(key.grant) == {"key_id": key.key_id, "limits": limits, **scope}
 
 
@@ -219,7 +221,7 @@ def test_a_revoked_key_lets_nobody_in(world: World) -> None:
 
 def test_a_store_that_is_away_lets_nobody_in_and_says_so() -> None:
     text, _ = an_api_key()
-    authenticate = Authentication(StoreThatIsAway(), pepper=lambda: PEPPER, ttl_seconds=0, clock=lambda: 0.0)
+    authenticate = an_authentication(StoreThatIsAway())
 
     with pytest.raises(UnavailableError):
         authenticate(text, NOW)
@@ -234,7 +236,7 @@ def test_a_revoked_key_goes_on_for_as_long_as_it_is_remembered_and_no_longer(wor
     world.store.put(msgspec.structs.replace(key, revoked_at=NOW), replacing=key)
 
     world.seconds = TTL_SECONDS - 1
-    assert world.authenticate(text, NOW) == Caller(key.grant)
+    assert world.authenticate(text, NOW) == key.grant
     world.seconds = TTL_SECONDS
     assert world.authenticate(text, NOW) is None
 
@@ -285,7 +287,8 @@ def test_a_use_that_cannot_be_written_down_lets_the_owner_in_and_is_told(world: 
     text, key = world.a_key()
     world.store.is_read_only = True
 
-    assert world.authenticate(text, NOW) == Caller(key.grant, is_use_kept=False)
+    assert world.authenticate(text, NOW) == key.grant
+    assert world.lost == [key.key_id]
 
 
 # --- rotating --------------------------------------------------------------------------------------------------------

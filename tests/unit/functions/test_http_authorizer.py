@@ -85,19 +85,6 @@ def test_a_caller_without_a_good_key_is_let_through_without_a_grant(
     assert log.codes == ["KEY_REFUSED"]
 
 
-def test_a_use_that_cannot_be_written_down_is_told_and_keeps_nobody_out(
-    event: Events, use: Callable[[ApiKeyStore], None], log: LogLines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = a_store_with_the_key_of_the_event()
-    monkeypatch.setattr(store, "used", StoreThatIsAway().used)
-    use(store)
-
-    answer = lambda_handler(event("http_authorizer"), CONTEXT)
-
-    assert grant_behind(answer) is not None
-    assert log.codes == ["KEY_ACCEPTED", "KEY_USE_NOT_KEPT"]
-
-
 def test_nobody_is_let_in_while_the_keys_are_away(event: Events, use: Callable[[ApiKeyStore], None]) -> None:
     use(StoreThatIsAway())
 

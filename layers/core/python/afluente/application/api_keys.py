@@ -119,18 +119,6 @@ class ApiKeyStore(Protocol):
         ...
 
 
-class Caller(msgspec.Struct, frozen=True):
-    """Somebody who came with a good key.
-
-    Attributes:
-        grant: what it may do.
-        is_use_kept: False where it could not be written down that the key was used.
-    """
-
-    grant: Grant
-    is_use_kept: bool = True
-
-
 class Authentication:
     """Tells who is calling.
 
@@ -139,17 +127,25 @@ class Authentication:
         pepper: gives the secret that is part of every hash.
         ttl_seconds: how long what was found out of a key is taken for true.
         clock: a monotonic clock, in seconds.
+        on_use_lost: told the id of a key whose use could not be written down, which keeps nobody out.
     """
 
     def __init__(
-        self, store: ApiKeyStore, *, pepper: Callable[[], str], ttl_seconds: float, clock: Callable[[], float]
+        self,
+        store: ApiKeyStore,
+        *,
+        pepper: Callable[[], str],
+        ttl_seconds: float,
+        clock: Callable[[], float],
+        on_use_lost: Callable[[str], None],
     ) -> None:
         self._store = store
+        self._on_use_lost = on_use_lost
         self._pepper = pepper
         self._known: TTLCache[bytes, Grant | None] = TTLCache(_REMEMBERED, ttl_seconds, timer=clock)
 
-    def __call__(self, text: str, now: float) -> Caller | None:
-        """Who comes with the key `text`; None where it is unknown, expired or revoked.
+    def __call__(self, text: str, now: float) -> Grant | None:
+        """What the owner of the key `text` may do; None where it is unknown, expired or revoked.
 
         Raises:
             UnavailableError: the store or the secret does not answer.
@@ -160,12 +156,10 @@ class Authentication:
         # By the whole key, of which no copy stays in memory.
         name = sha256(text.encode()).digest()
         try:
-            grant = self._known[name]
+            return self._known[name]
         except KeyError:
-            pass
-        else:
-            return Caller(grant) if grant else None
-        return self._find(key_id, text, name, now)
+            grant = self._known[name] = self._find(key_id, text, now)
+            return grant
 
     def still_valid(self, key_id: str, now: float) -> Grant | None:
         """What a key that was accepted before may still do; None where it opens nothing any more.
@@ -176,24 +170,22 @@ class Authentication:
         key = self._store.find(key_id)
         return key.grant if key and key.is_valid(now) else None
 
-    def _find(self, key_id: str, text: str, name: bytes, now: float) -> Caller | None:
+    def _find(self, key_id: str, text: str, now: float) -> Grant | None:
         key = self._store.find(key_id)
         # Compared also where there is no key: nobody is to learn from the time it takes.
         is_right = hmac.compare_digest(verifier_of(text, self._pepper()), key.verifier if key else _NOBODY)
         if key is None or not is_right or not key.is_valid(now):
-            self._known[name] = None
             return None
-        self._known[name] = key.grant
-        return Caller(key.grant, is_use_kept=self._keep_use(key, now))
+        self._keep_use(key, now)
+        return key.grant
 
-    def _keep_use(self, key: ApiKey, now: float) -> bool:
+    def _keep_use(self, key: ApiKey, now: float) -> None:
         if key.last_used_at is not None and now - key.last_used_at < USE_RECORDED_SECONDS:
-            return True
+            return
         try:
             self._store.used(key.key_id, now)
         except UnavailableError:
-            return False
-        return True
+            self._on_use_lost(key.key_id)
 
 
 def new_key(

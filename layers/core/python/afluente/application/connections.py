@@ -127,15 +127,15 @@ class Connections:
         """
         if not isinstance(api_key, str) or not api_key:
             raise RefusedError("api_key is required: a string")
-        caller = self._authenticate(api_key, now)
-        if caller is None:
+        grant = self._authenticate(api_key, now)
+        if grant is None:
             raise RefusedError("the key is unknown, expired or revoked; ask the operators for one")
         source_id = MISSING_SOURCE if source_id is None else source_id
         faults = [*domain_faults(domain), *part_faults("source_id", source_id)]
         if faults:
             raise RefusedError("; ".join(f"{fault.field} {fault.message}" for fault in faults), is_known=True)
-        connection = Connection(connection_id, str(domain), str(source_id), caller.grant.key_id, now)
-        self._check_reach(connection, caller.grant)
+        connection = Connection(connection_id, str(domain), str(source_id), grant.key_id, now)
+        self._check_reach(connection, grant)
         before = self._store.find(connection_id)
         if before is not None and before.source != connection.source:
             # Others who serve the connection may remember for a while what it was for.

@@ -5,14 +5,12 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 
 import msgspec
-from cachetools.func import ttl_cache
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.dynamodb_connections import DynamoConnections
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_constraints import DynamoConstraints, DynamoConstraintsCatalogue
 from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.dynamodb_sensors import DynamoSensors
 from afluente.adapters.dynamodb_states import DynamoStates
@@ -21,7 +19,6 @@ from afluente.adapters.kinesis import KinesisStreams
 from afluente.adapters.memory import MemoryConstraints
 from afluente.adapters.s3 import S3Quarantine
 from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
-from afluente.adapters.secrets_manager import SecretsManagerSecret
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
@@ -33,8 +30,9 @@ from afluente.application.csv_jobs import CsvJobs, CsvJobStore
 from afluente.application.csv_uploads import CsvUploads
 from afluente.application.judging import ByConstraints, WayOfJudging
 from afluente.application.migration.sensors import SensorLookup
-from afluente.application.ports import ConstraintsStore, Quarantine
+from afluente.application.ports import ConstraintsCatalogue, ConstraintsStore, Quarantine
 from afluente.domain.classification import Classification
+from afluente.runtime.authentication import authentication
 from afluente.runtime.clients import client
 from afluente.runtime.old_service import old_tables
 from afluente.runtime.settings import (
@@ -51,7 +49,6 @@ from afluente.runtime.two_ways import two_ways
 DAY_SECONDS = 24 * 3600
 
 _PARALLEL_CALLS = 16
-_PEPPER_SECONDS = 300
 
 
 class CsvIngest(msgspec.Struct, frozen=True):
@@ -97,9 +94,15 @@ class HttpAuthorizer(msgspec.Struct, frozen=True):
 
 
 class HttpAdmin(msgspec.Struct, frozen=True):
-    """What `http_admin` works with."""
+    """What `http_admin` works with.
+
+    Attributes:
+        settings: of the function.
+        constraints: the constraints, to be written to in the name of the one that is given.
+    """
 
     settings: HttpAdminSettings
+    constraints: Callable[[str], ConstraintsCatalogue]
 
 
 class Classifier(msgspec.Struct, frozen=True):
@@ -135,7 +138,7 @@ def ws_ingest() -> WsIngest:
     dynamodb = client("dynamodb")
     connections = Connections(
         store=DynamoConnections(dynamodb, settings.connections_table),
-        authenticate=_authentication(settings),
+        authenticate=authentication(settings),
         domains=settings.domains,
         ttl_seconds=settings.key_ttl_seconds,
         clock=time.monotonic,
@@ -149,13 +152,14 @@ def ws_ingest() -> WsIngest:
 def http_authorizer() -> HttpAuthorizer:
     """Build `http_authorizer`."""
     settings = HttpAuthorizerSettings.read(os.environ)
-    return HttpAuthorizer(_authentication(settings))
+    return HttpAuthorizer(authentication(settings))
 
 
 @cache
 def http_admin() -> HttpAdmin:
     """Build `http_admin`."""
-    return HttpAdmin(HttpAdminSettings.read(os.environ))
+    settings = HttpAdminSettings.read(os.environ)
+    return HttpAdmin(settings, partial(_catalogue, settings))
 
 
 @cache
@@ -191,19 +195,14 @@ def classifier() -> Classifier:
     return Classifier(classify, quarantine, give_back)
 
 
-def _authentication(settings: HttpAuthorizerSettings | WsIngestSettings) -> Authentication:
-    secret = SecretsManagerSecret(client("secretsmanager"), settings.key_pepper_secret)
-    return Authentication(
-        DynamoApiKeys(client("dynamodb"), settings.access_table),
-        pepper=ttl_cache(maxsize=1, ttl=_PEPPER_SECONDS)(secret.read),
-        ttl_seconds=settings.key_ttl_seconds,
-        clock=time.monotonic,
-    )
-
-
 def _accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:
     queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=wait)
     return AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
+
+
+def _catalogue(settings: HttpAdminSettings, by: str) -> DynamoConstraintsCatalogue:
+    tables = settings.constraints_table, settings.constraint_history_table
+    return DynamoConstraintsCatalogue(client("dynamodb"), *tables, by=by, sleep=wait)
 
 
 def _way_of_judging(settings: ClassifierSettings) -> WayOfJudging:

@@ -1,0 +1,31 @@
+"""Who is calling: what functions are made of that ask for a key."""
+
+import time
+
+from cachetools.func import ttl_cache
+
+from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.secrets_manager import SecretsManagerSecret
+from afluente.application.api_keys import Authentication
+from afluente.runtime.clients import client
+from afluente.runtime.observability import LogCode, logger
+from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
+
+_PEPPER_SECONDS = 300
+
+
+def authentication(settings: HttpAuthorizerSettings | WsIngestSettings) -> Authentication:
+    """Build what tells whose a key is."""
+    secret = SecretsManagerSecret(client("secretsmanager"), settings.key_pepper_secret)
+    return Authentication(
+        DynamoApiKeys(client("dynamodb"), settings.access_table),
+        pepper=ttl_cache(maxsize=1, ttl=_PEPPER_SECONDS)(secret.read),
+        ttl_seconds=settings.key_ttl_seconds,
+        clock=time.monotonic,
+        on_use_lost=tell_lost_use,
+    )
+
+
+def tell_lost_use(key_id: str) -> None:
+    """Say in the log that it could not be written down that a key was used."""
+    logger().warning("use of the key not kept", code=LogCode.KEY_USE_NOT_KEPT, key_id=key_id)

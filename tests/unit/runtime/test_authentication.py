@@ -1,0 +1,13 @@
+"""Who is calling, as far as the runtime has a part in it."""
+
+from typing import Any
+
+from afluente.runtime.authentication import tell_lost_use
+
+
+def test_a_use_that_could_not_be_written_down_is_in_the_log(log: list[dict[str, Any]]) -> None:
+    tell_lost_use("aaaqeaye")
+
+    assert [(line["levelname"], line["code"], line["key_id"]) for line in log] == [
+        ("WARNING", "KEY_USE_NOT_KEPT", "aaaqeaye")
+    ]
