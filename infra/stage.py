@@ -23,6 +23,9 @@ LogRetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 
+WAF_REGION = "us-east-1"
+"""AWS WAF, "Resources that you can protect": where web ACLs of CloudFront are."""
+
 
 class StageError(ValueError):
     """A stage that does not exist or whose file holds a value that no deployment could have."""
@@ -131,6 +134,26 @@ class Stage:
     """Steady rate of the HTTP API, and of the messages of the WebSocket API, over all clients; twice as many may come
     at once."""
 
+    enable_waf: bool = False
+    """A CloudFront distribution with a web application firewall stands before the HTTP API; nobody gets around it."""
+
+    waf_web_acl_arn: (
+        Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/\S+$")] | None
+    ) = None
+    """A web ACL that is there already; without one the stage makes its own, which it can in us-east-1 alone."""
+
+    waf_requests_per_ip: Annotated[int, Field(ge=10, le=2_000_000_000)] = 30_000
+    """Requests of one address in 5 minutes (AWS WAF, "Rate-based rule statement") before it is refused for a while."""
+
+    waf_secret_generation: Annotated[int, Field(ge=1)] = 1
+    """Which secret the distribution shows; one more makes a new one, and the one before is taken until the next."""
+
+    waf_hostname: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]+$")] | None = None
+    waf_certificate_arn: (
+        Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/\S+$")] | None
+    ) = None
+    """A name of one's own for the distribution, and its certificate in us-east-1: then nothing older than TLS 1.2."""
+
     operations_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     domain_dashboards: bool = True
     """Each open domain has a CloudWatch dashboard."""
@@ -157,6 +180,7 @@ class Stage:
                 f"({self.csv_timeout_seconds}): raise the first or lower the second"
             )
 
+        self._check_front()
         TableNames.read(self.old_sql_tables)
         if self.old_clients_sunset_on is not None and self.old_clients_sunset_on < self.old_clients_deprecated_on:
             raise ValueError(
@@ -165,6 +189,17 @@ class Stage:
             )
         if bool(self.old_sql_subnet_ids) != bool(self.old_sql_security_group_ids):
             raise ValueError("old_sql_subnet_ids and old_sql_security_group_ids: write both, or neither")
+
+    def _check_front(self) -> None:
+        if bool(self.waf_hostname) != bool(self.waf_certificate_arn):
+            raise ValueError("waf_hostname and waf_certificate_arn: write both, or neither")
+        if self.enable_waf and self.layer_target == "host":
+            raise ValueError("enable_waf: the emulator has no CloudFront; leave it off in the stage of this machine")
+        if self.enable_waf and self.waf_web_acl_arn is None and self.region != WAF_REGION:
+            raise ValueError(
+                f"enable_waf: the web ACL of a CloudFront distribution is in {WAF_REGION}, and this stage is in "
+                f"{self.region}: make one there, and write its ARN as waf_web_acl_arn"
+            )
 
     @property
     def reads_old_tables(self) -> bool:

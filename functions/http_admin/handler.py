@@ -5,6 +5,7 @@ from typing import Any
 
 from afluente.adapters.http_answers import Answer
 from afluente.runtime.composition import HttpAdmin, http_admin
+from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, response
 from afluente.runtime.observability import LogCode, invocation
 from http_admin.documentation_routes import DOCUMENTATION_ROUTES
@@ -19,7 +20,7 @@ def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
     """Answer one request, an event of payload format 2.0."""
     request_id = event["requestContext"]["requestId"]
     with invocation(context):
-        answer = answered(
+        answer = came_around(event, request_id) or answered(
             lambda: _ROUTES[event["routeKey"]](event, http_admin()),
             request_id,
             unavailable=LogCode.ADMIN_UNAVAILABLE,

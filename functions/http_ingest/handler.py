@@ -15,6 +15,7 @@ from afluente.adapters.http_routes import HEALTH, INGEST_DATAPOINTS, INGEST_PACK
 from afluente.application.access import Action
 from afluente.legacy.thresholds import DOMAIN
 from afluente.runtime.composition import http_ingest
+from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, refused, response
 from afluente.runtime.observability import LogCode, invocation
 from http_ingest.csv_routes import CSV_ROUTES
@@ -26,7 +27,7 @@ def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
     """Answer one request, an event of payload format 2.0."""
     request_id = event["requestContext"]["requestId"]
     with invocation(context):
-        answer = _ROUTES.get(event["routeKey"], _nothing_here)(event, request_id)
+        answer = came_around(event, request_id) or _ROUTES.get(event["routeKey"], _nothing_here)(event, request_id)
     return response(answer, request_id)
 
 

@@ -12,6 +12,7 @@ from infra.checks import acknowledge, as_reported
 from infra.constructs.alarm_bus import LOG_STREAM
 from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
 from infra.constructs.dashboards import Dashboards, Sources
+from infra.constructs.edge import Front, FrontSecrets
 from infra.constructs.functions import ServiceFunction
 from infra.constructs.http_api import ServiceApi
 from infra.constructs.layers import Layers
@@ -56,6 +57,9 @@ class ServiceStack(StageStack):
         self._settings = stage
         self._data = data
         self._layers = Layers(self, "Layers", stage=stage, folders=layers)
+        self._front_secrets = (
+            FrontSecrets(self, "FrontSecrets", stage=stage, key=data.encryption.key) if stage.enable_waf else None
+        )
         self.http_ingest = self._http_ingest()
         self.http_authorizer = self._http_authorizer()
         self.classifier = self._classifier()
@@ -68,6 +72,7 @@ class ServiceStack(StageStack):
             authorizer=self.http_authorizer.function,
             key=data.encryption.key,
         )
+        self._api_url = self._front() or self.http.api.api_endpoint
         self.iot_rule_handler = self._iot_rule_handler()
         self.csv_trigger = self._csv_trigger()
         self._optional: dict[str, str] = {}
@@ -94,6 +99,26 @@ class ServiceStack(StageStack):
         if stage.domain_dashboards:
             self._dashboards()
         self._outputs()
+
+    def _front(self) -> str | None:
+        """The URL of the front before the HTTP API, where the stage has one; behind it no function answers without."""
+        if self._front_secrets is None:
+            return None
+        behind = [self.http_ingest, self.http_admin]
+        for function in behind:
+            function.function.add_environment("AFLUENTE_FRONT_SECRETS", ",".join(self._front_secrets.arns))
+            function.allow(["secretsmanager:GetSecretValue"], *self._front_secrets.arns)
+        front = Front(
+            self,
+            "Front",
+            stage=self._settings,
+            api=self.http.api,
+            secret=self._front_secrets.newest,
+            # They take the new secret before CloudFront shows it.
+            after=[function.function for function in behind],
+            key=self._data.encryption.key,
+        )
+        return front.url
 
     def _dashboards(self) -> None:
         sources = Sources(
@@ -345,7 +370,7 @@ class ServiceStack(StageStack):
                 "AFLUENTE_CONSTRAINT_HISTORY_TABLE": tables.constraint_history.table_name,
             },
         )
-        # A change and its entry in the history are written in one transaction, for which the rights of its parts are asked.
+        # A change and its entry in the history are one transaction, which asks for the rights of its parts.
         admin.allow(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], tables.constraints.table_arn)
         admin.allow(["dynamodb:Query"], tables.constraints_by_domain_arn)
         admin.allow(["dynamodb:PutItem", "dynamodb:Query"], tables.constraint_history.table_arn)
@@ -496,7 +521,7 @@ class ServiceStack(StageStack):
         data = self._data
         outputs = {
             "HttpApiId": self.http.api.api_id,
-            "HttpApiUrl": self.http.api.api_endpoint,
+            "HttpApiUrl": self._api_url,
             "HttpIngestFunction": self.http_ingest.function.function_name,
             "HttpAdminFunction": self.http_admin.function.function_name,
             "HttpAuthorizerFunction": self.http_authorizer.function.function_name,

@@ -1,7 +1,7 @@
 """What the functions behind the HTTP API share: an answer to everything, errors included, in one form."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from afluente.adapters.http_answers import Answer, problem
 from afluente.adapters.http_requests import RequestError
@@ -12,6 +12,7 @@ RETRY_AFTER_SECONDS = 2
 """When a client is to come again that found something unavailable."""
 
 Event = dict[str, Any]
+AnswerOrNone = TypeVar("AnswerOrNone", Answer, Answer | None)
 
 
 def response(answer: Answer, request_id: str) -> dict[str, Any]:
@@ -24,7 +25,9 @@ def response(answer: Answer, request_id: str) -> dict[str, Any]:
     }
 
 
-def answered(answer: Callable[[], Answer], request_id: str, *, unavailable: LogCode, so_far: str) -> Answer:
+def answered(
+    answer: Callable[[], AnswerOrNone], request_id: str, *, unavailable: LogCode, so_far: str
+) -> Answer | AnswerOrNone:
     """The answer to a request, also to one that cannot be taken.
 
     Args:

@@ -1,0 +1,44 @@
+"""The front before the HTTP API, where a stage has one: what came around it is answered here and goes no further."""
+
+import os
+from functools import cache
+
+from cachetools.func import ttl_cache
+
+from afluente.adapters.client_address import Front
+from afluente.adapters.http_answers import Answer
+from afluente.adapters.http_requests import RequestError
+from afluente.adapters.secrets_manager import SecretsManagerSecret
+from afluente.runtime.clients import client
+from afluente.runtime.http_function import Event, answered
+from afluente.runtime.observability import LogCode
+
+SECRETS = "AFLUENTE_FRONT_SECRETS"
+"""The variable that names the secrets of the front, with commas between them; a stage without a front has none."""
+
+_SECRET_SECONDS = 300
+
+
+@cache
+def front() -> Front | None:
+    """The front of the stage."""
+    names = [name for name in os.environ.get(SECRETS, "").split(",") if name]
+    if not names:
+        return None
+    kept = [SecretsManagerSecret(client("secretsmanager"), name) for name in names]
+    return Front(ttl_cache(maxsize=1, ttl=_SECRET_SECONDS)(lambda: [secret.read() for secret in kept]))
+
+
+def came_around(event: Event, request_id: str) -> Answer | None:
+    """The answer to a request that did not come through the front; None where the request is to be answered."""
+    before = front()
+    if before is None:
+        return None
+
+    def check() -> Answer | None:
+        if before.brought(event):
+            return None
+        detail = "ask at the address that the operator of this service gives out, not at that of API Gateway"
+        raise RequestError(403, "around_the_front", detail)
+
+    return answered(check, request_id, unavailable=LogCode.FRONT_UNAVAILABLE, so_far="nothing is done for certain")
