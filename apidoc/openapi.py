@@ -15,6 +15,7 @@ SCHEME = "apiKey"
 PROBLEM_JSON = "application/problem+json"
 
 _WITH_A_KEY = ("unauthorized", "forbidden")
+_WITH_EVERY_ROUTE = ("around_the_front", "unavailable")
 _ABOUT = f"""\
 Measurements from any transport, classified and delivered exactly once in effect to the Kinesis stream of their class.
 
@@ -93,9 +94,7 @@ def _needs(route: Route) -> str:
 
 def _responses(route: Route, operation: Operation) -> Schema:
     answers: dict[str, Schema] = {str(status): its for status, its in operation.answers.items()}
-    codes = [*operation.problems]
-    if route.action:
-        codes += [*_WITH_A_KEY, "unavailable"]
+    codes = [*operation.problems, *(_WITH_A_KEY if route.action else ()), *_WITH_EVERY_ROUTE]
     for status in sorted({PROBLEMS[code].status for code in codes}):
         answers[str(status)] = _problems(status, [code for code in codes if PROBLEMS[code].status == status])
     if route.action:
@@ -104,8 +103,7 @@ def _responses(route: Route, operation: Operation) -> Schema:
     answers["5XX"] = _of_gateway("The authorizer or the function ended without an answer.")
     if "413" in answers:
         _with_gateway(answers["413"])
-    if "503" in answers:
-        _with_gateway(answers["503"])
+    _with_gateway(answers["503"])
     if "gone" in operation.problems:
         for its in answers.values():
             if "X-Request-Id" in its["headers"]:

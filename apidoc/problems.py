@@ -61,6 +61,9 @@ PROBLEMS: Mapping[str, Problem] = {
             }
         },
     ),
+    "around_the_front": Problem(
+        403, "The stage has a front before the API, and the request did not come through it: ask at its address."
+    ),
     "not_found": Problem(404, "There is no such thing, or none that the key reaches: both are answered alike."),
     "method_not_allowed": Problem(405, "The path takes another method; the header Allow says which."),
     "job_has_ended": Problem(409, "The job ended already, and cannot be cancelled.", {"job_status": _JOB_STATUS}),

@@ -27,6 +27,7 @@ from afluente.application.ports import UnavailableError
 from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
+from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, Clock, a_csv_job
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
@@ -117,9 +118,11 @@ def with_grant(asked: Event, **grant: Any) -> Event:
 
 
 def answer_to(asked: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers, once Lambda could hand them on."""
+    """Status, body and headers, once Lambda could hand them on and the OpenAPI document has them."""
     answer = json.loads(json.dumps(lambda_handler(asked, CONTEXT)))
-    return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+    status, body, headers = answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+    assert_documented(asked["routeKey"], status, headers, body)
+    return status, body, headers
 
 
 def problem_of(asked: Event) -> tuple[int, str]:
@@ -441,19 +444,19 @@ def test_a_job_that_has_ended_stays_as_it_is(world: World, asked: Callable[..., 
 def test_jobs_are_listed_the_newest_first_without_their_options(world: World, asked: Callable[..., Event]) -> None:
     file = FileVersion("inbox/x.csv", "v", "e", 10)
     for age, domain in enumerate(["iot", "health", "iot", "_"]):
-        job = a_csv_job(f"job-{age}", domain=domain, created_at=NOW - age, options={"delimiter": ";"})
+        job = a_csv_job(f"{age:024}", domain=domain, created_at=NOW - age, options={"delimiter": ";"})
         world.store.create(msgspec.structs.replace(job, version_of_file=file))
 
     status, body, _ = answer_to(asked("GET /ingest/csv"))
 
     assert (status, body["next"]) == (200, None)
-    assert [job["job_id"] for job in body["jobs"]] == ["job-0", "job-1", "job-2", "job-3"]
+    assert [job["job_id"] for job in body["jobs"]] == [f"{age:024}" for age in range(4)]
     assert all("options" not in job and job["bytes_total"] == 10 for job in body["jobs"])
 
 
 def test_jobs_are_listed_in_pages(world: World, asked: Callable[..., Event]) -> None:
     for age in range(5):
-        world.store.create(a_csv_job(f"job-{age}", domain=DOMAINS[age % 2], created_at=NOW - age))
+        world.store.create(a_csv_job(f"{age:024}", domain=DOMAINS[age % 2], created_at=NOW - age))
     seen: list[str] = []
     query = {"limit": "2"}
     while True:
@@ -463,7 +466,7 @@ def test_jobs_are_listed_in_pages(world: World, asked: Callable[..., Event]) -> 
             break
         query = {"limit": "2", "before": str(body["next"]["before"])}
 
-    assert seen == [f"job-{age}" for age in range(5)]
+    assert seen == [f"{age:024}" for age in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -479,11 +482,12 @@ def test_jobs_are_listed_in_pages(world: World, asked: Callable[..., Event]) -> 
 def test_jobs_are_listed_by_what_is_asked_for(
     world: World, asked: Callable[..., Event], query: dict[str, str], found: list[str]
 ) -> None:
-    world.store.create(a_csv_job("a"))
-    world.store.create(a_csv_job("b", domain="health", source_id="boiler-1", created_at=NOW - 1))
-    world.store.create(a_csv_job("c", source_id="boiler-1", status=JobStatus.FAILED, created_at=NOW - 2))
+    world.store.create(a_csv_job("a" * 24))
+    world.store.create(a_csv_job("b" * 24, domain="health", source_id="boiler-1", created_at=NOW - 1))
+    world.store.create(a_csv_job("c" * 24, source_id="boiler-1", status=JobStatus.FAILED, created_at=NOW - 2))
 
-    assert [job["job_id"] for job in answer_to(asked("GET /ingest/csv", query=query))[1]["jobs"]] == found
+    jobs = answer_to(asked("GET /ingest/csv", query=query))[1]["jobs"]
+    assert [job["job_id"] for job in jobs] == [letter * 24 for letter in found]
 
 
 @pytest.mark.parametrize(
@@ -540,5 +544,6 @@ def test_where_files_are_not_taken_the_routes_are_as_if_they_were_not_there(
     asked["requestContext"]["http"] |= {"method": "POST", "path": path}
 
     assert problem_of(asked) == (404, "not_found")
-    routes = "POST /ingest/datapoints, POST /ingest/packets, GET /health"
-    assert answer_to(asked)[1]["detail"] == f"there is no {path}; the routes are {routes}"
+    detail = answer_to(asked)[1]["detail"]
+    assert detail.startswith(f"there is no {path}; the routes are POST /ingest/datapoints, POST /ingest/packets, ")
+    assert " /ingest/csv" not in detail.partition(";")[2]

@@ -29,6 +29,7 @@ from afluente.application.quarantine import QuarantinedRecord
 from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
+from tests.conformity import assert_documented
 from tests.factories import DOMAINS, Clock
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
@@ -89,9 +90,11 @@ def with_points(request_event: Event, *points: object, **fields: object) -> Even
 
 
 def answer_to(asked: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers, once Lambda could hand them on."""
+    """Status, body and headers, once Lambda could hand them on and the OpenAPI document has them."""
     answer = json.loads(json.dumps(lambda_handler(asked, CONTEXT)))
-    return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+    status, body, headers = answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+    assert_documented(asked["routeKey"], status, headers, body)
+    return status, body, headers
 
 
 def problem_of(asked: Event) -> tuple[int, str]:
@@ -326,7 +329,10 @@ def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: 
     asked["requestContext"]["http"] |= {"method": "POST", "path": "/ingest/datapoints"}
 
     assert problem_of(asked) == (404, "not_found")
-    assert answer_to(asked)[1]["detail"] == "there is no /ingest/datapoints; the routes are GET /health"
+    detail = answer_to(asked)[1]["detail"]
+    assert detail.startswith("there is no /ingest/datapoints; the routes are ")
+    assert "GET /health" in detail
+    assert "POST /ingest" not in detail
 
 
 # --- what operators see ----------------------------------------------------------------------------------------------

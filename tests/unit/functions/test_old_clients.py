@@ -31,6 +31,7 @@ from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
 from afluente.legacy.thresholds import Sensor
 from afluente.runtime.composition import CsvIngest, HttpIngest, IotRuleHandler
 from afluente.runtime.settings import HttpIngestSettings, IotRuleHandlerSettings
+from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, Clock
 from tests.legacy import DEVICE, UUID, a_sensor
 from tests.old_clients import (
@@ -147,6 +148,7 @@ def answer_to(event: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Status, body and headers of an answer, once Lambda could hand it on."""
     answer = json.loads(json.dumps(http_ingest.handler.lambda_handler(event, CONTEXT)))
     body = json.loads(answer["body"])
+    assert_documented(event["routeKey"], answer["statusCode"], answer["headers"], body)
     assert body.pop("request_id") == answer["headers"].pop("x-request-id") == "JKJaXmPLvHcESHA="
     return answer["statusCode"], body, answer["headers"]
 
