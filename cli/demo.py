@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_sensors import DynamoSensors
 from afluente.application.constraint_documents import parse_entry
 from afluente.domain.alarms import AlarmEvent
@@ -20,6 +19,7 @@ from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.keys import StreamKey
 from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
 from afluente.legacy.thresholds import Sensor
+from cli.constraint_catalogue import catalogue_of
 from cli.csv_jobs.client import CsvApi
 from cli.demo_old_clients import OldMqttClient, PacketClient, takes_packets
 from cli.devices import device_for
@@ -134,7 +134,7 @@ def demo_streams(run: str, transports: Sequence[str]) -> list[DemoStream]:
 
 def apply_constraints(target: Target, streams: Iterable[DemoStream]) -> None:
     """Write the constraints of the streams."""
-    catalogue = DynamoConstraints(target.client("dynamodb"), target["ConstraintsTable"])
+    catalogue = catalogue_of(target, "demo")
     for stream in streams:
         entry = parse_entry(stream.constraints)
         catalogue.put(entry.scope, entry.config)

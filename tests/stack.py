@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.dynamodb_states import DynamoStates
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.classification import StreamState
@@ -27,6 +26,7 @@ from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import StreamKey
 from cli.access import keys_of, pepper_of
+from cli.constraint_catalogue import catalogue_of
 from cli.local_stack import stack
 from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.ports import LOOPBACK
@@ -87,7 +87,7 @@ class LocalStack:
 
     def constrain(self, configs: Mapping[str, StreamConfig]) -> None:
         """Write constraints, by scope."""
-        catalogue = DynamoConstraints(self.client("dynamodb"), self.target["ConstraintsTable"])
+        catalogue = catalogue_of(self.target, "tests")
         for scope, config in configs.items():
             catalogue.put(scope, config)
 

@@ -16,7 +16,7 @@ from cli.output import err, out, print_json
 from cli.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from afluente.adapters.dynamodb_constraints import DynamoConstraints
+    from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
     from cli.domains.adding import Plan
     from cli.domains.templates import Domain, TemplateFault
 
@@ -208,10 +208,10 @@ def _deployment(target: TargetChoice) -> Target | None:
         raise
 
 
-def _catalogue(target: Target) -> "DynamoConstraints":
-    from afluente.adapters.dynamodb_constraints import DynamoConstraints
+def _catalogue(target: Target) -> "DynamoConstraintsCatalogue":
+    from cli.constraint_catalogue import catalogue_of
 
-    return DynamoConstraints(target.client("dynamodb", max_pool_connections=16), target["ConstraintsTable"])
+    return catalogue_of(target, "domains add")
 
 
 def _open_in(target: Target) -> tuple[str, ...]:

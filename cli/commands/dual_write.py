@@ -126,7 +126,7 @@ def sync(
     from cli.migration.stores import old_tables, stores_of
 
     with old_tables(sql_url, tables) as database, Interrupts(err()) as interrupts:
-        stores = stores_of(resolve(target))
+        stores = stores_of(resolve(target), by="dual-write")
         writing = DualWriting(tables=database, constraints=stores.constraints, records=stores.records, clock=time.time)
         if not stores.records.find_dual_write().is_on:
             raise CommandError("dual write is off", way_out="run 'afluente migrate dual-write on'")

@@ -38,15 +38,22 @@ class Stores:
     directory: "WritableSensorDirectory"
 
 
-def stores_of(target: Target) -> Stores:
-    """The tables of a deployment."""
-    from afluente.adapters.dynamodb_constraints import DynamoConstraints  # noqa: PLC0415 - only commands that need it
+def stores_of(target: Target, by: str = "migrate") -> Stores:
+    """The tables of a deployment.
+
+    Args:
+        target: the deployment.
+        by: the command, as the history of constraints is to name it.
+    """
+    from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue  # noqa: PLC0415 - for who needs it
     from afluente.adapters.dynamodb_migration import DynamoMigrationRecords  # noqa: PLC0415
     from afluente.adapters.dynamodb_sensors import DynamoSensors  # noqa: PLC0415
 
     client = target.client("dynamodb", max_pool_connections=WRITERS)
     return Stores(
-        constraints=DynamoConstraints(client, target["ConstraintsTable"], consistent=True),
+        constraints=DynamoConstraintsCatalogue(
+            client, target["ConstraintsTable"], target["ConstraintHistoryTable"], by=by
+        ),
         records=DynamoMigrationRecords(client, target["MigrationTable"]),
         directory=DynamoSensors(client, target["MigrationTable"]),
     )

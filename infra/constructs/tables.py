@@ -1,4 +1,4 @@
-"""The DynamoDB tables: constraints and their history, states, keys and tenants, connections, CSV jobs, the migration."""
+"""The DynamoDB tables: constraints and their history, states, keys and tenants, connections, CSV jobs, migration."""
 
 from aws_cdk.aws_dynamodb import (
     Attribute,

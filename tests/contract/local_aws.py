@@ -74,6 +74,7 @@ class LocalAws:
         *,
         sort_form: str = "N",
         indexes: Mapping[str, tuple[str, str]] | None = None,
+        index_form: str = "N",
     ) -> str:
         """The name of a new table.
 
@@ -82,17 +83,17 @@ class LocalAws:
             sort_key: its name.
             sort_form: `N` for a number, as most tables of the data stack have it; `S` for a text.
             indexes: partition and sort key of indexes that have keys only, by name.
+            index_form: as `sort_form`, of the indexes.
         """
         keys = _keys(partition_key, sort_key, sort_form)
-        of_indexes = {name: _keys(*index) for name, index in (indexes or {}).items()}
+        of_indexes = {name: _keys(*index, index_form) for name, index in (indexes or {}).items()}
         name = _new_name()
         client = self.client("dynamodb")
+        forms = {key: form for key, _, form in chain(keys, *of_indexes.values())}
         client.create_table(
             TableName=name,
             KeySchema=_schema(keys),
-            AttributeDefinitions=[
-                {"AttributeName": key, "AttributeType": form} for key, _, form in chain(keys, *of_indexes.values())
-            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": form} for key, form in forms.items()],
             **(
                 {
                     "GlobalSecondaryIndexes": [

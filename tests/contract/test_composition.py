@@ -254,9 +254,7 @@ def test_points_go_all_the_way_from_a_request_to_the_streams_of_their_classes(
 def test_without_the_table_of_constraints_every_point_is_normal(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalogue(aws, environment).put(
-        "iot", a_config(max_value=1)
-    )
+    catalogue(aws, environment).put("iot", a_config(max_value=1))
     monkeypatch.setenv("AFLUENTE_USE_AGNOSTIC_CONSTRAINTS", "false")
     http_ingest.handler.lambda_handler(event("http_api_ingest"), CONTEXT)
 
@@ -353,3 +351,8 @@ def test_a_batch_that_cannot_be_classified_comes_again_and_is_done_once_it_can(
     monkeypatch.setenv("AFLUENTE_STREAM_NORMAL", environment["AFLUENTE_STREAM_NORMAL"])
     _as_in_a_new_container()
     assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+
+
+def catalogue(aws: LocalAws, environment: dict[str, str]) -> DynamoConstraintsCatalogue:
+    tables = environment["AFLUENTE_CONSTRAINTS_TABLE"], environment["AFLUENTE_CONSTRAINT_HISTORY_TABLE"]
+    return DynamoConstraintsCatalogue(aws.client("dynamodb"), *tables, by="tests")

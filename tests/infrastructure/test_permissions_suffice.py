@@ -17,7 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
+from afluente.adapters.secrets_manager import SecretsManagerSecret
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.application.csv_jobs import JobStatus
 from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
@@ -227,8 +228,10 @@ def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
 
 
 def a_key(connection: Connection, outputs: Mapping[str, str]) -> str:
-    text, kept = new_key("permissions", random=secrets.token_bytes(KEY_RANDOM_BYTES), now=time.time())
-    DynamoApiKeys(connection.client("dynamodb"), outputs["ApiKeysTable"]).put(kept)
+    secret = SecretsManagerSecret(connection.client("secretsmanager"), outputs["KeyPepperSecret"])
+    random = secrets.token_bytes(KEY_RANDOM_BYTES)
+    text, kept = new_key("permissions", random=random, pepper=secret.read(), now=time.time())
+    DynamoApiKeys(connection.client("dynamodb"), outputs["AccessTable"]).put(kept)
     return text
 
 
@@ -238,7 +241,8 @@ def constrain(connection: Connection, outputs: Mapping[str, str], key: str) -> N
         rate_constraints=RateConstraints(abs_delta=5),
         consecutive_violations_required=1,
     )
-    DynamoConstraints(connection.client("dynamodb"), outputs["ConstraintsTable"]).put(key, config)
+    tables = outputs["ConstraintsTable"], outputs["ConstraintHistoryTable"]
+    DynamoConstraintsCatalogue(connection.client("dynamodb"), *tables, by="tests").put(key, config)
 
 
 def csv_of(value: float) -> bytes:

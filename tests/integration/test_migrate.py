@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
 from afluente.adapters.sql.engine import old_engine
 from afluente.adapters.sql.old_tables import SqlOldTables
@@ -57,7 +57,8 @@ class Moving:
         self.engine = old_engine(url)
         self.tables = SqlOldTables(self.engine)
         client = stack.client("dynamodb")
-        self.constraints = DynamoConstraints(client, stack.target["ConstraintsTable"])
+        tables = stack.target["ConstraintsTable"], stack.target["ConstraintHistoryTable"]
+        self.constraints = DynamoConstraintsCatalogue(client, *tables, by="tests")
         self.records = DynamoMigrationRecords(client, stack.target["MigrationTable"])
         self._run = run
 

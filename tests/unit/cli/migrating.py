@@ -3,8 +3,9 @@
 import io
 import json
 import sys
+import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 import sqlalchemy as sa
+from botocore.client import BaseClient
 from moto import mock_aws
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
 from afluente.adapters.dynamodb_sensors import DynamoSensors
 from afluente.adapters.dynamodb_trial import DynamoTrial
@@ -23,7 +25,7 @@ from afluente.legacy.thresholds import SensorThresholds
 from cli import main as command_line
 from tests.old_service import OldService, create_tables, fill
 
-CONSTRAINTS, MIGRATION, CLASSIFIER = "constraints", "migration", "classifier"
+CONSTRAINTS, HISTORY, MIGRATION, CLASSIFIER = "constraints", "constraint-history", "migration", "classifier"
 TWO_WAYS = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old-service/sql"}
 """How a classifier is configured that judges by the old thresholds where there are no constraints."""
 
@@ -52,7 +54,7 @@ class Migrating:
         self.engine = sa.create_engine(self.url)
         create_tables(self.engine)
         client = boto3.client("dynamodb", _REGION)
-        self.constraints = DynamoConstraints(client, CONSTRAINTS)
+        self.constraints = DynamoConstraintsCatalogue(client, CONSTRAINTS, HISTORY, by="tests")
         self.records = DynamoMigrationRecords(client, MIGRATION)
         self.directory = DynamoSensors(client, MIGRATION)
         self.trial = DynamoTrial(client, MIGRATION)
@@ -105,11 +107,18 @@ def migrating(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    outputs = {"ConstraintsTable": CONSTRAINTS, "MigrationTable": MIGRATION, "ClassifierFunction": CLASSIFIER}
+    outputs = {
+        "ConstraintsTable": CONSTRAINTS,
+        "ConstraintHistoryTable": HISTORY,
+        "MigrationTable": MIGRATION,
+        "ClassifierFunction": CLASSIFIER,
+    }
     monkeypatch.setattr("cli.aws.outputs_of", lambda *_: {"HttpApiUrl": "http://none", **outputs})
+    _one_call_at_a_time(monkeypatch)
     with mock_aws():
         client = boto3.client("dynamodb", _REGION)
         _make_table(client, CONSTRAINTS, [("key", "HASH")])
+        _make_table(client, HISTORY, [("key", "HASH"), ("version", "RANGE")], numbers={"version"})
         _make_table(client, MIGRATION, [("id", "HASH"), ("entry", "RANGE")])
         _make_classifier()
         moving = Migrating(monkeypatch, capsys, folder)
@@ -118,11 +127,25 @@ def migrating(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         moving.engine.dispose()
 
 
-def _make_table(client: Any, name: str, keys: list[tuple[str, str]]) -> None:
+def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction of moto copies its tables, and fails where another thread writes to them meanwhile."""
+    clients: Any = BaseClient
+    call, lock = clients._make_api_call, threading.RLock()
+
+    def call_alone(client: Any, operation: str, parameters: Any) -> Any:
+        with lock:
+            return call(client, operation, parameters)
+
+    monkeypatch.setattr(clients, "_make_api_call", call_alone)
+
+
+def _make_table(client: Any, name: str, keys: list[tuple[str, str]], numbers: Collection[str] = ()) -> None:
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in keys],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": "N" if key in numbers else "S"} for key, _ in keys
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
 

@@ -10,7 +10,7 @@ import boto3
 import msgspec
 import pytest
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
 from afluente.application.migration import assess
 from afluente.application.migration.orders import CanaryOrders, Plan
@@ -208,7 +208,7 @@ def test_ctrl_c_finishes_the_page_and_the_same_command_goes_on(
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(DynamoConstraints, "put", calling_first(DynamoConstraints.put, interrupt_once))
+        patch.setattr(DynamoConstraintsCatalogue, "put", calling_first(DynamoConstraintsCatalogue.put, interrupt_once))
         stopped = migrate("run", "--report", "run.csv")
 
     assert stopped.code == ExitCode.INTERRUPTED
@@ -240,7 +240,7 @@ def test_ctrl_c_twice_ends_at_once(migrate: Migrating, monkeypatch: pytest.Monke
 
 def test_anew_begins_at_the_first_sensor(migrate: Migrating, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(DynamoConstraints, "put", calling_first(DynamoConstraints.put, _interrupt))
+        patch.setattr(DynamoConstraintsCatalogue, "put", calling_first(DynamoConstraintsCatalogue.put, _interrupt))
         migrate("run")
 
     ran = migrate("run", "--anew", "--json")

@@ -1,8 +1,9 @@
 """Twins in memory of all that is outside: for tests, and to try classification on history."""
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,6 +11,8 @@ from afluente.adapters.csv_job_codec import decode_head, decode_part, encode_hea
 from afluente.adapters.pack_codec import encode_pack
 from afluente.application.api_keys import ApiKey, StaleKeyError
 from afluente.application.connections import Connection
+from afluente.application.constraint_history import ChangeKind, ConstraintsChange
+from afluente.application.constraint_scopes import domain_of
 from afluente.application.csv_jobs import CsvJob, JobStatus, PartProgress, StaleJobError
 from afluente.application.csv_uploads import MultipartUpload, part_bytes_of
 from afluente.application.migration.ports import Orphan, StaleRunError
@@ -106,16 +109,27 @@ class _LoadedMemory:
 
 
 class MemoryConstraints:
-    """Keeps constraints by scope.
+    """Keeps constraints by scope, and their history.
 
     Args:
         clock: gives the time in Unix seconds.
+        by: who writes.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, by: str = "memory") -> None:
         self._configs: dict[str, VersionedConfig] = {}
         self._changed_at: dict[str, float] = {}
+        self._changes: dict[str, list[ConstraintsChange]] = {}
+        self._lock = threading.RLock()
         self._clock = clock
+        self._by = by
+
+    def written_by(self, by: str) -> "MemoryConstraints":
+        """The same constraints, for another who writes."""
+        other = MemoryConstraints(self._clock, by)
+        other._configs, other._changed_at, other._changes = self._configs, self._changed_at, self._changes
+        other._lock = self._lock
+        return other
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
         """See `ConstraintsStore.fetch`."""
@@ -128,15 +142,22 @@ class MemoryConstraints:
         *,
         baseline: Baseline | None = None,
         expected_version: int | None = None,
+        restored: int | None = None,
     ) -> int:
         """See `ConstraintsCatalogue.put`."""
-        before = self._configs.get(scope)
-        version = before.version + 1 if before else 1
-        if expected_version is not None and version != expected_version + 1:
-            raise StaleConstraintsError(scope)
-        self._configs[scope] = VersionedConfig(config, version, baseline or (before.baseline if before else None))
-        self._changed_at[scope] = self._clock()
-        return version
+        with self._lock:
+            before = self._configs.get(scope)
+            if expected_version not in {None, before.version if before else 0}:
+                raise StaleConstraintsError(scope)
+            kind = ChangeKind.PUT if restored is None else ChangeKind.ROLL_BACK
+            version = self._enter(scope, kind, msgspec.to_builtins(config), restored)
+            self._configs[scope] = VersionedConfig(config, version, baseline or (before.baseline if before else None))
+            self._changed_at[scope] = self._clock()
+            return version
+
+    def put_all(self, configs: Sequence[tuple[str, StreamConfig]]) -> Sequence[int]:
+        """See `ConstraintsCatalogue.put_all`."""
+        return [self.put(scope, config) for scope, config in configs]
 
     def changed_at(self, scope: str) -> float | None:
         """See `ConstraintsCatalogue.changed_at`."""
@@ -144,15 +165,39 @@ class MemoryConstraints:
 
     def delete(self, scope: str, *, expected_version: int | None = None) -> bool:
         """See `ConstraintsCatalogue.delete`."""
-        found = self._configs.get(scope)
-        if found and expected_version is not None and found.version != expected_version:
-            raise StaleConstraintsError(scope)
-        self._changed_at.pop(scope, None)
-        return self._configs.pop(scope, None) is not None
+        with self._lock:
+            found = self._configs.get(scope)
+            if found is None:
+                return False
+            if expected_version not in {None, found.version}:
+                raise StaleConstraintsError(scope)
+            self._enter(scope, ChangeKind.DELETE, None, None)
+            del self._configs[scope], self._changed_at[scope]
+            return True
 
     def list(self) -> Iterator[tuple[str, VersionedConfig]]:
         """See `ConstraintsCatalogue.list`."""
         return iter(list(self._configs.items()))
+
+    def scopes(self, domain: str, *, start: str, end: str, limit: int) -> Sequence[str]:
+        """See `ConstraintsCatalogue.scopes`."""
+        found = (scope for scope in self._configs if domain_of(scope) == domain and start <= scope < end)
+        return sorted(found)[:limit]
+
+    def history(self, scope: str, *, before: int | None = None, limit: int) -> Sequence[ConstraintsChange]:
+        """See `ConstraintsCatalogue.history`."""
+        newest_first = reversed(self._changes.get(scope, []))
+        return [change for change in newest_first if before is None or change.version < before][:limit]
+
+    def _enter(self, scope: str, kind: ChangeKind, config: dict[str, Any] | None, restored: int | None) -> int:
+        changes = self._changes.setdefault(scope, [])
+        version = len(changes) + 1
+        changes.append(
+            ConstraintsChange(
+                version=version, kind=kind, at=self._clock(), by=self._by, config=config, restored=restored
+            )
+        )
+        return version
 
 
 class MemoryAlarms:

@@ -11,12 +11,20 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 
 from afluente.application.constraint_scopes import of_domain, of_stream, of_type
-from afluente.domain.constraints import RATE_NAMES, RateConstraints, Severity, StreamConfig, ValueConstraints
+from afluente.domain.constraints import (
+    RATE_NAMES,
+    RateConstraints,
+    Severity,
+    StreamConfig,
+    ValueConstraints,
+    no_normal_value,
+)
+from afluente.domain.datapoints import metadata_faults
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.keys import StreamKey, domain_faults, json_type, part_faults
 
-HINTS = frozenset({"file", "column"})
-"""Fields of an entry that are for people, and are passed over."""
+HINTS = frozenset({"file", "column", "version"})
+"""Fields of an entry that are for people, and are passed over: so what `get` and `list` show can be applied again."""
 
 _SETTINGS: dict[str, tuple[UnionType | type, str]] = {
     "consecutive_violations_required": (int, "an integer"),
@@ -92,6 +100,8 @@ def parse_entry(entry: object) -> ConstraintEntry:
     fields["rate_constraints"] = faults.of(_rate_constraints, entry) or RateConstraints()
     fields |= _settings(entry, faults)
     config = faults.of(StreamConfig, **fields)
+    if config is not None:
+        faults += no_normal_value(config.value_constraints)
     if faults or config is None:
         raise FaultyError(tuple(faults))
     return ConstraintEntry(scope, config)
@@ -216,4 +226,11 @@ def _settings(entry: Mapping[str, object], faults: _Faults) -> dict[str, Any]:
             faults.add(FaultCode.WRONG_TYPE, name, f"must be {what}, not {json_type(value)}")
         elif name in entry:
             settings[name] = value
+    if "metadata" in settings:
+        metadata = settings.pop("metadata")
+        wrong = metadata_faults(metadata)
+        faults += wrong
+        if not wrong:
+            # As it will be read again: YAML has dates and other keys than texts, JSON has not.
+            settings["metadata"] = msgspec.json.decode(msgspec.json.encode(metadata))
     return settings

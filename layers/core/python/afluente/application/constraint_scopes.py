@@ -4,6 +4,8 @@ A scope is a text. No part of a key holds `/` or `#`, so the three forms never m
 `domain/source_id/stream_id`, `domain#stream_type` and `domain`.
 """
 
+import re
+
 from afluente.domain.keys import StreamKey
 
 
@@ -20,6 +22,16 @@ def of_type(domain: str, stream_type: str) -> str:
 def of_domain(domain: str) -> str:
     """The scope of the template for all streams of a domain."""
     return domain
+
+
+def domain_of(scope: str) -> str:
+    """The domain of a scope."""
+    return re.split("[/#]", scope, maxsplit=1)[0]
+
+
+def source_of(scope: str) -> str | None:
+    """The source id in the scope of a stream; None in one of a template."""
+    return scope.split("/")[1] if "/" in scope else None
 
 
 def lookup_order(key: StreamKey, stream_type: str | None) -> tuple[str, ...]:

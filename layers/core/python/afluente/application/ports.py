@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from afluente.application.constraint_history import ConstraintsChange
 from afluente.application.packs import Pack, SeriesPack
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.domain.alarms import AlarmEvent
@@ -74,11 +75,19 @@ class StreamMemory(msgspec.Struct, frozen=True):
     last_pack: int = -1
 
 
+class DamagedStateError(Exception):
+    """What is stored of a stream cannot be read, and is left as it is until somebody has looked at it."""
+
+
 class LoadedStates(Protocol):
     """States of some streams as they were when they were loaded."""
 
     def of(self, key: StreamKey) -> StreamMemory:
-        """The state of one of the streams; a fresh one where nothing is stored."""
+        """The state of one of the streams; a fresh one where nothing is stored.
+
+        Raises:
+            DamagedStateError: what is stored cannot be read.
+        """
         ...
 
     def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
@@ -124,7 +133,11 @@ class StaleConstraintsError(Exception):
 
 
 class ConstraintsCatalogue(ConstraintsStore, Protocol):
-    """The constraints store as those see it who write constraints."""
+    """The constraints store as those see it who write constraints, in the name of whom it was made for.
+
+    Each change has a version, one more than the change before, deletions included: none comes twice. It is kept in the
+    history together with what it changes, or nothing is changed.
+    """
 
     def put(
         self,
@@ -133,6 +146,7 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
         *,
         baseline: Baseline | None = None,
         expected_version: int | None = None,
+        restored: int | None = None,
     ) -> int:
         """Write the constraints of a scope.
 
@@ -142,17 +156,30 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
             baseline: of the stream, from before it was known; without one, what was written with earlier constraints
                 stays.
             expected_version: that the constraints have now, 0 for none; without one, whatever is there is replaced.
+            restored: the version that is written again, where it is one.
 
         Returns:
-            Their version, one more than the version before.
+            Their version.
 
         Raises:
             StaleConstraintsError: they are not of the expected version.
+            UnavailableError: the store does not answer, or others write all the time.
+        """
+        ...
+
+    def put_all(self, configs: Sequence[tuple[str, StreamConfig]]) -> Sequence[int]:
+        """Write the constraints of many scopes, each named once, in the place of whatever is there.
+
+        Returns:
+            Their versions, in order.
+
+        Raises:
+            UnavailableError: as for `put`; some may be written, and writing all of them again is safe.
         """
         ...
 
     def changed_at(self, scope: str) -> float | None:
-        """When the constraints of a scope were written last, in Unix seconds; None where it is not known."""
+        """When the constraints of a scope were written last, in Unix seconds; None where there are none."""
         ...
 
     def delete(self, scope: str, *, expected_version: int | None = None) -> bool:
@@ -160,11 +187,35 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
 
         Raises:
             StaleConstraintsError: there are some, and not of the expected version.
+            UnavailableError: as for `put`.
         """
         ...
 
     def list(self) -> Iterable[tuple[str, VersionedConfig]]:
         """Every scope with its constraints, in no order."""
+        ...
+
+    def scopes(self, domain: str, *, start: str, end: str, limit: int) -> Sequence[str]:
+        """Scopes of a domain that have constraints, the first in the order of their characters.
+
+        Args:
+            domain: which.
+            start: the first that there may be.
+            end: none from this one on; itself no scope.
+            limit: how many.
+
+        What was written a moment ago may be missing.
+        """
+        ...
+
+    def history(self, scope: str, *, before: int | None = None, limit: int) -> Sequence[ConstraintsChange]:
+        """Changes of the constraints of a scope, the newest first.
+
+        Args:
+            scope: which.
+            before: the version before which they are; None for all.
+            limit: how many.
+        """
         ...
 
 

@@ -54,22 +54,14 @@ class ValueConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_u
             ("warning_min", "warning_max"),
             ("alert_min", "alert_max"),
         ):
-            faults += self._order_faults(low, high)
+            faults += _order_faults(self, low, high)
         if not faults:
             for low in ("warning_min", "alert_min"):
-                faults += self._order_faults("min_value", low) + self._order_faults(low, "max_value")
+                faults += _order_faults(self, "min_value", low) + _order_faults(self, low, "max_value")
             for high in ("warning_max", "alert_max"):
-                faults += self._order_faults("min_value", high) + self._order_faults(high, "max_value")
+                faults += _order_faults(self, "min_value", high) + _order_faults(self, high, "max_value")
         if faults:
             raise FaultyError(tuple(faults))
-
-    def _order_faults(self, low: str, high: str) -> list[Fault]:
-        lower, upper = getattr(self, low), getattr(self, high)
-        # A bound that is no number is in no order, and has its own fault.
-        if lower is None or upper is None or not lower > upper:
-            return []
-        message = f"{low} {lower:g} is above {high} {upper:g}; lower the one or raise the other"
-        return [Fault(FaultCode.IMPOSSIBLE, f"value_constraints.{low}", message)]
 
 
 class RateConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -146,6 +138,29 @@ class StreamConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
             faults.append(Fault(FaultCode.OUT_OF_RANGE, "cooldown_seconds", "must be 0 or more seconds"))
         if faults:
             raise FaultyError(tuple(faults))
+
+
+def no_normal_value(values: ValueConstraints) -> tuple[Fault, ...]:
+    """What keeps every value from being normal: two bands that have none in common.
+
+    Such constraints can be read, since earlier releases let them in; who writes constraints refuses them.
+    """
+    # That each band lies within the hard limits, and its minimum not above its maximum, is certain already.
+    return (*_order_faults(values, "warning_min", "alert_max"), *_order_faults(values, "alert_min", "warning_max"))
+
+
+def _order_faults(values: ValueConstraints, low: str, high: str) -> list[Fault]:
+    lower, upper = getattr(values, low), getattr(values, high)
+    # A bound that is no number is in no order, and has its own fault.
+    if lower is None or upper is None or not lower > upper:
+        return []
+    message = f"{low} {_told(lower)} is above {high} {_told(upper)}; lower the one or raise the other"
+    return [Fault(FaultCode.IMPOSSIBLE, f"value_constraints.{low}", message)]
+
+
+def _told(bound: float) -> str:
+    # All the digits of a double that people write, and no trailing zeros: 1000000 is not above 1e+06.
+    return f"{bound:.15g}"
 
 
 def _finite_faults(constraints: ValueConstraints | RateConstraints) -> list[Fault]:

@@ -40,7 +40,8 @@ BOUNDS = {
 }
 """Columns of `alert_thresholds` that bound the value, with the bounds of `ValueConstraints`."""
 
-# A minimum that is above its maximum, or above what is physical: no constraints can say so.
+# A minimum that is above its maximum, above what is physical, or above the maximum of the other band, so that every
+# reading would be beyond one of them: no constraints can say so.
 _IN_ORDER = (
     ("physical_min", "physical_max"),
     ("threshold_min", "threshold_max"),
@@ -49,6 +50,8 @@ _IN_ORDER = (
     ("physical_min", "warning_max"),
     ("threshold_min", "physical_max"),
     ("warning_min", "physical_max"),
+    ("warning_min", "threshold_max"),
+    ("threshold_min", "warning_max"),
 )
 _Row = TypeVar("_Row", AlertThresholds, DeltaThresholds)
 _DEFAULTS = StreamConfig()

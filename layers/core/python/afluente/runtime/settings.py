@@ -112,6 +112,8 @@ class HttpAdminSettings(_Settings):
     """Settings of `http_admin`."""
 
     domains: Names
+    constraints_table: str
+    constraint_history_table: str
 
 
 class ClassifierSettings(_Settings):
