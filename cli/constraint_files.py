@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import yaml
 from afluente.application.constraint_documents import ConstraintEntry, EntryFaults, parse_document
 from afluente.domain.classification import VersionedConfig
 from cli.errors import CommandError, ExitCode
+
+MAX_NODES = 5_000_000
+"""Of a document in YAML with its aliases written out: a few lines of them may stand for more than any memory holds."""
 
 # Ten times as fast, where PyYAML was built with libyaml.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -40,7 +44,7 @@ def read_document(path: Path) -> object:
         raise CommandError(f"there is no file {path}", code=ExitCode.USAGE) from None
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 (byte {error.start})") from None
-    return _parsed(path, text)
+    return parse_text(path, text)
 
 
 def entry_of(scope: str, versioned: VersionedConfig) -> dict[str, Any]:
@@ -58,19 +62,42 @@ def as_yaml(entry: Mapping[str, Any]) -> str:
     return f"# version {entry['version']}\n{text}"
 
 
-def _parsed(path: Path, text: str) -> object:
+def parse_text(path: Path, text: str) -> object:
+    """What a parser makes of the text of a file, `.json` as JSON and anything else as YAML.
+
+    Raises:
+        CommandError: it is neither JSON nor YAML; it names the place.
+    """
     try:
         if path.suffix.lower() == ".json":
             return json.loads(text)
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader either way
+        document: object = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader either way
+        nodes = _nodes(document, {})
     except json.JSONDecodeError as error:
         raise CommandError(f"{path}, line {error.lineno}, column {error.colno}: {error.msg}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise CommandError(f"{path}{where}: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
+        # A date that there is not, or a number of more digits than Python converts.
         raise CommandError(f"{path}: {error}") from None
+    except RecursionError:
+        raise CommandError(f"{path} nests too deeply") from None
+    if nodes > MAX_NODES:
+        raise CommandError(f"{path} has more than {MAX_NODES:,} values, its aliases (*name) written out")
+    return document
+
+
+def _nodes(value: object, known: dict[int, float]) -> float:
+    """How many values are in a document; without end in one that holds itself."""
+    if not isinstance(value, dict | list | tuple):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = inf  # while it is counted
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_nodes(one, known) for one in inner)
+    return known[id(value)]
 
 
 def _scope_fields(scope: str) -> dict[str, str]:

@@ -1,33 +1,70 @@
-"""What people see: progress on standard error, results on standard output."""
+"""What people see: progress on standard error, results on standard output.
 
+Names, units and messages of the service were written by others, who might write signs that a terminal obeys: that clear
+it, rename its window, type for its user. Whatever is shown goes through here, where such signs are made visible.
+"""
+
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.markup import escape
+from rich.segment import Segment
 
 # Where nobody looks, a line is not broken to fit a screen: `grep` finds it whole.
 _PIPED_WIDTH = 250
 
+# Control characters but for ends of lines and tabs, signs that turn the direction of text, and lone surrogates.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Of those, the ones that JSON lets stand in a text.
+_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class SafeConsole(Console):
+    """A console that lets through no sign that a terminal obeys, but for its own."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        safe = (part if part.control else part._replace(text=harmless(part.text)) for part in buffer)
+        return super()._render_buffer(safe)
+
+
+def harmless(text: str) -> str:
+    """Text that a terminal shows and does not obey: control characters are shown as escapes, backslash x1b."""
+    return _OBEYED.sub(_visible, text)
+
 
 def out() -> Console:
     """The console for results."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    return SafeConsole(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 def err() -> Console:
     """The console for progress and errors, so that results can be piped."""
-    return Console(stderr=True, highlight=False)
+    return SafeConsole(stderr=True, highlight=False)
 
 
 def print_json(document: Any) -> None:
     """Write one JSON document, one line, for a program to read."""
-    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    print_json_line(msgspec.json.encode(document).decode())
     sys.stdout.flush()
+
+
+def print_json_line(line: str) -> None:
+    """Write a line of JSON as it is; on a terminal what JSON lets stand and a terminal obeys is written as escapes."""
+    sys.stdout.write((_IN_JSON.sub(_as_json_escape, line) if sys.stdout.isatty() else line) + "\n")
+
+
+def print_bytes(piece: bytes) -> None:
+    """Write bytes of a file of others as they are; on a terminal as text that it does not obey."""
+    if sys.stdout.isatty():
+        sys.stdout.write(harmless(piece.decode("utf-8", "replace").replace("\r\n", "\n")))
+    else:
+        sys.stdout.buffer.write(piece)
 
 
 @contextmanager
@@ -43,3 +80,11 @@ def step(text: str) -> Iterator[None]:
         yield
         mark = "-"
     console.print(f"{mark} {escape(text)} [dim]({time.monotonic() - started:.1f} s)[/]")
+
+
+def _visible(sign: re.Match[str]) -> str:
+    return f"\\x{ord(sign[0]):02x}" if sign[0].isascii() else sign[0].encode("ascii", "backslashreplace").decode()
+
+
+def _as_json_escape(sign: re.Match[str]) -> str:
+    return f"\\u{ord(sign[0]):04x}"

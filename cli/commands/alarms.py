@@ -9,7 +9,7 @@ import typer
 
 from cli.moments import since_option
 from cli.options import targeted
-from cli.output import out
+from cli.output import out, print_json_line
 from cli.target import TargetChoice, resolve
 
 
@@ -50,7 +50,7 @@ def alarms(
             continue
         told.add(identity)
         if as_json:
-            sys.stdout.write(f"{log_event.message}\n")
+            print_json_line(log_event.message)
         else:
             console.print(alarm_line(event), soft_wrap=True)
         if follow:

@@ -10,7 +10,7 @@ import typer
 
 from cli.moments import since_option
 from cli.options import targeted
-from cli.output import out
+from cli.output import out, print_bytes
 from cli.target import TargetChoice, resolve
 
 if TYPE_CHECKING:
@@ -86,4 +86,4 @@ def _start(since: datetime | None, *, from_start: bool) -> "Start":
 
 
 def _write(line: bytes) -> None:
-    sys.stdout.buffer.write(line + b"\n")
+    print_bytes(line + b"\n")

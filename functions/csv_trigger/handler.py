@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from afluente.adapters.csv_job_queue import part_to_read
+from afluente.adapters.csv_job_queue import NoPartError, part_to_read
 from afluente.adapters.s3_events import NoNotificationError, dropped_files, unusable
 from afluente.adapters.sqs import backoff_seconds
 from afluente.application.csv_jobs import CsvJob, JobStatus, is_option_file
@@ -44,11 +44,7 @@ def _register(record: Record) -> bool:
     try:
         files = dropped_files(record["body"])
     except NoNotificationError as error:
-        sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
-        message = unusable(record["body"], error, message_id=record["messageId"], sent_at=sent_at)
-        csv_registrar().quarantine.put(message)
-        logger().error("no notification", code=LogCode.MESSAGE_QUARANTINED, cause=str(error))
-        count({Metric.MESSAGES_QUARANTINED: 1})
+        _keep(record, error)
         return True
     function = csv_registrar()
     for file in files:
@@ -61,8 +57,21 @@ def _register(record: Record) -> bool:
     return True
 
 
+def _keep(record: Record, error: Exception) -> None:
+    """Put a message into quarantine that nothing can be done with."""
+    sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
+    message = unusable(record["body"], error, message_id=record["messageId"], sent_at=sent_at)
+    csv_registrar().quarantine.put(message)
+    logger().error("message quarantined", code=LogCode.MESSAGE_QUARANTINED, cause=str(error))
+    count({Metric.MESSAGES_QUARANTINED: 1})
+
+
 def _read(record: Record, is_time_left: Callable[[], bool]) -> bool:
-    message = part_to_read(record["body"])
+    try:
+        message = part_to_read(record["body"])
+    except NoPartError as error:
+        _keep(record, error)
+        return True
     reading = csv_reader().read(message.job_id, message.part, is_time_left=is_time_left)
     count({Metric.POINTS_ACCEPTED: reading.points, Metric.CSV_ROWS_REJECTED: reading.rejected})
     match reading.outcome:

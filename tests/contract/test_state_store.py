@@ -9,7 +9,7 @@ import pytest
 
 from afluente.adapters.dynamodb_states import STREAMS_A_BUCKET, DynamoStates
 from afluente.adapters.memory import MemoryStates
-from afluente.application.ports import StaleStateError, StateStore, StreamMemory, UnavailableError
+from afluente.application.ports import DamagedStateError, StaleStateError, StateStore, StreamMemory, UnavailableError
 from afluente.domain.classification import StreamState, classify
 from afluente.domain.keys import StreamKey
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part, record_calls
@@ -389,6 +389,58 @@ def test_a_write_whose_answer_was_lost_is_found_done(aws: LocalAws, executor: Ex
 
     assert list(loaded.save({a_key(): a_memory(1)})) == ["iot/furnace-1"]
     assert read(store, [a_key()]) == {a_key(): a_memory(1)}
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known streams", "a container that starts"])
+def test_a_bucket_that_cannot_be_read_keeps_its_source_waiting_and_is_left_as_it_is(
+    aws: LocalAws, executor: Executor, is_known: bool
+) -> None:
+    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
+    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
+    save(store, {key: a_memory(1) for key in keys(STREAMS_A_BUCKET + 1)} | {a_key(source_id="furnace-2"): a_memory(1)})
+    damage(client, table, b"no streams")
+    reader = store if is_known else DynamoStates(client, table, executor=executor, sleep=no_sleep)
+
+    wanted = [*keys(STREAMS_A_BUCKET + 1), a_key("new"), a_key(source_id="furnace-2")]
+    loaded = reader.load(groups(wanted))
+
+    for lost in [*keys(STREAMS_A_BUCKET), a_key("new")]:
+        with pytest.raises(DamagedStateError, match="bucket 0 of iot/furnace-1"):
+            loaded.of(lost)
+    whole = {keys(STREAMS_A_BUCKET + 1)[-1]: a_memory(2), a_key(source_id="furnace-2"): a_memory(2)}
+    assert all(loaded.of(key) == a_memory(1) for key in whole)
+    assert loaded.save(whole) == {}
+    assert read(reader, whole) == whole
+    assert streams_in(client, table) == b"no streams"
+
+
+def test_a_state_that_cannot_be_read_keeps_its_stream_waiting(aws: LocalAws, executor: Executor) -> None:
+    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
+    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
+    first, second = keys(2)
+    save(store, {first: a_memory(1), second: a_memory(1)})
+    damage(client, table, streams_in(client, table).replace(b"\xca", b"\xc1").replace(b"\xcb", b"\xc1", 1))
+
+    loaded = store.load(groups([first, second]))
+
+    with pytest.raises(DamagedStateError):
+        loaded.of(first)
+
+
+def damage(client: Any, table: str, streams: bytes) -> None:
+    """Put other bytes into bucket 0 of furnace-1."""
+    client.update_item(
+        TableName=table,
+        Key={"source": {"S": "iot/furnace-1"}, "bucket": {"N": "0"}},
+        UpdateExpression="SET streams = :streams",
+        ExpressionAttributeValues={":streams": {"B": streams}},
+    )
+
+
+def streams_in(client: Any, table: str) -> bytes:
+    key = {"source": {"S": "iot/furnace-1"}, "bucket": {"N": "0"}}
+    found: bytes = client.get_item(TableName=table, Key=key)["Item"]["streams"]["B"]
+    return found
 
 
 def empty(client: Any, table: str) -> None:

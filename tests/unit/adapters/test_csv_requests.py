@@ -488,3 +488,13 @@ def test_a_query_that_is_wrong_is_told_what(name: str, value: str, code: FaultCo
 @given(st.dictionaries(st.sampled_from([*JobQuery.__struct_fields__, "other"]), st.text(max_size=10)))
 def test_whatever_is_asked_for_is_a_query_or_refused(parameters: dict[str, str]) -> None:
     taken(partial(decode_query, parameters))
+
+
+def test_options_that_hold_half_a_character_are_refused() -> None:
+    body = b'{"domain": "iot", "source_id": "f", "file": "a.csv", "options": {"value_columns": ["price\\ud800"]}}'
+
+    with pytest.raises(RequestError) as refused:
+        decode_announcement(body, headers={}, domains=("iot",), asker=ASKER)
+
+    assert refused.value.status == 400
+    assert "value_columns holds half a character" in refused.value.detail

@@ -12,7 +12,14 @@ from afluente.application.classify_packs import ClassifyPacks, Result
 from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.judging import ByConstraints
 from afluente.application.packs import ReceivedPack
-from afluente.application.ports import Delivery, LoadedStates, StaleStateError, StreamMemory, UnavailableError
+from afluente.application.ports import (
+    DamagedStateError,
+    Delivery,
+    LoadedStates,
+    StaleStateError,
+    StreamMemory,
+    UnavailableError,
+)
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Classification
 from afluente.domain.datapoints import DataPoint
@@ -40,6 +47,7 @@ class World:
         self.deliveries: list[Delivery] = []
         self.effects: list[str] = []
         self.fault: Callable[[str], None] = lambda effect: None
+        self.damaged: set[StreamKey] = set()
         self.classify = ClassifyPacks(
             way=ByConstraints(ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock)),
             states=self,
@@ -96,6 +104,8 @@ class _Loaded:
         self._loaded = loaded
 
     def of(self, key: StreamKey) -> StreamMemory:
+        if key in self._world.damaged:
+            raise DamagedStateError(str(key))
         return self._loaded.of(key)
 
     def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
@@ -508,3 +518,22 @@ def test_crashes_leave_the_state_and_the_points_as_without_them(stream: list[Dat
     for name, its_points in undisturbed.streams.points.items():
         written = {point.point_id: point for point in world.streams.points[name]}
         assert list(written.values()) == its_points
+
+
+def test_a_damaged_state_keeps_its_own_stream_waiting_and_no_other() -> None:
+    world = World()
+    damaged, other = a_key("damaged"), a_key("other")
+    world.damaged = {damaged}
+    here = a_received_pack(1, a_point(1.0, stream_id="damaged"), a_point(2.0, stream_id="other"), group="3-of-64")
+    there = a_received_pack(2, a_point(3.0, source_id="elsewhere"), group="10-of-64")
+
+    told = world.classify([here, there])
+
+    assert {group: type(error) for group, error in told.failed.items()} == {"3-of-64": DamagedStateError}
+    assert world.written() == {"normal": [(2.0, False), (3.0, False)]}
+    assert damaged not in world.states.memories
+    world.damaged = set()
+    again = world.classify([here])
+    assert (again.failed, again.repeated) == ({}, 1)
+    assert world.written() == {"normal": [(2.0, False), (3.0, False), (1.0, False)]}
+    assert other in world.states.memories

@@ -1,5 +1,6 @@
 """Files of constraints: read with the place of what is wrong, written so that they can be read again."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ STREAM = {
     "metadata": {"owner": "hall 3"},
 }
 TYPE = {"domain": "iot", "stream_type": "temperature", "value_constraints": {"max_value": 105.0}}
+BILLION = "a: &a [x]\n" + "".join(
+    f"{here}: &{here} [{','.join([f'*{before}'] * 9)}]\n" for before, here in pairwise("abcdefghijk")
+)
 DOMAIN = {"domain": "iot", "value_constraints": {"max_value": 105.0}}
 
 
@@ -104,3 +108,21 @@ def apply_all(catalogue: MemoryConstraints, entries: list[ConstraintEntry]) -> t
     counts = apply(catalogue, entries, on_planned)
     assert len(written) == planned[0]
     return counts, planned[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.yaml", "- {domain: iot, metadata: {since: 2023-15-14}}", "month must be in 1..12"),
+        ("a.yaml", "- &a [*a]", "more than 5,000,000 values"),
+        ("a.yaml", BILLION, "more than 5,000,000 values"),
+        ("a.json", "[" * 100_000, "nests too deeply"),
+        ("a.json", '[{"domain": "iot", "cooldown_seconds": ' + "9" * 5_000 + "}]", "4300 digits"),
+    ],
+    ids=["no such date", "holds itself", "a billion values", "nested", "digits"],
+)  # fmt: skip
+def test_what_no_parser_should_be_given_is_refused_in_a_sentence(
+    tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    with pytest.raises(CommandError, match=told):
+        load(write(tmp_path, name, text))

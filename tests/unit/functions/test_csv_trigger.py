@@ -242,6 +242,21 @@ def test_a_part_that_waits_for_the_others_comes_again(world: World, event: Event
     assert world.jobs()[0].status is JobStatus.COMPLETE
 
 
+@pytest.mark.parametrize("body", ["", "no part", "{}", '{"job_id": 7, "part": 0}', "[" * 100_000, '{"part": "\udcff"}'])
+def test_a_message_that_names_no_part_is_kept_and_holds_up_none(
+    world: World, event: Event, job_id: str, body: str, log: LogLines
+) -> None:
+    both = part_of(event, job_id)
+    odd = {**both["Records"][0], "body": body, "messageId": "odd"}
+
+    assert world.returned({"Records": [odd, *both["Records"]]}) == []
+
+    (kept,) = world.quarantine.records.values()
+    assert (kept.record_id, kept.payload_encoding) == ("odd", "base64")
+    assert log.codes[-2:] == ["MESSAGE_QUARANTINED", "CSV_JOB_ENDED"]
+    assert world.jobs()[0].status is JobStatus.COMPLETE
+
+
 def test_a_message_whose_time_cannot_be_set_comes_again_all_the_same(
     world: World, event: Event, job_id: str, log: LogLines
 ) -> None:

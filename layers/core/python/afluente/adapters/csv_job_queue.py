@@ -11,11 +11,18 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
+class NoPartError(Exception):
+    """The message names no part."""
+
+
 class PartToRead(msgspec.Struct, frozen=True):
     """A message of the queue: which part of which job is to be read."""
 
     job_id: str
     part: int
+
+
+_decoder = msgspec.json.Decoder(PartToRead)
 
 
 class SqsJobQueue:
@@ -37,5 +44,12 @@ class SqsJobQueue:
 
 
 def part_to_read(body: str) -> PartToRead:
-    """The part that a message names; only `SqsJobQueue` writes them."""
-    return msgspec.json.decode(body, type=PartToRead)
+    """The part that a message names.
+
+    Raises:
+        NoPartError: it names none, so that no `SqsJobQueue` wrote it.
+    """
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise NoPartError(f"the message names no part of a job: {error}") from error

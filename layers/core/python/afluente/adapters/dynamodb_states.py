@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from afluente.adapters.aws import unavailable
 from afluente.adapters.dynamodb import Attributes, batch_get
 from afluente.adapters.state_codec import decode_state, encode_state
-from afluente.application.ports import StaleStateError, StreamMemory, UnavailableError
+from afluente.application.ports import DamagedStateError, StaleStateError, StreamMemory, UnavailableError
 from afluente.domain.keys import StreamKey
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ class _Bucket(msgspec.Struct):
     version: int = 0
     group: str = ""
     streams: dict[str, _StoredStream] = {}
+    is_damaged: bool = False
 
+
+_decoder = msgspec.msgpack.Decoder(list[_StoredStream])
 
 _Buckets = dict[str, dict[int, _Bucket]]
 """Buckets by source and number."""
@@ -128,7 +131,7 @@ class DynamoStates:
         keys = [{"source": {"S": source}, "bucket": {"N": str(number)}} for source, number in sorted(places)]
         buckets: _Buckets = {}
         for item in batch_get(self._client, self._table, keys, consistent=True, sleep=self._sleep):
-            bucket = _decode(item)
+            bucket = _bucket_or_damage(item)
             buckets.setdefault(bucket.source, {})[bucket.number] = bucket
         return buckets
 
@@ -154,7 +157,7 @@ class DynamoStates:
             ExpressionAttributeValues={":source": {"S": source}, ":first": {"N": str(first)}},
         )
         with unavailable(f"DynamoDB table {self._table}"):
-            buckets = [_decode(item) for page in pages for item in page["Items"]]
+            buckets = [_bucket_or_damage(item) for page in pages for item in page["Items"]]
         return {bucket.number: bucket for bucket in buckets}
 
     def _write_bucket(self, bucket: _Bucket) -> None:
@@ -190,9 +193,14 @@ class _LoadedBuckets:
         """See `LoadedStates.of`."""
         home = self._homes.get((key.source, key.stream_id))
         if home is None:
+            self._check_new(key)
             return StreamMemory()
         stored = home.streams[key.stream_id]
-        return StreamMemory(decode_state(stored.state), int.from_bytes(stored.last_pack, signed=True))
+        try:
+            state = decode_state(stored.state)
+        except msgspec.DecodeError as error:
+            raise DamagedStateError(f"the state of {key} in bucket {home.number} cannot be read: {error}") from error
+        return StreamMemory(state, int.from_bytes(stored.last_pack, signed=True))
 
     def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
         """See `LoadedStates.save`."""
@@ -203,6 +211,12 @@ class _LoadedBuckets:
             bucket.streams[key.stream_id] = _StoredStream(key.stream_id, last_pack, encode_state(memory.state))
             written[bucket.source, bucket.number] = bucket
         return self._store.write(written.values())
+
+    def _check_new(self, key: StreamKey) -> None:
+        """A stream that is in no bucket is new, unless there is one that may hold it and cannot be read."""
+        for bucket in self._buckets.get(key.source, {}).values():
+            if bucket.is_damaged:
+                raise DamagedStateError(f"bucket {bucket.number} of {key.source} cannot be read")
 
     def _new_home(self, source: str) -> _Bucket:
         numbered = self._buckets.setdefault(source, {})
@@ -242,12 +256,28 @@ def _encode(bucket: _Bucket) -> dict[str, Any]:
     }
 
 
-def _decode(item: Attributes) -> _Bucket:
-    streams = msgspec.msgpack.decode(item["streams"]["B"], type=list[_StoredStream])
-    return _Bucket(
-        source=item["source"]["S"],
-        number=int(item["bucket"]["N"]),
-        version=int(item["version"]["N"]),
-        group=item["group"]["S"],
-        streams={stored.stream_id: stored for stored in streams},
-    )
+def bucket_of_item(item: Attributes) -> _Bucket:
+    """The bucket that an item is.
+
+    Raises:
+        DamagedStateError: its streams cannot be told.
+    """
+    try:
+        streams = _decoder.decode(item["streams"]["B"])
+        return _Bucket(
+            source=item["source"]["S"],
+            number=int(item["bucket"]["N"]),
+            version=int(item["version"]["N"]),
+            group=item["group"]["S"],
+            streams={stored.stream_id: stored for stored in streams},
+        )
+    except (KeyError, ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise DamagedStateError(f"the streams of an item cannot be told: {error}") from error
+
+
+def _bucket_or_damage(item: Attributes) -> _Bucket:
+    """The bucket that an item is; one that is damaged holds no stream, and is never written."""
+    try:
+        return bucket_of_item(item)
+    except DamagedStateError:
+        return _Bucket(source=item["source"]["S"], number=int(item["bucket"]["N"]), is_damaged=True)

@@ -17,6 +17,9 @@ from afluente.domain.faults import FaultyError
 
 VERSION = 1
 
+MAX_UNPACKED_BYTES = 16 * 1024 * 1024
+"""Of a pack; those that are sent have less than a megabyte. A message of a megabyte could else become a gigabyte."""
+
 _COMPRESSION_LEVEL = 1
 # A double in MessagePack.
 _ARRIVAL_BYTES = 9
@@ -105,7 +108,7 @@ def decode_pack(body: str) -> tuple[DataPoint, ...]:
         UndecodablePackError: it is not a pack of this version.
     """
     try:
-        pack = _pack_decoder.decode(zlib.decompress(base64.b64decode(body, validate=True)))
+        pack = _pack_decoder.decode(_unpacked(base64.b64decode(body, validate=True)))
         if pack.version != VERSION:
             raise UndecodablePackError(f"version {pack.version} is not {VERSION}")
         sources = _sources_decoder.decode(pack.sources)
@@ -114,6 +117,14 @@ def decode_pack(body: str) -> tuple[DataPoint, ...]:
         return tuple(_point(*row, arrival) for row, arrival in zip(rows, arrivals, strict=True))
     except (ValueError, zlib.error, msgspec.DecodeError, FaultyError, RecursionError) as error:
         raise UndecodablePackError(type(error).__name__) from error
+
+
+def _unpacked(packed: bytes) -> bytes:
+    reader = zlib.decompressobj()
+    unpacked = reader.decompress(packed, MAX_UNPACKED_BYTES)
+    if not reader.eof:
+        raise UndecodablePackError(f"it is cut off, or has more than {MAX_UNPACKED_BYTES} bytes")
+    return unpacked
 
 
 def _encoded(sources: bytes, arrivals: list[float], points: int) -> EncodedPack:

@@ -56,13 +56,13 @@ def _file(item: _Object) -> FileVersion:
 
 
 def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) -> QuarantinedRecord:
-    """What is kept of a message of the inbox that is no notification.
+    """What is kept of a message of either queue that nothing can be done with.
 
     Args:
         body: the message.
-        error: why it is none.
-        message_id: the inbox's id of the message.
-        sent_at: when the inbox got it, in Unix seconds.
+        error: why nothing can.
+        message_id: the queue's id of the message.
+        sent_at: when the queue got it, in Unix seconds.
     """
     return QuarantinedRecord(
         record_id=message_id,

@@ -10,6 +10,7 @@ from afluente.application.packs import ReceivedPack, sharding_of
 from afluente.application.ports import (
     AlarmSink,
     ClassifiedStreams,
+    DamagedStateError,
     Delivery,
     StateStore,
     StreamMemory,
@@ -103,11 +104,18 @@ class ClassifyPacks:
         changed: dict[StreamKey, StreamMemory] = {}
         classified: list[ClassifiedDataPoint] = []
         alarms: list[AlarmEvent] = []
+        damaged: dict[str, Exception] = {}
         duplicates = repeated = 0
         for key, its in arrivals.items():
             if its.group in waiting:
                 continue
-            memory = states.of(key)
+            try:
+                memory = states.of(key)
+            except DamagedStateError as error:
+                # Its points wait, and by the order of the queue what comes after them; all other streams go on.
+                # To begin anew would forget an alarm that stands, to acknowledge the pack would lose the points.
+                damaged[its.group] = error
+                continue
             points = [point for number, point in its.numbered if number > memory.last_pack]
             repeated += len(its.numbered) - len(points)
             if not points:
@@ -125,7 +133,7 @@ class ClassifyPacks:
         judges.done(unsaved)
         unsaved_groups = {its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved}
         return Result(
-            failed={**waiting, **unsaved_groups},
+            failed={**waiting, **unsaved_groups, **damaged},
             classes=Counter(point.classification for point in classified),
             late=sum(point.late for point in classified),
             duplicates=duplicates,

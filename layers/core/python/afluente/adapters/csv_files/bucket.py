@@ -1,6 +1,5 @@
 """The bucket of CSV files: their rows, and what is kept of those that were rejected."""
 
-import csv
 import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect, sample_
 from afluente.adapters.csv_files.layout import Layout, from_document, to_document
 from afluente.adapters.csv_files.objects import ObjectStream
 from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.csv_files.stream_columns import REJECTED
+from afluente.adapters.csv_files.rejects import header, line_of
 from afluente.adapters.csv_files.unpacking import is_packed, open_unpacked
 from afluente.application.csv_jobs import (
     CsvJob,
@@ -38,7 +37,6 @@ MAX_GATHERED = 2_000
 MAX_GATHERED_BYTES = 512 * 1024 * 1024
 """Of the file of rejected rows, for the same reason."""
 
-_MAX_REASON_LENGTH = 500
 _SKIPPED_BYTES = 1024 * 1024
 # S3, "Part size": 5 MB at least, but for the last.
 _UPLOAD_PART_BYTES = 8 * 1024 * 1024
@@ -115,8 +113,8 @@ class BucketCsvFiles:
 
     def keep_rejected(self, job: CsvJob, part: int, position: Position, rows: Sequence[RejectedRow]) -> None:
         """See `CsvFiles.keep_rejected`."""
-        delimiter = _layout_of(job).delimiter
-        text = "".join(_rejected_line(row, delimiter) for row in rows)
+        layout = _layout_of(job)
+        text = "".join(line_of(row, layout.delimiter, is_marked=layout.is_marked) for row in rows)
         with unavailable("S3"):
             self._client.put_object(
                 Bucket=self._bucket,
@@ -129,7 +127,7 @@ class BucketCsvFiles:
         """See `CsvFiles.gather_rejected`."""
         key = f"{REJECTS}/{job.job_id}.csv"
         layout = _layout_of(job)
-        head = _line([f"{REJECTED}line", f"{REJECTED}code", f"{REJECTED}reason", *layout.columns], layout.delimiter)
+        head = header(layout.columns, layout.delimiter)
         with unavailable("S3"):
             pieces = self._pieces(f"{REJECTS}/{job.job_id}/")
             _upload(self._client, self._bucket, key, self._contents(head, pieces))
@@ -181,19 +179,6 @@ def _skip(file: Any, size: int) -> None:
     """Read past what was read before: a packed file can be read from its beginning alone."""
     while size > 0:
         size -= len(file.read(min(size, _SKIPPED_BYTES)))
-
-
-def _rejected_line(row: RejectedRow, delimiter: str) -> str:
-    codes = " ".join(dict.fromkeys(fault.code for fault in row.faults))
-    told = (f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in row.faults)
-    reasons = "; ".join(told)[:_MAX_REASON_LENGTH]
-    return f"{_line([str(row.line), codes, reasons], delimiter)}{delimiter}{row.row}\n"
-
-
-def _line(cells: Sequence[str], delimiter: str) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="").writerow(cells)
-    return text.getvalue()
 
 
 def _of_size(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -114,6 +114,8 @@ class ChunkReader:
 
     def _read(self, data: bytes, begins: Position) -> RowsRead:
         """Read rows quickly where nothing is wrong with them, and exactly, which is slow, as few as can be."""
+        if self._layout.is_marked:
+            return self._exact.read(self._text(data), begins, self._now)
         try:
             return self._quick.read(data, begins.row, self._now)
         except NotPlainError:

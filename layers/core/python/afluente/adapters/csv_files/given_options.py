@@ -37,7 +37,7 @@ class BucketOptions:
         for key in _option_files(file.key):
             document = self._document(key)
             if document is not None:
-                return _checked(_parsed(document, key), key), key
+                return _checked(parsed_options(document, key), key), key
         metadata = _of_metadata(self._metadata(file))
         return (_checked(metadata, "the object's metadata"), "metadata") if metadata else ({}, None)
 
@@ -62,16 +62,16 @@ class BucketOptions:
         return answer["Metadata"]
 
 
-def _option_files(key: str) -> Iterator[str]:
-    """Where the options of a file may be: beside it, in its folder, in those above it down from the source's."""
-    yield key + SIDE_FILE_SUFFIX
-    folders = key.split("/")[:-1]
-    while len(folders) >= _SOURCE_FOLDER_DEPTH:
-        yield "/".join([*folders, FOLDER_OPTIONS])
-        folders.pop()
+def parsed_options(document: bytes, key: str) -> dict[str, Any]:
+    """The options that a file of options holds; whether they are any is not checked.
 
+    Args:
+        document: the file.
+        key: its key, for messages.
 
-def _parsed(document: bytes, key: str) -> dict[str, Any]:
+    Raises:
+        NotReadableError: it is no JSON, or no object.
+    """
     try:
         options = json.loads(document.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -79,6 +79,15 @@ def _parsed(document: bytes, key: str) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise NotReadableError(JobFault.INVALID_OPTIONS, f"{key} must hold a JSON object of options")
     return options
+
+
+def _option_files(key: str) -> Iterator[str]:
+    """Where the options of a file may be: beside it, in its folder, in those above it down from the source's."""
+    yield key + SIDE_FILE_SUFFIX
+    folders = key.split("/")[:-1]
+    while len(folders) >= _SOURCE_FOLDER_DEPTH:
+        yield "/".join([*folders, FOLDER_OPTIONS])
+        folders.pop()
 
 
 def _of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import msgspec
 
 from afluente.adapters.csv_files.layout import Layout, layout_of
 from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.adapters.csv_files.rejects import REJECTED
 from afluente.adapters.csv_files.sampled_table import SampledTable
-from afluente.adapters.csv_files.stream_columns import REJECTED, StreamColumns
+from afluente.adapters.csv_files.stream_columns import StreamColumns
 from afluente.adapters.csv_files.time_columns import TimeColumns
 from afluente.application.csv_jobs import JobFault, NotReadableError
 

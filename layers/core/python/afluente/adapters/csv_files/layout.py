@@ -8,6 +8,7 @@ import msgspec
 
 from afluente.adapters.csv_files.numbers import Notation
 from afluente.adapters.csv_files.options import DEFAULT_NULLS, CSVIngestConfig
+from afluente.adapters.csv_files.rejects import is_of_rejected_rows
 from afluente.adapters.csv_files.text import Encoding
 from afluente.adapters.csv_files.times import TimeReading
 from afluente.application.csv_jobs import Position
@@ -33,6 +34,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         start: time of the first row where rows are counted, or of a timer's zero, in Unix seconds.
         step: seconds from row to row.
         max_rows: how many are read at the most.
+        is_marked: whether it is a file of rejected rows, in which cells are marked.
     """
 
     encoding: Encoding
@@ -49,6 +51,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     start: float = 0.0
     step: float = 1.0
     max_rows: int | None = None
+    is_marked: bool = False
 
     def type_of(self, *names: str) -> str | None:
         """The type of a stream, by the first of its names that has one."""
@@ -96,6 +99,7 @@ def layout_of(config: CSVIngestConfig, *, encoding: Encoding, columns: tuple[str
         start=_seconds(config.start),
         step=config.step or 1.0,
         max_rows=config.max_rows,
+        is_marked=is_of_rejected_rows(columns),
     )
 
 

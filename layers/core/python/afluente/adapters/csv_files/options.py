@@ -25,6 +25,7 @@ _NAMES_A_YEAR = ("%Y", "%y", "%G", "%c", "%x")
 
 
 _ASCII = b'a,;"\r\n'
+_HALF = re.compile("[\ud800-\udfff]")
 _A_MOMENT = datetime(2024, 1, 31, 13, 4, 5, 6, tzinfo=UTC)
 
 
@@ -143,6 +144,16 @@ class CSVIngestConfig(BaseModel):
             for fault in part_faults("stream_type", name):
                 raise ValueError(fault.message)
         return types
+
+    @model_validator(mode="after")
+    def _is_text_throughout(self) -> "CSVIngestConfig":
+        for name, value in self:
+            texts = (
+                [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, tuple) else [value]
+            )
+            if any(isinstance(text, str) and _HALF.search(text) for text in texts):
+                raise ValueError(f"{name} holds half a character (a lone surrogate), which no text can")
+        return self
 
     @model_validator(mode="after")
     def _agrees(self) -> "CSVIngestConfig":

@@ -6,6 +6,7 @@ from hashlib import blake2b
 import msgspec
 
 from afluente.adapters.csv_files.layout import Layout
+from afluente.adapters.csv_files.rejects import unmarked
 from afluente.adapters.csv_files.text import rows_of
 from afluente.application.csv_jobs import Position, RejectedRow, RowFault, RowFaultCode
 from afluente.application.packs import Series
@@ -129,7 +130,8 @@ class RowReader:
                 continue
             if self._layout.max_rows is not None and place >= self._layout.max_rows:
                 break
-            faults = self._take(row.cells, place, now, points)
+            cells = list(map(unmarked, row.cells)) if row.cells and self._layout.is_marked else row.cells
+            faults = self._take(cells, place, now, points)
             place += 1
             if faults:
                 raw = "".join(lines[row.first : row.first + row.lines]).rstrip("\r\n")

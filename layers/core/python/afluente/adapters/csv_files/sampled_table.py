@@ -4,9 +4,12 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from afluente.adapters.csv_files.layout import column_names
 from afluente.adapters.csv_files.numbers import Notation, NumberReader, notation_of
 from afluente.adapters.csv_files.options import DEFAULT_NULLS, CSVIngestConfig
+from afluente.adapters.csv_files.rejects import is_of_rejected_rows, unmarked
 from afluente.adapters.csv_files.text import Encoding, Row, encoding_of, rows_of
 from afluente.adapters.csv_files.times import looks_like_times
 from afluente.application.csv_jobs import JobFault, NotReadableError, Position
@@ -52,7 +55,7 @@ class SampledTable:
         self._lines = self._lines_of(sample)
         self.nulls = frozenset(DEFAULT_NULLS if given.null_values is None else ("", *given.null_values))
         self.skip, self.delimiter = self._head()
-        self._rows = list(rows_of(self._lines[self.skip :], self.delimiter))
+        self._rows = _as_sent(list(rows_of(self._lines[self.skip :], self.delimiter)))
         # Only rows with as many cells as most: what is wrong with the others is told row by row.
         self._width = _width([row.cells for row in self._rows[:LOOKED_AT_ROWS] if row.cells])
         self.has_header = self._has_header() if given.has_header is None else given.has_header
@@ -211,6 +214,16 @@ def share(cells: Sequence[str], holds: Callable[[str], bool]) -> float:
     """Of how many of the first cells something holds."""
     tried = cells[:LOOKED_AT_ROWS]
     return sum(map(holds, tried)) / len(tried) if tried else 0.0
+
+
+def _as_sent(rows: list[Row]) -> list[Row]:
+    """The rows without the marks that cells of rejected rows have."""
+    if not rows or not is_of_rejected_rows(rows[0].cells or ()):
+        return rows
+    return [
+        row if row.cells is None else msgspec.structs.replace(row, cells=[unmarked(cell) for cell in row.cells])
+        for row in rows
+    ]
 
 
 def _has_digit_cells(row: Row) -> bool:

@@ -4,13 +4,11 @@ import re
 from collections.abc import Sequence
 
 from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.adapters.csv_files.rejects import REJECTED
 from afluente.adapters.csv_files.sampled_table import ENOUGH, MOST, SampledTable, share
 from afluente.adapters.csv_files.time_columns import TimeColumns, word
 from afluente.adapters.csv_files.times import looks_like_clock
 from afluente.application.csv_jobs import JobFault, NotReadableError
-
-REJECTED = "rejected_"
-"""What the columns are called that a file of rejected rows has more: corrected and sent again, it needs no options."""
 
 # Rows of a measurement that is quicker than its clock may share their time; not so many of them.
 _FEW = 8

@@ -1,0 +1,454 @@
+"""What is fuzzed: every decoder, as a function of bytes that raises nothing unless there is a finding.
+
+A target takes any bytes. It lets through the errors that its decoder documents, and nothing else; where the decoder
+takes what it is given, the target holds it to what follows: what was read can be written and read again, an answer can
+be made of it, what is rejected can be kept.
+"""
+
+import base64
+import io
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from afluente.adapters import csv_requests, http_answers, http_requests, legacy_packets, mqtt_messages, s3_events
+from afluente.adapters import websocket_messages as ws
+from afluente.adapters.csv_files.chunks import ChunkReader
+from afluente.adapters.csv_files.given_options import parsed_options
+from afluente.adapters.csv_files.inference import inspect, sample_of
+from afluente.adapters.csv_files.layout import from_document, to_document
+from afluente.adapters.csv_files.options import CSVIngestConfig, option_faults
+from afluente.adapters.csv_files.unpacking import open_unpacked
+from afluente.adapters.csv_job_codec import decode_part, encode_head, encode_part
+from afluente.adapters.csv_job_queue import NoPartError, part_to_read
+from afluente.adapters.dynamodb_states import bucket_of_item
+from afluente.adapters.json_points import MalformedJsonError
+from afluente.adapters.pack_codec import UndecodablePackError, decode_pack, encode_pack
+from afluente.adapters.state_codec import decode_state, encode_state
+from afluente.application.accept_points import AcceptPoints, PointsRequest
+from afluente.application.access import Grant
+from afluente.application.api_keys import id_in
+from afluente.application.connections import Connection
+from afluente.application.constraint_documents import parse_document
+from afluente.application.csv_jobs import (
+    CsvJob,
+    CsvJobs,
+    FileVersion,
+    JobStatus,
+    NotReadableError,
+    PartProgress,
+    advanced,
+    is_option_file,
+    upload_key,
+)
+from afluente.application.packs import Pack
+from afluente.application.ports import DamagedStateError
+from afluente.application.quarantine import QuarantinedRecord
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import FaultyError
+from afluente.domain.keys import StreamKey
+from cli.constraint_files import parse_text
+from cli.errors import CommandError
+from cli.output import harmless
+
+Target = Callable[[bytes], None]
+
+SEPARATOR = b"\n----\n"
+"""Between the settings of an input and what is decoded, in targets that have both."""
+
+NOW = 1_700_000_000.0
+_DOMAINS = ("finance", "health", "infrastructure", "iot")
+_MAX_READ_BYTES = 4 * 1024 * 1024
+_GRANT = Grant(key_id="aaaqeaye")
+_ASKER = csv_requests.Asker("0123456789abcdef01234567", _GRANT, NOW)
+
+
+class _Outside:
+    """The queue and the quarantine as they are reached: by encoders that must not fail."""
+
+    def send(self, packs: list[Pack]) -> None:
+        for pack in packs:
+            _same_points(tuple(pack.points))
+
+    def put(self, record: QuarantinedRecord) -> None:
+        msgspec.json.encode(record)
+
+
+_accept = AcceptPoints(queue=_Outside(), quarantine=_Outside(), shards=64)  # type: ignore[arg-type] # of both, what is used
+
+
+def http_points(data: bytes) -> None:
+    """`POST /ingest/datapoints`: settings `gzip`, `x-domain`, `x-source-id`, then the body."""
+    settings, body = _settings(data)
+    headers = {"content-type": "application/json", **_headers(settings)}
+    with _documented(http_requests.RequestError):
+        raw = http_requests.read_body(_as_event(body), is_base64=True, headers=headers)
+        request = http_requests.decode_points(
+            raw, headers=headers, domains=_DOMAINS, grant=_GRANT, request_id="r", now=NOW
+        )
+        _take(request)
+
+
+def http_gzip(data: bytes) -> None:
+    """A body that says that it is gzip."""
+    headers = {"content-encoding": "gzip"}
+    with _documented(http_requests.RequestError):
+        raw = http_requests.read_body(_as_event(data), is_base64=True, headers=headers)
+        assert len(raw) <= http_requests.MAX_BODY_BYTES
+
+
+def legacy_packet(data: bytes) -> None:
+    """`POST /ingest/packets`."""
+    with _documented(http_requests.RequestError):
+        readings = legacy_packets.decode_packet(data, domains=_DOMAINS, now=NOW)
+        _take(readings.request("r", {}))
+
+
+def csv_upload(data: bytes) -> None:
+    """`POST /ingest/csv`: the boundary, then the form."""
+    settings, body = _settings(data)
+    headers = {"content-type": f"multipart/form-data; boundary={settings.get('boundary', 'x')}", **_headers(settings)}
+    with _documented(http_requests.RequestError):
+        text = _as_event(body)
+        upload = csv_requests.decode_upload(text, is_base64=True, headers=headers, domains=_DOMAINS, asker=_ASKER)
+        _expect(upload.job)
+
+
+def csv_announcement(data: bytes) -> None:
+    """`POST /ingest/csv/uploads`, and the renewal of its URLs."""
+    with _documented(http_requests.RequestError):
+        told = csv_requests.decode_announcement(data, headers={}, domains=_DOMAINS, asker=_ASKER)
+        _expect(told.job)
+    with _documented(http_requests.RequestError):
+        csv_requests.decode_renewal(data)
+
+
+def csv_query(data: bytes) -> None:
+    """`GET /ingest/csv`: the query string."""
+    parameters = dict(parse_qsl(data.decode("utf-8", "surrogateescape"), keep_blank_values=True))
+    with _documented(http_requests.RequestError):
+        csv_requests.decode_query(parameters)
+
+
+def ws_message(data: bytes) -> None:
+    """A message of the WebSocket API."""
+    connection = Connection("c", "iot", "furnace-1", "aaaqeaye", NOW)
+    message = ws.read_message(data.decode("utf-8", "surrogateescape"))
+    if isinstance(message, ws.ErrorMessage):
+        ws.encode(message)
+        return
+    if not isinstance(message, ws.Points):
+        return
+    fault = ws.contradiction(message, connection)
+    if fault is not None:
+        ws.encode(fault)
+        return
+    with _documented(MalformedJsonError):
+        request = ws.points_request(message, connection, request_id="r", now=NOW)
+        _accept(request)
+        told = ws.acknowledgements(message, request.rejected)
+        assert len(told) == len(message.items)
+        ws.encode(told)
+
+
+def mqtt_message(data: bytes) -> None:
+    """A message of the inbox, whatever wrote it."""
+    body = data.decode("utf-8", "surrogateescape")
+    try:
+        message = mqtt_messages.read_message(body, sent_at=NOW)
+        _read_mqtt(message)
+    except mqtt_messages.UnusableMessageError as error:
+        _Outside().put(mqtt_messages.unusable(body, error, message_id="m", sent_at=NOW))
+
+
+def mqtt_payload(data: bytes) -> None:
+    """What a device sent: its topic, then its payload."""
+    topic, _, payload = data.partition(SEPARATOR)
+    encoded = base64.b64encode(payload).decode()
+    message = mqtt_messages.MqttMessage(encoded, topic.decode("utf-8", "replace"), NOW * 1000)
+    with _documented(mqtt_messages.UnusableMessageError):
+        _read_mqtt(message)
+
+
+def s3_event(data: bytes) -> None:
+    """A message of the queue of dropped files."""
+    body = data.decode("utf-8", "surrogateescape")
+    try:
+        files = s3_events.dropped_files(body)
+    except s3_events.NoNotificationError as error:
+        _Outside().put(s3_events.unusable(body, error, message_id="m", sent_at=NOW))
+        return
+    for file in files:
+        _register(file)
+
+
+def s3_key(data: bytes) -> None:
+    """The key of a dropped file."""
+    _register(FileVersion(data.decode("utf-8", "surrogateescape"), "1", "etag", 1))
+
+
+def csv_message(data: bytes) -> None:
+    """A message of the queue of parts."""
+    with _documented(NoPartError):
+        part_to_read(data.decode("utf-8", "surrogateescape"))
+
+
+def pack(data: bytes) -> None:
+    """The body of a message of the classifier's queue."""
+    with _documented(UndecodablePackError):
+        _same_points(decode_pack(data.decode("utf-8", "surrogateescape")))
+
+
+def pack_content(data: bytes) -> None:
+    """The same, past its base64 and compression."""
+    pack(base64.b64encode(zlib.compress(data, 1)))
+
+
+def state(data: bytes) -> None:
+    """The state of a stream."""
+    with _documented(msgspec.DecodeError):
+        read = decode_state(data)
+        encoded = encode_state(read)
+        assert encode_state(decode_state(encoded)) == encoded
+
+
+def state_item(data: bytes) -> None:
+    """An item of states, of which the streams are as they were found."""
+    item: Any = {
+        "source": {"S": "iot/furnace-1"},
+        "bucket": {"N": "0"},
+        "version": {"N": "1"},
+        "group": {"S": "1/64"},
+        "streams": {"B": data},
+    }
+    with _documented(DamagedStateError):
+        bucket_of_item(item)
+
+
+def csv_options(data: bytes) -> None:
+    """A file of options beside a CSV file."""
+    with _documented(NotReadableError):
+        options = parsed_options(data, "inbox/iot/furnace-1/march.csv.json")
+        if not option_faults(options):
+            given = CSVIngestConfig.model_validate(options).given()
+            assert CSVIngestConfig.model_validate(given).given() == given
+            msgspec.json.encode(given)
+
+
+def csv_file(data: bytes) -> None:
+    """A CSV file: its options, then its bytes."""
+    settings, content = _settings(data)
+    if option_faults(settings):
+        settings = {}
+    config = CSVIngestConfig.model_validate({**settings, "source_id": "furnace-1"})
+    with _documented(NotReadableError):
+        sample, is_whole = sample_of(io.BytesIO(content))
+        seen = inspect(sample, is_whole=is_whole, given=config, file="march.csv")
+        assert from_document(json.loads(json.dumps(to_document(seen.layout)))) == seen.layout
+        file = io.BytesIO(content)
+        begins = seen.layout.begins
+        file.seek(begins.offset)
+        reader = ChunkReader(seen.layout, "furnace-1", part=0, parts=1, clock=lambda: NOW, now=NOW)
+        part = PartProgress()
+        for chunk in reader.chunks(cast("BinaryIO", file), begins, file.tell):
+            for series in chunk.series:
+                for time, value in zip(series.timestamps, series.values, strict=True):
+                    DataPoint(
+                        domain="iot",
+                        source_id="furnace-1",
+                        stream_id=series.stream_id,
+                        stream_type=series.stream_type,
+                        timestamp=time,
+                        value=value,
+                    )
+            part = advanced(part, rejected=chunk.rejected, streams={}, named_streams=10)
+        encoded = encode_part(part)
+        assert encode_part(decode_part(encoded)) == encoded
+
+
+def csv_packed(data: bytes) -> None:
+    """A packed file: `gz` or `zst`, then its bytes."""
+    form, _, content = data.partition(SEPARATOR)
+    name = "march.csv.zst" if form == b"zst" else "march.csv.gz"
+    with _documented(NotReadableError):
+        unpacked = open_unpacked(io.BytesIO(content), name)
+        read = 0
+        while read < _MAX_READ_BYTES and (more := unpacked.read(65_536)):
+            assert len(more) <= 65_536
+            read += len(more)
+
+
+def constraints_json(data: bytes) -> None:
+    """A file of constraints, as JSON."""
+    _constraints(data, "constraints.json")
+
+
+def constraints_yaml(data: bytes) -> None:
+    """A file of constraints, as YAML."""
+    _constraints(data, "constraints.yaml")
+
+
+def stream_key(data: bytes) -> None:
+    """The text of a stream key."""
+    text = data.decode("utf-8", "surrogateescape")
+    with _documented(FaultyError):
+        assert str(StreamKey.parse(text)) == text
+
+
+def api_key(data: bytes) -> None:
+    """The text of an API key."""
+    key_id = id_in(data.decode("utf-8", "surrogateescape"))
+    assert key_id is None or key_id.encode() in data
+
+
+def terminal(data: bytes) -> None:
+    """What is shown of text that others wrote: nothing that a terminal obeys."""
+    shown = harmless(data.decode("utf-8", "surrogateescape"))
+    assert all(sign.isprintable() or sign in "\n\t" or ord(sign) > 0x9F for sign in shown)
+    shown.encode()
+
+
+TARGETS: Mapping[str, Target] = {
+    target.__name__: target
+    for target in (
+        http_points,
+        http_gzip,
+        legacy_packet,
+        csv_upload,
+        csv_announcement,
+        csv_query,
+        ws_message,
+        mqtt_message,
+        mqtt_payload,
+        s3_event,
+        s3_key,
+        csv_message,
+        pack,
+        pack_content,
+        state,
+        state_item,
+        csv_options,
+        csv_file,
+        csv_packed,
+        constraints_json,
+        constraints_yaml,
+        stream_key,
+        api_key,
+        terminal,
+    )
+}
+"""By name."""
+
+
+class _documented:  # noqa: N801 - reads as a statement
+    """A block that may end with a documented error; a `RequestError` is answered with a problem that can be sent."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error = error
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> bool:
+        if kind is None or not issubclass(kind, self._error):
+            return False
+        if isinstance(error, http_requests.RequestError):
+            assert 400 <= error.status < 500, error.status
+            http_answers.problem(
+                error.status, error.code, error.detail, request_id="r", extra=error.extra
+            ).body.encode()
+        else:
+            str(error).encode("utf-8", "backslashreplace")
+        return True
+
+
+def _take(request: PointsRequest) -> None:
+    """What the HTTP function does with a request: queue, quarantine, answer."""
+    _accept(request)
+    http_answers.receipt(len(request.points), request.rejected, "r").body.encode()
+
+
+def _same_points(points: tuple[DataPoint, ...]) -> None:
+    if points:
+        arrived = tuple(msgspec.structs.replace(point, ingested_at=point.ingested_at or 0.0) for point in points)
+        assert repr(decode_pack(encode_pack(arrived).body)) == repr(arrived)
+
+
+def _read_mqtt(message: mqtt_messages.MqttMessage) -> None:
+    if legacy_packets.is_old_topic(message.topic):
+        old = legacy_packets.decode_old_message(message, domains=_DOMAINS)
+        _accept(old.request("m", {}))
+    else:
+        _accept(mqtt_messages.decode_message(message, domains=_DOMAINS, request_id="m"))
+
+
+def _expect(job: CsvJob) -> None:
+    """An upload stays in the folder of its job, and its job can be kept and told."""
+    key = upload_key(job.domain, job.source_id, job.job_id, job.file)
+    assert key.split("/") == ["inbox", job.domain, job.source_id, key.split("/")[3], job.job_id, job.file], key
+    assert len(key.encode()) <= 1024
+    encode_head(job)
+
+
+class _Jobs:
+    """A store of jobs that keeps what can be kept."""
+
+    def find(self, job_id: str) -> None:
+        job_id.encode("utf-8", "surrogatepass")
+
+    def create(self, job: CsvJob) -> CsvJob:
+        encode_head(job)
+        return job
+
+    def options_of(self, file: FileVersion) -> tuple[dict[str, Any], str | None]:
+        return {}, None
+
+    def send(self, job: CsvJob, part: int) -> None:
+        assert job.status is JobStatus.QUEUED
+
+
+def _register(file: FileVersion) -> None:
+    if is_option_file(file.key):
+        return
+    jobs: Any = _Jobs()
+    job = CsvJobs(store=jobs, domains=_DOMAINS).register(file, NOW, options=jobs, queue=jobs)
+    if job.status is not JobStatus.FAILED:
+        StreamKey(job.domain, job.source_id, "any")
+        assert file.key.startswith(f"inbox/{job.domain}/{job.source_id}/")
+
+
+def _constraints(data: bytes, name: str) -> None:
+    try:
+        document = parse_text(Path(name), data.decode("utf-8-sig"))
+    except (CommandError, UnicodeDecodeError):
+        return
+    good, bad = parse_document(document)
+    for entry in good:
+        msgspec.json.encode(entry.config)
+    for faulty in bad:
+        assert faulty.faults
+
+
+def _settings(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The settings of an input, as JSON, and the rest; without a separator all of it is the rest."""
+    head, separator, rest = data.partition(SEPARATOR)
+    if not separator:
+        return {}, data
+    try:
+        settings = json.loads(head)
+    except ValueError:
+        return {}, rest
+    return (settings, rest) if isinstance(settings, dict) else ({}, rest)
+
+
+def _headers(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {name: text for name, text in settings.items() if name.startswith(("x-", "content-")) and type(text) is str}
+
+
+def _as_event(body: bytes) -> str:
+    """A body as API Gateway hands it on."""
+    return base64.b64encode(body).decode()
