@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from afluente.adapters.legacy_packets import OLD_TOPIC
+from afluente.application.tenants import in_the_way_of_all, owner_of
 from afluente.domain.keys import part_faults
 from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
+from cli.access import find_tenant, tenants_of
 from cli.errors import CommandError, ExitCode
 from cli.local_stack import emulator
 from cli.local_stack.state import write_document
@@ -68,8 +70,15 @@ class Device(msgspec.Struct, frozen=True):
     certificates: dict[str, str]
     legacy: bool = False
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it may connect."""
+        return "ACTIVE" in self.certificates.values()
 
-def create(target: Target, name: str, domain: str, folder: Path, *, legacy: bool = False) -> DeviceConnection:
+
+def create(
+    target: Target, name: str, domain: str, folder: Path, *, legacy: bool = False, tenant: str | None = None
+) -> DeviceConnection:
     """Make a device, and write the folder that connects it; one whose certificates are revoked gets a new one.
 
     Args:
@@ -78,11 +87,14 @@ def create(target: Target, name: str, domain: str, folder: Path, *, legacy: bool
         domain: of its points.
         folder: where to write its files.
         legacy: whether it may publish in the old service's way too.
+        tenant: the customer whose it is; None for nobody's.
 
     Raises:
-        CommandError: the name or the domain cannot be, the device or the folder exists. Nothing is left half made.
+        CommandError: the name or the domain cannot be, the device or the folder exists, or it would publish into the
+            ground of another tenant. Nothing is left half made.
     """
     _check_name(name)
+    _check_ground(target, name, domain, tenant, legacy=legacy)
     policies = _policies(target, domain, legacy=legacy)
     if folder.exists() and any(folder.iterdir()):
         raise CommandError(f"{folder} is not empty", way_out="choose another with --dir", code=ExitCode.USAGE)
@@ -172,7 +184,8 @@ def device_for(target: Target, domain: str, source: str, *, legacy: bool = False
     # A device ends with the emulator that knows it.
     folder = target.state.path / "devices" / (running.token if running else "") / domain / source
     if not (folder / CONNECTION_FILE).exists():
-        create(target, source, domain, folder, legacy=legacy)
+        owner = owner_of(domain, source, tenants_of(target).list())
+        create(target, source, domain, folder, legacy=legacy, tenant=owner.name if owner else None)
     return folder
 
 
@@ -181,6 +194,30 @@ def _check_name(name: str) -> None:
         raise CommandError(
             f"'{name}' cannot be the name of a device",
             way_out="1 to 128 letters, digits, ':', '_' and '-'; it is the source of the device's points",
+            code=ExitCode.USAGE,
+        )
+
+
+def _check_ground(target: Target, name: str, domain: str, tenant: str | None, *, legacy: bool) -> None:
+    """See that a device publishes for sources of its tenant alone, or of nobody."""
+    tenants = list(tenants_of(target).list())
+    whose = find_tenant(target, tenant) if tenant is not None else None
+    owner = owner_of(domain, name, tenants)
+    if owner != whose:
+        of_owner = f"lies in the ground of the tenant '{owner.name}'" if owner else "lies in no tenant's ground"
+        raise CommandError(
+            f"the source {domain}/{name} {of_owner}" + (f", not in that of '{whose.name}'" if whose else ""),
+            way_out=f"say --tenant {owner.name}, or choose another name"
+            if owner
+            else "'afluente tenants list' shows them",
+            code=ExitCode.USAGE,
+        )
+    in_the_way = in_the_way_of_all(domain, whose, tenants) if legacy else []
+    if in_the_way:
+        raise CommandError(
+            f"with --legacy a device may publish readings of every sensor of '{domain}', also into the ground of "
+            + ", ".join(f"'{one.name}'" for one in in_the_way),
+            way_out="leave --legacy out; a tenant may have such devices whose own the whole domain is, with --tenant",
             code=ExitCode.USAGE,
         )
 

@@ -19,6 +19,7 @@ from cli.commands import (
     shadow,
     stack,
     tail,
+    tenants,
 )
 from cli.errors import CommandError
 from cli.failures import explain
@@ -28,7 +29,8 @@ _HELP = """
 Measurements from any transport, classified and delivered.
 
 Every command works on the local stack, or with [bold]--stage[/], [bold]--profile[/] and [bold]--region[/] \
-on a stage in an AWS account.
+on a stage in an AWS account. Those that send, look at jobs, constraints and alarms also work with [bold]--url[/] and \
+an API key, without AWS credentials.
 
 [dim]A first look:[/]
 
@@ -56,6 +58,7 @@ stack.register(app)
 app.add_typer(domains.app, name="domains")
 app.add_typer(constraints.app, name="constraints")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(devices.app, name="devices")
 app.add_typer(send.app, name="send")
 app.add_typer(csv.app, name="csv")

@@ -35,6 +35,20 @@ def until_option(text: str) -> datetime:
     return _moment(text, 1)
 
 
+def span_option(text: str) -> float:
+    """As the parser of an option: so long, in seconds."""
+    # A default comes as it is.
+    if isinstance(text, float):
+        return text
+    try:
+        span = parse_span(text)
+    except OverflowError:
+        span = None
+    if span is None:
+        raise typer.BadParameter(f"'{text}' is no span such as 10m, 2h or 7d")
+    return span.total_seconds()
+
+
 def _moment(text: str, direction: int) -> datetime:
     try:
         span = parse_span(text)

@@ -29,6 +29,10 @@ def create(
     legacy: Annotated[
         bool, typer.Option("--legacy", help="It may also publish as devices of an older IoT service do.")
     ] = False,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", metavar="NAME", help="The customer whose it is, where the deployment has several."),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Where to write its files; by default devices/NAME.", file_okay=False)
     ] = None,
@@ -40,12 +44,17 @@ def create(
     nowhere else: where it is lost, revoke the device and create it again. The device may publish to DOMAIN/NAME/STREAM
     and do nothing else; with --legacy also to iot/sensors/SENSOR/readings, of any sensor.
 
+    Where the deployment has tenants, NAME has to lie in the ground of the one that --tenant says, and a device without
+    --tenant in nobody's.
+
     [dim]Example:[/]  afluente devices create oven-1 --domain iot
     """
     from cli import devices
 
     where = folder or Path("devices") / name
-    connection = devices.create(resolve(target), name, _domain(domain, legacy=legacy), where, legacy=legacy)
+    connection = devices.create(
+        resolve(target), name, _domain(domain, legacy=legacy), where, legacy=legacy, tenant=tenant
+    )
     if as_json:
         print_json(connection)
         return

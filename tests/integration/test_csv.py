@@ -300,7 +300,8 @@ def test_a_file_that_belongs_to_no_open_domain_ends_at_once(bucket: CsvBucket, s
     [job] = bucket.ended(f"weather/{source_id}")
     assert job.reason is not None
     assert job.reason.code == JobFault.UNKNOWN_DOMAIN
-    assert "open are finance, health, infrastructure, iot" in job.reason.message
+    # Which are is nobody's business who may see the job alone.
+    assert "open are" not in job.reason.message
 
 
 def test_a_packed_file_that_was_cut_off_gives_the_rows_before(bucket: CsvBucket, source_id: str) -> None:

@@ -451,8 +451,8 @@ class CsvJobs:
         if not domain or not source_id:
             raise NotReadableError(JobFault.BAD_KEY, f"the key names no domain and source; {form}")
         if domain not in self._domains:
-            open_ones = ", ".join(sorted(self._domains))
-            raise NotReadableError(JobFault.UNKNOWN_DOMAIN, f"the domain {domain!a} is not open; open are {open_ones}")
+            # Not which are: whoever may see the job need not know of the domains of others.
+            raise NotReadableError(JobFault.UNKNOWN_DOMAIN, f"the domain {domain!a} is not open; ask the operators")
         for fault in part_faults("source_id", source_id):
             raise NotReadableError(JobFault.BAD_KEY, f"the source in the key {fault.message}; {form}")
         if not name.lower().endswith(FILE_SUFFIXES):

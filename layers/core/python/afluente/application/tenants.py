@@ -33,6 +33,14 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = (EVERYTHING,)
     created_at: float
 
+    def owns(self, domain: str, source_id: str) -> bool:
+        """Whether a source lies in the ground."""
+        return domain in self.domains and any(_covers(own, source_id) for own in self.sources)
+
+    def owns_all_of(self, domain: str) -> bool:
+        """Whether all sources of a domain lie in the ground."""
+        return domain in self.domains and EVERYTHING in self.sources
+
     def lacks(self, domains: Iterable[str], sources: Iterable[str]) -> str | None:
         """The first scope of a key that would reach out of the ground; None where the key lies within it."""
         for domain in domains:
@@ -83,6 +91,24 @@ class TenantStore(Protocol):
     def list(self) -> Iterable[Tenant]:
         """Every tenant, in no order."""
         ...
+
+
+def owner_of(domain: str, source_id: str, tenants: Iterable[Tenant]) -> Tenant | None:
+    """The tenant in whose ground a source lies; None where it lies in nobody's."""
+    return next((tenant for tenant in tenants if tenant.owns(domain, source_id)), None)
+
+
+def in_the_way_of_all(domain: str, owner: Tenant | None, tenants: Iterable[Tenant]) -> list[Tenant]:
+    """The tenants into whose ground somebody would reach who reaches all sources of a domain.
+
+    Args:
+        domain: of the sources.
+        owner: the tenant that is to reach them; None where it is nobody's.
+        tenants: all there are.
+    """
+    others = [tenant for tenant in tenants if owner is None or tenant.name != owner.name]
+    found = [tenant for tenant in others if domain in tenant.domains]
+    return found if owner is None or owner.owns_all_of(domain) else [*found, owner]
 
 
 def tenant_faults(tenant: Tenant, others: Iterable[Tenant], open_domains: Collection[str] | None = None) -> list[Fault]:
