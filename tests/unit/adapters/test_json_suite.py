@@ -1,0 +1,120 @@
+"""JSONTestSuite at every place where JSON comes in: what the grammar has is taken, what it lacks is refused.
+
+By design three of its documents are read that the grammar lacks, NaN and the infinities, so that of many points only
+the one that has such a value is lost. What is read of them is refused by what it says.
+"""
+
+from base64 import b64encode
+
+import pytest
+
+from afluente.adapters.csv_requests import Asker, decode_announcement
+from afluente.adapters.http_requests import RequestError, decode_points
+from afluente.adapters.json_points import MalformedJsonError, parse_json
+from afluente.adapters.legacy_packets import decode_packet
+from afluente.adapters.mqtt_messages import MqttMessage, UnusableMessageError, decode_message
+from afluente.adapters.websocket_messages import ErrorMessage, Points, points_request, read_message
+from afluente.application.accept_points import PointsRequest
+from afluente.application.connections import Connection
+from tests.factories import DOMAINS, NOW, a_grant
+from tests.suites.cases import json_cases
+
+READ_ALL_THE_SAME = {"n_number_NaN", "n_number_infinity", "n_number_minus_infinity"}
+VALID = [name for name in json_cases() if name.startswith("y_")]
+INVALID = [name for name in json_cases() if name.startswith("n_")]
+EITHER = [name for name in json_cases() if name.startswith("i_")]
+
+
+def in_metadata(document: bytes) -> bytes:
+    """A point, with the document where any value may be."""
+    return b'{"stream_id": "s", "value": 1, "timestamp": 1, "metadata": {"x": ' + document + b"}}"
+
+
+def over_http(point: bytes) -> PointsRequest | str:
+    body = b'{"domain": "iot", "datapoints": [' + point + b"]}"
+    try:
+        return decode_points(body, headers={}, domains=DOMAINS, grant=a_grant(), request_id="r", now=NOW)
+    except RequestError as error:
+        assert 400 <= error.status < 500
+        return error.code
+
+
+def over_websocket(point: bytes) -> PointsRequest | str:
+    try:
+        text = (b"[" + point + b"]").decode()
+    except UnicodeDecodeError:
+        return "malformed_json"  # API Gateway closes the connection: RFC 6455, section 8.1.
+    message = read_message(text)
+    if not isinstance(message, Points):
+        assert isinstance(message, ErrorMessage)
+        return message.reason
+    connection = Connection("c", "iot", "furnace-1", "aaaqeaye", NOW)
+    try:
+        return points_request(message, connection, request_id="r", now=NOW)
+    except MalformedJsonError:
+        return "malformed_json"
+
+
+def over_mqtt(point: bytes) -> PointsRequest | str:
+    message = MqttMessage(b64encode(point).decode(), "iot/furnace-1/s", NOW * 1000)
+    try:
+        return decode_message(message, domains=DOMAINS, request_id="r")
+    except UnusableMessageError:
+        return "malformed_json"
+
+
+ENTRIES = pytest.mark.parametrize("entry", [over_http, over_websocket, over_mqtt])
+
+
+def test_the_suite_is_whole() -> None:
+    assert (len(VALID), len(INVALID), len(EITHER)) == (95, 188, 35)
+
+
+@ENTRIES
+@pytest.mark.parametrize("name", VALID)
+def test_what_json_has_is_taken(entry: type[PointsRequest], name: str) -> None:
+    read = entry(in_metadata(json_cases()[name]))
+
+    assert isinstance(read, PointsRequest)
+    assert len(read.points) == 1
+
+
+@ENTRIES
+@pytest.mark.parametrize("name", INVALID)
+def test_what_json_lacks_is_refused(entry: type[PointsRequest], name: str) -> None:
+    read = entry(in_metadata(json_cases()[name]))
+
+    if name in READ_ALL_THE_SAME:
+        assert isinstance(read, PointsRequest)
+        assert (len(read.points), len(read.rejected)) == (0, 1)
+    else:
+        assert read == "malformed_json"
+
+
+@ENTRIES
+@pytest.mark.parametrize("name", EITHER)
+def test_what_a_parser_may_decide_is_decided_without_breaking(entry: type[PointsRequest], name: str) -> None:
+    read = entry(in_metadata(json_cases()[name]))
+
+    assert read == "malformed_json" or isinstance(read, PointsRequest)
+
+
+@pytest.mark.parametrize("name", [*VALID, *INVALID, *EITHER])
+def test_as_a_whole_body_none_is_taken_and_those_that_are_json_are_told_what_they_lack(name: str) -> None:
+    body = json_cases()[name]
+    asker = Asker("0123456789abcdef01234567", a_grant(), NOW)
+    for read in (
+        lambda: decode_points(body, headers={}, domains=DOMAINS, grant=a_grant(), request_id="r", now=NOW),
+        lambda: decode_packet(body, domains=DOMAINS, now=NOW),
+        lambda: decode_announcement(body, headers={}, domains=DOMAINS, asker=asker),
+    ):
+        with pytest.raises(RequestError) as refused:
+            read()
+        assert refused.value.status == 400
+        if name in VALID:
+            assert refused.value.code == "invalid_request"
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_any_json_is_parsed(name: str) -> None:
+    parse_json(json_cases()[name])
