@@ -22,7 +22,7 @@ from afluente.adapters.websocket_messages import (
 from afluente.domain.faults import FaultCode
 from afluente.domain.keys import MISSING_SOURCE
 from apidoc import examples
-from apidoc.operations import schemas as schemas_of_http
+from apidoc.catalogue import schemas as schemas_of_http
 from apidoc.schemas import DOMAIN, PART, Record, Schema, ref, schemas_of
 
 _IOT_MESSAGE_BYTES = 128 * 1024

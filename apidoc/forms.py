@@ -4,8 +4,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from afluente.application.constraint_history import ChangeKind
 from afluente.application.csv_jobs import JobStatus
 from afluente.application.csv_reports import JobReport
+from afluente.application.manage_constraints import Effect
+from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
 
 
 class Announcement(msgspec.Struct):
@@ -132,3 +135,155 @@ class GatewayMessage(msgspec.Struct):
     """
 
     message: str
+
+
+class ConstraintsBody(msgspec.Struct):
+    """The constraints of a stream, or of a template.
+
+    Attributes:
+        stream_type: what kind of stream it is; of a template it may only repeat what the request is for.
+        value_constraints: bounds of the value.
+        rate_constraints: bounds of its change.
+        consecutive_violations_required: violating points in a row that raise the alarm, and normal ones that clear it.
+        cooldown_seconds: between two raises of the alarm, by the time of the data.
+        metadata: anything people want to keep beside it.
+        key: of the stream; may only repeat what the request is for.
+        domain: of the template; may only repeat what the request is for.
+        file, column, version: for people, and passed over: so what is shown can be sent again.
+    """
+
+    value_constraints: ValueConstraints | msgspec.UnsetType = msgspec.UNSET
+    rate_constraints: RateConstraints | msgspec.UnsetType = msgspec.UNSET
+    consecutive_violations_required: int = StreamConfig().consecutive_violations_required
+    cooldown_seconds: float = StreamConfig().cooldown_seconds
+    metadata: dict[str, Any] = {}
+    stream_type: str | None = None
+    key: str | msgspec.UnsetType = msgspec.UNSET
+    domain: str | msgspec.UnsetType = msgspec.UNSET
+    file: Any = msgspec.UNSET
+    column: Any = msgspec.UNSET
+    version: Any = msgspec.UNSET
+
+
+class ConstraintsEntry(ConstraintsBody):
+    """The constraints of a stream, by its key, or of a template, by its domain, with or without a type of streams.
+
+    Attributes:
+        key: of the stream: `domain/source_id/stream_id`; a stream has no domain of its own here.
+        domain: of the template.
+        stream_type: what kind of stream it is; of a template the type that it is for.
+    """
+
+
+class ConstraintsShown(msgspec.Struct):
+    """Constraints that are in force.
+
+    Attributes:
+        version: of them; the ETag says it, too.
+        key: of the stream: `domain/source_id/stream_id`.
+        domain: of the template.
+        stream_type: what kind of stream it is; of a template the type that it is for.
+        value_constraints: bounds of the value.
+        rate_constraints: bounds of its change.
+        consecutive_violations_required: left out where it is the default.
+        cooldown_seconds: left out where it is the default.
+        metadata: left out where there is none.
+    """
+
+    version: int
+    key: str | msgspec.UnsetType = msgspec.UNSET
+    domain: str | msgspec.UnsetType = msgspec.UNSET
+    stream_type: str | msgspec.UnsetType = msgspec.UNSET
+    value_constraints: ValueConstraints | msgspec.UnsetType = msgspec.UNSET
+    rate_constraints: RateConstraints | msgspec.UnsetType = msgspec.UNSET
+    consecutive_violations_required: int | msgspec.UnsetType = msgspec.UNSET
+    cooldown_seconds: float | msgspec.UnsetType = msgspec.UNSET
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConstraintsList(msgspec.Struct):
+    """A page of constraints, by their scopes.
+
+    Attributes:
+        constraints: they may be fewer than `limit`, even none.
+        next: the parameter `next` of the next page; null where there is none.
+    """
+
+    constraints: list[ConstraintsShown]
+    next: str | None
+
+
+class Version(msgspec.Struct):
+    """Which constraints are to be in force again.
+
+    Attributes:
+        version: of the history.
+    """
+
+    version: int
+
+
+class ConstraintsEffect(msgspec.Struct):
+    """What became of an entry.
+
+    Attributes:
+        key: of its stream.
+        domain: of its template.
+        stream_type: of its template, where it is for a type.
+        result: what became of it.
+        version: that its constraints have since.
+    """
+
+    result: Effect
+    version: int
+    key: str | msgspec.UnsetType = msgspec.UNSET
+    domain: str | msgspec.UnsetType = msgspec.UNSET
+    stream_type: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConstraintsApplied(msgspec.Struct):
+    """What became of the entries of a request.
+
+    Attributes:
+        results: one for each entry, in their order.
+    """
+
+    results: list[ConstraintsEffect]
+
+
+class ConstraintsChanged(msgspec.Struct):
+    """A change of constraints.
+
+    Attributes:
+        version: that they have since.
+        kind: what was done.
+        at: when, in Unix seconds.
+        by: who did it: `key:` and the id of an API key, or the name of a command.
+        restored: the version that a roll back wrote again.
+        constraints: since then, as they were written; null after a deletion.
+    """
+
+    version: int
+    kind: ChangeKind
+    at: float
+    by: str
+    constraints: dict[str, Any] | None
+    restored: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConstraintsHistory(msgspec.Struct):
+    """A page of the changes of constraints, the newest first.
+
+    Attributes:
+        key: of the stream.
+        domain: of the template.
+        stream_type: of the template, where it is for a type.
+        changes: they may be fewer than `limit`.
+        next: the parameter `before` of the next page; null where there is none.
+    """
+
+    changes: list[ConstraintsChanged]
+    next: int | None
+    key: str | msgspec.UnsetType = msgspec.UNSET
+    domain: str | msgspec.UnsetType = msgspec.UNSET
+    stream_type: str | msgspec.UnsetType = msgspec.UNSET

@@ -7,7 +7,8 @@ import afluente
 from afluente.adapters.http_routes import ROUTES, Route
 from afluente.application.access import Action
 from afluente.runtime.http_function import RETRY_AFTER_SECONDS
-from apidoc.operations import OPERATIONS, Operation, header, schemas
+from apidoc.catalogue import OPERATIONS, schemas
+from apidoc.operations import Operation, header
 from apidoc.problems import PROBLEMS, example_of, one_of, schemas_of_problems
 from apidoc.schemas import Schema, ref
 
@@ -33,6 +34,8 @@ Measurements from any transport, classified and delivered exactly once in effect
 _TAGS = {
     "Points": "Measurements, as they are made.",
     "CSV files": "Measurements in files. A file is read by the service, as a job.",
+    "Constraints": "What values may be, and how fast they may change.",
+    "Alarms": "What was raised and cleared.",
     "Service": "What describes the service itself.",
 }
 

@@ -69,6 +69,20 @@ PROBLEMS: Mapping[str, Problem] = {
     "job_has_ended": Problem(409, "The job ended already, and cannot be cancelled.", {"job_status": _JOB_STATUS}),
     "job_has_its_file": Problem(409, "The job awaits no file any more.", {"job_status": _JOB_STATUS}),
     "gone": Problem(410, "The stage takes packets of the old service no longer."),
+    "precondition_failed": Problem(
+        412,
+        "The constraints are not of the version that the request is for; the header ETag says which they are of.",
+        {
+            "current_version": {
+                "type": ["integer", "null"],
+                "description": "The version that is in force; null where there are no constraints.",
+            }
+        },
+    ),
+    "version_cannot_hold": Problem(
+        409, "The version is a deletion, or today's rules refuse its constraints.", {"errors": _FAULTS}
+    ),
+    "too_many_entries": Problem(413, "The request has too many entries."),
     "body_too_large": Problem(413, "The body is too large, unpacked."),
     "file_too_large": Problem(413, "The file is too large."),
     "too_many_points": Problem(413, "The request has too many points."),
@@ -158,4 +172,4 @@ def _example(member: Schema) -> object:
         return member["const"]
     if "enum" in member:
         return member["enum"][0]
-    return 57 if member["type"] == "integer" else "source:oven-1"
+    return "source:oven-1" if member["type"] == "string" else 57

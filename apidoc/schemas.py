@@ -114,7 +114,15 @@ def schema_of_model(model: type[BaseModel], *, without: Iterable[str] = ()) -> S
 
 
 def told_by(documented: type) -> tuple[str, dict[str, str]]:
-    """What a docstring says of a record, and of its fields by name."""
+    """What a docstring says of a record, and of its fields by name; of those that it inherits, that of its base."""
+    fields: dict[str, str] = {}
+    for base in reversed(documented.__mro__):
+        text, its = _told_by(base)
+        fields |= its
+    return text, fields
+
+
+def _told_by(documented: type) -> tuple[str, dict[str, str]]:
     text = inspect.cleandoc(documented.__doc__ or "")
     about, *sections = re.split(r"\n\n(?=[A-Z]\w+:\n)", text)
     fields: dict[str, str] = {}
@@ -154,9 +162,12 @@ def _described(schema: Schema, record: Record | None) -> Schema:
 
 
 def _required(schema: Schema, record: Record | None) -> list[str]:
-    if record and record.is_answer and not record.type.__struct_config__.omit_defaults:  # type: ignore[attr-defined]
-        return list(schema["properties"])
-    return list(schema.get("required", ()))
+    required = list(schema.get("required", ()))
+    if not record or not record.is_answer or record.type.__struct_config__.omit_defaults:  # type: ignore[attr-defined]
+        return required
+    written = [its.encode_name for its in msgspec.structs.fields(record.type) if its.default is not msgspec.UNSET]
+    # The tag of a message is no field of its record.
+    return list(dict.fromkeys([*required, *written]))
 
 
 def _property(name: str, schema: Schema, told: str | None, record: Record | None) -> Schema:

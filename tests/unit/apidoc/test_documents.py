@@ -36,9 +36,9 @@ from afluente.domain.keys import MAX_PART_LENGTH, domain_faults
 from apidoc import examples
 from apidoc.__main__ import DOCUMENTS, current, released, text_of
 from apidoc.asyncapi import asyncapi_document
+from apidoc.catalogue import OPERATIONS
 from apidoc.changes import breaking_changes
 from apidoc.openapi import SCHEME, openapi_document
-from apidoc.operations import OPERATIONS
 from apidoc.problems import PROBLEMS, name_of
 from apidoc.schemas import Schema
 from tests.conformity import faults_of

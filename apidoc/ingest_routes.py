@@ -1,0 +1,377 @@
+"""Routes of what is sent: points, packets of old clients, CSV files and their jobs."""
+
+from collections.abc import Mapping
+
+from afluente.adapters.csv_files.options import CSVIngestConfig
+from afluente.adapters.csv_requests import (
+    EARLIEST,
+    LATEST,
+    MAX_CSV_BODY_BYTES,
+    MAX_FILE_NAME_BYTES,
+    MAX_OPTIONS_BYTES,
+    MAX_UPLOAD_ID_LENGTH,
+)
+from afluente.adapters.domain_shapes import iot
+from afluente.adapters.http_answers import PointFault, Receipt
+from afluente.adapters.http_requests import MAX_BODY_BYTES, MAX_POINTS, PointsBody
+from afluente.adapters.json_points import MAX_DEPTH, JsonPoint
+from afluente.application.csv_jobs import FIRST_OF_EACH, MAX_NAMED_STREAMS, NO_DOMAIN
+from afluente.application.csv_listing import MAX_PAGE, JobQuery
+from afluente.application.csv_reports import JobReport
+from afluente.application.csv_uploads import MAX_FILE_BYTES, MAX_PARTS, MAX_PUT_BYTES
+from afluente.domain.keys import MISSING_SOURCE
+from apidoc import examples, forms
+from apidoc.operations import BODY_PROBLEMS, CONTENT_ENCODING, JSON, TEXT, Operation, answer, examples_of, parameter
+from apidoc.schemas import DOMAIN, JOB_ID, NUMBER, PART, Record, Schema, ref, schema_of_model, schemas_of
+
+_X_DOMAIN = parameter("X-Domain", "header", TEXT | DOMAIN, "The domain, if the body has none.")
+_X_SOURCE_ID = parameter("X-Source-ID", "header", TEXT | PART, "The source, if the body has none.")
+_JOB_ID = parameter("job_id", "path", JOB_ID, "The id of the job.")
+
+_BODY_TEXT = f"A body has at most {MAX_BODY_BYTES:,} bytes, unpacked, and {MAX_DEPTH} levels."
+
+# --- points ----------------------------------------------------------------------------------------------------------
+
+_POINTS = Operation(
+    tag="Points",
+    summary="Send points",
+    text=(
+        f"Takes 1 to {MAX_POINTS:,} points of one source. The good ones are queued, though others have faults; "
+        "sending a request again is safe. A request says its domain in the body or by the header X-Domain, and its "
+        f"source in the same way; without a source it is `{MISSING_SOURCE}`. {_BODY_TEXT}"
+    ),
+    parameters=(_X_DOMAIN, _X_SOURCE_ID, CONTENT_ENCODING),
+    body={JSON: {"schema": ref("PointsRequest"), "examples": examples_of(examples.POINTS)}},
+    answers={
+        202: answer(
+            "At least one point is queued for certain; `rejected` says which are not, and why.",
+            ref("Receipt"),
+            example={"inserted": 2, "rejected": [], "request_id": "JKJaXmPLvHcESHA="},
+        )
+    },
+    problems=(*BODY_PROBLEMS, "too_many_points", "all_points_rejected"),
+)
+
+_PACKETS = Operation(
+    tag="Points",
+    summary="Send readings as clients of the old service do",
+    text=(
+        f"Takes at most {MAX_POINTS:,} readings, as clients of an older IoT service send them, and answers as it was "
+        "answered. Each answer of the service says by its headers that the call will end; new clients send points. "
+        f"{_BODY_TEXT}"
+    ),
+    parameters=(CONTENT_ENCODING,),
+    body={JSON: {"schema": ref("Packet"), "examples": examples_of({"iot": examples.PACKET})}},
+    answers={
+        200: answer(
+            "At least one reading is queued for certain, or there was none to queue.",
+            ref("Receipt"),
+            "Deprecation",
+            "Sunset",
+            "Link",
+            example={"inserted": 2, "rejected": [], "request_id": "JKJaXmPLvHcESHA="},
+        )
+    },
+    problems=(*BODY_PROBLEMS, "too_many_points", "all_points_rejected", "gone"),
+)
+
+# --- CSV files -------------------------------------------------------------------------------------------------------
+
+_JOB_EXAMPLE = {
+    "job_id": "46a8ceb4d8f5b0f4b9dd8d55",
+    "status": "complete",
+    "domain": "iot",
+    "source_id": "oven-1",
+    "file": "march.csv",
+    "created_at": 1795580000.25,
+    "updated_at": 1795580001.5,
+    "rows_read": 3,
+    "points_queued": 2,
+    "rows_rejected": 1,
+    "bytes_done": 82,
+    "bytes_total": 82,
+    "streams": {"oven-1:temperature": 2},
+    "first_timestamp": 1770973200.0,
+    "last_timestamp": 1770973260.0,
+    "errors": [
+        {
+            "code": "not_a_number",
+            "count": 1,
+            "first": [
+                {
+                    "line": 4,
+                    "row": "2026-02-13 10:02;hot",
+                    "message": "'hot' is not a number",
+                    "column": "temperature",
+                }
+            ],
+        }
+    ],
+    "started_at": 1795580000.75,
+    "finished_at": 1795580001.5,
+    "options": {"delimiter": ";", "timezone": "Europe/Madrid"},
+    "options_from": "request",
+}
+
+_CREATE_JOB = Operation(
+    tag="CSV files",
+    summary="Send a CSV file",
+    text=(
+        f"Takes a form with a file, of at most {MAX_CSV_BODY_BYTES:,} bytes together, and begins its job. How the file "
+        "is to be read is found out from it, as far as options do not say it. An empty field is one left out."
+    ),
+    parameters=(_X_DOMAIN, _X_SOURCE_ID),
+    body={
+        "multipart/form-data": {
+            "schema": ref("CsvForm"),
+            "encoding": {"options": {"contentType": JSON}},
+        }
+    },
+    answers={202: answer("The file is kept, and its job queued.", ref("JobReport"), "Location", example=_JOB_EXAMPLE)},
+    problems=(
+        "malformed_multipart",
+        "invalid_request",
+        "body_too_large",
+        "unsupported_media_type",
+        "unsupported_content_encoding",
+        "unsupported_file",
+        "empty_file",
+    ),
+)
+
+_UPLOAD_EXAMPLE = {
+    "job_id": "1f0e7c5a94c1b0db1f2a7a66",
+    "status": "awaiting_upload",
+    "upload": {"method": "PUT", "url": "https://bucket.example/inbox/iot/oven-2", "expires_at": 1795583600.5},
+}
+
+_CREATE_UPLOAD = Operation(
+    tag="CSV files",
+    summary="Begin the upload of a CSV file of any size",
+    text=(
+        "Begins the job of a file, and says where to upload it to: a file of at most "
+        f"{MAX_PUT_BYTES:,} bytes by one PUT, a larger one, whose size has to be said, in parts. {_BODY_TEXT}"
+    ),
+    parameters=(_X_DOMAIN, _X_SOURCE_ID, CONTENT_ENCODING),
+    body={JSON: {"schema": ref("Announcement"), "examples": examples_of({"iot": examples.ANNOUNCEMENT})}},
+    answers={
+        201: answer("The job awaits its file.", ref("UploadBegun"), "Location", example=_UPLOAD_EXAMPLE),
+    },
+    problems=(*BODY_PROBLEMS, "file_too_large", "unsupported_file", "empty_file"),
+)
+
+_RENEW_UPLOAD = Operation(
+    tag="CSV files",
+    summary="Get new URLs for an upload",
+    text="As long as the job awaits its file. Parts that are up stay. `size` and `upload_id` are those of the upload.",
+    parameters=(_JOB_ID, CONTENT_ENCODING),
+    body={JSON: {"schema": ref("Renewal"), "example": {"size": 32212254720, "upload_id": "VXBsb2FkIElE"}}},
+    answers={200: answer("The same upload by new URLs.", ref("UploadBegun"), example=_UPLOAD_EXAMPLE)},
+    problems=(*BODY_PROBLEMS, "file_too_large", "not_found", "job_has_its_file"),
+)
+
+_LIST_JOBS = Operation(
+    tag="CSV files",
+    summary="List CSV jobs",
+    text="The newest first. A page may have fewer jobs than `limit`, even none, and a `next` all the same.",
+    parameters=(
+        parameter(
+            "domain",
+            "query",
+            TEXT | {"pattern": f"{DOMAIN['pattern'][:-1]}$|^{NO_DOMAIN}$"},
+            f"Of the jobs. `{NO_DOMAIN}` has files that were dropped where no domain could be known.",
+        ),
+        parameter("source_id", "query", TEXT | PART, "Of the jobs."),
+        parameter("status", "query", ref("JobStatus"), "Of the jobs."),
+        parameter(
+            "limit",
+            "query",
+            {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": JobQuery().limit},
+            "How many at the most.",
+        ),
+        parameter(
+            "before",
+            "query",
+            {"type": "number", "minimum": EARLIEST, "maximum": LATEST},
+            "As `next` of an answer has it.",
+        ),
+    ),
+    answers={
+        200: answer(
+            "A page of jobs.",
+            ref("JobList"),
+            example={
+                "jobs": [{name: value for name, value in _JOB_EXAMPLE.items() if name != "options"}],
+                "next": {"before": 1795580000.25},
+            },
+        )
+    },
+    problems=("invalid_request",),
+)
+
+_GET_JOB = Operation(
+    tag="CSV files",
+    summary="Look at a CSV job",
+    text="How far it is, and what was wrong with which rows.",
+    parameters=(_JOB_ID,),
+    answers={200: answer("The job.", ref("JobReport"), example=_JOB_EXAMPLE)},
+    problems=("not_found",),
+)
+
+_CANCEL_JOB = Operation(
+    tag="CSV files",
+    summary="End a CSV job before its time",
+    text="The service stops reading; what is queued stays queued. A job that is cancelled already is answered alike.",
+    parameters=(_JOB_ID,),
+    answers={200: answer("The job.", ref("JobReport"), example=_JOB_EXAMPLE | {"status": "cancelled"})},
+    problems=("not_found", "job_has_ended"),
+)
+
+INGEST_OPERATIONS: Mapping[str, Operation] = {
+    "POST /ingest/datapoints": _POINTS,
+    "POST /ingest/packets": _PACKETS,
+    "POST /ingest/csv": _CREATE_JOB,
+    "POST /ingest/csv/uploads": _CREATE_UPLOAD,
+    "POST /ingest/csv/{job_id}/upload": _RENEW_UPLOAD,
+    "GET /ingest/csv": _LIST_JOBS,
+    "GET /ingest/csv/{job_id}": _GET_JOB,
+    "DELETE /ingest/csv/{job_id}": _CANCEL_JOB,
+}
+"""By the key of the route."""
+
+# --- schemas ---------------------------------------------------------------------------------------------------------
+
+_SIZE: Schema = {"minimum": 1, "maximum": MAX_FILE_BYTES}
+_UPLOAD_ID: Schema = {"minLength": 1, "maxLength": MAX_UPLOAD_ID_LENGTH, "pattern": "^[!-~]+$"}
+_MORE_OPTIONS = f"How the file is to be read; at most {MAX_OPTIONS_BYTES:,} bytes as compact JSON."
+_FILE_NAME = f"its name has at most {MAX_FILE_NAME_BYTES} bytes in UTF-8, and ends with .csv, .csv.gz or .csv.zst"
+
+INGEST_RECORDS = (
+    Record(
+        type=PointsBody,
+        name="PointsRequest",
+        limits={"datapoints": {"minItems": 1, "maxItems": MAX_POINTS}},
+    ),
+    Record(type=JsonPoint, name="Point"),
+    Record(type=Receipt, name="Receipt", is_answer=True, limits={"inserted": {"minimum": 0, "maximum": MAX_POINTS}}),
+    Record(type=PointFault, name="PointFault", is_answer=True, limits={"index": {"minimum": 0}}),
+    Record(
+        type=JobReport,
+        name="JobReport",
+        is_answer=True,
+        unlimited=frozenset({"domain", "source_id"}),
+        limits={
+            "domain": {"description": f"Of its points; `{NO_DOMAIN}` where the key of the file names none."},
+            "streams": {
+                "maxProperties": MAX_NAMED_STREAMS,
+                "description": f"Points of each stream, of the first {MAX_NAMED_STREAMS:,}.",
+            },
+            "rejects_url": {"description": "The rejected rows as a CSV file; for an hour, without a key."},
+        },
+    ),
+    Record(type=forms.Announcement, name="Announcement", closed=True, limits={"size": _SIZE}),
+    Record(type=forms.Renewal, name="Renewal", closed=True, limits={"size": _SIZE, "upload_id": _UPLOAD_ID}),
+    Record(type=forms.UploadAtOnce, name="UploadAtOnce", is_answer=True),
+    Record(
+        type=forms.UploadInParts,
+        name="UploadInParts",
+        is_answer=True,
+        limits={"part_urls": {"minItems": 1, "maxItems": MAX_PARTS}},
+    ),
+    Record(type=forms.UploadBegun, name="UploadBegun", is_answer=True),
+    Record(type=forms.Next, name="Next", is_answer=True),
+    Record(type=forms.JobList, name="JobList", is_answer=True, limits={"jobs": {"maxItems": MAX_PAGE}}),
+)
+
+
+def complete(found: dict[str, Schema]) -> dict[str, Schema]:
+    """The schemas of the records, with what they do not say themselves."""
+    options = schema_of_model(CSVIngestConfig, without=("domain", "source_id"))
+    found["CsvOptions"] = options | {"title": "CsvOptions"}
+    found["CsvForm"] = _csv_form(options)
+    found["Announcement"] = _announcement(found["Announcement"], options)
+    found["UploadBegun"]["properties"]["upload"] = {
+        "oneOf": [ref("UploadAtOnce"), ref("UploadInParts")],
+        "description": "How the file is uploaded.",
+    }
+    found["JobReport"]["properties"]["errors"]["description"] = (
+        f"What was wrong with rows: each with its code, how often, and the first {FIRST_OF_EACH} of them."
+    )
+    return found | {"Packet": _packet(), "Reading": _reading()}
+
+
+def _announcement(schema: Schema, options: Schema) -> Schema:
+    own = schema["properties"]
+    own["options"] = {"anyOf": [ref("CsvOptions"), {"type": "null"}], "description": _MORE_OPTIONS}
+    own["file"]["description"] = f"The name of the file; of a path the last part counts, and {_FILE_NAME}."
+    return schema | {"properties": own | options["properties"]}
+
+
+def _csv_form(options: Schema) -> Schema:
+    own: Schema = {
+        "file": {
+            "type": "string",
+            "format": "binary",
+            "description": f"The file, with its name; {_FILE_NAME}.",
+        },
+        "domain": TEXT | DOMAIN | {"description": "Of its points; may be said by the header X-Domain."},
+        "source_id": TEXT | PART | {"description": "Of its points; may be said by the header X-Source-ID."},
+        "options": ref("CsvOptions") | {"description": _MORE_OPTIONS},
+    }
+    return {
+        "title": "CsvForm",
+        "description": "A CSV file, and how it is to be read; each option may also be a field of its own.",
+        "type": "object",
+        "properties": own | options["properties"],
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+
+
+_UUID: Schema = {
+    "type": "string",
+    "pattern": "^[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$",
+}
+_OLD_TIME: Schema = {"type": ["number", "string", "null"]}
+
+
+def _packet() -> Schema:
+    device = {"anyOf": [_UUID, {"type": "null"}], "description": "The device: a UUID in any case."}
+    time = _OLD_TIME | {
+        "description": "When readings that do not say it were made: ISO 8601, where no zone is UTC, or Unix seconds."
+    }
+    return {
+        "title": "Packet",
+        "description": "Readings of a device, as clients of the old service send them.",
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(iot.DEVICE, device),
+            **dict.fromkeys(iot.TIME, time),
+            "readings": {"type": "array", "maxItems": MAX_POINTS, "items": ref("Reading")},
+        },
+        "required": ["readings"],
+    }
+
+
+def _reading() -> Schema:
+    sensor = {
+        "type": ["integer", "string", "null"],
+        "description": "The sensor: an integer, which may be digits in a string, or a UUID.",
+    }
+    uuid = {"anyOf": [_UUID, {"type": "null"}], "description": "The sensor, by its UUID."}
+    time = _OLD_TIME | {"description": "When it was made; counts more than that of the packet."}
+    kind = {"anyOf": [TEXT | PART, {"type": "null"}], "description": "The type of the stream."}
+    return {
+        "title": "Reading",
+        "description": "A reading of a sensor, which it has to name: by its id or its UUID.",
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(iot.SENSOR_ID, sensor),
+            **dict.fromkeys(iot.SENSOR_UUID, uuid),
+            "value": NUMBER | {"description": "Any finite number."},
+            **dict.fromkeys(iot.TIME, time),
+            **dict.fromkeys(iot.SENSOR_TYPE, kind),
+            "sequence": schemas_of([Record(type=JsonPoint, name="Point")])["Point"]["properties"]["sequence"],
+        },
+        "required": ["value"],
+    }
