@@ -1,25 +1,34 @@
 """`afluente alarms`: alarms raised and cleared."""
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.moments import since_option
-from cli.options import targeted
+from cli.options import targeted_by_api
 from cli.output import out, print_json_line
-from cli.target import TargetChoice, resolve
+from cli.target import Target, TargetChoice, resolve
+
+if TYPE_CHECKING:
+    from afluente.domain.alarms import AlarmEvent
+
+_EVERYTHING = "*"
 
 
-@targeted
+@targeted_by_api
 def alarms(
     *,
     target: TargetChoice,
     key: Annotated[
         str, typer.Option("--key", metavar="GLOB", help="Only these streams, such as 'iot/furnace-*'.")
-    ] = "*",
+    ] = _EVERYTHING,
+    api_key: Annotated[
+        str | None, typer.Option("--api-key", envvar="AFLUENTE_API_KEY", help="API key, with --url.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones until Ctrl-C.")] = False,
     since: Annotated[
         datetime | None,
@@ -29,20 +38,21 @@ def alarms(
 ) -> None:
     """Show the alarms that were raised and cleared, oldest report first, each once.
 
-    Shows all that the log group still has, unless --since says otherwise. Times shown are those of the data.
+    Shows all that the log group still has, unless --since says otherwise. Times shown are those of the data. With --url
+    the API is asked, and tells those that the API key reaches.
 
-    [dim]Example:[/]  afluente alarms --follow --since 1h
+    [dim]Examples:[/]
+
+      afluente alarms --follow --since 1h
+      afluente alarms --url https://a1b2c3.execute-api.eu-west-1.amazonaws.com --since 1d
     """
-    from cli.reading.log_events import read
-    from cli.reading.told import alarm_line, decode_alarm
+    from cli.reading.told import alarm_line
 
     found = resolve(target)
-    since_ms = int(since.timestamp() * 1000) if since else 0
     told: set[tuple[str, str, float]] = set()
     console = out()
-    for log_event in read(found.client("logs"), found["AlarmLogGroup"], since_ms=since_ms, follow=follow):
-        event = decode_alarm(log_event.message)
-        if event is None or not fnmatchcase(f"{event.domain}/{event.source_id}/{event.stream_id}", key):
+    for line, event in _events(found, api_key, key, since, follow=follow):
+        if not fnmatchcase(f"{event.domain}/{event.source_id}/{event.stream_id}", key):
             continue
         # A pack that came twice has reported its alarms twice.
         identity = (event.alarm_id, event.state, event.timestamp)
@@ -50,8 +60,31 @@ def alarms(
             continue
         told.add(identity)
         if as_json:
-            print_json_line(log_event.message)
+            print_json_line(line)
         else:
             console.print(alarm_line(event), soft_wrap=True)
         if follow:
             sys.stdout.flush()
+
+
+def _events(
+    target: Target, api_key: str | None, key: str, since: datetime | None, *, follow: bool
+) -> "Iterator[tuple[str, AlarmEvent]]":
+    """The events, each with its line as it was published."""
+    began = since.timestamp() if since else 0.0
+    if target.is_api_alone:
+        from cli.api import Api
+        from cli.reading.alarms_api import alarms_by_api, as_published
+
+        pattern = None if key == _EVERYTHING else key
+        with Api.of(target, api_key) as api:
+            for event in alarms_by_api(api, key=pattern, since=began, follow=follow):
+                yield as_published(event), event
+        return
+    from cli.reading.log_events import read
+    from cli.reading.told import decode_alarm
+
+    for log_event in read(target.client("logs"), target["AlarmLogGroup"], since_ms=int(began * 1000), follow=follow):
+        decoded = decode_alarm(log_event.message)
+        if decoded is not None:
+            yield log_event.message, decoded

@@ -368,8 +368,10 @@ class ServiceStack(StageStack):
                 "AFLUENTE_DOMAINS": ",".join(self._settings.domains),
                 "AFLUENTE_CONSTRAINTS_TABLE": tables.constraints.table_name,
                 "AFLUENTE_CONSTRAINT_HISTORY_TABLE": tables.constraint_history.table_name,
+                "AFLUENTE_ALARM_LOG_GROUP": self._data.alarms.log_group.log_group_name,
             },
         )
+        admin.allow(["logs:FilterLogEvents"], self._data.alarms.log_group.log_group_arn)
         # A change and its entry in the history are one transaction, which asks for the rights of its parts.
         admin.allow(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], tables.constraints.table_arn)
         admin.allow(["dynamodb:Query"], tables.constraints_by_domain_arn)

@@ -46,7 +46,9 @@ GRANTS = {
         ("dynamodb:Query", "afluente-prod-csv-jobs/index/by-domain"),
         ("dynamodb:BatchGetItem", "afluente-prod-migration"),
     },
-    "http_admin": set(),
+    "http_admin": {
+        ("logs:FilterLogEvents", "/afluente/prod/alarms"),
+    },
     "http_authorizer": {
         ("dynamodb:GetItem", "afluente-prod-access"),
         ("dynamodb:UpdateItem", "afluente-prod-access"),
@@ -189,6 +191,7 @@ ENVIRONMENT = {
     "http_admin": {
         "POWERTOOLS_SERVICE_NAME": "http_admin",
         "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
+        "AFLUENTE_ALARM_LOG_GROUP": "/afluente/prod/alarms",
     },
     "http_authorizer": {
         "POWERTOOLS_SERVICE_NAME": "http_authorizer",

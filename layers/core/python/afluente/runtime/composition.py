@@ -9,6 +9,7 @@ from functools import cache, partial
 
 import msgspec
 
+from afluente.adapters.cloudwatch_alarms import LogGroupAlarmLog
 from afluente.adapters.dynamodb_connections import DynamoConnections
 from afluente.adapters.dynamodb_constraints import DynamoConstraints, DynamoConstraintsCatalogue
 from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
@@ -22,6 +23,7 @@ from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
 from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
+from afluente.application.alarm_history import AlarmLog
 from afluente.application.api_keys import Authentication
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.connections import Connections
@@ -99,10 +101,12 @@ class HttpAdmin(msgspec.Struct, frozen=True):
     Attributes:
         settings: of the function.
         constraints: the constraints, to be written to in the name of the one that is given.
+        alarms: what was raised and cleared.
     """
 
     settings: HttpAdminSettings
     constraints: Callable[[str], ConstraintsCatalogue]
+    alarms: AlarmLog
 
 
 class Classifier(msgspec.Struct, frozen=True):
@@ -159,7 +163,8 @@ def http_authorizer() -> HttpAuthorizer:
 def http_admin() -> HttpAdmin:
     """Build `http_admin`."""
     settings = HttpAdminSettings.read(os.environ)
-    return HttpAdmin(settings, partial(_catalogue, settings))
+    alarms = LogGroupAlarmLog(client("logs"), settings.alarm_log_group)
+    return HttpAdmin(settings, partial(_catalogue, settings), alarms)
 
 
 @cache

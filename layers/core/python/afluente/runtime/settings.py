@@ -114,6 +114,7 @@ class HttpAdminSettings(_Settings):
     domains: Names
     constraints_table: str
     constraint_history_table: str
+    alarm_log_group: str
 
 
 class ClassifierSettings(_Settings):
