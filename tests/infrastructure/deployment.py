@@ -119,7 +119,7 @@ class Deployment:
     def plain(self, value: object) -> Any:
         """The value with each reference replaced by the name of what it refers to."""
         match value:
-            case {"Ref": str(id_)} | {"Fn::GetAtt": [str(id_), "Arn" | "ApiEndpoint" | "QueueName"]}:
+            case {"Ref": str(id_)} | {"Fn::GetAtt": [str(id_), "Arn" | "ApiEndpoint" | "QueueName" | "DomainName"]}:
                 return self._name(id_)
             case {"Fn::ImportValue": str(export)}:
                 return self.plain(self._exports()[export])

@@ -1,6 +1,8 @@
 """Logs and metrics of the functions."""
 
 import json
+import logging
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -47,3 +49,31 @@ def test_lines_of_an_invocation_carry_its_id_and_those_after_it_do_not() -> None
 
     assert during["function_request_id"] == "invocation-1"
     assert "function_request_id" not in after
+
+
+def test_no_line_holds_a_key_or_a_password_not_even_that_of_an_exception() -> None:
+    key = f"afl_abcdefgh_{'x' * 49}"
+    url = "mssql://reader:s3cr3t@db/iot"
+    try:
+        int(key)
+    except ValueError:
+        line = logger()._logger.makeRecord(
+            "logger", logging.ERROR, "file", 1, "failed for %s", (key,), sys.exc_info(), extra={"cause": url, key: "?"}
+        )
+
+    written = logger().registered_formatter.format(line)
+
+    assert "xxxx" not in written
+    assert "s3cr3t" not in written
+    told = json.loads(written)
+    assert told["message"] == "failed for afl_abcdefgh_[masked]"
+    assert told["exception_name"] == "ValueError"
+    assert told["cause"] == "mssql://reader:[masked]@db/iot"
+
+
+def test_a_line_has_what_powertools_gives_it() -> None:
+    line = logger()._logger.makeRecord("logger", logging.INFO, "file", 1, "hello", (), None, extra={"code": "X"})
+
+    told = json.loads(logger().registered_formatter.format(line))
+
+    assert told.keys() >= {"level", "location", "message", "timestamp", "service", "code"}

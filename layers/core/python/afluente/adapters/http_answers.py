@@ -7,6 +7,7 @@ from email.utils import format_datetime
 import msgspec
 
 from afluente.application.accept_points import RejectedPoint
+from afluente.application.redaction import redacted
 from afluente.domain.faults import FaultCode
 
 PROBLEM_TYPE = "urn:afluente:problem:"
@@ -26,6 +27,9 @@ TITLES = {
     "gone": "This call is taken no longer",
     "job_has_ended": "The job has ended already",
     "job_has_its_file": "The job awaits no file any more",
+    "precondition_failed": "The constraints are others than was expected",
+    "version_cannot_hold": "The version cannot be in force again",
+    "too_many_entries": "The request has too many entries",
     "body_too_large": "The body is too large",
     "file_too_large": "The file is too large",
     "too_many_points": "The request has too many points",
@@ -146,13 +150,16 @@ def problem(
         "request_id": request_id,
         **(extra or {}),
     }
-    return Answer(status, _json(body), headers or {}, is_problem=True)
+    # A fault is told with what the client sent, which may be a key in the wrong place.
+    return Answer(status, redacted(_json(body)), headers or {}, is_problem=True)
 
 
 def rejected_points(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
     """Every fault of every point."""
     return [
-        PointFault(point.index, fault.code, fault.field, fault.message) for point in rejected for fault in point.faults
+        PointFault(point.index, fault.code, redacted(fault.field), redacted(fault.message))
+        for point in rejected
+        for fault in point.faults
     ]
 
 

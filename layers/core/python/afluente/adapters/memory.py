@@ -9,6 +9,7 @@ import msgspec
 
 from afluente.adapters.csv_job_codec import decode_head, decode_part, encode_head, encode_part
 from afluente.adapters.pack_codec import encode_pack
+from afluente.application.alarm_history import ReportedAlarm
 from afluente.application.api_keys import ApiKey, StaleKeyError
 from afluente.application.connections import Connection
 from afluente.application.constraint_history import ChangeKind, ConstraintsChange
@@ -28,6 +29,7 @@ from afluente.application.migration.trial import (
 from afluente.application.packs import Pack, ReceivedPack, SeriesPack
 from afluente.application.ports import Delivery, StaleConstraintsError, StaleStateError, StreamMemory, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
+from afluente.application.redaction import redacted_record
 from afluente.application.tenants import Tenant
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Baseline, Classification, ClassifiedDataPoint, VersionedConfig
@@ -211,6 +213,23 @@ class MemoryAlarms:
         self.events += events
 
 
+class MemoryAlarmLog:
+    """Keeps reported alarms, and gives them back a few at a time."""
+
+    def __init__(self, *, page: int = 3) -> None:
+        self._reported: list[ReportedAlarm] = []
+        self._page = page
+
+    def report(self, *reported: ReportedAlarm) -> None:
+        """Keep alarms."""
+        self._reported = sorted((*self._reported, *reported), key=lambda its: its.reported_ms)
+
+    def pages(self, since_ms: int, until_ms: int) -> Iterator[Sequence[ReportedAlarm]]:
+        """See `AlarmLog.pages`."""
+        found = [reported for reported in self._reported if since_ms <= reported.reported_ms < until_ms]
+        return (found[start : start + self._page] for start in range(0, len(found), self._page))
+
+
 class MemoryQuarantine:
     """Keeps quarantined records by id."""
 
@@ -219,7 +238,7 @@ class MemoryQuarantine:
 
     def put(self, record: QuarantinedRecord) -> None:
         """See `Quarantine.put`."""
-        self.records[record.record_id] = record
+        self.records[record.record_id] = redacted_record(record)
 
 
 class MemoryApiKeys:

@@ -7,6 +7,7 @@ import msgspec
 
 from afluente.adapters.aws import unavailable
 from afluente.application.quarantine import QuarantinedRecord
+from afluente.application.redaction import redacted_record
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,7 +30,7 @@ class S3Quarantine:
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=key_of(record),
-                Body=_encoder.encode(record),
+                Body=_encoder.encode(redacted_record(record)),
                 ContentType="application/json",
             )
 

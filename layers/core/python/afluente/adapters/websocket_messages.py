@@ -8,6 +8,7 @@ import msgspec
 from afluente.adapters.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
 from afluente.application.accept_points import PointsRequest, RejectedPoint
 from afluente.application.connections import Connection
+from afluente.application.redaction import redacted
 from afluente.domain.datapoints import MAX_SEQUENCE
 from afluente.domain.keys import json_type
 
@@ -153,8 +154,8 @@ def acknowledgements(message: Points, rejected: Sequence[RejectedPoint]) -> list
 
 
 def encode(answer: object) -> str:
-    """An answer as a client gets it."""
-    return _encoder.encode(answer).decode()
+    """An answer as a client gets it; a fault is told with what the client sent, but for a key in it."""
+    return redacted(_encoder.encode(answer).decode())
 
 
 def refusal(reason: str, message: str) -> ErrorMessage:

@@ -7,7 +7,11 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.logging.types import LogRecord
 from aws_lambda_powertools.metrics import MetricUnit
+
+from afluente.application.redaction import redacted
 
 METRICS_NAMESPACE = "afluente"
 
@@ -25,6 +29,7 @@ class LogCode(StrEnum):
     KEY_REFUSED = "KEY_REFUSED"
     KEY_USE_NOT_KEPT = "KEY_USE_NOT_KEPT"
     ADMIN_UNAVAILABLE = "ADMIN_UNAVAILABLE"
+    CONSTRAINTS_CHANGED = "CONSTRAINTS_CHANGED"
     FRONT_UNAVAILABLE = "FRONT_UNAVAILABLE"
     MESSAGES_TAKEN = "MESSAGES_TAKEN"
     MESSAGES_RETURNED = "MESSAGES_RETURNED"
@@ -77,10 +82,17 @@ class Metric(StrEnum):
     SHADOW_DIFFERENCES = "ShadowDifferences"
 
 
+class _MaskingFormatter(LambdaPowertoolsFormatter):
+    """Masks secrets, wherever in a line they are: in an exception that quotes what a client sent, for one."""
+
+    def serialize(self, log: LogRecord) -> str:
+        return redacted(super().serialize(log))
+
+
 @cache
 def logger() -> Logger:
     """The structured logger; service and level come from the environment."""
-    return Logger()
+    return Logger(logger_formatter=_MaskingFormatter())
 
 
 @cache
