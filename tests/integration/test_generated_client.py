@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -156,6 +157,63 @@ def test_a_csv_file_is_sent_and_its_job_looked_at(
     assert [its.job_id for its in listed.jobs] == [begun.job_id]
     assert isinstance(ended, generated.models.JobHasEndedProblem)
     assert isinstance(missing, generated.models.NotFoundProblem)
+
+
+def test_constraints_are_written_read_and_gone_back_to(generated: Generated, client: Any, source_id: str) -> None:
+    call = partial(generated.operation, "constraints")
+    where = ("iot", source_id, "oven-1:temperature")
+    body = generated.models.ConstraintsBody.from_dict(examples.CONSTRAINTS["iot"])
+    other = generated.models.ConstraintsBody.from_dict({"value_constraints": {"max_value": 5}})
+
+    created = call("put_constraints").sync_detailed(*where, client=client, body=body)
+    etag = created.headers["etag"]
+    known = call("get_constraints").sync_detailed(*where, client=client, if_none_match=etag)
+    changed = call("put_constraints").sync_detailed(*where, client=client, body=other, if_match=etag)
+    stale = call("put_constraints").sync(*where, client=client, body=body, if_match=etag)
+    history = call("get_constraints_history").sync(*where, client=client)
+    back = call("roll_back_constraints").sync(
+        *where, client=client, body=generated.models.Version(version=created.parsed.version)
+    )
+    listed = call("list_constraints").sync(client=client, domain="iot", source_id=source_id)
+    deleted = call("delete_constraints").sync_detailed(*where, client=client)
+
+    assert (created.status_code, known.status_code, changed.status_code, deleted.status_code) == (201, 304, 200, 204)
+    assert etag == f'"{created.parsed.version}"'
+    assert isinstance(stale, generated.models.PreconditionFailedProblem)
+    assert stale.current_version == changed.parsed.version
+    assert [change.kind for change in history.changes] == ["put", "put"]
+    assert back.value_constraints.to_dict() == examples.CONSTRAINTS["iot"]["value_constraints"]
+    assert [its.key for its in listed.constraints] == ["/".join(where)]
+
+
+def test_constraints_that_cannot_hold_are_told_in_types(generated: Generated, client: Any, source_id: str) -> None:
+    impossible = generated.models.ConstraintsBody.from_dict({"value_constraints": {"min_value": 2, "max_value": 1}})
+
+    refused = generated.operation("constraints", "put_constraints").sync(
+        "iot", source_id, "s", client=client, body=impossible
+    )
+
+    assert isinstance(refused, generated.models.InvalidRequestProblem)
+    assert [(fault.code, fault.field) for fault in refused.errors] == [("impossible", "value_constraints.min_value")]
+
+
+def test_many_constraints_are_written_at_once(generated: Generated, client: Any, source_id: str) -> None:
+    document = {"streams": [{"key": f"iot/{source_id}/{name}", "cooldown_seconds": 1} for name in ("a", "b")]}
+    apply = generated.operation("constraints", "apply_constraints")
+
+    applied = apply.sync(client=client, body=generated.models.ConstraintsDocumentType0.from_dict(document))
+
+    assert [(its.key, its.result) for its in applied.results] == [
+        (f"iot/{source_id}/a", "created"),
+        (f"iot/{source_id}/b", "created"),
+    ]
+
+
+def test_alarms_are_listed(generated: Generated, client: Any, source_id: str) -> None:
+    page = generated.operation("alarms", "list_alarms").sync(client=client, domain="iot", source_id=source_id)
+
+    assert isinstance(page, generated.models.AlarmList)
+    assert page.alarms == []
 
 
 def test_the_service_hands_out_the_document_that_the_client_is_of(generated: Generated, client: Any) -> None:

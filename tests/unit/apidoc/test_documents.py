@@ -30,8 +30,9 @@ from afluente.adapters.websocket_messages import (
 from afluente.application.accept_points import PointsRequest
 from afluente.application.access import Grant
 from afluente.application.connections import Connection
+from afluente.application.constraint_documents import parse_document, parse_entry
 from afluente.domain import datapoints
-from afluente.domain.faults import FaultCode
+from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.keys import MAX_PART_LENGTH, domain_faults
 from apidoc import examples
 from apidoc.__main__ import DOCUMENTS, current, released, text_of
@@ -255,6 +256,18 @@ def test_the_example_of_an_old_reading_is_understood() -> None:
     assert (len(readings.readings), readings.rejected) == (1, [])
 
 
+@every_domain
+def test_the_constraints_of_a_domain_can_hold(domain: str) -> None:
+    example = examples.CONSTRAINTS[domain]
+    stream_type = examples.POINTS[domain]["datapoints"][0]["stream_type"]
+
+    entries, faulty = parse_document({"streams": [{"domain": domain, **example}]})
+
+    assert (len(entries), faulty) == (1, [])
+    assert entries[0].scope == f"{domain}#{stream_type}"
+    assert faults_of(example, {"$ref": "#/components/schemas/ConstraintsBody"}) == []
+
+
 # What JSON Schema cannot say: what depends on the clock, on bytes, on depth or on other fields.
 _BEYOND_SCHEMAS = {FaultCode.IN_FUTURE, FaultCode.NOT_SECONDS, FaultCode.TOO_DEEP}
 
@@ -333,6 +346,53 @@ def test_an_announcement_that_is_taken_is_of_the_schema(announcement: dict[str, 
     # A domain that is not well formed in the body contradicts the header, and options may be wrong together.
     assert not (is_taken and faults), faults
     assert is_taken or faults or announcement.get("domain") == "IoT"
+
+
+_bounds: st.SearchStrategy[Any] = st.sampled_from([None, 0, -1, 5.5, "5", True, []])
+_entries: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "stream_type": st.sampled_from(["temperature", "a/b", "", 7, None]),
+        "value_constraints": st.one_of(
+            st.fixed_dictionaries({}, optional={"min_value": _bounds, "alert_max": _bounds, "nothing": _bounds}),
+            st.sampled_from([None, [], {}]),
+        ),
+        "rate_constraints": st.one_of(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "abs_delta": _bounds,
+                    "severity": st.sampled_from(["alert", "grave", None]),
+                    "nothing": _bounds,
+                },
+            ),
+            st.sampled_from([None, [], {}]),
+        ),
+        "consecutive_violations_required": st.sampled_from([1, 0, 2.5, "3", True, None]),
+        "cooldown_seconds": st.sampled_from([0, 1.5, -1, "3", True, None]),
+        "metadata": st.sampled_from([{}, {"a": 1}, [], None]),
+        "version": st.sampled_from([3, "three", None]),
+        "nothing": st.just(1),
+    },
+)
+
+
+@given(_entries)
+def test_constraints_are_of_the_schema_if_and_only_if_they_are_taken(body: dict[str, Any]) -> None:
+    try:
+        parse_entry({"key": "iot/oven-1/oven-1:temperature", **body})
+        codes = set()
+    except FaultyError as error:
+        codes = {fault.code for fault in error.faults if not _is_of_two_bounds(fault)}
+
+    faults = faults_of(body, {"$ref": "#/components/schemas/ConstraintsBody"}, strictly=False)
+
+    assert bool(faults) == bool(codes), (faults, codes)
+
+
+def _is_of_two_bounds(fault: Fault) -> bool:
+    """Whether a fault is that two bounds contradict each other, which no schema can say."""
+    return fault.code is FaultCode.IMPOSSIBLE and fault.field.startswith("value_constraints")
 
 
 def test_what_json_has_no_number_for_is_of_no_schema() -> None:
