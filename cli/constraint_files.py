@@ -6,11 +6,9 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import yaml
 
 from afluente.application.constraint_documents import ConstraintEntry, EntryFaults, parse_document
-from afluente.domain.classification import VersionedConfig
 from cli.errors import CommandError, ExitCode
 
 MAX_NODES = 5_000_000
@@ -45,14 +43,6 @@ def read_document(path: Path) -> object:
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 (byte {error.start})") from None
     return parse_text(path, text)
-
-
-def entry_of(scope: str, versioned: VersionedConfig) -> dict[str, Any]:
-    """Constraints as the entry of a file that says the same, with their version."""
-    fields = msgspec.to_builtins(versioned.config)
-    # The scope says where it belongs, and a table without bounds says nothing.
-    told = {name: value for name, value in fields.items() if name not in {"stream_id", "source_id"} and value != {}}
-    return {**_scope_fields(scope), **told, "version": versioned.version}
 
 
 def as_yaml(entry: Mapping[str, Any]) -> str:
@@ -98,10 +88,3 @@ def _nodes(value: object, known: dict[int, float]) -> float:
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_nodes(one, known) for one in inner)
     return known[id(value)]
-
-
-def _scope_fields(scope: str) -> dict[str, str]:
-    if "/" in scope:
-        return {"key": scope}
-    domain, _, stream_type = scope.partition("#")
-    return {"domain": domain, "stream_type": stream_type} if stream_type else {"domain": domain}

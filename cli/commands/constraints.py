@@ -1,8 +1,9 @@
 """`afluente constraints …`: what is normal for a stream."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,24 +11,29 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from cli.constraint_changes import differences, number
 from cli.errors import CommandError, ExitCode
-from cli.options import targeted
+from cli.options import ApiKeyOption, targeted_by_api
 from cli.output import err, out, print_json
-from cli.target import Target, TargetChoice, resolve
+from cli.target import TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from afluente.adapters.dynamodb_constraints import DynamoConstraints
     from afluente.application.constraint_documents import ConstraintEntry, EntryFaults
+    from cli.constraints_api import Change, ConstraintsApi
 
 _SHOWN_FROM = 100
 """Entries from which on a bar is worth its while."""
 
 _FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A JSON or YAML file of constraints.")]
-_KeyArgument = Annotated[
+_ScopeArgument = Annotated[
     str,
     typer.Argument(metavar="KEY", help="domain/source/stream; or a domain, for its template, with or without --type."),
 ]
 _TypeOption = Annotated[str | None, typer.Option("--type", help="Stream type of the template.")]
+_IfVersionOption = Annotated[
+    int | None,
+    typer.Option("--if-version", min=1, help="Only if they are of this version still, as 'get' and 'list' show it."),
+]
 _JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 
 app = typer.Typer(
@@ -36,8 +42,10 @@ app = typer.Typer(
 
 
 @app.command()
-@targeted
-def apply(*, target: TargetChoice, file: _FileArgument, as_json: _JsonOption = False) -> None:
+@targeted_by_api
+def apply(
+    *, target: TargetChoice, file: _FileArgument, api_key: ApiKeyOption = None, as_json: _JsonOption = False
+) -> None:
     """Write the constraints of a file; all of them, or none if any has a fault.
 
     An entry is for a stream (key: domain/source/stream), for the streams of a type in a domain (domain, stream_type) or
@@ -54,18 +62,10 @@ def apply(*, target: TargetChoice, file: _FileArgument, as_json: _JsonOption = F
         consecutive_violations_required: 3
         cooldown_seconds: 300
     """
-    from cli import constraint_updates
-
     entries = _sound_entries(file)
-    catalogue = _catalogue(resolve(target))
-    with _bar(len(entries)) as progress:
-        task = progress.add_task("writing")
-
-        def on_planned(entries_to_write: int) -> constraint_updates.OnWritten:
-            progress.update(task, total=entries_to_write)
-            return lambda: progress.advance(task)
-
-        counts = constraint_updates.apply(catalogue, entries, on_planned)
+    with _api(target, api_key) as constraints, _bar(len(entries)) as progress:
+        task = progress.add_task("writing", total=len(entries))
+        counts = constraints.apply(entries, lambda written: progress.advance(task, written))
     if as_json:
         print_json(counts)
     else:
@@ -92,8 +92,15 @@ def validate(file: _FileArgument, as_json: _JsonOption = False) -> None:
 
 
 @app.command()
-@targeted
-def get(*, target: TargetChoice, key: _KeyArgument, type_: _TypeOption = None, as_json: _JsonOption = False) -> None:
+@targeted_by_api
+def get(
+    *,
+    target: TargetChoice,
+    scope: _ScopeArgument,
+    type_: _TypeOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: _JsonOption = False,
+) -> None:
     """Show the constraints of one stream or template, as a file that 'apply' takes.
 
     [dim]Examples:[/]
@@ -101,15 +108,11 @@ def get(*, target: TargetChoice, key: _KeyArgument, type_: _TypeOption = None, a
       afluente constraints get iot/furnace-1/furnace-1:value
       afluente constraints get iot --type temperature
     """
-    from cli.constraint_files import as_yaml, entry_of
+    from cli.constraint_files import as_yaml
 
-    scope = _scope(key, type_)
-    found = _catalogue(resolve(target)).fetch([scope])
-    if scope not in found:
-        raise CommandError(
-            f"there are no constraints for {scope}", way_out="'afluente constraints list' shows which are"
-        )
-    entry = entry_of(scope, found[scope])
+    asked = _scope(scope, type_)
+    with _api(target, api_key) as constraints:
+        entry = constraints.get(asked)
     if as_json:
         print_json(entry)
     else:
@@ -117,16 +120,29 @@ def get(*, target: TargetChoice, key: _KeyArgument, type_: _TypeOption = None, a
 
 
 @app.command("list")
-@targeted
-def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
-    """List all constraints.
+@targeted_by_api
+def list_(
+    *,
+    target: TargetChoice,
+    domain: Annotated[str | None, typer.Option("--domain", help="Of this domain alone.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Of streams of this source, or of all that begin so: 'furnace-*'.")
+    ] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Of this stream type.")] = None,
+    api_key: ApiKeyOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """List the constraints that the key reaches.
 
-    [dim]Example:[/]  afluente constraints list
+    Those of domains that are not open are listed where the domain is named.
+
+    [dim]Examples:[/]
+
+      afluente constraints list
+      afluente constraints list --domain iot --source 'furnace-*'
     """
-    from cli.constraint_files import entry_of
-
-    found = sorted(_catalogue(resolve(target)).list())
-    entries = [entry_of(scope, versioned) for scope, versioned in found]
+    with _api(target, api_key) as constraints:
+        entries = list(constraints.all_of(domain=domain, source_id=source, stream_type=type_))
     if as_json:
         print_json(entries)
     elif entries:
@@ -136,24 +152,88 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
 
 
 @app.command()
-@targeted
-def delete(*, target: TargetChoice, key: _KeyArgument, type_: _TypeOption = None) -> None:
+@targeted_by_api
+def delete(
+    *,
+    target: TargetChoice,
+    scope: _ScopeArgument,
+    type_: _TypeOption = None,
+    if_version: _IfVersionOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
     """Take the constraints of one stream or template away. The stream falls back to a template, or is normal.
+
+    They can be had back: the history keeps them.
 
     [dim]Example:[/]  afluente constraints delete iot/furnace-1/furnace-1:value
     """
-    scope = _scope(key, type_)
-    if not _catalogue(resolve(target)).delete(scope):
-        raise CommandError(
-            f"there are no constraints for {scope}", way_out="'afluente constraints list' shows which are"
-        )
-    out().print(f"deleted the constraints of {scope}", markup=False)
+    asked = _scope(scope, type_)
+    with _api(target, api_key) as constraints:
+        constraints.delete(asked, if_version)
+    out().print(f"deleted the constraints of {asked}", markup=False)
 
 
-def _catalogue(target: Target) -> "DynamoConstraints":
-    from afluente.adapters.dynamodb_constraints import DynamoConstraints
+@app.command()
+@targeted_by_api
+def history(
+    *,
+    target: TargetChoice,
+    scope: _ScopeArgument,
+    type_: _TypeOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many changes.")] = 20,
+    api_key: ApiKeyOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Show who changed the constraints of one stream or template, when, and what; the newest change first.
 
-    return DynamoConstraints(target.client("dynamodb", max_pool_connections=16), target["ConstraintsTable"])
+    [dim]Examples:[/]
+
+      afluente constraints history iot/furnace-1/furnace-1:value
+      afluente constraints history iot --type temperature --limit 5
+    """
+    asked = _scope(scope, type_)
+    with _api(target, api_key) as constraints:
+        changes = constraints.history(asked, limit)
+    if as_json:
+        print_json(changes[:limit])
+    else:
+        out().print(_history_table(changes, limit), markup=False)
+
+
+@app.command()
+@targeted_by_api
+def rollback(
+    *,
+    target: TargetChoice,
+    scope: _ScopeArgument,
+    version: Annotated[int, typer.Argument(min=1, help="As 'history' shows it.")],
+    type_: _TypeOption = None,
+    if_version: _IfVersionOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Put the constraints of an earlier version into force again, as a new version.
+
+    It brings deleted ones back as well. What today's rules refuse is not put into force again.
+
+    [dim]Example:[/]  afluente constraints rollback iot/furnace-1/furnace-1:value 3
+    """
+    asked = _scope(scope, type_)
+    with _api(target, api_key) as constraints:
+        entry = constraints.roll_back(asked, version, if_version)
+    if as_json:
+        print_json(entry)
+    else:
+        out().print(f"{asked} is as in version {version} again, in version {entry['version']}", markup=False)
+
+
+@contextmanager
+def _api(target: TargetChoice, key: str | None) -> "Iterator[ConstraintsApi]":
+    from cli.api import Api
+    from cli.constraints_api import ConstraintsApi
+
+    with Api.of(resolve(target), key) as api:
+        yield ConstraintsApi(api)
 
 
 def _sound_entries(file: Path) -> "list[ConstraintEntry]":
@@ -198,7 +278,7 @@ def _table(entries: list[dict[str, Any]]) -> Table:
     for entry in entries:
         name = entry.get("key") or " ".join(entry[part] for part in ("domain", "stream_type") if part in entry)
         required = entry.get("consecutive_violations_required", 3)
-        alarm = f"{required} in a row,\n{_told(entry.get('cooldown_seconds', 300))} s apart"
+        alarm = f"{required} in a row,\n{number(entry.get('cooldown_seconds', 300))} s apart"
         table.add_row(
             name,
             _bounds(entry.get("value_constraints", {})),
@@ -210,12 +290,26 @@ def _table(entries: list[dict[str, Any]]) -> Table:
 
 
 def _bounds(bounds: dict[str, Any]) -> str:
-    return "\n".join(f"{name} {_told(bound)}" for name, bound in bounds.items()) or "-"
+    return "\n".join(f"{name} {number(bound)}" for name, bound in bounds.items()) or "-"
 
 
-def _told(bound: object) -> str:
-    # All the digits of a double that people write, and no trailing zeros.
-    return f"{bound:.15g}" if isinstance(bound, float) else str(bound)
+def _history_table(changes: "Sequence[Change]", limit: int) -> Table:
+    """Each change with what it changed in the one before it, which the last one has for that alone."""
+    from cli.csv_jobs.told import moment
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("version", justify="right", no_wrap=True)
+    for name in ("when", "who"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    before = {change.version: older for change, older in pairwise(changes)}
+    for change in changes[:limit]:
+        older = before.get(change.version)
+        what = [change.kind.replace("_", " ")] if change.restored is None else [f"as in version {change.restored}"]
+        if change.constraints is not None:
+            what += differences(older.constraints if older else None, change.constraints)
+        table.add_row(str(change.version), moment(change.at), change.by, "\n".join(what))
+    return table
 
 
 @contextmanager

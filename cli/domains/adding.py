@@ -1,6 +1,5 @@
 """A domain is added: what would change is looked at first, then done in an order that lets it be done again."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -8,6 +7,7 @@ import msgspec
 from afluente.application.ports import ConstraintsCatalogue
 from afluente.domain.constraints import StreamConfig
 from cli import constraint_updates
+from cli.constraint_changes import differences
 from cli.domains import files, stage_file
 from cli.domains.templates import Domain
 
@@ -97,8 +97,7 @@ def plan(domain: Domain, stage: str, catalogue: ConstraintsCatalogue | None, fol
 
 def write_constraints(domain: Domain, catalogue: ConstraintsCatalogue) -> constraint_updates.Counts:
     """Write those of the domain's constraints that are new or differ."""
-    on_planned: Callable[[int], constraint_updates.OnWritten] = lambda _: lambda: None  # noqa: E731
-    return constraint_updates.apply(catalogue, domain.constraints, on_planned)
+    return constraint_updates.apply(catalogue, domain.constraints)
 
 
 def open_in_stage(domain: str, stage: str) -> None:
@@ -128,30 +127,9 @@ def _constraints(
         elif present[entry.scope].config == entry.config:
             unchanged.append(entry.scope)
         else:
-            changed.append(ConstraintChange(entry.scope, _differences(present[entry.scope].config, entry.config)))
+            changed.append(_change(entry.scope, present[entry.scope].config, entry.config))
     return created, changed, unchanged
 
 
-def _differences(before: StreamConfig, after: StreamConfig) -> tuple[str, ...]:
-    old, new = _fields_of(before), _fields_of(after)
-    names: Sequence[str] = [*new, *(name for name in old if name not in new)]
-    return tuple(
-        f"{name} {_told(old.get(name))} → {_told(new.get(name))}" for name in names if old.get(name) != new.get(name)
-    )
-
-
-def _fields_of(config: StreamConfig) -> dict[str, object]:
-    """Every field of constraints, those of a table by both names."""
-    fields: dict[str, object] = {}
-    for name, value in msgspec.to_builtins(config).items():
-        if isinstance(value, dict):
-            fields |= {f"{name}.{inner}": bound for inner, bound in value.items()}
-        else:
-            fields[name] = value
-    return fields
-
-
-def _told(value: object) -> str:
-    if value is None:
-        return "none"
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
+def _change(scope: str, before: StreamConfig, after: StreamConfig) -> ConstraintChange:
+    return ConstraintChange(scope, differences(msgspec.to_builtins(before), msgspec.to_builtins(after)))

@@ -8,11 +8,13 @@ from afluente.runtime.composition import HttpAdmin, http_admin
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, response
 from afluente.runtime.observability import LogCode, invocation
+from http_admin.alarms_routes import ALARMS_ROUTES
+from http_admin.constraints_routes import CONSTRAINTS_ROUTES
 from http_admin.documentation_routes import DOCUMENTATION_ROUTES
 
 Answering = Callable[[Event, HttpAdmin], Answer]
 
-_ROUTES: dict[str, Answering] = {**DOCUMENTATION_ROUTES}
+_ROUTES: dict[str, Answering] = {**ALARMS_ROUTES, **CONSTRAINTS_ROUTES, **DOCUMENTATION_ROUTES}
 """What answers each route, by its route key; API Gateway sends no others here."""
 
 
@@ -20,10 +22,14 @@ def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
     """Answer one request, an event of payload format 2.0."""
     request_id = event["requestContext"]["requestId"]
     with invocation(context):
-        answer = came_around(event, request_id) or answered(
-            lambda: _ROUTES[event["routeKey"]](event, http_admin()),
-            request_id,
-            unavailable=LogCode.ADMIN_UNAVAILABLE,
-            so_far="nothing is done for certain",
-        )
+        answer = came_around(event, request_id) or _answer(event, request_id)
     return response(answer, request_id)
+
+
+def _answer(event: Event, request_id: str) -> Answer:
+    return answered(
+        lambda: _ROUTES[event["routeKey"]](event, http_admin()),
+        request_id,
+        unavailable=LogCode.ADMIN_UNAVAILABLE,
+        so_far="nothing is done for certain",
+    )

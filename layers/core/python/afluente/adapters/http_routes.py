@@ -36,6 +36,10 @@ def _csv(name: str, method: str, path: str, action: Action) -> Route:
     return Route(name=name, method=method, path=path, action=action, flag="enable_csv_ingest")
 
 
+def _constraints(name: str, method: str, path: str) -> Route:
+    return Route(name=name, method=method, path=path, function="http_admin", action=Action.CONSTRAINTS)
+
+
 INGEST_DATAPOINTS = Route(
     name="IngestDatapoints",
     method="POST",
@@ -54,6 +58,23 @@ CSV_ROUTES = (
     _csv("GetCsvJob", "GET", "/ingest/csv/{job_id}", Action.JOBS),
     _csv("CancelCsvJob", "DELETE", "/ingest/csv/{job_id}", Action.INGEST),
 )
+_STREAM = "/constraints/{domain}/{source_id}/{stream_id}"
+_TEMPLATE = "/constraints/{domain}"
+CONSTRAINTS_ROUTES = (
+    _constraints("ListConstraints", "GET", "/constraints"),
+    _constraints("ApplyConstraints", "POST", "/constraints"),
+    _constraints("GetConstraints", "GET", _STREAM),
+    _constraints("PutConstraints", "PUT", _STREAM),
+    _constraints("DeleteConstraints", "DELETE", _STREAM),
+    _constraints("GetConstraintsHistory", "GET", f"{_STREAM}/history"),
+    _constraints("RollBackConstraints", "POST", f"{_STREAM}/rollback"),
+    _constraints("GetConstraintsTemplate", "GET", _TEMPLATE),
+    _constraints("PutConstraintsTemplate", "PUT", _TEMPLATE),
+    _constraints("DeleteConstraintsTemplate", "DELETE", _TEMPLATE),
+    _constraints("GetConstraintsTemplateHistory", "GET", f"{_TEMPLATE}/history"),
+    _constraints("RollBackConstraintsTemplate", "POST", f"{_TEMPLATE}/rollback"),
+)
+LIST_ALARMS = Route(name="ListAlarms", method="GET", path="/alarms", function="http_admin", action=Action.ALARMS)
 HEALTH = Route(name="Health", method="GET", path="/health")
 DOCUMENTATION_ROUTES = (
     Route(name="GetOpenapi", method="GET", path="/openapi.json", function="http_admin"),
@@ -61,7 +82,15 @@ DOCUMENTATION_ROUTES = (
     Route(name="GetDocs", method="GET", path="/docs", function="http_admin"),
 )
 
-ROUTES = (INGEST_DATAPOINTS, INGEST_PACKETS, *CSV_ROUTES, HEALTH, *DOCUMENTATION_ROUTES)
+ROUTES = (
+    INGEST_DATAPOINTS,
+    INGEST_PACKETS,
+    *CSV_ROUTES,
+    *CONSTRAINTS_ROUTES,
+    LIST_ALARMS,
+    HEALTH,
+    *DOCUMENTATION_ROUTES,
+)
 
 BY_KEY = {route.key: route for route in ROUTES}
 """The routes by their route keys."""

@@ -6,7 +6,7 @@ faults named and its good neighbours go through.
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -65,17 +65,21 @@ class JsonPoint(msgspec.Struct, omit_defaults=True):
     metadata: dict[str, Any] | None = None
 
 
-def parse_json(document: bytes) -> Any:
+def parse_json(document: bytes, *, object_of: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """Read a document, tolerantly.
 
     The standard library's parser takes what some clients write though JSON does not have it (NaN, lone surrogates), so
     that only the points with such values are lost. It also knows the place of an error.
 
+    Args:
+        document: bytes of JSON.
+        object_of: what to make of the fields of an object; a dict with the last of each name if it is not given.
+
     Raises:
         MalformedJsonError: it is no UTF-8, no JSON, or nests too deeply.
     """
     try:
-        parsed = json.loads(document.decode("utf-8"), parse_int=_parse_int)
+        parsed = json.loads(document.decode("utf-8"), parse_int=_parse_int, object_pairs_hook=object_of)
     except UnicodeDecodeError as error:
         raise MalformedJsonError("is not UTF-8", error.start) from error
     except json.JSONDecodeError as error:

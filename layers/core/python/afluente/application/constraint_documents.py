@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from afluente.application.constraint_scopes import of_domain, of_stream, of_type
+from afluente.application.constraint_scopes import of_domain, of_stream, of_type, source_of
 from afluente.domain.constraints import (
     RATE_NAMES,
     RateConstraints,
@@ -105,6 +105,26 @@ def parse_entry(entry: object) -> ConstraintEntry:
     if faults or config is None:
         raise FaultyError(tuple(faults))
     return ConstraintEntry(scope, config)
+
+
+def entry_of(scope: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Constraints as an entry that says the same.
+
+    Args:
+        scope: whose.
+        config: their fields, as JSON has them.
+    """
+    # The scope says where it belongs, and a table without bounds says nothing.
+    told = {name: value for name, value in config.items() if name not in {"stream_id", "source_id"} and value != {}}
+    return {**address_of(scope), **told}
+
+
+def address_of(scope: str) -> dict[str, str]:
+    """The fields of an entry that say for which scope it is."""
+    if source_of(scope) is not None:
+        return {"key": scope}
+    domain, _, stream_type = scope.partition("#")
+    return {"domain": domain, "stream_type": stream_type} if stream_type else {"domain": domain}
 
 
 Arguments = ParamSpec("Arguments")

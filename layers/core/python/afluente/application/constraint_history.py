@@ -33,16 +33,3 @@ class ConstraintsChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     by: str
     config: dict[str, Any] | None = None
     restored: int | None = None
-
-
-def fields_of(change: ConstraintsChange | None) -> dict[str, Any]:
-    """What a version says, flat: each bound and setting by its dotted name; nothing of a deletion."""
-    if change is None or change.config is None:
-        return {}
-    flat: dict[str, Any] = {}
-    for name, value in change.config.items():
-        if name in {"value_constraints", "rate_constraints"}:
-            flat |= {f"{name}.{bound}": limit for bound, limit in value.items()}
-        elif name not in {"stream_id", "source_id"}:
-            flat[name] = value
-    return flat

@@ -8,6 +8,7 @@ import msgspec
 
 from afluente.application.constraint_documents import ConstraintEntry
 from afluente.application.ports import ConstraintsCatalogue
+from afluente.domain.classification import VersionedConfig
 from afluente.domain.constraints import StreamConfig, no_normal_value
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 
@@ -62,7 +63,7 @@ def apply(catalogue: ConstraintsCatalogue, entries: Sequence[ConstraintEntry]) -
 
 def roll_back(
     catalogue: ConstraintsCatalogue, scope: str, version: int, *, expected_version: int | None = None
-) -> StreamConfig:
+) -> VersionedConfig:
     """Write the constraints of an earlier version again, as a new version.
 
     Args:
@@ -83,11 +84,10 @@ def roll_back(
     if found is None or found.version != version:
         raise UnknownVersionError(f"{scope} has no version {version}")
     if found.config is None:
-        message = f"{version} is a deletion; delete the constraints, or name a version that has some"
+        message = "is a deletion; delete the constraints, or name a version that has some"
         raise FaultyError((Fault(FaultCode.EMPTY, "version", message),))
     config = _as_of_today(found.config)
-    catalogue.put(scope, config, expected_version=expected_version, restored=version)
-    return config
+    return VersionedConfig(config, catalogue.put(scope, config, expected_version=expected_version, restored=version))
 
 
 def _as_of_today(config: dict[str, Any]) -> StreamConfig:

@@ -1,0 +1,167 @@
+"""Routes of constraints: read, write and delete them, one or many; look at their history, and go back in it."""
+
+from collections.abc import Callable
+
+from afluente.adapters.constraint_requests import (
+    cannot_hold,
+    changes,
+    conditions_of,
+    constraints,
+    decode_entries,
+    decode_entry,
+    decode_history_query,
+    decode_listing,
+    decode_version,
+    etag_of,
+    listing,
+    not_there,
+    precondition_failed,
+    reached_scope,
+)
+from afluente.adapters.http_answers import Answer, document
+from afluente.adapters.http_requests import RequestError, permitted
+from afluente.adapters.http_routes import CONSTRAINTS_ROUTES as ROUTES
+from afluente.application.access import Grant
+from afluente.application.constraint_documents import address_of
+from afluente.application.constraint_listing import page_of
+from afluente.application.manage_constraints import UnknownVersionError, apply, roll_back
+from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError
+from afluente.domain.classification import VersionedConfig
+from afluente.domain.faults import FaultyError
+from afluente.runtime.composition import HttpAdmin
+from afluente.runtime.http_function import Event
+from afluente.runtime.observability import LogCode, logger
+
+
+def _list(event: Event, function: HttpAdmin) -> Answer:
+    grant = permitted(event)
+    query, after = decode_listing(event, grant)
+    catalogue = _catalogue(function, grant)
+    page = page_of(catalogue, query, after=after, domains=function.settings.domains, grant=grant)
+    return listing(page, query, grant)
+
+
+def _apply(event: Event, function: HttpAdmin) -> Answer:
+    grant = permitted(event)
+    entries = decode_entries(event, grant)
+    applied = apply(_catalogue(function, grant), entries)
+    _log(event, grant, "apply", len(applied))
+    results = [{**address_of(its.scope), "result": its.effect, "version": its.version} for its in applied]
+    return document(200, {"results": results})
+
+
+def _get(event: Event, function: HttpAdmin) -> Answer:
+    grant = permitted(event)
+    scope = reached_scope(event, grant)
+    conditions = conditions_of(event["headers"])
+    found = _present(_catalogue(function, grant), scope)
+    if found is None:
+        raise not_there(scope)
+    if conditions.tells_known(found):
+        return Answer(304, "", {"etag": etag_of(found.version)})
+    return constraints(scope, found)
+
+
+def _put(event: Event, function: HttpAdmin) -> Answer:
+    grant = permitted(event)
+    scope = reached_scope(event, grant)
+    conditions = conditions_of(event["headers"])
+    config = decode_entry(event, scope).config
+    catalogue = _catalogue(function, grant)
+    present = _present(catalogue, scope)
+    if not conditions.hold(present):
+        raise precondition_failed(scope, present)
+    if present is not None and present.config == config:
+        return constraints(scope, present)
+    try:
+        version = catalogue.put(scope, config, expected_version=_version(present) if conditions.are_given else None)
+    except StaleConstraintsError:
+        raise precondition_failed(scope, _present(catalogue, scope)) from None
+    _log(event, grant, "put")
+    return constraints(scope, VersionedConfig(config, version), status=201 if present is None else 200)
+
+
+def _delete(event: Event, function: HttpAdmin) -> Answer:
+    grant = permitted(event)
+    scope = reached_scope(event, grant)
+    conditions = conditions_of(event["headers"])
+    catalogue = _catalogue(function, grant)
+    present = _present(catalogue, scope)
+    if not conditions.hold(present):
+        raise precondition_failed(scope, present)
+    try:
+        was_there = catalogue.delete(scope, expected_version=_version(present) if conditions.are_given else None)
+    except StaleConstraintsError:
+        raise precondition_failed(scope, _present(catalogue, scope)) from None
+    if not was_there:
+        raise not_there(scope)
+    _log(event, grant, "delete")
+    return Answer(204, "")
+
+
+def _history(event: Event, function: HttpAdmin) -> Answer:
+    grant = permitted(event)
+    scope = reached_scope(event, grant)
+    query = decode_history_query(event)
+    found = _catalogue(function, grant).history(scope, before=query.before, limit=query.limit)
+    if not found and query.before is None:
+        raise not_there(scope)
+    return changes(scope, found, query)
+
+
+def _roll_back(event: Event, function: HttpAdmin) -> Answer:
+    grant = permitted(event)
+    scope = reached_scope(event, grant)
+    conditions = conditions_of(event["headers"])
+    version = decode_version(event)
+    catalogue = _catalogue(function, grant)
+    present = _present(catalogue, scope)
+    if not conditions.hold(present):
+        raise precondition_failed(scope, present)
+    try:
+        restored = roll_back(
+            catalogue, scope, version, expected_version=_version(present) if conditions.are_given else None
+        )
+    except UnknownVersionError:
+        detail = f"the history has no version {version} of {scope}; GET it to see which there are"
+        raise RequestError(404, "not_found", detail) from None
+    except FaultyError as error:
+        raise cannot_hold(scope, version, error.faults) from None
+    except StaleConstraintsError:
+        raise precondition_failed(scope, _present(catalogue, scope)) from None
+    _log(event, grant, "roll_back")
+    return constraints(scope, restored)
+
+
+def _catalogue(function: HttpAdmin, grant: Grant) -> ConstraintsCatalogue:
+    return function.constraints(f"key:{grant.key_id}")
+
+
+def _present(catalogue: ConstraintsCatalogue, scope: str) -> VersionedConfig | None:
+    return catalogue.fetch([scope]).get(scope)
+
+
+def _version(present: VersionedConfig | None) -> int:
+    return present.version if present else 0
+
+
+def _log(event: Event, grant: Grant, kind: str, entries: int = 1) -> None:
+    logger().info(
+        "constraints changed",
+        code=LogCode.CONSTRAINTS_CHANGED,
+        request_id=event["requestContext"]["requestId"],
+        key_id=grant.key_id,
+        kind=kind,
+        entries=entries,
+    )
+
+
+_BY_METHOD = {"GET": _get, "PUT": _put, "DELETE": _delete}
+
+CONSTRAINTS_ROUTES: dict[str, Callable[[Event, HttpAdmin], Answer]] = {
+    "GET /constraints": _list,
+    "POST /constraints": _apply,
+    **{route.key: _BY_METHOD[route.method] for route in ROUTES if route.path.endswith("}")},
+    **{route.key: _history for route in ROUTES if route.path.endswith("/history")},
+    **{route.key: _roll_back for route in ROUTES if route.path.endswith("/rollback")},
+}
