@@ -1,0 +1,127 @@
+"""The contract of `LimitStore`, and the limiter on top of each of its adapters."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from afluente.adapters.dynamodb_limits import DynamoLimits
+from afluente.adapters.memory_limits import MemoryLimits
+from afluente.application.leases import Hold, LimitStore, SharedBucket
+from afluente.application.limiter import Demand, Limiter, Taken
+from afluente.application.limits import Limits, Subject
+from afluente.application.ports import UnavailableError
+from tests.contract.local_aws import LocalAws, count_requests, fail
+from tests.factories import NOW
+
+FULL = SharedBucket(
+    version=1,
+    at=NOW + 0.123456789,
+    requests=12.345678901234567,
+    points=0.1,
+    day=20_000,
+    day_points=7,
+    holds={"é": Hold(1.5, 2, NOW + 60)},
+)
+
+NewStore = Callable[[], LimitStore]
+
+
+@pytest.fixture
+def new_store(backend: LocalAws | None) -> NewStore:
+    """Gives stores that have one content, as several containers have them."""
+    if backend is None:
+        shared = MemoryLimits()
+        return lambda: shared
+    table = backend.table("subject")
+    return lambda: DynamoLimits(backend.client("dynamodb"), table)
+
+
+def test_of_a_subject_that_nobody_saved_nothing_is_known(new_store: NewStore) -> None:
+    assert new_store().load("key:abc") == SharedBucket()
+
+
+def test_a_bucket_is_loaded_as_it_was_saved(new_store: NewStore) -> None:
+    assert new_store().save("source:iot/é 😀", FULL, forgotten_at=NOW + 60) is None
+
+    assert new_store().load("source:iot/é 😀") == FULL
+    assert new_store().load("source:iot/e") == SharedBucket()
+
+
+def test_of_two_that_save_the_same_version_the_second_gets_what_the_first_saved(new_store: NewStore) -> None:
+    one, other = new_store(), new_store()
+    second = msgspec.structs.replace(FULL, version=2, requests=1.0)
+    assert one.save("key:abc", FULL, forgotten_at=NOW) is None
+
+    assert other.save("key:abc", FULL, forgotten_at=NOW) == FULL
+    assert other.save("key:abc", second, forgotten_at=NOW) is None
+    assert one.save("key:abc", msgspec.structs.replace(second, requests=9.0), forgotten_at=NOW) == second
+    assert one.load("key:abc") == second
+
+
+def test_a_bucket_that_was_forgotten_meanwhile_is_given_as_nothing(new_store: NewStore) -> None:
+    assert new_store().save("key:abc", msgspec.structs.replace(FULL, version=7), forgotten_at=NOW) == SharedBucket()
+
+
+def test_containers_side_by_side_let_no_more_through_than_burst_and_rate_give(
+    backend: LocalAws | None, new_store: NewStore
+) -> None:
+    if backend is not None and backend.name == "moto":
+        pytest.skip("moto lets two conditional writes of one item through at once")
+    limits = Limits(requests_per_second=50, requests_burst=200, points_per_day=2_000)
+    demand = Demand(Subject.KEY, "abc", limits, 1, 3)
+    begun = time.time()
+
+    def send(place: int) -> tuple[int, float]:
+        # Fails shut: what could not be agreed on in time does not go through.
+        one = Limiter(new_store(), container=f"container-{place}", fails_open=False, sleep=time.sleep)
+        through = 0
+        for _ in range(200):
+            try:
+                through += isinstance(one.take([demand], time.time()), Taken)
+            except UnavailableError:
+                continue
+        return through, time.time()
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(send, range(8)))
+
+    through = sum(count for count, _ in outcomes)
+    allowed = 200 + 50 * (max(end for _, end in outcomes) - begun)
+    assert 100 <= through <= allowed
+    assert through * 3 <= 2_000
+
+
+def test_an_item_is_deleted_by_dynamodb_once_it_is_as_if_it_were_new(aws: LocalAws) -> None:
+    table = aws.table("subject")
+    DynamoLimits(aws.client("dynamodb"), table).save("key:abc", FULL, forgotten_at=NOW + 60.5)
+
+    (item,) = aws.client("dynamodb").scan(TableName=table)["Items"]
+
+    assert float(item["expires_at"]["N"]) >= NOW + 60.5
+    assert item["subject"] == {"S": "key:abc"}
+
+
+def test_a_hundred_requests_of_a_sender_are_a_few_calls(aws: LocalAws) -> None:
+    client = aws.client("dynamodb")
+    one = Limiter(DynamoLimits(client, aws.table("subject")), container="one", fails_open=False, sleep=lambda _: None)
+    demand = Demand(Subject.KEY, "abc", Limits(requests_per_second=100, requests_burst=1_000), 1, 0)
+    calls = count_requests(client)
+
+    for n in range(100):
+        one.take([demand], NOW + n / 10)
+
+    assert calls["GetItem"] == 1
+    assert calls["PutItem"] <= 5
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "PutItem"])
+def test_a_table_that_does_not_answer_is_unavailable(aws: LocalAws, operation: str) -> None:
+    client = aws.client("dynamodb")
+    store = DynamoLimits(client, aws.table("subject"))
+    fail(client, operation, code="ProvisionedThroughputExceededException")
+
+    with pytest.raises(UnavailableError, match="ProvisionedThroughputExceededException"):
+        store.load("key:abc") if operation == "GetItem" else store.save("key:abc", FULL, forgotten_at=NOW)
