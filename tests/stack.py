@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -34,6 +35,7 @@ from cli.local_stack.state import StateDir
 from cli.reading.log_events import read
 from cli.status import FUNCTIONS
 from cli.target import Target, TargetChoice, resolve
+from tests.conformity import assert_documented, route_of
 from tests.processes import children_of
 
 PATIENCE_SECONDS = 60.0
@@ -59,7 +61,8 @@ class LocalStack:
         self.target = target
         self.port = emulator.port
         self.mqtt_port = emulator.mqtt_port or 0
-        self.http = httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS)
+        hooks = {"response": [self._check_answer]}
+        self.http = httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS, event_hooks=hooks)
         self._emulator_pid = emulator.pid
         self._clients: dict[str, Any] = {}
         self._making_client = threading.Lock()
@@ -71,6 +74,17 @@ class LocalStack:
             if service not in self._clients:
                 self._clients[service] = self.target.client(service, max_pool_connections=32)
             return self._clients[service]
+
+    def _check_answer(self, answer: httpx.Response) -> None:
+        """Whatever a test asks the API, its OpenAPI document has the answer."""
+        url = str(answer.request.url.copy_with(query=None, fragment=None))
+        if not url.startswith(f"{self.target.api_url}/"):
+            return  # The bucket's.
+        answer.read()
+        is_json = answer.headers.get("content-type", "").split(";")[0].endswith("json")
+        body = answer.json() if is_json and answer.content else answer.text
+        route = route_of(answer.request.method, unquote(url.removeprefix(self.target.api_url)))
+        assert_documented(route, answer.status_code, answer.headers, body)
 
     # --- what is put in ----------------------------------------------------------------------------------------------
 
