@@ -37,6 +37,14 @@ check: setup ## format, lint, types, architecture, documents of the API
 	$(RUN) lint-imports
 	$(RUN) python -m apidoc --check
 
+.PHONY: audit
+audit: setup ## known vulnerabilities of the packages in uv.lock; audit.toml says which are accepted
+	@$(RUN) python -m infra.audit $(AUDIT)
+
+.PHONY: sbom
+sbom: setup ## the bill of materials of what a stage deploys: make sbom STAGE=prod
+	@$(RUN) python -m infra.sbom --stage $(STAGE)
+
 .PHONY: format
 format: setup ## put the code into form
 	$(RUN) ruff format .
@@ -77,7 +85,7 @@ diff: setup ## what a deployment would change: make diff STAGE=dev
 	$(CDK) diff --context stage=$(STAGE)
 
 .PHONY: deploy
-deploy: setup ## deploy to an AWS account: make deploy STAGE=dev
+deploy: setup sbom ## deploy to an AWS account: make deploy STAGE=dev
 	$(CDK) deploy --all --context stage=$(STAGE)
 
 .PHONY: destroy

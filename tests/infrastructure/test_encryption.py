@@ -86,6 +86,7 @@ WITHOUT_KEY = {
     "s3:AbortMultipartUpload",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
+    "logs:FilterLogEvents",
     "events:PutEvents",
     "execute-api:ManageConnections",
 }
