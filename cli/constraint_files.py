@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,19 @@ MAX_NODES = 5_000_000
 """Of a document in YAML with its aliases written out: a few lines of them may stand for more than any memory holds."""
 
 # Ten times as fast, where PyYAML was built with libyaml.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc] # one of two, by what is installed
+    """A safe loader that refuses a mapping with a field twice: which one was meant is not known."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Called with each mapping before what is merged into it stands beside its own fields, which may replace it."""
+        flattened: set[int] = self.__dict__.setdefault("flattened", set())
+        if id(node) not in flattened:
+            flattened.add(id(node))
+            _refuse_twice(node)
+        super().flatten_mapping(node)
 
 
 def load(path: Path) -> tuple[list[ConstraintEntry], list[EntryFaults]]:
@@ -60,7 +73,7 @@ def parse_text(path: Path, text: str) -> object:
     """
     try:
         if path.suffix.lower() == ".json":
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=partial(_once_each, path))
         document: object = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader either way
         nodes = _nodes(document, {})
     except json.JSONDecodeError as error:
@@ -77,6 +90,23 @@ def parse_text(path: Path, text: str) -> object:
     if nodes > MAX_NODES:
         raise CommandError(f"{path} has more than {MAX_NODES:,} values, its aliases (*name) written out")
     return document
+
+
+def _refuse_twice(node: yaml.MappingNode) -> None:
+    seen: set[tuple[str, str]] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+            raise yaml.MarkedYAMLError(problem=f"{key.value} is there twice", problem_mark=key.start_mark)
+        seen.add((key.tag, str(key.value)))
+
+
+def _once_each(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise CommandError(f"{path}: {name} is there twice in one object", way_out="keep one of them")
+        fields[name] = value
+    return fields
 
 
 def _nodes(value: object, known: dict[int, float]) -> float:

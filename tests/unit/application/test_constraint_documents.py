@@ -1,6 +1,7 @@
 """Constraint documents: the files in which people write constraints."""
 
 import json
+from datetime import date
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.application.constraint_documents import ConstraintEntry, parse_document, parse_entry
+from afluente.application.constraint_documents import ConstraintEntry, entry_of, parse_document, parse_entry
 from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
 from afluente.domain.faults import FaultCode, FaultyError
 from tests import strategies
@@ -25,6 +26,26 @@ def faults_of_entry(entry: object) -> list[tuple[str, FaultCode]]:
     with pytest.raises(FaultyError) as error:
         parse_entry(entry)
     return fields_and_codes(error.value.faults)
+
+
+def test_metadata_is_as_json_will_have_it() -> None:
+    entry = parse_entry({"key": KEY, "metadata": {"since": date(2024, 1, 2), 7: "seven"}})
+
+    assert entry.config.metadata == {"since": "2024-01-02", "7": "seven"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"key": KEY, "stream_type": "wind", "value_constraints": {"max_value": 1.0}, "metadata": {"a": [1]}},
+        {"domain": "iot", "stream_type": "wind", "rate_constraints": {"abs_delta": 1.0}},
+        {"domain": "iot", "cooldown_seconds": 60},
+    ],
+)
+def test_constraints_can_be_told_as_the_entry_that_they_came_from(entry: dict[str, Any]) -> None:
+    parsed = parse_entry(entry)
+
+    assert entry_of(parsed.scope, msgspec.to_builtins(parsed.config)) == entry
 
 
 # --- scopes ----------------------------------------------------------------------------------------------------------
@@ -119,6 +140,13 @@ def test_hints_for_people_are_passed_over() -> None:
         ({"cooldown_seconds": -1}, [("cooldown_seconds", FaultCode.OUT_OF_RANGE)]),
         ({"cooldown_seconds": 10**400}, [("cooldown_seconds", FaultCode.OUT_OF_RANGE)]),
         ({"metadata": "plant 7"}, [("metadata", FaultCode.WRONG_TYPE)]),
+        ({"metadata": {"text": "x" * 5_000}}, [("metadata", FaultCode.TOO_LONG)]),
+        ({"metadata": {"number": nan}}, [("metadata", FaultCode.NOT_FINITE)]),
+        ({"metadata": {"text": "\ud800"}}, [("metadata", FaultCode.FORBIDDEN_CHARACTER)]),
+        (
+            {"value_constraints": {"warning_min": 3, "alert_max": 2}},
+            [("value_constraints.warning_min", FaultCode.IMPOSSIBLE)],
+        ),
     ],
 )
 def test_a_fault_of_an_entry_names_its_field_and_its_kind(

@@ -1,16 +1,18 @@
 """Files of constraints: read with the place of what is wrong, written so that they can be read again."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
 from afluente.adapters.memory import MemoryConstraints
-from afluente.application.constraint_documents import ConstraintEntry, parse_entry
-from afluente.domain.classification import VersionedConfig
-from cli.constraint_files import as_yaml, entry_of, load
-from cli.constraint_updates import Counts, OnWritten, apply
+from afluente.application.constraint_documents import entry_of, parse_entry
+from cli.constraint_changes import differences
+from cli.constraint_files import as_yaml, load
+from cli.constraint_updates import Counts, apply
 from cli.errors import CommandError, ExitCode
 
 STREAM = {
@@ -38,9 +40,10 @@ def write(folder: Path, name: str, text: str) -> Path:
 @pytest.mark.parametrize("entry", [STREAM, TYPE, DOMAIN])
 def test_what_is_shown_can_be_applied_again(tmp_path: Path, entry: dict[str, object]) -> None:
     parsed = parse_entry(entry)
-    shown = entry_of(parsed.scope, VersionedConfig(parsed.config, 7))
-    assert shown == {**entry, "version": 7}
-    assert load(write(tmp_path, "a.yaml", as_yaml(shown))) == ([parsed], [])
+    shown = entry_of(parsed.scope, msgspec.to_builtins(parsed.config))
+    assert shown == entry
+    assert load(write(tmp_path, "a.yaml", as_yaml({**shown, "version": 7}))) == ([parsed], [])
+    assert load(write(tmp_path, "a.json", json.dumps([{**shown, "version": 7}]))) == ([parsed], [])
 
 
 def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
@@ -87,42 +90,56 @@ def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     assert caught.value.code is ExitCode.USAGE
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '[{"domain": "iot", "value_constraints": {"max_value": 1, "min_value": 0, "max_value": 2}}]'),
+        ("a.yaml", "- domain: iot\n  value_constraints:\n    max_value: 1\n    min_value: 0\n    max_value: 2\n"),
+        ("a.yaml", "- domain: iot\n  value_constraints: {max_value: 1, 'max_value': 2}\n"),
+    ],
+)
+def test_a_field_that_is_there_twice_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(CommandError, match="max_value is there twice"):
+        load(write(tmp_path, name, text))
+
+
+def test_a_field_of_yaml_in_the_place_of_one_that_was_merged_is_no_second_one(tmp_path: Path) -> None:
+    text = (
+        "- &limits {domain: iot, value_constraints: &values {max_value: 1}}\n"
+        "- {<<: *limits, domain: health, value_constraints: {<<: *values, max_value: 2}}\n"
+    )
+    good, bad = load(write(tmp_path, "a.yaml", text))
+    assert [(its.scope, its.config.value_constraints.max_value) for its in good] == [("iot", 1), ("health", 2)]
+    assert bad == []
+
+
+def test_what_is_merged_may_have_been_merged_itself(tmp_path: Path) -> None:
+    text = (
+        "- &base {domain: iot, value_constraints: {max_value: 1}}\n"
+        "- &next {<<: *base, domain: health}\n"
+        "- {<<: *next, domain: finance}\n"
+    )
+    good, bad = load(write(tmp_path, "a.yaml", text))
+    assert ([its.scope for its in good], bad) == (["iot", "health", "finance"], [])
+
+
 def test_applying_writes_what_differs_and_counts() -> None:
     catalogue = MemoryConstraints()
     first = [parse_entry(STREAM), parse_entry(DOMAIN)]
-    assert apply_all(catalogue, first) == (Counts(2, 0, 0), 2)
+    assert apply(catalogue, first) == Counts(2, 0, 0)
     changed = parse_entry({**DOMAIN, "cooldown_seconds": 9})
-    assert apply_all(catalogue, [first[0], changed, parse_entry(TYPE)]) == (Counts(1, 1, 1), 2)
+    assert apply(catalogue, [first[0], changed, parse_entry(TYPE)]) == Counts(1, 1, 1)
     versions = {scope: versioned.version for scope, versioned in catalogue.list()}
     assert versions == {first[0].scope: 1, changed.scope: 2, "iot#temperature": 1}
 
 
-def apply_all(catalogue: MemoryConstraints, entries: list[ConstraintEntry]) -> tuple[Counts, int]:
-    planned: list[int] = []
-    written: list[int] = []
-
-    def on_planned(count: int) -> OnWritten:
-        planned.append(count)
-        return lambda: written.append(count)
-
-    counts = apply(catalogue, entries, on_planned)
-    assert len(written) == planned[0]
-    return counts, planned[0]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "told"),
-    [
-        ("a.yaml", "- {domain: iot, metadata: {since: 2023-15-14}}", "month must be in 1..12"),
-        ("a.yaml", "- &a [*a]", "more than 5,000,000 values"),
-        ("a.yaml", BILLION, "more than 5,000,000 values"),
-        ("a.json", "[" * 100_000, "nests too deeply"),
-        ("a.json", '[{"domain": "iot", "cooldown_seconds": ' + "9" * 5_000 + "}]", "4300 digits"),
-    ],
-    ids=["no such date", "holds itself", "a billion values", "nested", "digits"],
-)  # fmt: skip
-def test_what_no_parser_should_be_given_is_refused_in_a_sentence(
-    tmp_path: Path, name: str, text: str, told: str
-) -> None:
-    with pytest.raises(CommandError, match=told):
-        load(write(tmp_path, name, text))
+def test_a_change_is_told_by_the_fields_that_are_others() -> None:
+    before = {"key": "iot/a/b", "value_constraints": {"max_value": 105.0, "min_value": 0.0}, "stream_type": "t"}
+    after = {"key": "iot/a/b", "value_constraints": {"max_value": 140.5}, "stream_type": "t", "cooldown_seconds": 60}
+    assert differences(before, after) == (
+        "value_constraints.max_value 105 → 140.5",
+        "cooldown_seconds 300 → 60",
+        "value_constraints.min_value 0 → none",
+    )
+    assert differences(after, after) == ()
+    assert differences(None, after) == ("value_constraints.max_value 140.5", "stream_type t", "cooldown_seconds 60")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
+from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints, no_normal_value
 from afluente.domain.faults import FaultCode, FaultyError
 from tests import strategies
 from tests.factories import fields_and_codes
@@ -81,6 +81,36 @@ def test_bounds_may_touch(bounds: dict[str, float]) -> None:
 )
 def test_a_bound_that_no_value_could_meet_or_reach_is_refused(bounds: dict[str, float], field: str) -> None:
     assert faults_of_values(**bounds) == [(f"value_constraints.{field}", FaultCode.IMPOSSIBLE)]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "field"),
+    [
+        ({"warning_min": 2.0, "alert_max": 1.0}, "warning_min"),
+        ({"alert_min": 2.0, "warning_max": 1.0}, "alert_min"),
+    ],
+)
+def test_bands_with_no_value_in_common_leave_none_that_is_normal(bounds: dict[str, float], field: str) -> None:
+    faults = no_normal_value(ValueConstraints(**bounds))
+
+    assert fields_and_codes(faults) == [(f"value_constraints.{field}", FaultCode.IMPOSSIBLE)]
+
+
+@given(st.dictionaries(st.sampled_from(VALUE_BOUNDS), strategies.finite))
+def test_some_value_is_normal_exactly_when_the_bands_have_one_in_common(bounds: dict[str, float]) -> None:
+    try:
+        values = ValueConstraints(**bounds)
+    except FaultyError:
+        return
+    low = max((bounds[name] for name in VALUE_BOUNDS if name in bounds and "min" in name), default=-inf)
+    high = min((bounds[name] for name in VALUE_BOUNDS if name in bounds and "max" in name), default=inf)
+
+    assert (no_normal_value(values) == ()) == (low <= high)
+
+
+def test_the_fault_of_a_bound_has_all_its_digits() -> None:
+    with pytest.raises(FaultyError, match="min_value 1000001 is above max_value 1000000;"):
+        ValueConstraints(min_value=1_000_001, max_value=1_000_000)
 
 
 def test_the_fault_of_an_impossible_bound_says_what_to_change() -> None:
