@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -26,10 +27,16 @@ NOBODY = "afl_aaaaaaaa_nobody"
 
 
 class Generated:
-    """The client: its operations, and its models by their names in the document."""
+    """The client: its operations, and its models by their names in the document.
 
-    def __init__(self, package: ModuleType) -> None:
+    Attributes:
+        folder: that its package is in.
+        to_close: closes its connections.
+    """
+
+    def __init__(self, package: ModuleType, folder: Path) -> None:
         self._package = package.__name__
+        self.folder = folder
         self.models = importlib.import_module(f"{self._package}.models")
         self.types = importlib.import_module(f"{self._package}.types")
         self.to_close = ExitStack()
@@ -74,7 +81,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generated]:
     )
     sys.path.insert(0, str(folder))
     try:
-        generated = Generated(importlib.import_module(PACKAGE))
+        generated = Generated(importlib.import_module(PACKAGE), folder)
         with generated.to_close:
             yield generated
     finally:
@@ -214,6 +221,26 @@ def test_alarms_are_listed(generated: Generated, client: Any, source_id: str) ->
 
     assert isinstance(page, generated.models.AlarmList)
     assert page.alarms == []
+
+
+def test_the_program_of_the_guide_does_what_it_says(generated: Generated, local_stack: LocalStack) -> None:
+    guide = (ROOT / "docs" / "how-to" / "generate-a-client.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            **os.environ,
+            "API": local_stack.target.api_url,
+            "AFLUENTE_API_KEY": local_stack.create_key(domains=("iot",)),
+            "PYTHONPATH": str(generated.folder),
+            "NO_PROXY": "*",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.splitlines() == ["1 queued", '201 "1"']
 
 
 def test_the_service_hands_out_the_document_that_the_client_is_of(generated: Generated, client: Any) -> None:
