@@ -68,7 +68,7 @@ def a_grant(**scope: Any) -> Grant:
 
 
 def all_pages(catalogue: MemoryConstraints, grant: Grant, limit: int = 100, **query: str) -> list[str]:
-    asked = ConstraintsQuery(limit=limit, **query)  # type: ignore[arg-type] # texts
+    asked = ConstraintsQuery(limit=limit, **query)
     found: list[str] = []
     after: str | None = None
     while True:

@@ -472,9 +472,8 @@ def _faulty_entries(bad: Sequence[EntryFaults]) -> RequestError:
         for entry in bad
         for fault in entry.faults
     ]
-    detail = f"nothing is written: {len(bad)} of the entries have faults, the first of them entry {bad[0].index}: " + _sentence(
-        bad[0].faults
-    )
+    first = _printable(_sentence(bad[0].faults))
+    detail = f"nothing is written: {len(bad)} of the entries have faults; the first is entry {bad[0].index}: {first}"
     return RequestError(400, "invalid_request", detail, errors=told[:MAX_TOLD_FAULTS])
 
 
