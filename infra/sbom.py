@@ -125,10 +125,10 @@ def _component(package: Distribution, hashes: dict[tuple[str, str], list[str]]) 
 
 def _licence(package: Distribution) -> dict[str, Any] | None:
     """As the package says it: by an SPDX expression, in words of its own, or by a classifier."""
-    expression = package.metadata.get("License-Expression")
+    expression = _field(package, "License-Expression")
     if expression:
         return {"expression": expression}
-    told = (package.metadata.get("License") or "").strip()
+    told = _field(package, "License")
     if told and "\n" not in told:
         return {"license": {"name": told}}
     classified = [
@@ -139,6 +139,10 @@ def _licence(package: Distribution) -> dict[str, Any] | None:
     if classified:
         return {"license": {"name": " AND ".join(classified)}}
     return {"license": {"name": told.splitlines()[0]}} if told else None
+
+
+def _field(package: Distribution, name: str) -> str:
+    return str((package.metadata.get_all(name) or [""])[0]).strip()
 
 
 def _hashes(lock: Path) -> Iterator[tuple[tuple[str, str], list[str]]]:

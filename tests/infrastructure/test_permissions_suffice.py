@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,11 +34,13 @@ from infra.app import synthesise
 from infra.paths import ROOT
 from infra.stage import local
 from tests.infrastructure.deployment import as_list
+from tests.infrastructure.test_functions import GRANTS
 
 pytestmark = pytest.mark.integration
 
 REGION = "us-east-1"
 PATIENCE_SECONDS = 60.0
+RECORD = "decisions.jsonl"
 # What AWS wants granted for a batch too, and what the emulator (1.5.33) asks for then.
 BATCHES = {
     "sqs:SendMessage": "sqs:SendMessageBatch",
@@ -45,13 +50,34 @@ BATCHES = {
 JUDGED_OTHERWISE = {
     ":log-group:/afluente/local/alarms:log-stream:alarms": ":log-group:/afluente/local/alarms",
 }
+# Lambda takes messages from a queue with the role of its function; the emulator (1.5.33) takes them with none.
+TAKEN_BY_LAMBDA = {
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+}
+EVENT_SOURCES: dict[str, set[str]] = defaultdict(
+    set,
+    classifier={"datapoints.fifo"},
+    iot_rule_handler={"mqtt-inbox"},
+    csv_trigger={"csv-inbox", "csv-jobs.fifo"},
+    ws_ingest={"unanswered-connections"},
+)
+# What is granted, and not done here: with the reason, and where it is seen.
+NOT_SEEN_HERE: dict[str, set[tuple[str, str]]] = {}
 STREAMS = ("AlertStream", "WarningStream", "AnomalyStream", "NormalStream")
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the emulator keeps what it keeps, and writes down what it decided about permissions."""
+    return tmp_path_factory.mktemp("emulator")
+
+
+@pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
     """An emulator that evaluates IAM policies, each function under its own role."""
-    folder = tmp_path_factory.mktemp("emulator")
     port = free_port()
     environment = {
         "AUTH": "true",
@@ -68,7 +94,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
+            [sys.executable, "-m", "tests.infrastructure.recording_emulator", str(folder / RECORD)],
             cwd=ROOT,
             env=environment,
             stdout=log,
@@ -207,11 +233,119 @@ def test_csv_files_are_read_with_what_the_roles_allow(
     assert nothing_waits(connection, outputs["CsvJobsDlqUrl"])
 
 
+def test_a_file_that_cannot_be_read_is_given_up_with_what_the_role_allows(
+    connection: Connection, outputs: Mapping[str, str], api: httpx.Client
+) -> None:
+    s3, bucket, noise = connection.client("s3"), outputs["CsvBucket"], b"\x00\xff" * 500
+
+    # Twice the same: what the first has failed at is tried anew.
+    for number, name in enumerate(("first", "second"), start=1):
+        s3.put_object(Bucket=bucket, Key=f"inbox/iot/drill/{name}.csv", Body=noise)
+        until("its job has failed", lambda number=number: statuses(api).count("failed") == number)  # type: ignore[misc]
+    connection.client("sqs").send_message(QueueUrl=outputs["CsvInboxQueueUrl"], MessageBody="no news of a file")
+
+    until("the inbox is empty", lambda: nothing_waits(connection, outputs["CsvInboxQueueUrl"]))
+
+
+def test_alarms_are_read_with_what_the_role_allows(api: httpx.Client) -> None:
+    answer = api.get("/alarms")
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_uploads_are_begun_and_given_up_with_what_the_role_allows(api: httpx.Client) -> None:
+    # Too large to be uploaded at once.
+    large = {"domain": "iot", "source_id": "saw", "file": "large.csv", "size": 6 * 1024**3}
+    begun = api.post("/ingest/csv/uploads", json=large)
+    assert begun.status_code == 201, begun.text
+
+    given_up = httpx.delete(begun.json()["upload"]["abort_url"])
+    cancelled = api.delete(f"/ingest/csv/{begun.json()['job_id']}")
+
+    assert given_up.status_code == 204, given_up.text
+    assert cancelled.status_code == 200, cancelled.text
+
+
+def test_old_clients_are_served_with_what_the_roles_allow(
+    connection: Connection, outputs: Mapping[str, str], api: httpx.Client
+) -> None:
+    sensor = "1267183d-7e20-55f9-a78a-487267327c64"
+    reading = {"value": 1.5, "timestamp": time.time() - 60, "sensor_uuid": sensor}
+    packet = {"deviceId": "gateway-1", "readings": [{"sensorId": 7, "value": 1.5, "timestamp": time.time() - 60}]}
+
+    answer = api.post("/ingest/packets", json=packet)
+    connection.client("iot-data").publish(topic=f"iot/sensors/{sensor}/readings", qos=1, payload=json.dumps([reading]))
+
+    assert answer.status_code == 200, answer.text
+    until("the inbox is empty", lambda: nothing_waits(connection, outputs["InboxQueueUrl"]))
+
+
+def test_every_permission_is_needed(request: pytest.FixtureRequest, folder: Path) -> None:
+    """After all of the above: what no function has done, and has no reason to be allowed, is too much."""
+    ran = {item.name for item in request.session.items if item.path == request.path}
+    if len(ran) < len(re.findall(r"^def test_", request.path.read_text(encoding="utf-8"), re.MULTILINE)):
+        pytest.skip("the other tests of this file make the calls that this one counts")
+    used: dict[str, set[tuple[str, str]]] = {}
+    for caller, action, resource in allowed_calls(folder / RECORD):
+        for package, granted in GRANTS.items():
+            if caller == f"afluente-local-{package.replace('_', '-')}":
+                matching = {(a, r) for a, r in granted if a == action and is_of(resource, r)}
+                assert matching, f"{package}: {action} of {resource} is allowed, and in no list"
+                used.setdefault(package, set()).update(matching)
+
+    never = {
+        package: {
+            (action, resource)
+            for action, resource in granted - used.get(package, set())
+            if action not in TAKEN_BY_LAMBDA or not is_event_source(package, resource)
+        }
+        for package, granted in GRANTS.items()
+    }
+    assert {package: unused for package, unused in never.items() if unused} == NOT_SEEN_HERE
+
+
+def allowed_calls(record: Path) -> Iterator[tuple[str, str, str]]:
+    """The name of the function, the action and the resource of each call of a function that was allowed."""
+    singly = {batch: single for single, batch in BATCHES.items()}
+    for line in record.read_text(encoding="utf-8").splitlines():
+        caller, action, resource, decided = json.loads(line)
+        if decided == "Allow" and ":assumed-role/" in caller:
+            yield caller.rsplit("/", 1)[1], singly.get(action, action), resource
+
+
+def is_of(resource: str, granted: str) -> bool:
+    """Whether the ARN is of what the list of grants calls so."""
+    if granted.startswith("<SecretsManager::Secret>"):
+        return ":secret:" in resource
+    if granted.startswith("arn:aws:execute-api"):
+        return resource.startswith("arn:aws:execute-api:") and "/@connections/" in resource
+    if granted.startswith("arn:aws:logs"):
+        return resource.endswith(":log-group:/afluente/local/alarms")
+    bucket = re.fullmatch(r"<(\w+)Bucket>(.*)", granted)
+    if bucket:
+        name, objects = bucket[1].lower(), bucket[2].removesuffix("*")
+        path = resource.removeprefix("arn:aws:s3:::")
+        return f"-data-{name}bucket" in path and (
+            path.partition("/")[2].startswith(objects[1:]) if objects else "/" not in path
+        )
+    return re.split(r"[:/]", resource, maxsplit=5)[5].removeprefix("table/").removeprefix("stream/").removeprefix(
+        "event-bus/"
+    ) == granted.replace("afluente-prod-", "afluente-local-")
+
+
+def is_event_source(package: str, queue: str) -> bool:
+    return queue.removeprefix("afluente-prod-") in EVENT_SOURCES[package]
+
+
 def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
     """The stack but for what the emulator judges otherwise than AWS, and for TLS, which its endpoint does not have."""
     text = json.dumps(stack.template)
     for granted, asked_for in JUDGED_OTHERWISE.items():
         text = text.replace(granted, asked_for)
+    for id_, resource in stack.template["Resources"].items():
+        if resource["Type"] == "AWS::SecretsManager::Secret":
+            # To AWS a reference to a secret is its ARN, to the emulator (1.5.33) its name.
+            text = text.replace(json.dumps({"Ref": id_}), json.dumps({"Fn::GetAtt": [id_, "Id"]}))
     template = json.loads(text)
     resources = template["Resources"]
     for id_, resource in list(resources.items()):

@@ -68,6 +68,25 @@ WITHOUT_RULES = {"migration", "without MQTT"}
 # The resources with a star in them, each of which is as narrow as it can be: see test_functions.py.
 WITH_A_STAR = {QUARANTINE, CSV_INBOX, CSV_REJECTS, CONNECTIONS}
 
+LOGGED = {
+    f"$context.{name}"
+    for name in (
+        "requestId",
+        "requestTime",
+        "routeKey",
+        "status",
+        "identity.sourceIp",
+        "identity.userAgent",
+        "responseLength",
+        "responseLatency",
+        "integrationLatency",
+        "integrationErrorMessage",
+        "authorizer.error",
+        "eventType",
+        "connectionId",
+    )
+}
+
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
@@ -217,6 +236,17 @@ def test_the_apis_speak_to_the_world_by_tls_alone(deployment: Deployment) -> Non
     assert deployment.resources("AWS::ApiGatewayV2::DomainName") == {}
     urls = [deployment.plain(output["Value"]) for output in deployment.service["Outputs"].values()]
     assert not [url for url in urls if str(url).startswith(("http://", "ws://"))]
+
+
+@every_variant
+def test_access_logs_hold_nothing_that_a_key_could_be_in(deployment: Deployment) -> None:
+    for stage in deployment.resources("AWS::ApiGatewayV2::Stage").values():
+        log_format = json.loads(stage["AccessLogSettings"]["Format"])
+        # No header, no path, no query: of what a client writes, only how it calls itself.
+        assert set(log_format.values()) <= LOGGED
+        # These would log whole requests.
+        assert "DataTraceEnabled" not in stage["DefaultRouteSettings"]
+        assert "LoggingLevel" not in stage["DefaultRouteSettings"]
 
 
 @pytest.mark.parametrize(
