@@ -27,6 +27,9 @@ from apidoc.schemas import DOMAIN, PART, Record, Schema, ref, schemas_of
 
 _IOT_MESSAGE_BYTES = 128 * 1024
 
+REASONS = ("malformed_json", "invalid_message", "too_many_points", "over_the_burst", "unauthorized", "forbidden")
+"""Why a message cannot be taken, or a connection goes on no longer."""
+
 _ABOUT = """\
 Measurements over connections that stay open. What HTTP takes is in the OpenAPI document beside this one.
 
@@ -372,7 +375,11 @@ _RECORDS = (
         type=ErrorMessage,
         name="Error",
         is_answer=True,
-        limits={"code": {"enum": [INVALID, REFUSED, TOO_BIG], "description": "As RFC 6455 numbers ends."}},
+        limits={
+            "code": {"enum": [INVALID, REFUSED, TOO_BIG], "description": "As RFC 6455 numbers ends."},
+            "reason": {"enum": list(REASONS), "description": "Programs go by it."},
+            "message": {"description": "What is wrong with this very message, and the way out, for people."},
+        },
     ),
     Record(type=Wait, name="Wait", is_answer=True, limits={"retry_after": {"minimum": 1, "description": "Seconds."}}),
 )

@@ -15,9 +15,9 @@ from afluente.adapters.domain_shapes import iot
 from afluente.adapters.http_answers import PointFault, Receipt
 from afluente.adapters.http_requests import MAX_BODY_BYTES, MAX_POINTS, PointsBody
 from afluente.adapters.json_points import MAX_DEPTH, JsonPoint
-from afluente.application.csv_jobs import FIRST_OF_EACH, MAX_NAMED_STREAMS, NO_DOMAIN
+from afluente.application.csv_jobs import FIRST_OF_EACH, MAX_NAMED_STREAMS, NO_DOMAIN, Reason, ShownRow
 from afluente.application.csv_listing import MAX_PAGE, JobQuery
-from afluente.application.csv_reports import JobReport
+from afluente.application.csv_reports import ErrorReport, JobReport
 from afluente.application.csv_uploads import MAX_FILE_BYTES, MAX_PARTS, MAX_PUT_BYTES
 from afluente.domain.keys import MISSING_SOURCE
 from apidoc import examples, forms
@@ -49,7 +49,7 @@ _POINTS = Operation(
             example={"inserted": 2, "rejected": [], "request_id": "JKJaXmPLvHcESHA="},
         )
     },
-    problems=(*BODY_PROBLEMS, "too_many_points", "all_points_rejected"),
+    problems=(*BODY_PROBLEMS, "too_many_points", "over_the_burst", "all_points_rejected"),
 )
 
 _PACKETS = Operation(
@@ -72,7 +72,7 @@ _PACKETS = Operation(
             example={"inserted": 2, "rejected": [], "request_id": "JKJaXmPLvHcESHA="},
         )
     },
-    problems=(*BODY_PROBLEMS, "too_many_points", "all_points_rejected", "gone"),
+    problems=(*BODY_PROBLEMS, "too_many_points", "over_the_burst", "all_points_rejected", "gone"),
 )
 
 # --- CSV files -------------------------------------------------------------------------------------------------------
@@ -269,6 +269,9 @@ INGEST_RECORDS = (
             "rejects_url": {"description": "The rejected rows as a CSV file; for an hour, without a key."},
         },
     ),
+    Record(type=ErrorReport, name="ErrorReport", is_answer=True),
+    Record(type=ShownRow, name="ShownRow", is_answer=True, limits={"line": {"minimum": 1}}),
+    Record(type=Reason, name="JobFailure", is_answer=True),
     Record(type=forms.Announcement, name="Announcement", closed=True, limits={"size": _SIZE}),
     Record(type=forms.Renewal, name="Renewal", closed=True, limits={"size": _SIZE, "upload_id": _UPLOAD_ID}),
     Record(type=forms.UploadAtOnce, name="UploadAtOnce", is_answer=True),

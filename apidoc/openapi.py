@@ -15,8 +15,13 @@ from apidoc.schemas import Schema, ref
 SCHEME = "apiKey"
 PROBLEM_JSON = "application/problem+json"
 
-_WITH_A_KEY = ("unauthorized", "forbidden")
+_WITH_A_KEY = ("unauthorized", "forbidden", "rate_limited")
+_OF_LIMITS = ("RateLimit-Policy", "RateLimit")
+_LIMITED = {str(PROBLEMS[code].status) for code in ("rate_limited", "over_the_burst")}
 _WITH_EVERY_ROUTE = ("around_the_front", "unavailable")
+_AGAIN = {PROBLEMS["unavailable"].status, PROBLEMS["rate_limited"].status}
+# Whose header says how things stand.
+_TAGGED = {412}
 _ABOUT = f"""\
 Measurements from any transport, classified and delivered exactly once in effect to the Kinesis stream of their class.
 
@@ -102,6 +107,9 @@ def _responses(route: Route, operation: Operation) -> Schema:
         answers[str(status)] = _problems(status, [code for code in codes if PROBLEMS[code].status == status])
     if route.action:
         _with_gateway(answers["401"])
+        for number in [one for one in answers if one.startswith("2") or one in _LIMITED]:
+            told = answers[number]["headers"] | {name: header(name) for name in _OF_LIMITS}
+            answers[number] = answers[number] | {"headers": told}
     answers["429"] = _with_gateway(answers.get("429", _of_gateway("More requests a second than the stage allows.")))
     answers["5XX"] = _of_gateway("The authorizer or the function ended without an answer.")
     if "413" in answers:
@@ -116,7 +124,7 @@ def _responses(route: Route, operation: Operation) -> Schema:
 
 def _problems(status: int, codes: Iterable[str]) -> Schema:
     codes = list(codes)
-    headers = ["X-Request-Id", *(["Retry-After"] if status == PROBLEMS["unavailable"].status else [])]
+    headers = ["X-Request-Id", *(["Retry-After"] if status in _AGAIN else []), *(["ETag"] if status in _TAGGED else [])]
     return {
         "description": " ".join(f"`{code}`: {PROBLEMS[code].when}" for code in codes),
         "headers": {name: header(name) for name in headers},
@@ -162,6 +170,14 @@ def _headers() -> dict[str, Schema]:
             "description": "After how many seconds the same request may be sent again.",
             "schema": {"type": "integer", "minimum": 0},
         },
+        "RateLimit-Policy": text(
+            "The limits of the request (draft-ietf-httpapi-ratelimit-headers-11).",
+            examples=['"key-requests";q=1000;w=2, "key-points";q=200000;w=4;qu="points"'],
+        ),
+        "RateLimit": text(
+            "What may be left of them, and seconds until they are whole again.",
+            examples=['"key-requests";r=998;t=1, "key-points";r=199900;t=1'],
+        ),
         "Deprecation": text("Since when clients should move (RFC 9745).", pattern="^@[0-9]+$"),
         "Sunset": text("When the call may be gone (RFC 8594)."),
         "Link": text("Where to go instead, and a guide."),

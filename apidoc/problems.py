@@ -6,6 +6,7 @@ import msgspec
 
 from afluente.adapters.http_answers import PROBLEM_TYPE, TITLES
 from afluente.application.csv_jobs import JobStatus
+from afluente.application.limits import Dimension, Subject
 from apidoc.schemas import REF, Schema, ref
 
 
@@ -35,6 +36,46 @@ _JOB_STATUS: Schema = {
     "type": "string",
     "enum": sorted(JobStatus),
     "description": "How far the job is.",
+}
+
+_LIMIT: Schema = {
+    "type": "object",
+    "description": "The limit that is over.",
+    "examples": [
+        {
+            "subject": "key",
+            "name": "ukzumrtw",
+            "dimension": "points",
+            "limit": 200000,
+            "per_second": 50000,
+            "needed": 1000,
+        }
+    ],
+    "required": ["subject", "name", "dimension", "limit", "needed"],
+    "properties": {
+        "subject": {"type": "string", "enum": sorted(Subject), "description": "What it is for."},
+        "name": {"type": "string", "description": "Which one."},
+        "dimension": {
+            "type": "string",
+            "enum": sorted(Dimension),
+            "description": "What is counted.",
+        },
+        "limit": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many may come at once, or on one day.",
+        },
+        "per_second": {
+            "type": "number",
+            "description": "The steady rate; a limit of a day has none.",
+        },
+        "needed": {"type": "integer", "minimum": 1, "description": "Of the request."},
+        "retry_after": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Seconds until the request would go through.",
+        },
+    },
 }
 
 PROBLEMS: Mapping[str, Problem] = {
@@ -98,6 +139,26 @@ PROBLEMS: Mapping[str, Problem] = {
     ),
     "unsupported_file": Problem(422, "The file is no CSV file by its name."),
     "empty_file": Problem(422, "The file has no byte."),
+    "over_the_burst": Problem(
+        413,
+        "The request has more points than a limit ever lets come at once; `limit` says which and how many.",
+        {"limit": _LIMIT},
+    ),
+    "rate_limited": Problem(
+        429,
+        "A limit of the address, the key or the source is over; `limit` says which. The same request again, after the "
+        "seconds in Retry-After, is safe.",
+        {
+            "limit": _LIMIT,
+            "violated-policies": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "string"},
+                "examples": [["key-points"]],
+                "description": "Names of the limit in the header fields RateLimit-Policy and RateLimit.",
+            },
+        },
+    ),
     "unavailable": Problem(
         503, "A dependency does not answer. The same request again, after the seconds in Retry-After, is safe."
     ),
@@ -166,6 +227,8 @@ _EXAMPLES = {
 
 
 def _example(member: Schema) -> object:
+    if "examples" in member:
+        return member["examples"][0]
     if "items" in member:
         return [_EXAMPLES[member["items"]["$ref"].removeprefix(REF)]]
     if "const" in member:

@@ -116,14 +116,15 @@ def schema_of_model(model: type[BaseModel], *, without: Iterable[str] = ()) -> S
 def told_by(documented: type) -> tuple[str, dict[str, str]]:
     """What a docstring says of a record, and of its fields by name; of those that it inherits, that of its base."""
     fields: dict[str, str] = {}
+    text = ""
     for base in reversed(documented.__mro__):
-        text, its = _told_by(base)
+        text, its = _told_in(base.__doc__ or "")
         fields |= its
     return text, fields
 
 
-def _told_by(documented: type) -> tuple[str, dict[str, str]]:
-    text = inspect.cleandoc(documented.__doc__ or "")
+def _told_in(docstring: str) -> tuple[str, dict[str, str]]:
+    text = inspect.cleandoc(docstring)
     about, *sections = re.split(r"\n\n(?=[A-Z]\w+:\n)", text)
     fields: dict[str, str] = {}
     for section in sections:
@@ -146,8 +147,7 @@ def _described(schema: Schema, record: Record | None) -> Schema:
     if "enum" in schema:
         schema["type"] = "string"
         return schema
-    documented = record.type if record else None
-    text, fields = told_by(documented) if documented else (schema.get("description", ""), {})
+    text, fields = told_by(record.type) if record else _told_in(schema.get("description", ""))
     properties = {
         name: _property(name, its, fields.get(name), record) for name, its in schema.get("properties", {}).items()
     }

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from afluente.adapters import csv_requests, http_answers, http_requests, json_points
+from afluente.adapters import csv_requests, http_answers, http_requests, json_points, websocket_messages
 from afluente.adapters.http_routes import ROUTES, Route
 from afluente.adapters.legacy_packets import decode_old_message, decode_packet
 from afluente.adapters.mqtt_messages import MqttMessage, decode_message
@@ -36,7 +36,7 @@ from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.keys import MAX_PART_LENGTH, domain_faults
 from apidoc import examples
 from apidoc.__main__ import DOCUMENTS, current, released, text_of
-from apidoc.asyncapi import asyncapi_document
+from apidoc.asyncapi import REASONS, asyncapi_document
 from apidoc.catalogue import OPERATIONS
 from apidoc.changes import breaking_changes
 from apidoc.openapi import SCHEME, openapi_document
@@ -155,6 +155,10 @@ def test_a_problem_has_the_status_that_the_code_gives_it() -> None:
     given = set(problems_in_code())
 
     assert {(PROBLEMS[code].status, code) for code in PROBLEMS} == given
+
+
+def test_every_reason_of_an_error_over_a_websocket_is_told_of() -> None:
+    assert set(REASONS) == set(reasons_in_code())
 
 
 @every_route
@@ -425,6 +429,18 @@ def problems_in_code() -> Iterator[tuple[int, str]]:
                     status, code = node.args[:2]
                     if isinstance(status, ast.Constant) and isinstance(code, ast.Constant):
                         yield int(str(status.value)), str(code.value)
+
+
+def reasons_in_code() -> Iterator[str]:
+    """Every reason that an error message over a WebSocket is made with."""
+    place = {"ErrorMessage": 1, "refusal": 0}
+    for path in (ROOT / "functions/ws_ingest/handler.py", Path(websocket_messages.__file__)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in place:
+                said = node.args[place[node.func.id]]  # type: ignore[attr-defined] # it has one, by the line above
+                for its in (said.body, said.orelse) if isinstance(said, ast.IfExp) else (said,):
+                    if isinstance(its, ast.Constant):
+                        yield str(its.value)
 
 
 def members(value: Any) -> Iterator[tuple[str, Any]]:
