@@ -40,7 +40,7 @@ COMMANDS = [
     ["alarms"],
     ["send", "http"],
     *(["keys", name] for name in ("create", "list", "revoke")),
-    *(["constraints", name] for name in ("apply", "validate", "get", "list", "delete")),
+    *(["constraints", name] for name in ("apply", "validate", "get", "list", "delete", "history", "rollback")),
     *(["dlq", name] for name in ("status", "redrive")),
 ]
 
