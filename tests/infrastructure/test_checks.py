@@ -43,18 +43,23 @@ def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> No
     everywhere = {
         ("data/Quarantine/Bucket", "AwsSolutions-S1"),
         ("data/CsvFiles/Bucket", "AwsSolutions-S1"),
+        ("data/KeyPepper/Secret", "AwsSolutions-SMG4"),
         ("service/HttpIngest/Role", "AwsSolutions-IAM5"),
         ("service/IotRuleHandler/Role", "AwsSolutions-IAM5"),
         ("service/CsvTrigger/Role", "AwsSolutions-IAM5"),
         ("service/WsIngest/Role", "AwsSolutions-IAM5"),
         ("service/Classifier/Role", "AwsSolutions-IAM5"),
         ("service/HttpIngest/Function", "AwsSolutions-L1"),
+        ("service/HttpAdmin/Function", "AwsSolutions-L1"),
         ("service/HttpAuthorizer/Function", "AwsSolutions-L1"),
         ("service/IotRuleHandler/Function", "AwsSolutions-L1"),
         ("service/CsvTrigger/Function", "AwsSolutions-L1"),
         ("service/WsIngest/Function", "AwsSolutions-L1"),
         ("service/Classifier/Function", "AwsSolutions-L1"),
         ("service/Http/Health", "AwsSolutions-APIG4"),
+        ("service/Http/GetOpenapi", "AwsSolutions-APIG4"),
+        ("service/Http/GetAsyncapi", "AwsSolutions-APIG4"),
+        ("service/Http/GetDocs", "AwsSolutions-APIG4"),
         ("service/Http/Default", "AwsSolutions-APIG4"),
         ("service/WebSocket/Route-connect", "AwsSolutions-APIG4"),
         ("service/WebSocket/Route-disconnect", "AwsSolutions-APIG4"),
@@ -63,10 +68,23 @@ def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> No
     }
     unrecoverable = {
         (f"data/Tables/{table}", "AwsSolutions-DDB3")
-        for table in ("StreamConstraints", "StreamLatest", "ApiKeys", "WsConnections", "CsvJobs", "Migration")
+        for table in (
+            "StreamConstraints",
+            "ConstraintHistory",
+            "StreamLatest",
+            "Access",
+            "Limits",
+            "WsConnections",
+            "CsvJobs",
+            "Migration",
+        )
     }
 
-    assert acknowledged(prod) == everywhere
+    with_a_key_of_its_own = {
+        (f"data/Streams/{stream}", "AwsSolutions-KDS3") for stream in ("Alert", "Warning", "Anomaly", "Normal")
+    }
+
+    assert acknowledged(prod) == everywhere | with_a_key_of_its_own
     assert acknowledged(local) == everywhere | unrecoverable
 
 
