@@ -32,6 +32,52 @@ class StageError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SubjectLimits:
+    """What each subject of a kind may send; 0 for no limit, and a burst of 0 for what the rate gives in a second."""
+
+    requests_per_second: Annotated[float, Field(ge=0)] = 0
+    requests_burst: Annotated[int, Field(ge=0)] = 0
+    points_per_second: Annotated[float, Field(ge=0)] = 0
+    points_burst: Annotated[int, Field(ge=0)] = 0
+    points_per_day: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class RefusedKeyLimits:
+    """How many bad keys of one address each container of the authorizer looks up; 0 for all of them."""
+
+    per_second: Annotated[float, Field(ge=0)] = 10
+    burst: Annotated[int, Field(ge=0)] = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class StageLimits:
+    """What one address, one key and one source may send; docs/reference/limits.md says how they are counted."""
+
+    ip: SubjectLimits = SubjectLimits(requests_per_second=500, requests_burst=1_000)
+    key: SubjectLimits = SubjectLimits(
+        requests_per_second=500,
+        requests_burst=1_000,
+        points_per_second=50_000,
+        points_burst=200_000,
+        points_per_day=1_000_000_000,
+    )
+    source: SubjectLimits = SubjectLimits(
+        requests_per_second=100,
+        requests_burst=400,
+        points_per_second=20_000,
+        points_burst=100_000,
+        points_per_day=500_000_000,
+    )
+    refused_keys: RefusedKeyLimits = RefusedKeyLimits()
+
+
+_WIDE = SubjectLimits(
+    requests_per_second=10_000, requests_burst=20_000, points_per_second=1_000_000, points_burst=5_000_000
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Stage:
     """The values of one deployment; times carry their unit in the name.
 
@@ -154,6 +200,12 @@ class Stage:
     ) = None
     """A name of one's own for the distribution, and its certificate in us-east-1: then nothing older than TLS 1.2."""
 
+    limits: StageLimits = StageLimits()
+    """What one address, one key and one source may send."""
+
+    limits_fail: Literal["open", "shut"] = "open"
+    """Whether requests go through uncounted, or are refused, while the table of limits does not answer."""
+
     operations_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     domain_dashboards: bool = True
     """Each open domain has a CloudWatch dashboard."""
@@ -237,7 +289,8 @@ def load_stage(name: str, directory: Path | None = None) -> Stage:
             f"stage {base!r} is unknown: the presets are {', '.join(PRESETS)}; for a stage of your own "
             f'write {file} with `preset = "dev"` and the values that differ'
         )
-    values = {**dataclasses.asdict(PRESETS[base]()), **overrides, "name": name}
+    preset = dataclasses.asdict(PRESETS[base]())
+    values = {**preset, **overrides, "name": name, "limits": _over(preset["limits"], overrides.get("limits", {}))}
     try:
         return TypeAdapter(Stage).validate_python(values)
     except ValidationError as error:
@@ -261,6 +314,10 @@ def local() -> Stage:
         quarantine_retention_days=7,
         point_in_time_recovery=False,
         requests_per_second=100_000,
+        # Wide enough for tests and benchmarks, which send all they can from one address.
+        limits=StageLimits(
+            ip=_WIDE, key=_WIDE, source=_WIDE, refused_keys=RefusedKeyLimits(per_second=100, burst=1_000)
+        ),
     )
 
 
@@ -304,6 +361,15 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise StageError(f"{file} is no TOML: {error}") from error
+
+
+def _over(preset: dict[str, Any], own: object) -> object:
+    """A table with the values of another one over it, single values of the tables in it included."""
+    if not isinstance(own, dict):
+        return own
+    return preset | {
+        name: _over(preset[name], value) if isinstance(preset.get(name), dict) else value for name, value in own.items()
+    }
 
 
 def _faults(error: ValidationError) -> str:

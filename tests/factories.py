@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
+from afluente.adapters.memory_limits import MemoryLimits
 from afluente.application.accept_points import PointsRequest, RejectedPoint
 from afluente.application.access import Grant
 from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Authentication, new_key
 from afluente.application.connections import Connection
 from afluente.application.csv_jobs import CsvJob, JobStatus
+from afluente.application.gate import Gate
+from afluente.application.leases import LimitStore
+from afluente.application.limiter import Limiter
+from afluente.application.limits import StageLimits
 from afluente.application.packs import ReceivedPack
 from afluente.application.ports import Delivery
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
@@ -41,6 +46,13 @@ def a_point(value: float = 20.0, at: float = 0.0, **fields: Any) -> DataPoint:
 def points(*values: float, **fields: Any) -> list[DataPoint]:
     """Points of one stream, a second apart."""
     return [a_point(value, float(second), **fields) for second, value in enumerate(values)]
+
+
+def a_gate(limits: StageLimits | None = None, store: LimitStore | None = None, *, fails_open: bool = False) -> Gate:
+    """A gate with its buckets in memory; without limits it lets everything through."""
+    store = MemoryLimits() if store is None else store
+    limiter = Limiter(store, container="tests", fails_open=fails_open, sleep=lambda _: None)
+    return Gate(limiter, StageLimits() if limits is None else limits)
 
 
 def arrived(*its_points: DataPoint, ingested_at: float = NOW) -> tuple[DataPoint, ...]:

@@ -1,12 +1,15 @@
 """HTTP API beside the points: constraints, alarms, and what describes the API itself."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from afluente.adapters.http_answers import Answer
+from afluente.adapters.http_authorization import grant_of
 from afluente.runtime.composition import HttpAdmin, http_admin
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, response
+from afluente.runtime.limiting import LimitedRequest
 from afluente.runtime.observability import LogCode, invocation
 from http_admin.alarms_routes import ALARMS_ROUTES
 from http_admin.constraints_routes import CONSTRAINTS_ROUTES
@@ -28,8 +31,17 @@ def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
 
 def _answer(event: Event, request_id: str) -> Answer:
     return answered(
-        lambda: _ROUTES[event["routeKey"]](event, http_admin()),
+        partial(_limited_answer, event),
         request_id,
         unavailable=LogCode.ADMIN_UNAVAILABLE,
         so_far="nothing is done for certain",
     )
+
+
+def _limited_answer(event: Event) -> Answer:
+    route, function, grant = _ROUTES[event["routeKey"]], http_admin(), grant_of(event)
+    if grant is None:
+        # Nobody, or a route for everybody: it knows which.
+        return route(event, function)
+    limits = LimitedRequest(function.gate, event, grant)
+    return limits.told(route(event, function))

@@ -3,17 +3,28 @@
 import time
 from typing import Any
 
-from afluente.adapters.http_authorization import authorizer_answer
+from afluente.adapters.client_address import client_address
+from afluente.adapters.http_authorization import authorizer_answer, turned_away
+from afluente.application.access import Grant
+from afluente.application.key_guard import Refusal
+from afluente.application.limits import Subject
 from afluente.runtime.composition import http_authorizer
-from afluente.runtime.observability import LogCode, invocation, logger
+from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Authenticate one caller, an event of payload format 2.0; a failure makes API Gateway answer 500."""
     with invocation(context):
-        grant = http_authorizer().authenticate(event["identitySource"][0], time.time())
-        if grant is None:
-            logger().warning("key refused", code=LogCode.KEY_REFUSED)
-            return authorizer_answer(None)
-        logger().info("key accepted", code=LogCode.KEY_ACCEPTED, key_id=grant.key_id)
-        return authorizer_answer(grant)
+        address = client_address(event)
+        found = http_authorizer().authenticate(event["identitySource"][0], address, time.time())
+        match found:
+            case Grant():
+                logger().info("key accepted", code=LogCode.KEY_ACCEPTED, key_id=found.key_id)
+                return authorizer_answer(found)
+            case Refusal.FLOOD:
+                logger().warning("key not looked at", code=LogCode.RATE_LIMITED, subject=f"{Subject.IP}:{address}")
+                count({Metric.KEYS_TURNED_AWAY: 1})
+                return turned_away()
+            case Refusal.UNKNOWN:
+                logger().warning("key refused", code=LogCode.KEY_REFUSED)
+                return authorizer_answer(None)

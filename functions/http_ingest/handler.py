@@ -17,6 +17,7 @@ from afluente.legacy.thresholds import DOMAIN
 from afluente.runtime.composition import http_ingest
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, refused, response
+from afluente.runtime.limiting import LimitedRequest
 from afluente.runtime.observability import LogCode, invocation
 from http_ingest.csv_routes import CSV_ROUTES
 from http_ingest.legacy_route import gone, headers_for_old_clients, take_packet
@@ -58,26 +59,28 @@ def _for_old_clients(answer: Answer) -> Answer:
 
 def _csv(event: Event, request_id: str) -> Answer:
     so_far = "nothing is done for certain"
-    route = CSV_ROUTES[event["routeKey"]]
-    return answered(
-        lambda: route(event, permitted(event), http_ingest()),
-        request_id,
-        unavailable=LogCode.CSV_UNAVAILABLE,
-        so_far=so_far,
-    )
+    answer = partial(_answer_of_csv, event)
+    return answered(answer, request_id, unavailable=LogCode.CSV_UNAVAILABLE, so_far=so_far)
+
+
+def _answer_of_csv(event: Event) -> Answer:
+    grant, function = permitted(event), http_ingest()
+    limits = LimitedRequest(function.gate, event, grant)
+    return limits.told(CSV_ROUTES[event["routeKey"]](event, grant, function))
 
 
 def _take_points(event: Event, request_id: str) -> Answer:
-    grant = permitted(event)
+    grant, function = permitted(event), http_ingest()
+    limits = LimitedRequest(function.gate, event, grant)
     headers = event["headers"]
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
-    function = http_ingest()
     request = decode_points(
         body, headers=headers, domains=function.settings.domains, grant=grant, request_id=request_id, now=time.time()
     )
     check_scope(grant, grant.missing(Action.INGEST, request.domain, request.source_id))
+    limits.bring(request.batches)
     take(request, grant, function)
-    return receipt(len(request.points), request.rejected, request_id)
+    return limits.told(receipt(len(request.points), request.rejected, request_id))
 
 
 def _health(_event: Event, _request_id: str) -> Answer:

@@ -9,6 +9,7 @@ from afluente.application.access import EVERYTHING
 from afluente.legacy.thresholds import DOMAIN
 from afluente.runtime.composition import HttpIngest
 from afluente.runtime.http_function import Event
+from afluente.runtime.limiting import LimitedRequest
 from afluente.runtime.observability import Metric, count_of
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.taking import take
@@ -21,11 +22,12 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
     """Take the readings of a packet in.
 
     Raises:
-        RequestError: the packet cannot be taken.
+        RequestError: the packet cannot be taken, or a limit is over.
         UnavailableError: the sensor directory does not answer, or the readings are not all queued.
     """
     grant = permitted(event)
     check_scope(grant, grant.missing_domain(DOMAIN))
+    limits = LimitedRequest(function.gate, event, grant)
     count_of(grant.key_id, Metric.LEGACY_REQUESTS)
     headers = event["headers"]
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
@@ -36,9 +38,11 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
         missing = grant.missing_source(request.domain, source_id)
         # The directory may know the devices of readings that name none: who may not write them is told of none.
         check_scope(grant, missing if missing is None or source_id in packet.devices else f"source:{EVERYTHING}")
+    limits.bring(request.batches)
     take(request, grant, function)
     rejected = rejected_points(request.rejected)
-    return document(200, {"inserted": len(request.points), "rejected": rejected, "request_id": request_id})
+    answer = document(200, {"inserted": len(request.points), "rejected": rejected, "request_id": request_id})
+    return limits.told(answer)
 
 
 def gone(settings: HttpIngestSettings) -> RequestError:

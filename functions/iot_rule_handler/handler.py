@@ -1,18 +1,25 @@
 """MQTT: the messages that topic rules put into the inbox, a batch an invocation, on to the queue of the classifier."""
 
+import time
 from typing import Any
 
 import msgspec
 
 from afluente.adapters.legacy_packets import OldReadings, decode_old_message, is_old_topic
 from afluente.adapters.mqtt_messages import UnusableMessageError, decode_message, read_message, unusable
+from afluente.adapters.rate_limit_headers import explained
 from afluente.application.accept_points import PointsRequest
+from afluente.application.limiter import Taken
 from afluente.application.ports import UnavailableError
-from afluente.application.quarantine import QuarantinedRecord
+from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.runtime.composition import iot_rule_handler
+from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 
 Record = dict[str, Any]
+
+# Of at most 128 bytes each, so that the line stays within CloudWatch's 256 KB ("Event size").
+_TOLD_CLIENTS = 500
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -40,13 +47,15 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         completed, unkept = _complete(batch.old)
         requests = [*batch.requests, *completed]
         try:
+            requests, over = _within_limits(requests, event["Records"])
+            batch.unusable.extend(over)
             unkept |= function.accept.together(requests, run=function.executor.map)
         except UnavailableError as error:
             logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
             unkept |= {request.request_id for request in requests}
         else:
             _report(requests)
-            _report_old([batch.old[request.request_id] for request in completed])
+            _report_old([batch.old[request.request_id] for request in requests if request.request_id in batch.old])
         # After the good points: a quarantine that hangs must hold up none of them.
         unkept |= _keep(batch.unusable)
         if unkept:
@@ -67,8 +76,38 @@ def _read(records: list[Record]) -> Batch:
             else:
                 batch.requests.append(decode_message(message, domains=domains, request_id=message_id))
         except UnusableMessageError as error:
-            batch.unusable.append(unusable(record["body"], error, message_id=message_id, sent_at=sent_at))
+            batch.unusable.append(unusable(record["body"], str(error), message_id=message_id, sent_at=sent_at))
     return batch
+
+
+def _within_limits(
+    requests: list[PointsRequest], records: list[Record]
+) -> tuple[list[PointsRequest], list[QuarantinedRecord]]:
+    """The messages within the limits of their sources, and what is kept of the others, which nobody sends again.
+
+    Raises:
+        UnavailableError: they cannot be counted, and the limits fail shut.
+    """
+    function = iot_rule_handler()
+    batches = [request.batches for request in requests]
+    answers = function.gate.receive(batches, time.time(), run=function.executor.map)
+    report(answers)
+    bodies = {record["messageId"]: record["body"] for record in records}
+    within, over = [], []
+    for request, answer in zip(requests, answers, strict=True):
+        if isinstance(answer, Taken):
+            within.append(request)
+            continue
+        message_id = request.request_id
+        kept = unusable(
+            bodies[message_id],
+            f"over a limit: {explained(answer)}",
+            message_id=message_id,
+            sent_at=request.received_at,
+            reason=QuarantineReason.RATE_LIMITED,
+        )
+        over.append(kept)
+    return within, over
 
 
 def _complete(old: dict[str, OldReadings]) -> tuple[list[PointsRequest], set[str]]:
@@ -126,6 +165,7 @@ def _report_old(taken: list[OldReadings]) -> None:
         "messages of old devices taken",
         code=LogCode.LEGACY_MESSAGES_TAKEN,
         messages=len(taken),
-        clients=clients,
+        clients=clients[:_TOLD_CLIENTS],
+        further_clients=max(0, len(clients) - _TOLD_CLIENTS),
     )
     count({Metric.LEGACY_REQUESTS: len(taken)})

@@ -1,8 +1,11 @@
 """WebSocket API: a connection a source, messages of points, and an acknowledgement of each."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from afluente.adapters.client_address import client_address
 from afluente.adapters.json_points import MalformedJsonError
 from afluente.adapters.websocket_messages import (
     INVALID,
@@ -17,17 +20,22 @@ from afluente.adapters.websocket_messages import (
     acknowledgements,
     contradiction,
     encode,
+    over_a_limit,
     points_request,
     read_message,
     refusal,
 )
 from afluente.application.accept_points import PointsRequest
 from afluente.application.connections import Connection, RefusedError
+from afluente.application.gate import Sender
+from afluente.application.limiter import Over, Taken
 from afluente.application.ports import UnavailableError
 from afluente.runtime.composition import ws_ingest
+from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 
 Answer = dict[str, Any]
+Bring = Callable[[PointsRequest], Wait | ErrorMessage | None]
 
 _TOO_LATE = 'no message came in time; begin with {"action":"auth","domain":…,"source_id":…,"api_key":…}'
 _UNKNOWN = 'the connection is not authenticated; begin with {"action":"auth","domain":…,"source_id":…,"api_key":…}'
@@ -58,6 +66,8 @@ def _connect(event: dict[str, Any], connection_id: str) -> Answer:
         query.get("api_key", headers.get("x-api-key")),
     )
     try:
+        if not _let_in(event):
+            return {"statusCode": 429}
         if credentials.api_key is None:
             ws_ingest().unanswered.put(connection_id)
         else:
@@ -105,15 +115,22 @@ def _message(event: dict[str, Any], connection_id: str) -> Answer:
 def _answer_to(event: dict[str, Any], connection_id: str) -> object:
     message = read_message(event.get("body") or "")
     if isinstance(message, Authentication) and message.api_key is not None:
-        return _authenticated(_open(connection_id, message))
+        entered = ws_ingest().gate.connect(client_address(event), time.time())
+        report([entered])
+        return over_a_limit(entered) if isinstance(entered, Over) else _authenticated(_open(connection_id, message))
     connection = ws_ingest().connections.find(connection_id, time.time())
     if connection is None:
         raise RefusedError(_UNKNOWN)
+    sender = Sender(client_address(event), connection.key_id, connection.limits)
+    entered = ws_ingest().gate.enter(sender, time.time())
+    report([entered])
+    if isinstance(entered, Over):
+        return over_a_limit(entered)
     match message:
         case Authentication():
             return _authenticated(connection)
         case Points():
-            return _take(message, connection, event["requestContext"]["requestId"])
+            return _take(message, connection, event["requestContext"]["requestId"], partial(_bring, sender, entered))
         case Ping():
             return Pong()
         case ErrorMessage():
@@ -139,7 +156,21 @@ def _authenticated(connection: Connection) -> Authenticated:
     return Authenticated(connection.domain, connection.source_id, last)
 
 
-def _take(message: Points, connection: Connection, request_id: str) -> object:
+def _let_in(event: dict[str, Any]) -> bool:
+    """Whether the address may open another connection."""
+    entered = ws_ingest().gate.connect(client_address(event), time.time())
+    report([entered])
+    return isinstance(entered, Taken)
+
+
+def _bring(sender: Sender, entered: Taken, request: PointsRequest) -> Wait | ErrorMessage | None:
+    """Take the points of a message; gives the answer where a limit is over."""
+    brought = ws_ingest().gate.bring(sender, request.batches, entered, time.time())
+    report([brought])
+    return over_a_limit(brought) if isinstance(brought, Over) else None
+
+
+def _take(message: Points, connection: Connection, request_id: str, bring: Bring) -> object:
     now = time.time()
     fault = contradiction(message, connection)
     if fault:
@@ -148,6 +179,9 @@ def _take(message: Points, connection: Connection, request_id: str) -> object:
         request = points_request(message, connection, request_id=request_id, now=now)
     except MalformedJsonError as error:
         return ErrorMessage(INVALID, "malformed_json", error.of("message"))
+    over = bring(request)
+    if over:
+        return over
     function = ws_ingest()
     if not function.accept(request):
         logger().error("quarantine unavailable", code=LogCode.QUARANTINE_UNAVAILABLE, request_id=request_id)

@@ -67,6 +67,7 @@ class Tables(Construct):
             sort_key=Attribute(name="entry", type=AttributeType.STRING),
             expiry="expires_at",
         )
+        self.limits = self._table("Limits", "limits", partition_key="subject", expiry="expires_at")
 
     @property
     def constraints_by_domain_arn(self) -> str:

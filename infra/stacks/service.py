@@ -1,5 +1,6 @@
 """What works on the data and holds none: it may be deleted and deployed again at any time."""
 
+import dataclasses
 import json
 
 from aws_cdk import ArnFormat, CfnOutput, Duration
@@ -22,7 +23,7 @@ from infra.constructs.websocket_api import StreamApi, UnansweredConnections
 from infra.layer_build import LayerFolders
 from infra.stacks.data import DataStack
 from infra.stacks.stage_stack import StageStack
-from infra.stage import Stage
+from infra.stage import RefusedKeyLimits, Stage
 
 BATCH_SIZE = 10
 """Lambda, "Batch size" of a FIFO queue: the most there is."""
@@ -148,9 +149,11 @@ class ServiceStack(StageStack):
                 **self._sensors(),
                 **self._accepting(),
                 **self._csv_jobs(),
+                **self._limits(),
             },
         )
         self._allow_accepting(ingest)
+        self._allow_limits(ingest)
         if self._settings.takes_packets:
             self._allow_sensors(ingest)
         if self._settings.enable_csv_ingest:
@@ -181,9 +184,10 @@ class ServiceStack(StageStack):
             memory_mb=_WHOLE_PROCESSOR_MB,
             # As long as the classifier: the messages of both come again after the same visibility timeout.
             timeout=Duration.seconds(self._settings.classifier_timeout_seconds),
-            environment={**self._sensors(), **self._accepting()},
+            environment={**self._sensors(), **self._accepting(), **self._limits()},
         )
         self._allow_accepting(handler)
+        self._allow_limits(handler)
         # Also where no rule takes such messages any more: some may be in the inbox.
         self._allow_sensors(handler)
         handler.allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], inbox.queue_arn)
@@ -301,6 +305,7 @@ class ServiceStack(StageStack):
             environment={
                 **self._accepting(),
                 **self._keys(),
+                **self._limits(),
                 "AFLUENTE_CONNECTIONS_TABLE": tables.connections.table_name,
                 "AFLUENTE_UNANSWERED_QUEUE_URL": unanswered.queue.queue_url,
                 "AFLUENTE_WEBSOCKET_API_ID": api.api.api_id,
@@ -310,6 +315,7 @@ class ServiceStack(StageStack):
         )
         self._allow_accepting(ingest)
         self._allow_keys(ingest)
+        self._allow_limits(ingest)
         ingest.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], tables.connections.table_arn)
         ingest.allow(
             ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
@@ -348,7 +354,7 @@ class ServiceStack(StageStack):
             layers=self._layers.of_all,
             memory_mb=_AUTHORIZER_MB,
             timeout=_AUTHORIZER_TIMEOUT,
-            environment=self._keys(),
+            environment={**self._keys(), "AFLUENTE_LIMITS": self._refused_keys()},
         )
         self._allow_keys(authorizer)
         return authorizer
@@ -369,14 +375,33 @@ class ServiceStack(StageStack):
                 "AFLUENTE_CONSTRAINTS_TABLE": tables.constraints.table_name,
                 "AFLUENTE_CONSTRAINT_HISTORY_TABLE": tables.constraint_history.table_name,
                 "AFLUENTE_ALARM_LOG_GROUP": self._data.alarms.log_group.log_group_name,
+                **self._limits(),
             },
         )
+        self._allow_limits(admin)
         admin.allow(["logs:FilterLogEvents"], self._data.alarms.log_group.log_group_arn)
         # A change and its entry in the history are one transaction, which asks for the rights of its parts.
         admin.allow(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], tables.constraints.table_arn)
         admin.allow(["dynamodb:Query"], tables.constraints_by_domain_arn)
         admin.allow(["dynamodb:PutItem", "dynamodb:Query"], tables.constraint_history.table_arn)
         return admin
+
+    def _limits(self) -> dict[str, str]:
+        """What a function that keeps to limits is told."""
+        limits = dataclasses.asdict(self._settings.limits)
+        return {
+            "AFLUENTE_LIMITS": json.dumps({name: limits[name] for name in ("ip", "key", "source")}),
+            "AFLUENTE_LIMITS_FAIL": self._settings.limits_fail,
+            "AFLUENTE_LIMITS_TABLE": self._data.tables.limits.table_name,
+        }
+
+    def _refused_keys(self) -> str:
+        """What the authorizer is told; behind a front, which limits addresses itself, it would see those of the front."""
+        limit = RefusedKeyLimits(per_second=0) if self._settings.enable_waf else self._settings.limits.refused_keys
+        return json.dumps({"refused_keys": dataclasses.asdict(limit)})
+
+    def _allow_limits(self, function: ServiceFunction) -> None:
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._data.tables.limits.table_arn)
 
     def _keys(self) -> dict[str, str]:
         """What a function is told that asks callers for a key."""

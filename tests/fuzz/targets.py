@@ -163,7 +163,7 @@ def mqtt_message(data: bytes) -> None:
         message = mqtt_messages.read_message(body, sent_at=NOW)
         _read_mqtt(message)
     except mqtt_messages.UnusableMessageError as error:
-        _Outside().put(mqtt_messages.unusable(body, error, message_id="m", sent_at=NOW))
+        _Outside().put(mqtt_messages.unusable(body, str(error), message_id="m", sent_at=NOW))
 
 
 def mqtt_payload(data: bytes) -> None:

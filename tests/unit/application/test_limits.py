@@ -555,7 +555,7 @@ def test_the_messages_of_a_batch_go_through_in_their_order_until_a_limit_is_over
     slow = Limits(requests_per_second=1, requests_burst=3)
     messages = [Demand(Subject.SOURCE, f"iot/{n % 2}", slow if n % 2 else TEN_A_SECOND, 1, 1) for n in range(10)]
 
-    answers = limiter(store).take_each(messages, NOW)
+    answers = limiter(store).take_each([[message] for message in messages], NOW)
 
     assert [isinstance(answer, Taken) for answer in answers] == [True] * 6 + [True, False, True, False]
 
@@ -564,20 +564,20 @@ def test_a_batch_has_one_lease_a_source() -> None:
     store = MemoryLimits()
     messages = [Demand(Subject.SOURCE, f"iot/{n % 5}", TEN_A_SECOND, 1, 1) for n in range(100)]
 
-    limiter(store).take_each(messages, NOW)
+    limiter(store).take_each([[message] for message in messages], NOW)
 
     assert store.saves == 5
 
 
 def test_a_batch_goes_through_uncounted_while_the_store_is_away() -> None:
-    answers = limiter(Away()).take_each([demand()] * 3, NOW)
+    answers = limiter(Away()).take_each([[demand()]] * 3, NOW)
 
     assert [taken(answer).uncounted for answer in answers] == ["away"] * 3
 
 
 def test_a_batch_waits_where_the_limits_fail_shut() -> None:
     with pytest.raises(UnavailableError):
-        limiter(Away(), fails_open=False).take_each([demand()] * 3, NOW)
+        limiter(Away(), fails_open=False).take_each([[demand()]] * 3, NOW)
 
 
 def test_a_lease_that_lasts_is_at_most_a_quarter_of_an_hour() -> None:

@@ -16,7 +16,7 @@ from afluente.application.ports import UnavailableError
 from afluente.runtime.composition import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, NOW, a_grant, an_alarm_event
+from tests.factories import DOMAINS, NOW, a_gate, a_grant, an_alarm_event
 from tests.unit.functions.conftest import CONTEXT
 
 Event = dict[str, Any]
@@ -55,7 +55,9 @@ def ask(world: World, event: Callable[[str], Event], monkeypatch: pytest.MonkeyP
     def no_constraints(_by: str) -> Any:
         raise AssertionError("alarms have nothing to do with constraints")
 
-    monkeypatch.setattr(http_admin.handler, "http_admin", lambda: HttpAdmin(settings, no_constraints, world.behind))
+    monkeypatch.setattr(
+        http_admin.handler, "http_admin", lambda: HttpAdmin(settings, no_constraints, world.behind, a_gate())
+    )
     monkeypatch.setattr("http_admin.alarms_routes.time.time", lambda: NOW)
 
     def to(parameters: dict[str, str] | None = None, **scope: Any) -> tuple[int, Any]:

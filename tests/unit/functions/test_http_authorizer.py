@@ -10,6 +10,8 @@ from afluente.adapters.http_authorization import grant_of
 from afluente.adapters.memory import MemoryApiKeys
 from afluente.application.access import Action, Grant
 from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore
+from afluente.application.key_guard import KeyGuard
+from afluente.application.limits import RefusedKeys
 from afluente.application.ports import UnavailableError
 from afluente.runtime.composition import HttpAuthorizer
 from http_authorizer.handler import lambda_handler
@@ -34,11 +36,10 @@ class StoreThatIsAway:
 
 
 @pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[ApiKeyStore], None]:
-    def put_behind_the_function(store: ApiKeyStore) -> None:
-        monkeypatch.setattr(
-            http_authorizer.handler, "http_authorizer", lambda: HttpAuthorizer(an_authentication(store))
-        )
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def put_behind_the_function(store: ApiKeyStore, limit: RefusedKeys | None = None) -> None:
+        guard = KeyGuard(an_authentication(store), limit or RefusedKeys())
+        monkeypatch.setattr(http_authorizer.handler, "http_authorizer", lambda: HttpAuthorizer(guard))
 
     return put_behind_the_function
 

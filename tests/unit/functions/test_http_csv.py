@@ -28,7 +28,7 @@ from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, NOW, Clock, a_csv_job
+from tests.factories import DOMAINS, NOW, Clock, a_csv_job, a_gate
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 Event = dict[str, Any]
@@ -52,7 +52,7 @@ class World:
         accept = AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)
         csv = CsvIngest(CsvJobs(store=self.store, domains=DOMAINS), self.store, self)
         sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
-        return HttpIngest(self.settings, accept, csv, sensors)
+        return HttpIngest(self.settings, accept, csv, sensors, a_gate())
 
     def put(self, key: str, body: bytes) -> None:
         if self.is_away:

@@ -30,7 +30,7 @@ from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, Clock
+from tests.factories import DOMAINS, Clock, a_gate
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 Event = dict[str, Any]
@@ -47,6 +47,7 @@ class World:
         self.quarantine = MemoryQuarantine()
         self.queue_is_away = False
         self.quarantine_is_away = False
+        self.gate = a_gate()
         self.settings = HttpIngestSettings(
             domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
         )
@@ -75,7 +76,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     store = MemoryCsvJobs()
     csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
     sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
-    monkeypatch.setattr(http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv, sensors))
+    monkeypatch.setattr(
+        http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv, sensors, world.gate)
+    )
     return world
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 
 import iot_rule_handler.handler
@@ -20,7 +21,7 @@ from afluente.legacy.thresholds import Sensor
 from afluente.runtime.composition import IotRuleHandler
 from afluente.runtime.settings import IotRuleHandlerSettings
 from iot_rule_handler.handler import lambda_handler
-from tests.factories import Clock
+from tests.factories import Clock, a_gate
 from tests.legacy import DEVICE, UUID, a_sensor
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
@@ -35,6 +36,7 @@ class World:
         self.quarantine_is_away = False
         self.directory = MemorySensors([a_sensor()])
         self.directory_is_away = False
+        self.gate = a_gate()
         self.lookup = SensorLookup(self, ttl_seconds=60, clock=Clock())
 
     def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
@@ -63,9 +65,16 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         domains=("iot", "health"), shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
     )
     function = IotRuleHandler(
-        settings, AcceptPoints(queue=world, quarantine=world, shards=64), world, ThreadPoolExecutor(4), world.lookup
+        settings,
+        AcceptPoints(queue=world, quarantine=world, shards=64),
+        world,
+        ThreadPoolExecutor(4),
+        world.lookup,
+        world.gate,
     )
-    monkeypatch.setattr(iot_rule_handler.handler, "iot_rule_handler", lambda: function)
+    monkeypatch.setattr(
+        iot_rule_handler.handler, "iot_rule_handler", lambda: msgspec.structs.replace(function, gate=world.gate)
+    )
     return world
 
 

@@ -32,7 +32,7 @@ from afluente.legacy.thresholds import Sensor
 from afluente.runtime.composition import CsvIngest, HttpIngest, IotRuleHandler
 from afluente.runtime.settings import HttpIngestSettings, IotRuleHandlerSettings
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, NOW, Clock
+from tests.factories import DOMAINS, NOW, Clock, a_gate
 from tests.legacy import DEVICE, UUID, a_sensor
 from tests.old_clients import (
     Body,
@@ -105,13 +105,13 @@ class World:
     def http_ingest(self) -> HttpIngest:
         store = MemoryCsvJobs()
         csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
-        return HttpIngest(self.settings, self.accept, csv, self.lookup)
+        return HttpIngest(self.settings, self.accept, csv, self.lookup, a_gate())
 
     def iot_rule_handler(self) -> IotRuleHandler:
         settings = IotRuleHandlerSettings(
             domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
         )
-        return IotRuleHandler(settings, self.accept, self.quarantine, ThreadPoolExecutor(1), self.lookup)
+        return IotRuleHandler(settings, self.accept, self.quarantine, ThreadPoolExecutor(1), self.lookup, a_gate())
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
 from afluente.runtime.composition import WsIngest
-from tests.factories import a_connection, an_api_key, an_authentication
+from tests.factories import a_connection, a_gate, an_api_key, an_authentication
 from tests.unit.functions.conftest import CONTEXT, LogLines
 from ws_ingest.handler import lambda_handler
 
@@ -71,6 +71,7 @@ class World:
         self.unanswered: list[str] = []
         self.said: list[tuple[str, Any]] = []
         self.closed: list[str] = []
+        self.gate = a_gate()
 
     def a_key(self, **scope: Any) -> tuple[str, ApiKey]:
         text, kept = an_api_key(**scope)
@@ -134,8 +135,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         AcceptPoints(queue=world, quarantine=world, shards=64),
         WebSocketConnections(world),  # type: ignore[arg-type] # a stand-in for the client
         UnansweredQueue(world, "unanswered"),  # type: ignore[arg-type] # a stand-in for the client
+        world.gate,
     )
-    monkeypatch.setattr(ws_ingest.handler, "ws_ingest", lambda: function)
+    monkeypatch.setattr(ws_ingest.handler, "ws_ingest", lambda: msgspec.structs.replace(function, gate=world.gate))
     return world
 
 

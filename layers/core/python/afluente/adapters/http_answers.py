@@ -37,6 +37,8 @@ TITLES = {
     "unsupported_content_encoding": "The content coding is not taken",
     "unsupported_file": "The file is no CSV file by its name",
     "empty_file": "The file is empty",
+    "over_the_burst": "The request has more points than may come at once",
+    "rate_limited": "A limit is over",
     "unavailable": "The service cannot do this at the moment",
 }
 """What each problem is called, by its code: the closed set of them."""

@@ -20,6 +20,11 @@ def authorizer_answer(grant: Grant | None) -> dict[str, Any]:
     return {"isAuthorized": True, "context": context}
 
 
+def turned_away() -> dict[str, Any]:
+    """The authorizer's answer to a flood: API Gateway answers 403 by itself, and no function is asked."""
+    return {"isAuthorized": False}
+
+
 def grant_of(event: Mapping[str, Any]) -> Grant | None:
     """What the caller behind an event of an HTTP API may do; None where the authorizer let nobody in."""
     authorizer = event["requestContext"].get("authorizer", {})

@@ -98,14 +98,22 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
     return PointsRequest(request_id, "mqtt", key.domain, key.source_id, arrived_at, points, rejected, origin)
 
 
-def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) -> QuarantinedRecord:
-    """What is kept of a message of the inbox that no point can be made of.
+def unusable(
+    body: str,
+    cause: str,
+    *,
+    message_id: str,
+    sent_at: float,
+    reason: QuarantineReason = QuarantineReason.UNUSABLE_MESSAGE,
+) -> QuarantinedRecord:
+    """What is kept of a message of the inbox that cannot be taken.
 
     Args:
         body: the message as the inbox has it.
-        error: why it cannot be used.
+        cause: why it cannot be, for a person.
         message_id: the inbox's id of the message.
         sent_at: when the inbox got it, in Unix seconds.
+        reason: of which kind the cause is.
     """
     try:
         message = read_message(body, sent_at=sent_at)
@@ -115,10 +123,10 @@ def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) ->
         payload, origin = message.payload, {"topic": message.topic, "client_id": message.client_id}
     return QuarantinedRecord(
         record_id=message_id,
-        reason=QuarantineReason.UNUSABLE_MESSAGE,
+        reason=reason,
         transport="mqtt",
         failed_at=sent_at,
-        message=str(error),
+        message=cause,
         origin=origin,
         payload=payload,
         payload_encoding="base64",

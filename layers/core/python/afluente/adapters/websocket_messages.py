@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
+from afluente.adapters.rate_limit_headers import explained
 from afluente.application.accept_points import PointsRequest, RejectedPoint
 from afluente.application.connections import Connection
+from afluente.application.limiter import Over
 from afluente.application.redaction import redacted
 from afluente.domain.datapoints import MAX_SEQUENCE
 from afluente.domain.keys import json_type
@@ -73,11 +75,38 @@ class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
     """The answer to `ping`."""
 
 
-class Wait(msgspec.Struct, frozen=True, tag_field="type", tag="wait"):
-    """Nothing of the message is taken for certain; it is to be sent again after so many seconds."""
+class LimitTold(msgspec.Struct, frozen=True):
+    """A limit that is over.
+
+    Attributes:
+        subject: what it is for: `ip`, `key` or `source`.
+        name: which one.
+        dimension: what is counted: `requests`, `points` or `points_per_day`.
+        limit: how many may come at once, or on one day.
+        per_second: the steady rate; None of a day.
+        needed: by the message.
+    """
+
+    subject: str
+    name: str
+    dimension: str
+    limit: int
+    per_second: float | None
+    needed: int
+
+
+class Wait(msgspec.Struct, frozen=True, tag_field="type", tag="wait", omit_defaults=True):
+    """Nothing of the message is taken for certain; it is to be sent again after so many seconds.
+
+    Attributes:
+        retry_after: seconds.
+        message: why, for a person.
+        limit: the one that is over, where that is why.
+    """
 
     retry_after: int
     message: str
+    limit: LimitTold | None = None
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,6 +185,15 @@ def acknowledgements(message: Points, rejected: Sequence[RejectedPoint]) -> list
 def encode(answer: object) -> str:
     """An answer as a client gets it; a fault is told with what the client sent, but for a key in it."""
     return redacted(_encoder.encode(answer).decode())
+
+
+def over_a_limit(over: Over) -> Wait | ErrorMessage:
+    """The answer to a message that is over a limit: when it would go through, or that it never would."""
+    if over.retry_after is None:
+        return ErrorMessage(TOO_BIG, "over_the_burst", explained(over))
+    rule, demand = over.rule, over.demand
+    limit = LimitTold(demand.kind, demand.name, rule.dimension, int(rule.size), rule.rate or None, over.needed)
+    return Wait(over.retry_after, f"{explained(over)}; nothing of the message is taken", limit)
 
 
 def refusal(reason: str, message: str) -> ErrorMessage:

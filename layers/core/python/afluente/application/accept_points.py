@@ -1,10 +1,12 @@
 """Accept points: what every transport does with the points of a request before it acknowledges them."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from afluente.application.gate import Batch
 from afluente.application.packs import into_packs
 from afluente.application.ports import PackQueue, Quarantine, UnavailableError
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
@@ -47,6 +49,14 @@ class PointsRequest(msgspec.Struct, frozen=True):
     points: Sequence[DataPoint]
     rejected: Sequence[RejectedPoint]
     origin: dict[str, str] = {}
+
+    @property
+    def batches(self) -> list[Batch]:
+        """How many points it brings of each source, the rejected ones with those of its own."""
+        numbers = Counter(point.source_id for point in self.points)
+        if self.rejected or not numbers:
+            numbers[self.source_id] += len(self.rejected)
+        return [Batch(f"{self.domain}/{source_id}", number) for source_id, number in numbers.items()]
 
 
 class AcceptPoints:

@@ -8,6 +8,7 @@ from cachetools import TTLCache
 
 from afluente.application.access import Action, Grant
 from afluente.application.api_keys import Authentication
+from afluente.application.limits import KeyLimits
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.keys import MISSING_SOURCE, domain_faults, part_faults
 
@@ -23,6 +24,7 @@ class Connection(msgspec.Struct, frozen=True):
         source_id: whose points come over it.
         key_id: of the key that it authenticated with.
         opened_at: when it did, in Unix seconds.
+        limits: of the key, where it has its own.
     """
 
     connection_id: str
@@ -30,6 +32,7 @@ class Connection(msgspec.Struct, frozen=True):
     source_id: str
     key_id: str
     opened_at: float
+    limits: KeyLimits | None = None
 
     @property
     def source(self) -> str:
@@ -134,7 +137,7 @@ class Connections:
         faults = [*domain_faults(domain), *part_faults("source_id", source_id)]
         if faults:
             raise RefusedError("; ".join(f"{fault.field} {fault.message}" for fault in faults), is_known=True)
-        connection = Connection(connection_id, str(domain), str(source_id), grant.key_id, now)
+        connection = Connection(connection_id, str(domain), str(source_id), grant.key_id, now, grant.limits)
         self._check_reach(connection, grant)
         before = self._store.find(connection_id)
         if before is not None and before.source != connection.source:
@@ -155,9 +158,10 @@ class Connections:
         if checked is not None:
             return checked
         found = self._store.find(connection_id)
-        if found is None or self._authenticate.still_valid(found.key_id, now) is None:
+        grant = self._authenticate.still_valid(found.key_id, now) if found else None
+        if found is None or grant is None:
             return None
-        self._checked[connection_id] = found
+        found = self._checked[connection_id] = msgspec.structs.replace(found, limits=grant.limits)
         return found
 
     def last_sequence(self, connection: Connection) -> int | None:

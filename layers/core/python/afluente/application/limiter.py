@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from threading import Lock
 
 import msgspec
@@ -164,12 +165,12 @@ class Limiter:
         return Taken(at=now, standings=_standings(demands, accounts, now), uncounted=cause, spent=spent)
 
     def take_each(
-        self, demands: Sequence[Demand], now: float, *, run: Callable[..., Iterable[object]] = map
+        self, requests: Sequence[Sequence[Demand]], now: float, *, run: Callable[..., Iterable[object]] = map
     ) -> list[Taken | Over]:
-        """Take what each of several requests asks of a subject, in their order; one that is over leaves the others.
+        """Take what each of several requests asks of its subjects, in their order; one that is over leaves the others.
 
         Args:
-            demands: one a request.
+            requests: what each asks, as for `take`.
             now: in Unix seconds.
             run: maps, as an executor does side by side: the first lease of each subject is had so.
 
@@ -177,14 +178,14 @@ class Limiter:
             UnavailableError: the store does not answer, and the limits fail shut.
         """
         together: dict[str, Demand] = {}
-        for demand in demands:
+        for demand in chain.from_iterable(requests):
             before = together.get(demand.subject, msgspec.structs.replace(demand, requests=0, points=0))
             together[demand.subject] = msgspec.structs.replace(
                 before, requests=before.requests + demand.requests, points=before.points + demand.points
             )
         for _ in run(lambda demand: self._prepare(demand, now), together.values()):
             pass
-        return [self.take([demand], now) for demand in demands]
+        return [self.take(demands, now) for demands in requests]
 
     def give_back(self, taken: Taken, now: float) -> None:
         """Put back what a request took that went no further."""

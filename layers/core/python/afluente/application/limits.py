@@ -87,12 +87,27 @@ class StageLimits(msgspec.Struct, frozen=True, kw_only=True):
     refused_keys: RefusedKeys = RefusedKeys()
 
 
+def decode_limits(text: str) -> StageLimits:
+    """The limits that a stage writes as JSON.
+
+    Raises:
+        ValueError: they are not of the form; says where.
+    """
+    try:
+        return _decoder.decode(text)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One limit: a bucket that holds `size` and is filled by `rate` a second; a day's is not filled, but renewed."""
 
     dimension: Dimension
     rate: float
     size: float
+
+
+_decoder = msgspec.json.Decoder(StageLimits)
 
 
 @lru_cache(4_096)

@@ -17,6 +17,7 @@ class QuarantineReason(StrEnum):
     REJECTED_POINTS = "rejected_points"
     UNDECODABLE_PACK = "undecodable_pack"
     UNUSABLE_MESSAGE = "unusable_message"
+    RATE_LIMITED = "rate_limited"
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,18 +24,20 @@ from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
 from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
 from afluente.application.accept_points import AcceptPoints
 from afluente.application.alarm_history import AlarmLog
-from afluente.application.api_keys import Authentication
 from afluente.application.classify_packs import ClassifyPacks
 from afluente.application.connections import Connections
 from afluente.application.constraints_lookup import ConstraintsLookup
 from afluente.application.csv_jobs import CsvJobs, CsvJobStore
 from afluente.application.csv_uploads import CsvUploads
+from afluente.application.gate import Gate
 from afluente.application.judging import ByConstraints, WayOfJudging
+from afluente.application.key_guard import KeyGuard
 from afluente.application.migration.sensors import SensorLookup
 from afluente.application.ports import ConstraintsCatalogue, ConstraintsStore, Quarantine
 from afluente.domain.classification import Classification
 from afluente.runtime.authentication import authentication
 from afluente.runtime.clients import client
+from afluente.runtime.limiting import gate
 from afluente.runtime.old_service import old_tables
 from afluente.runtime.settings import (
     AcceptingSettings,
@@ -68,6 +70,7 @@ class HttpIngest(msgspec.Struct, frozen=True):
     accept: AcceptPoints
     csv: CsvIngest
     sensors: SensorLookup
+    gate: Gate
 
 
 class IotRuleHandler(msgspec.Struct, frozen=True):
@@ -78,6 +81,7 @@ class IotRuleHandler(msgspec.Struct, frozen=True):
     quarantine: Quarantine
     executor: Executor
     sensors: SensorLookup
+    gate: Gate
 
 
 class WsIngest(msgspec.Struct, frozen=True):
@@ -87,12 +91,13 @@ class WsIngest(msgspec.Struct, frozen=True):
     accept: AcceptPoints
     gateway: WebSocketConnections
     unanswered: UnansweredQueue
+    gate: Gate
 
 
 class HttpAuthorizer(msgspec.Struct, frozen=True):
     """What `http_authorizer` works with."""
 
-    authenticate: Authentication
+    authenticate: KeyGuard
 
 
 class HttpAdmin(msgspec.Struct, frozen=True):
@@ -102,11 +107,13 @@ class HttpAdmin(msgspec.Struct, frozen=True):
         settings: of the function.
         constraints: the constraints, to be written to in the name of the one that is given.
         alarms: what was raised and cleared.
+        gate: keeps requests to their limits.
     """
 
     settings: HttpAdminSettings
     constraints: Callable[[str], ConstraintsCatalogue]
     alarms: AlarmLog
+    gate: Gate
 
 
 class Classifier(msgspec.Struct, frozen=True):
@@ -122,7 +129,7 @@ def http_ingest() -> HttpIngest:
     """Build `http_ingest`."""
     settings = HttpIngestSettings.read(os.environ)
     accept = _accept_points(settings, _quarantine(settings))
-    return HttpIngest(settings, accept, _csv_ingest(settings), _sensors(settings))
+    return HttpIngest(settings, accept, _csv_ingest(settings), _sensors(settings), gate(settings, wait))
 
 
 @cache
@@ -132,7 +139,7 @@ def iot_rule_handler() -> IotRuleHandler:
     quarantine = _quarantine(settings)
     executor = ThreadPoolExecutor(_PARALLEL_CALLS)
     accept = _accept_points(settings, quarantine)
-    return IotRuleHandler(settings, accept, quarantine, executor, _sensors(settings))
+    return IotRuleHandler(settings, accept, quarantine, executor, _sensors(settings), gate(settings, wait))
 
 
 @cache
@@ -149,14 +156,15 @@ def ws_ingest() -> WsIngest:
     )
     gateway = WebSocketConnections(client("apigatewaymanagementapi", _management_url(settings)))
     unanswered = UnansweredQueue(client("sqs"), settings.unanswered_queue_url)
-    return WsIngest(connections, _accept_points(settings, _quarantine(settings)), gateway, unanswered)
+    accept = _accept_points(settings, _quarantine(settings))
+    return WsIngest(connections, accept, gateway, unanswered, gate(settings, wait))
 
 
 @cache
 def http_authorizer() -> HttpAuthorizer:
     """Build `http_authorizer`."""
     settings = HttpAuthorizerSettings.read(os.environ)
-    return HttpAuthorizer(authentication(settings))
+    return HttpAuthorizer(KeyGuard(authentication(settings), settings.limits.refused_keys))
 
 
 @cache
@@ -164,7 +172,7 @@ def http_admin() -> HttpAdmin:
     """Build `http_admin`."""
     settings = HttpAdminSettings.read(os.environ)
     alarms = LogGroupAlarmLog(client("logs"), settings.alarm_log_group)
-    return HttpAdmin(settings, partial(_catalogue, settings), alarms)
+    return HttpAdmin(settings, partial(_catalogue, settings), alarms, gate(settings, wait))
 
 
 @cache

@@ -1,9 +1,10 @@
 """Logs and metrics: every line has a code of one list, every metric a name of one list."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, single_metric
@@ -31,6 +32,8 @@ class LogCode(StrEnum):
     ADMIN_UNAVAILABLE = "ADMIN_UNAVAILABLE"
     CONSTRAINTS_CHANGED = "CONSTRAINTS_CHANGED"
     FRONT_UNAVAILABLE = "FRONT_UNAVAILABLE"
+    RATE_LIMITED = "RATE_LIMITED"
+    LIMITS_UNAVAILABLE = "LIMITS_UNAVAILABLE"
     MESSAGES_TAKEN = "MESSAGES_TAKEN"
     MESSAGES_RETURNED = "MESSAGES_RETURNED"
     MESSAGE_QUARANTINED = "MESSAGE_QUARANTINED"
@@ -66,6 +69,12 @@ class Metric(StrEnum):
     CSV_ROWS_REJECTED = "CsvRowsRejected"
     CSV_JOBS_COMPLETE = "CsvJobsComplete"
     CSV_JOBS_FAILED = "CsvJobsFailed"
+    REQUESTS_LIMITED_BY_IP = "RequestsLimitedByIp"
+    REQUESTS_LIMITED_BY_KEY = "RequestsLimitedByKey"
+    REQUESTS_LIMITED_BY_SOURCE = "RequestsLimitedBySource"
+    POINTS_LIMITED = "PointsLimited"
+    REQUESTS_UNCOUNTED = "RequestsUncounted"
+    KEYS_TURNED_AWAY = "KeysTurnedAway"
     POINTS_ALERT = "PointsAlert"
     POINTS_WARNING = "PointsWarning"
     POINTS_ANOMALY = "PointsAnomaly"
@@ -91,8 +100,13 @@ class _MaskingFormatter(LambdaPowertoolsFormatter):
 
 @cache
 def logger() -> Logger:
-    """The structured logger; service and level come from the environment."""
-    return Logger(logger_formatter=_MaskingFormatter())
+    """The structured logger; service and level come from the environment.
+
+    A line is one object in ASCII: names of others may hold signs that readers of logs take for ends of lines, or that a
+    terminal obeys, or halves of characters that no file could hold.
+    """
+    as_ascii = partial(json.dumps, default=str, separators=(",", ":"))
+    return Logger(logger_formatter=_MaskingFormatter(json_serializer=as_ascii))
 
 
 @cache

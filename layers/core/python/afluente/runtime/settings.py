@@ -6,9 +6,11 @@ each cold start.
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
+
+from afluente.application.limits import StageLimits, decode_limits
 
 PREFIX = "AFLUENTE_"
 
@@ -44,6 +46,22 @@ class _Settings(BaseModel):
         )
 
 
+def _limits(value: object) -> object:
+    return decode_limits(value) if isinstance(value, str) else value
+
+
+DecodedLimits = Annotated[InstanceOf[StageLimits], BeforeValidator(_limits)]
+"""Limits, as JSON."""
+
+
+class LimitedSettings(_Settings):
+    """What a function has to know that keeps to limits."""
+
+    limits: DecodedLimits = StageLimits()
+    limits_fail: Literal["open", "shut"] = "open"
+    limits_table: str = ""
+
+
 class AcceptingSettings(_Settings):
     """What a function has to know that accepts points."""
 
@@ -53,7 +71,7 @@ class AcceptingSettings(_Settings):
     quarantine_bucket: str
 
 
-class HttpIngestSettings(AcceptingSettings):
+class HttpIngestSettings(AcceptingSettings, LimitedSettings):
     """Settings of `http_ingest`."""
 
     enable_agnostic_api: bool = True
@@ -69,14 +87,14 @@ class HttpIngestSettings(AcceptingSettings):
     csv_job_retention_days: int = Field(default=90, ge=1)
 
 
-class IotRuleHandlerSettings(AcceptingSettings):
+class IotRuleHandlerSettings(AcceptingSettings, LimitedSettings):
     """Settings of `iot_rule_handler`."""
 
     migration_table: str = ""
     sensors_ttl_seconds: float = Field(default=60, ge=0)
 
 
-class WsIngestSettings(AcceptingSettings):
+class WsIngestSettings(AcceptingSettings, LimitedSettings):
     """Settings of `ws_ingest`."""
 
     access_table: str
@@ -86,7 +104,7 @@ class WsIngestSettings(AcceptingSettings):
     websocket_api_id: str
     websocket_stage: str
     websocket_management_url: str
-    key_ttl_seconds: float = Field(default=30, ge=0)
+    key_ttl_seconds: float = Field(default=25, ge=0)
 
 
 class CsvTriggerSettings(AcceptingSettings):
@@ -106,9 +124,10 @@ class HttpAuthorizerSettings(_Settings):
     access_table: str
     key_pepper_secret: str
     key_ttl_seconds: float = Field(default=15, ge=0)
+    limits: DecodedLimits = StageLimits()
 
 
-class HttpAdminSettings(_Settings):
+class HttpAdminSettings(LimitedSettings):
     """Settings of `http_admin`."""
 
     domains: Names

@@ -1,0 +1,102 @@
+"""Limits in a function: what keeps to them is made of, and what is logged and counted of them."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from afluente.adapters.client_address import client_address
+from afluente.adapters.dynamodb_limits import LIMITS_CLIENT_CONFIG, DynamoLimits
+from afluente.adapters.http_answers import Answer
+from afluente.adapters.rate_limit_headers import explained, limited, rate_limit_headers
+from afluente.application.access import Grant
+from afluente.application.gate import Batch, Gate, Sender
+from afluente.application.limiter import Limiter, Over, Taken
+from afluente.application.limits import Subject
+from afluente.runtime.clients import client
+from afluente.runtime.front import front
+from afluente.runtime.observability import LogCode, Metric, count, logger
+from afluente.runtime.settings import LimitedSettings
+
+_LIMITED_BY = {
+    Subject.IP: Metric.REQUESTS_LIMITED_BY_IP,
+    Subject.KEY: Metric.REQUESTS_LIMITED_BY_KEY,
+    Subject.SOURCE: Metric.REQUESTS_LIMITED_BY_SOURCE,
+}
+
+
+def gate(settings: LimitedSettings, sleep: Callable[[float], None]) -> Gate:
+    """Build what keeps to the limits of a stage."""
+    limiter = Limiter(
+        DynamoLimits(client("dynamodb", config=LIMITS_CLIENT_CONFIG), settings.limits_table),
+        container=secrets.token_hex(6),
+        fails_open=settings.limits_fail == "open",
+        sleep=sleep,
+    )
+    return Gate(limiter, settings.limits)
+
+
+class LimitedRequest:
+    """A request over HTTP on its way through the gate.
+
+    Args:
+        gate: that it goes through.
+        event: of API Gateway.
+        grant: of its sender.
+
+    Raises:
+        RequestError: 429, a limit of its address or of its key is over.
+        UnavailableError: it cannot be counted, and the limits fail shut.
+    """
+
+    def __init__(self, gate: Gate, event: dict[str, Any], grant: Grant) -> None:
+        self._gate = gate
+        self._sender = Sender(client_address(event, front()), grant.key_id, grant.limits)
+        self._taken = _passed(gate.enter(self._sender, time.time()))
+
+    def bring(self, points: Sequence[Batch]) -> None:
+        """Take the points of the request, too.
+
+        Raises:
+            RequestError: 429, a limit is over; 413, it can never be kept to with so many points.
+            UnavailableError: they cannot be counted, and the limits fail shut.
+        """
+        self._taken = _passed(self._gate.bring(self._sender, points, self._taken, time.time()))
+
+    def told(self, answer: Answer) -> Answer:
+        """The answer, with how the limits stand."""
+        headers = rate_limit_headers(self._taken.standings)
+        return msgspec.structs.replace(answer, headers={**answer.headers, **headers}) if headers else answer
+
+
+def report(answers: Sequence[Taken | Over]) -> None:
+    """Log and count what was over a limit, and what could not be counted."""
+    overs = [answer for answer in answers if isinstance(answer, Over)]
+    uncounted = [answer.uncounted for answer in answers if isinstance(answer, Taken) and answer.uncounted]
+    counts = {metric: sum(over.demand.kind is kind for over in overs) for kind, metric in _LIMITED_BY.items()}
+    if overs:
+        first = overs[0]
+        logger().warning(
+            "over a limit",
+            code=LogCode.RATE_LIMITED,
+            requests=len(overs),
+            subject=first.demand.subject,
+            dimension=first.rule.dimension,
+            cause=explained(first),
+        )
+    if uncounted:
+        logger().error("limits not kept", code=LogCode.LIMITS_UNAVAILABLE, requests=len(uncounted), cause=uncounted[0])
+    if overs or uncounted:
+        points = sum(over.demand.points for over in overs)
+        count({**counts, Metric.POINTS_LIMITED: points, Metric.REQUESTS_UNCOUNTED: len(uncounted)})
+
+
+def _passed(answer: Taken | Over) -> Taken:
+    if isinstance(answer, Over):
+        report([answer])
+        raise limited(answer)
+    if answer.uncounted:
+        report([answer])
+    return answer
