@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from afluente.adapters.dynamodb_constraints import BY_DOMAIN
 from tests.infrastructure.deployment import Deployment, Resource
 
 TABLES = {
     "afluente-prod-stream-constraints": [("key", "HASH", "S")],
+    "afluente-prod-constraint-history": [("key", "HASH", "S"), ("version", "RANGE", "N")],
     "afluente-prod-stream-latest": [("source", "HASH", "S"), ("bucket", "RANGE", "N")],
     "afluente-prod-access": [("id", "HASH", "S")],
     "afluente-prod-ws-connections": [("id", "HASH", "S")],
@@ -107,6 +109,14 @@ def test_the_inbox_is_there_with_mqtt_off_so_that_what_is_in_it_is_still_taken(
 
 def test_the_tables_have_these_keys_and_no_other(prod: Deployment) -> None:
     assert {table["TableName"]: keys_of(table) for table in prod.resources("AWS::DynamoDB::Table").values()} == TABLES
+
+
+def test_the_constraints_of_a_domain_are_found_by_an_index_of_their_keys(prod: Deployment) -> None:
+    [index] = prod.one("AWS::DynamoDB::Table", TableName="afluente-prod-stream-constraints")["GlobalSecondaryIndexes"]
+
+    assert index["IndexName"] == BY_DOMAIN
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["domain", "key"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
 def test_a_table_is_on_demand_encrypted_recoverable_and_protected_in_prod(prod: Deployment) -> None:

@@ -47,6 +47,11 @@ GRANTS = {
         ("dynamodb:BatchGetItem", "afluente-prod-migration"),
     },
     "http_admin": {
+        ("dynamodb:BatchGetItem", "afluente-prod-stream-constraints"),
+        ("dynamodb:UpdateItem", "afluente-prod-stream-constraints"),
+        ("dynamodb:Query", "afluente-prod-stream-constraints/index/by-domain"),
+        ("dynamodb:PutItem", "afluente-prod-constraint-history"),
+        ("dynamodb:Query", "afluente-prod-constraint-history"),
         ("logs:FilterLogEvents", "/afluente/prod/alarms"),
     },
     "http_authorizer": {
@@ -191,6 +196,8 @@ ENVIRONMENT = {
     "http_admin": {
         "POWERTOOLS_SERVICE_NAME": "http_admin",
         "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
+        "AFLUENTE_CONSTRAINTS_TABLE": "afluente-prod-stream-constraints",
+        "AFLUENTE_CONSTRAINT_HISTORY_TABLE": "afluente-prod-constraint-history",
         "AFLUENTE_ALARM_LOG_GROUP": "/afluente/prod/alarms",
     },
     "http_authorizer": {
@@ -298,8 +305,9 @@ def test_functions_run_on_python_3_13_and_arm_with_their_layers(
     for function in deployment.resources("AWS::Lambda::Function").values():
         assert function["Runtime"] == "python3.13"
         assert function["Architectures"] == [architecture]
-        layers = ["third-party", "core", *(["loader"] if function["Handler"].startswith("csv_trigger.") else [])]
-        assert deployment.plain(function["Layers"]) == [f"afluente-{preset}-{layer}" for layer in layers]
+        own = {"csv_trigger": ["loader"], "http_admin": ["documentation"]}.get(function["Handler"].split(".")[0], [])
+        layers = [f"afluente-{preset}-{layer}" for layer in ("third-party", "core", *own)]
+        assert deployment.plain(function["Layers"]) == layers
     for layer in deployment.resources("AWS::Lambda::LayerVersion").values():
         assert layer["CompatibleRuntimes"] == ["python3.13"]
         assert layer["CompatibleArchitectures"] == [architecture]

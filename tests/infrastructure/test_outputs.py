@@ -26,6 +26,7 @@ OUTPUTS = {
     "NormalStream": "afluente-prod-normal",
     "LatestTable": "afluente-prod-stream-latest",
     "ConstraintsTable": "afluente-prod-stream-constraints",
+    "ConstraintHistoryTable": "afluente-prod-constraint-history",
     "AccessTable": "afluente-prod-access",
     "KeyPepperSecret": "<SecretsManager::Secret>",
     "CsvJobsTable": "afluente-prod-csv-jobs",
