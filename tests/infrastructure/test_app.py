@@ -30,7 +30,8 @@ def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(tmp_path
     assert (folders["Layers/Loader/Code"] / "python" / "pandas").is_dir()
     assert (folders["Layers/Core/Code"] / "python" / "afluente" / "__init__.py").is_file()
     assert (folders["HttpIngest/Function/Code"] / "http_ingest").is_dir()
-    assert len(folders) == 4  # the functions share one
+    assert (folders["Layers/Documentation/Code"] / "python" / "afluente_documents" / "docs.html.gz").is_file()
+    assert len(folders) == 5  # the functions share one
 
 
 @pytest.fixture

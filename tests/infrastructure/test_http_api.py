@@ -3,23 +3,18 @@
 import json
 from collections.abc import Callable
 
+from afluente.adapters.http_routes import ROUTES
 from tests.infrastructure.deployment import Deployment, Resource
 
-CSV_ROUTES = {
-    "POST /ingest/csv",
-    "POST /ingest/csv/uploads",
-    "POST /ingest/csv/{job_id}/upload",
-    "GET /ingest/csv",
-    "GET /ingest/csv/{job_id}",
-    "DELETE /ingest/csv/{job_id}",
-}
+OPEN = {"GET /health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}
 
 
-def test_only_the_ingest_routes_ask_for_a_key(prod: Deployment) -> None:
+def test_every_route_is_there_and_only_what_describes_the_service_asks_for_no_key(prod: Deployment) -> None:
     routes = {route["RouteKey"]: route["AuthorizationType"] for route in of_the_http_api(prod, "Route")}
 
-    keyed = {"POST /ingest/datapoints", "POST /ingest/packets", *CSV_ROUTES}
-    assert routes == {**dict.fromkeys(keyed, "CUSTOM"), "GET /health": "NONE", "$default": "NONE"}
+    assert routes.keys() == {route.key for route in ROUTES} | {"$default"}
+    expected = {key: "NONE" if key in {*OPEN, "$default"} else "CUSTOM" for key in routes}
+    assert routes == expected
 
 
 def test_a_stage_without_the_agnostic_api_has_no_route_for_points(deployment_of: Callable[[str], Deployment]) -> None:
@@ -27,35 +22,41 @@ def test_a_stage_without_the_agnostic_api_has_no_route_for_points(deployment_of:
 
     routes = {route["RouteKey"] for route in of_the_http_api(migration, "Route")}
 
-    assert routes == {"GET /health", "$default"}
+    assert {route for route in routes if " /ingest" in route} == set()
+    assert routes >= OPEN
     environment = migration.function("http_ingest")["Environment"]["Variables"]
     assert environment["AFLUENTE_ENABLE_AGNOSTIC_API"] == "false"
     environment = migration.function("classifier")["Environment"]["Variables"]
     assert environment["AFLUENTE_USE_AGNOSTIC_CONSTRAINTS"] == "false"
 
 
-def test_every_route_is_answered_by_http_ingest(prod: Deployment) -> None:
-    [integration] = of_the_http_api(prod, "Integration")
+def test_every_route_is_answered_by_its_function(prod: Deployment) -> None:
+    of_route = {route.key: route.function for route in ROUTES} | {"$default": "http_ingest"}
+    functions = {}
+    for id_, integration in prod.resources("AWS::ApiGatewayV2::Integration").items():
+        if any(integration is one for one in of_the_http_api(prod, "Integration")):
+            assert integration["IntegrationType"] == "AWS_PROXY"
+            assert integration["PayloadFormatVersion"] == "2.0"
+            functions[id_] = prod.plain(integration["IntegrationUri"])
 
-    assert prod.plain(integration["IntegrationUri"]) == "afluente-prod-http-ingest"
-    assert integration["IntegrationType"] == "AWS_PROXY"
-    assert integration["PayloadFormatVersion"] == "2.0"
-    [id_] = [id_ for id_, one in prod.resources("AWS::ApiGatewayV2::Integration").items() if one is integration]
+    assert sorted(functions.values()) == ["afluente-prod-http-admin", "afluente-prod-http-ingest"]
     for route in of_the_http_api(prod, "Route"):
-        assert route["Target"] == {"Fn::Join": ["", ["integrations/", {"Ref": id_}]]}
+        [target] = [id_ for id_ in functions if route["Target"] == {"Fn::Join": ["", ["integrations/", {"Ref": id_}]]}]
+        assert functions[target] == f"afluente-prod-{of_route[route['RouteKey']].replace('_', '-')}"
 
 
-def test_the_key_is_checked_by_the_authorizer_and_its_answer_kept_for_a_minute(prod: Deployment) -> None:
+def test_the_key_is_checked_by_the_authorizer_and_its_answer_kept_for_half_a_minute(prod: Deployment) -> None:
     [(id_, authorizer)] = prod.resources("AWS::ApiGatewayV2::Authorizer").items()
 
     assert authorizer["AuthorizerType"] == "REQUEST"
     assert authorizer["AuthorizerPayloadFormatVersion"] == "2.0"
     assert authorizer["EnableSimpleResponses"] is True
     assert authorizer["IdentitySource"] == ["$request.header.X-API-Key"]
-    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 30
     assert "/functions/afluente-prod-http-authorizer/invocations" in prod.plain(authorizer["AuthorizerUri"])
-    for key in ("POST /ingest/datapoints", *CSV_ROUTES):
-        assert prod.one("AWS::ApiGatewayV2::Route", RouteKey=key)["AuthorizerId"] == {"Ref": id_}
+    for route in ROUTES:
+        if route.action is not None:
+            assert prod.one("AWS::ApiGatewayV2::Route", RouteKey=route.key)["AuthorizerId"] == {"Ref": id_}
 
 
 def test_the_stage_deploys_itself_limits_the_rate_and_logs_each_call(prod: Deployment) -> None:
