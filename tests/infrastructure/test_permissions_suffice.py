@@ -247,6 +247,23 @@ def test_a_file_that_cannot_be_read_is_given_up_with_what_the_role_allows(
     until("the inbox is empty", lambda: nothing_waits(connection, outputs["CsvInboxQueueUrl"]))
 
 
+def test_constraints_are_managed_with_what_the_role_allows(api: httpx.Client) -> None:
+    path = "/constraints/iot/shear/force"
+
+    for limit in (10, 20):
+        written = api.put(path, json={"value_constraints": {"max_value": limit}})
+        assert written.status_code in {200, 201}, written.text
+    answers = [
+        api.get(path),
+        api.get("/constraints", params={"domain": "iot"}),
+        api.get(f"{path}/history"),
+        api.post(f"{path}/rollback", json={"version": 1}),
+        api.delete(path),
+    ]
+
+    assert [answer.status_code // 100 for answer in answers] == [2] * len(answers), [one.text for one in answers]
+
+
 def test_alarms_are_read_with_what_the_role_allows(api: httpx.Client) -> None:
     answer = api.get("/alarms")
 

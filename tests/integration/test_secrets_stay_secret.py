@@ -202,7 +202,7 @@ def test_the_command_line_shows_no_key_that_it_was_given(spill: Spill, monkeypat
         ["send", "http", "--url", f"http://127.0.0.1:{port}/nowhere?api_key={wrong}", *points],
         ["send", "http", "--url", f"http://user:{wrong}@127.0.0.1:1", *points],
         ["send", "http", "--url", spill.stack.target.api_url, *points],
-        ["csv", "list", "--url", url],
+        ["csv", "jobs", "--url", url],
         ["constraints", "list", "--url", url, "--key", wrong],
     ):
         done = CliRunner().invoke(app, command, input='{"stream_id": "s", "value": 1, "timestamp": 1}\n')
