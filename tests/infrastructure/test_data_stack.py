@@ -15,6 +15,7 @@ TABLES = {
     "afluente-prod-ws-connections": [("id", "HASH", "S")],
     "afluente-prod-csv-jobs": [("job_id", "HASH", "S")],
     "afluente-prod-migration": [("id", "HASH", "S"), ("entry", "RANGE", "S")],
+    "afluente-prod-limits": [("subject", "HASH", "S")],
 }
 STREAMS = {f"afluente-prod-{class_}" for class_ in ("alert", "warning", "anomaly", "normal")}
 FIFO_QUEUES = (
@@ -131,7 +132,7 @@ def test_a_table_is_on_demand_encrypted_recoverable_and_protected_in_prod(prod: 
         assert table["DeletionProtectionEnabled"] is True
 
 
-def test_only_connections_jobs_and_what_is_remembered_of_moving_expire(prod: Deployment) -> None:
+def test_only_connections_jobs_limits_and_what_is_remembered_of_moving_expire(prod: Deployment) -> None:
     expiry = {
         table["TableName"]: table["TimeToLiveSpecification"]
         for table in prod.resources("AWS::DynamoDB::Table").values()
@@ -140,7 +141,12 @@ def test_only_connections_jobs_and_what_is_remembered_of_moving_expire(prod: Dep
 
     assert expiry == {
         table: {"AttributeName": "expires_at", "Enabled": True}
-        for table in ("afluente-prod-ws-connections", "afluente-prod-csv-jobs", "afluente-prod-migration")
+        for table in (
+            "afluente-prod-ws-connections",
+            "afluente-prod-csv-jobs",
+            "afluente-prod-migration",
+            "afluente-prod-limits",
+        )
     }
 
 

@@ -1,5 +1,6 @@
 """What each function is, knows and may do: no more than it uses."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -32,6 +33,7 @@ CSV_INBOX = "<CsvFilesBucket>/inbox/*"
 CSV_REJECTS = "<CsvFilesBucket>/rejects/*"
 CONNECTIONS = "arn:aws:execute-api:us-east-1:<AWS::AccountId>:afluente-prod-websocket/live/*/@connections/*"
 
+OF_LIMITS = {("dynamodb:GetItem", "afluente-prod-limits"), ("dynamodb:PutItem", "afluente-prod-limits")}
 GRANTS = {
     "http_ingest": {
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
@@ -45,8 +47,10 @@ GRANTS = {
         ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
         ("dynamodb:Query", "afluente-prod-csv-jobs/index/by-domain"),
         ("dynamodb:BatchGetItem", "afluente-prod-migration"),
+        *OF_LIMITS,
     },
     "http_admin": {
+        *OF_LIMITS,
         ("dynamodb:BatchGetItem", "afluente-prod-stream-constraints"),
         ("dynamodb:UpdateItem", "afluente-prod-stream-constraints"),
         ("dynamodb:Query", "afluente-prod-stream-constraints/index/by-domain"),
@@ -60,6 +64,7 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "<SecretsManager::Secret>"),
     },
     "iot_rule_handler": {
+        *OF_LIMITS,
         ("sqs:ReceiveMessage", "afluente-prod-mqtt-inbox"),
         ("sqs:DeleteMessage", "afluente-prod-mqtt-inbox"),
         ("sqs:GetQueueAttributes", "afluente-prod-mqtt-inbox"),
@@ -87,6 +92,7 @@ GRANTS = {
         ("dynamodb:DeleteItem", "afluente-prod-csv-jobs"),
     },
     "ws_ingest": {
+        *OF_LIMITS,
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
         ("s3:PutObject", QUARANTINE),
         ("dynamodb:GetItem", "afluente-prod-access"),
@@ -139,12 +145,31 @@ TOLD_OF_OLD_TABLES = {"classifier": {"migration_table"}}
 
 COMMON = {"AFLUENTE_STAGE": "prod", "POWERTOOLS_METRICS_NAMESPACE": "afluente", "POWERTOOLS_LOG_LEVEL": "INFO"}
 
+
+def numbers(*values: float) -> dict[str, float]:
+    names = ("requests_per_second", "requests_burst", "points_per_second", "points_burst", "points_per_day")
+    return dict.fromkeys(names, 0) | dict(zip(names, values, strict=False))
+
+
 # What each function is told that accepts points.
 ACCEPTING = {
     "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
     "AFLUENTE_SHARDS": "64",
     "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",
     "AFLUENTE_QUARANTINE_BUCKET": "<QuarantineBucket>",
+}
+
+# What each function is told that keeps to limits.
+LIMITS = {
+    "AFLUENTE_LIMITS": json.dumps(
+        {
+            "ip": numbers(500.0, 1_000),
+            "key": numbers(500.0, 1_000, 50_000.0, 200_000, 1_000_000_000),
+            "source": numbers(100.0, 400, 20_000.0, 100_000, 500_000_000),
+        }
+    ),
+    "AFLUENTE_LIMITS_FAIL": "open",
+    "AFLUENTE_LIMITS_TABLE": "afluente-prod-limits",
 }
 
 # What each function is told that has to do with CSV jobs.
@@ -158,6 +183,7 @@ ENVIRONMENT = {
     "http_ingest": {
         **ACCEPTING,
         **CSV_JOBS,
+        **LIMITS,
         "POWERTOOLS_SERVICE_NAME": "http_ingest",
         "AFLUENTE_ENABLE_AGNOSTIC_API": "true",
         "AFLUENTE_ENABLE_CSV_INGEST": "true",
@@ -169,6 +195,7 @@ ENVIRONMENT = {
     },
     "iot_rule_handler": {
         **ACCEPTING,
+        **LIMITS,
         "POWERTOOLS_SERVICE_NAME": "iot_rule_handler",
         "AFLUENTE_MIGRATION_TABLE": "afluente-prod-migration",
     },
@@ -182,6 +209,7 @@ ENVIRONMENT = {
     },
     "ws_ingest": {
         **ACCEPTING,
+        **LIMITS,
         "POWERTOOLS_SERVICE_NAME": "ws_ingest",
         "AFLUENTE_ACCESS_TABLE": "afluente-prod-access",
         "AFLUENTE_KEY_PEPPER_SECRET": "<SecretsManager::Secret>",
@@ -194,6 +222,7 @@ ENVIRONMENT = {
         ),
     },
     "http_admin": {
+        **LIMITS,
         "POWERTOOLS_SERVICE_NAME": "http_admin",
         "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
         "AFLUENTE_CONSTRAINTS_TABLE": "afluente-prod-stream-constraints",
@@ -202,6 +231,7 @@ ENVIRONMENT = {
     },
     "http_authorizer": {
         "POWERTOOLS_SERVICE_NAME": "http_authorizer",
+        "AFLUENTE_LIMITS": json.dumps({"refused_keys": {"per_second": 10, "burst": 100}}),
         "AFLUENTE_ACCESS_TABLE": "afluente-prod-access",
         "AFLUENTE_KEY_PEPPER_SECRET": "<SecretsManager::Secret>",
     },

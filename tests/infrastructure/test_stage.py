@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from afluente.adapters.http_requests import MAX_POINTS
 from infra.stage import PRESETS, Stage, StageError, dev, load_stage, local, prod
 
 
@@ -19,6 +20,20 @@ def test_a_file_changes_single_values_of_its_preset(tmp_path: Path) -> None:
     assert load_stage("dev", tmp_path) == dataclasses.replace(
         dev(), operations_email="operations@example.org", shards=8, domains=("water",)
     )
+
+
+def test_a_file_changes_single_limits_of_its_preset(tmp_path: Path) -> None:
+    (tmp_path / "dev.toml").write_text("[limits.key]\npoints_per_day = 5")
+
+    limits = load_stage("dev", tmp_path).limits
+
+    assert limits == dataclasses.replace(dev().limits, key=dataclasses.replace(dev().limits.key, points_per_day=5))
+
+
+def test_the_largest_request_is_within_the_bursts_of_every_preset() -> None:
+    for preset in PRESETS.values():
+        limits = preset().limits
+        assert all(of.points_burst >= MAX_POINTS or not of.points_per_second for of in (limits.key, limits.source))
 
 
 def test_a_stage_of_ones_own_starts_from_a_preset(tmp_path: Path) -> None:
@@ -59,6 +74,11 @@ def test_a_name_without_preset_and_file_says_how_to_make_one(tmp_path: Path) -> 
         ("csv_concurrency = 1", "csv_concurrency"),
         ("csv_split_megabytes = 0", "csv_split_megabytes"),
         ("csv_parts = 17", "csv_parts"),
+        ("limits_fail = 'maybe'", "limits_fail"),
+        ("limits = 5", "limits"),
+        ("[limits.key]\nrequests_per_second = -1", "limits.key.requests_per_second"),
+        ("[limits.keys]\nrequests_per_second = 1", "limits.keys"),
+        ("[limits.key]\nrequests = 1", "limits.key.requests"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_its_name(tmp_path: Path, line: str, field: str) -> None:

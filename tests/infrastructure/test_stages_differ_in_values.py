@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from afluente.application.limits import decode_limits
 from infra.layer_build import LayerFolders
-from infra.stage import Stage
+from infra.stage import RefusedKeyLimits, Stage, StageLimits, SubjectLimits
 from tests.infrastructure.deployment import Deployment, Resource
 
 # What prod and local differ in; every other property, and every resource, is the same.
@@ -19,7 +20,7 @@ STAGE_VALUES = {
     "AWS::S3::Bucket": {"LifecycleConfiguration"},
     "AWS::Logs::LogGroup": {"RetentionInDays"},
     # Architectures: where the machine at hand is not of the kind that the cloud's functions run on.
-    "AWS::Lambda::Function": {"Timeout", "Architectures", "AFLUENTE_CSV_JOB_RETENTION_DAYS"},
+    "AWS::Lambda::Function": {"Timeout", "Architectures", "AFLUENTE_CSV_JOB_RETENTION_DAYS", "AFLUENTE_LIMITS"},
     "AWS::Lambda::EventSourceMapping": {"ScalingConfig"},
     "AWS::Lambda::LayerVersion": {"CompatibleArchitectures"},
     "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings"},
@@ -50,6 +51,10 @@ CHANGED = Stage(
     stream_retention_hours=48,
     log_retention_days=400,
     requests_per_second=77,
+    limits_fail="shut",
+    limits=StageLimits(
+        ip=SubjectLimits(), key=SubjectLimits(points_per_day=7), refused_keys=RefusedKeyLimits(per_second=0.5, burst=3)
+    ),
     operations_email="operations@example.org",
 )
 
@@ -127,6 +132,11 @@ def test_a_value_of_the_stage_reaches_its_resource(
         ("csv_trigger", "Environment.Variables.AFLUENTE_CSV_PARTS", "5"),
         *(
             (package, f"Environment.Variables.AFLUENTE_{name}", value)
+            for package in ("http_ingest", "iot_rule_handler", "ws_ingest", "http_admin")
+            for name, value in (("LIMITS_FAIL", "shut"),)
+        ),
+        *(
+            (package, f"Environment.Variables.AFLUENTE_{name}", value)
             for package in ("http_ingest", "iot_rule_handler", "csv_trigger", "ws_ingest")
             for name, value in (("SHARDS", "8"), ("DOMAINS", "water,power"))
         ),
@@ -137,6 +147,17 @@ def test_a_value_of_the_stage_reaches_its_function(
     changed: Deployment, package: str, path: str, expected: object
 ) -> None:
     assert at(changed.function(package), path) == expected
+
+
+def test_the_limits_of_the_stage_reach_those_who_keep_to_them(changed: Deployment) -> None:
+    told = [
+        decode_limits(at(changed.function(package), "Environment.Variables.AFLUENTE_LIMITS"))
+        for package in ("http_ingest", "http_authorizer")
+    ]
+
+    assert (told[0].ip.requests_per_second, told[0].key.points_per_day) == (0, 7)
+    assert told[0].source.requests_per_second == 100
+    assert (told[1].refused_keys.per_second, told[1].refused_keys.burst) == (0.5, 3)
 
 
 def test_the_stage_says_how_many_batches_of_mqtt_messages_are_taken_at_once(changed: Deployment) -> None:

@@ -47,7 +47,7 @@ class Gate:
         Raises:
             UnavailableError: it cannot be counted, and the limits fail shut.
         """
-        return self._limiter.take([Demand(Subject.IP, address, self._limits.ip, 1)], now)
+        return self._limiter.take([Demand(Subject.IP, address, self._limits.ip, 1)] if address else [], now)
 
     def enter(self, sender: Sender, now: float) -> Taken | Over:
         """Take a request, before anything is known of what it brings.

@@ -1,0 +1,84 @@
+"""What an answer says of limits: the header fields of the draft, and the problem of what is over."""
+
+import pytest
+
+from afluente.adapters.rate_limit_headers import explained, limited, rate_limit_headers
+from afluente.application.limiter import Demand, Over, Standing
+from afluente.application.limits import Limits, Rule, Subject, rules_of
+
+LIMITS = Limits(
+    requests_per_second=2.5, requests_burst=10, points_per_second=1_000, points_burst=20_000, points_per_day=5_000_000
+)
+
+
+def rule(index: int) -> Rule:
+    found = rules_of(LIMITS)[index]
+    assert found is not None
+    return found
+
+
+def over(index: int, *, retry_after: int | None = 7) -> Over:
+    standings = (Standing(Subject.IP, rule(0), 3, 2), Standing(Subject.KEY, rule(index), 0, 7))
+    demand = Demand(Subject.KEY, "abc", LIMITS, 1, 400)
+    return Over(demand=demand, rule=rule(index), needed=400, retry_after=retry_after, standings=standings)
+
+
+def test_the_fields_say_each_limit_as_a_quota_and_what_is_left_of_it() -> None:
+    standings = [
+        Standing(Subject.IP, rule(0), 3, 2),
+        Standing(Subject.KEY, rule(1), 19_600, 1),
+        Standing(Subject.SOURCE, rule(2), 12, 3_600),
+    ]
+
+    assert rate_limit_headers(standings) == {
+        "ratelimit-policy": (
+            '"ip-requests";q=10;w=4, "key-points";q=20000;w=20;qu="points", '
+            '"source-points-per-day";q=5000000;w=86400;qu="points"'
+        ),
+        "ratelimit": '"ip-requests";r=3;t=2, "key-points";r=19600;t=1, "source-points-per-day";r=12;t=3600',
+    }
+
+
+def test_where_nothing_is_limited_nothing_is_said() -> None:
+    assert rate_limit_headers([]) == {}
+
+
+def test_what_is_over_is_told_with_the_limit_and_when_to_come_again() -> None:
+    error = limited(over(1))
+
+    assert (error.status, error.code) == (429, "rate_limited")
+    assert error.headers["retry-after"] == "7"
+    assert error.headers["ratelimit"].endswith('"key-points";r=0;t=7')
+    assert error.extra == {
+        "limit": {
+            "subject": "key",
+            "name": "abc",
+            "dimension": "points",
+            "limit": 20_000,
+            "per_second": 1_000,
+            "needed": 400,
+            "retry_after": 7,
+        },
+        "violated-policies": ["key-points"],
+    }
+    assert error.detail == (
+        "the key abc may send 1,000 points a second and 20,000 at once: send it again in 7 s, which is safe; "
+        "nothing of the request is taken"
+    )
+
+
+def test_what_never_goes_through_is_too_large_and_not_to_come_again() -> None:
+    error = limited(over(1, retry_after=None))
+
+    assert (error.status, error.code) == (413, "over_the_burst")
+    assert "retry-after" not in error.headers
+    assert error.detail.endswith("and this is 400: send it in parts of 20,000 at the most")
+
+
+@pytest.mark.parametrize(
+    ("index", "told"),
+    [(0, "may send 2.5 requests a second and 10 at once"), (2, "may send 5,000,000 points a day (UTC)")],
+)
+def test_a_limit_is_told_in_its_own_terms(index: int, told: str) -> None:
+    assert told in explained(over(index))
+    assert ("per_second" in dict(limited(over(index)).extra["limit"])) == (index == 0)  # type: ignore[call-overload]

@@ -1,0 +1,90 @@
+"""The guard before the look-up of keys: bad ones of one address soon cost nothing, good ones go on."""
+
+from afluente.adapters.memory import MemoryApiKeys
+from afluente.application.access import Grant
+from afluente.application.api_keys import Authentication
+from afluente.application.key_guard import KeyGuard, Refusal
+from afluente.application.limits import RefusedKeys
+from tests.factories import NOW, an_api_key, an_authentication
+
+ADDRESS, ANOTHER = "192.0.2.1", "192.0.2.2"
+TEN = RefusedKeys(per_second=2, burst=10)
+
+
+class Looked:
+    """Authentication that counts what it is asked."""
+
+    def __init__(self, authenticate: Authentication) -> None:
+        self.times = 0
+        self._authenticate = authenticate
+
+    def __call__(self, text: str, now: float) -> Grant | None:
+        self.times += 1
+        return self._authenticate(text, now)
+
+
+def a_key(place: int) -> str:
+    return an_api_key(place)[0]
+
+
+def a_guard(limit: RefusedKeys = TEN, *, good: int = 250) -> tuple[KeyGuard, Looked, str]:
+    text, key = an_api_key(good)
+    store = MemoryApiKeys()
+    store.put(key)
+    looked = Looked(an_authentication(store))
+    return KeyGuard(looked, limit), looked, text
+
+
+def test_bad_keys_of_one_address_are_looked_up_so_many_times_and_no_more() -> None:
+    guard, looked, _ = a_guard()
+
+    answers = [guard(a_key(n), ADDRESS, NOW) for n in range(100)]
+
+    assert answers == [Refusal.UNKNOWN] * 10 + [Refusal.FLOOD] * 90
+    assert looked.times == 10
+
+
+def test_what_is_no_key_at_all_counts_as_a_bad_one() -> None:
+    guard, _, _ = a_guard()
+
+    assert [guard("hello", ADDRESS, NOW) for _ in range(12)] == [Refusal.UNKNOWN] * 10 + [Refusal.FLOOD] * 2
+
+
+def test_in_time_they_are_looked_up_again() -> None:
+    guard, _, _ = a_guard()
+    for n in range(100):
+        guard(a_key(n), ADDRESS, NOW)
+
+    assert [guard(a_key(n), ADDRESS, NOW + 1.5) for n in range(5)] == [Refusal.UNKNOWN] * 3 + [Refusal.FLOOD] * 2
+
+
+def test_a_good_key_of_an_address_that_floods_goes_on() -> None:
+    guard, _, good = a_guard()
+    assert isinstance(guard(good, ADDRESS, NOW), Grant)
+    for n in range(100):
+        guard(a_key(n), ADDRESS, NOW)
+
+    assert isinstance(guard(good, ADDRESS, NOW), Grant)
+
+
+def test_another_address_has_its_keys_looked_up() -> None:
+    guard, _, good = a_guard()
+    for n in range(100):
+        guard(a_key(n), ADDRESS, NOW)
+
+    assert isinstance(guard(good, ANOTHER, NOW), Grant)
+    assert guard(a_key(1), ANOTHER, NOW) is Refusal.UNKNOWN
+
+
+def test_good_keys_use_nothing_up() -> None:
+    guard, _, good = a_guard()
+
+    assert all(isinstance(guard(good, ADDRESS, NOW), Grant) for _ in range(1_000))
+    assert guard(a_key(1), ADDRESS, NOW) is Refusal.UNKNOWN
+
+
+def test_without_a_limit_every_key_is_looked_up() -> None:
+    guard, looked, _ = a_guard(RefusedKeys())
+
+    assert {guard(a_key(n), ADDRESS, NOW) for n in range(200)} == {Refusal.UNKNOWN}
+    assert looked.times == 200
