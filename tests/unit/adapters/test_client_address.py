@@ -52,6 +52,8 @@ def test_a_websocket_client_is_where_the_gateway_saw_it() -> None:
 
 def test_an_event_that_says_nothing_has_no_address() -> None:
     assert client_address({"headers": None, "requestContext": {}}, FRONT) == ""
+    # As the local stack asks the authorizer whether it answers.
+    assert client_address({"identitySource": ["no key"]}) == ""
 
 
 def test_secrets_that_cannot_be_read_are_no_reason_to_believe_anybody() -> None:

@@ -47,7 +47,7 @@ def client_address(event: Mapping[str, Any], front: Front | None = None) -> str:
     Raises:
         UnavailableError: the secrets of the front cannot be read.
     """
-    context = event["requestContext"]
+    context = event.get("requestContext") or {}
     seen = str((context.get("http") or context.get("identity") or {}).get("sourceIp", ""))
     if front is None or not front.brought(event):
         return seen
