@@ -10,7 +10,7 @@ import msgspec
 
 from cli.errors import CommandError, ExitCode
 from cli.sending.http_answers import AGAIN, retry_after, told
-from cli.sending.patience import MAX_ATTEMPTS, delay
+from cli.sending.patience import MAX_ATTEMPTS, check_wait, delay
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
 
 PATH = "/ingest/datapoints"
@@ -123,6 +123,7 @@ class HttpTransport:
                     return response
                 reason = _problem(response)
                 asked_for = retry_after(response)
+                check_wait(asked_for, reason)
             if attempt + 1 < MAX_ATTEMPTS:
                 self._wait(delay(attempt) if asked_for is None else asked_for, reason)
         raise CommandError(

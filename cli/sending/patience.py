@@ -2,11 +2,30 @@
 
 import random
 
+from cli.errors import CommandError, ExitCode
+
 MAX_ATTEMPTS = 8
 """At one request or message."""
 
+LONGEST_WAIT_SECONDS = 900.0
+"""That the service may ask for; beyond it, as for the points of a day, a person is to decide."""
+
 _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 20.0
+
+
+def check_wait(asked_for: float | None, reason: str) -> None:
+    """Wait no longer than a person would.
+
+    Raises:
+        CommandError: the service asks for more than that.
+    """
+    if asked_for is not None and asked_for > LONGEST_WAIT_SECONDS:
+        raise CommandError(
+            f"the service takes no points for {asked_for:.0f} s: {reason}",
+            way_out="send the rest then, or ask the operators for a key with other limits",
+            code=ExitCode.UNREACHABLE,
+        )
 
 
 def delay(attempt: int) -> float:

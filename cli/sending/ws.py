@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from cli.errors import CommandError, ExitCode
-from cli.sending.patience import MAX_ATTEMPTS, delay
+from cli.sending.patience import MAX_ATTEMPTS, check_wait, delay
 from cli.sending.points import Fault, Outcome, Readable, Rejected
 
 MAX_POINTS = 1_000
@@ -130,6 +130,7 @@ class WsTransport:
                 if answer.type == "error":
                     raise _refusal(answer)
                 asked_for, reason = answer.retry_after, answer.message
+                check_wait(asked_for, reason)
             if attempt + 1 < MAX_ATTEMPTS:
                 seconds = delay(attempt) if asked_for is None else asked_for
                 self._on_wait(seconds, reason)
