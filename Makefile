@@ -9,6 +9,9 @@ export UV := $(or $(shell command -v uv 2>/dev/null),$(UV_TOOLS)/bin/uv)
 RUN := $(UV) run --frozen
 CDK := $(RUN) python -m infra.toolkit
 STAGE ?= dev
+# Of each target; `make test` runs all of them so long.
+FUZZ_SECONDS ?= 1
+FUZZ_TARGETS ?=
 
 .PHONY: help
 help: ## this list
@@ -27,7 +30,7 @@ demo: setup ## start the local stack, send real data, show what came out
 	@$(RUN) afluente demo
 
 .PHONY: test
-test: check unit infrastructure integration coverage ## all checks and all tests
+test: check unit fuzz infrastructure integration coverage ## all checks and all tests
 
 .PHONY: check
 check: setup ## format, lint, types, architecture, documents of the API
@@ -57,6 +60,10 @@ openapi: setup ## write the OpenAPI and the AsyncAPI document, after a change of
 .PHONY: unit
 unit: setup ## the tests that need nothing but Python
 	COVERAGE_FILE=.coverage.unit $(RUN) pytest -n auto --cov --cov-report= tests/unit tests/contract -m 'not integration'
+
+.PHONY: fuzz
+fuzz: setup ## every decoder, guided by coverage: make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="csv_file state"
+	PYTHONPATH=layers/core/python:functions:. FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" $(RUN) python -m tests.fuzz.campaign
 
 .PHONY: infrastructure
 infrastructure: setup ## what the template promises

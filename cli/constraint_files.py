@@ -12,8 +12,8 @@ import yaml
 from afluente.application.constraint_documents import ConstraintEntry, EntryFaults, parse_document
 from cli.errors import CommandError, ExitCode
 
-MAX_NODES = 5_000_000
-"""Of a document in YAML with its aliases written out: a few lines of them may stand for more than any memory holds."""
+MAX_ALIASED = 100_000
+"""Values of a document in YAML that its aliases stand for: a few lines of them could fill any memory."""
 
 # Ten times as fast, where PyYAML was built with libyaml.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -87,8 +87,8 @@ def parse_text(path: Path, text: str) -> object:
         raise CommandError(f"{path}: {error}") from None
     except RecursionError:
         raise CommandError(f"{path} nests too deeply") from None
-    if nodes > MAX_NODES:
-        raise CommandError(f"{path} has more than {MAX_NODES:,} values, its aliases (*name) written out")
+    if nodes > len(text) + MAX_ALIASED:
+        raise CommandError(f"the aliases (*name) of {path} stand for more than {MAX_ALIASED:,} values; write them out")
     return document
 
 

@@ -5,6 +5,7 @@ the one that has such a value is lost. What is read of them is refused by what i
 """
 
 from base64 import b64encode
+from collections.abc import Callable
 
 import pytest
 
@@ -35,8 +36,7 @@ def over_http(point: bytes) -> PointsRequest | str:
     try:
         return decode_points(body, headers={}, domains=DOMAINS, grant=a_grant(), request_id="r", now=NOW)
     except RequestError as error:
-        assert 400 <= error.status < 500
-        return error.code
+        return error.code if error.status == 400 else f"{error.status}"
 
 
 def over_websocket(point: bytes) -> PointsRequest | str:
@@ -63,6 +63,8 @@ def over_mqtt(point: bytes) -> PointsRequest | str:
         return "malformed_json"
 
 
+Entry = Callable[[bytes], PointsRequest | str]
+
 ENTRIES = pytest.mark.parametrize("entry", [over_http, over_websocket, over_mqtt])
 
 
@@ -72,7 +74,7 @@ def test_the_suite_is_whole() -> None:
 
 @ENTRIES
 @pytest.mark.parametrize("name", VALID)
-def test_what_json_has_is_taken(entry: type[PointsRequest], name: str) -> None:
+def test_what_json_has_is_taken(entry: Entry, name: str) -> None:
     read = entry(in_metadata(json_cases()[name]))
 
     assert isinstance(read, PointsRequest)
@@ -81,7 +83,7 @@ def test_what_json_has_is_taken(entry: type[PointsRequest], name: str) -> None:
 
 @ENTRIES
 @pytest.mark.parametrize("name", INVALID)
-def test_what_json_lacks_is_refused(entry: type[PointsRequest], name: str) -> None:
+def test_what_json_lacks_is_refused(entry: Entry, name: str) -> None:
     read = entry(in_metadata(json_cases()[name]))
 
     if name in READ_ALL_THE_SAME:
@@ -93,7 +95,7 @@ def test_what_json_lacks_is_refused(entry: type[PointsRequest], name: str) -> No
 
 @ENTRIES
 @pytest.mark.parametrize("name", EITHER)
-def test_what_a_parser_may_decide_is_decided_without_breaking(entry: type[PointsRequest], name: str) -> None:
+def test_what_a_parser_may_decide_is_decided_without_breaking(entry: Entry, name: str) -> None:
     read = entry(in_metadata(json_cases()[name]))
 
     assert read == "malformed_json" or isinstance(read, PointsRequest)

@@ -143,3 +143,21 @@ def test_a_change_is_told_by_the_fields_that_are_others() -> None:
     )
     assert differences(after, after) == ()
     assert differences(None, after) == ("value_constraints.max_value 140.5", "stream_type t", "cooldown_seconds 60")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.yaml", "- {domain: iot, metadata: {since: 2023-15-14}}", "month must be in 1..12"),
+        ("a.yaml", "- &a [*a]", "more than 100,000 values"),
+        ("a.yaml", BILLION, "more than 100,000 values"),
+        ("a.json", "[" * 100_000, "nests too deeply"),
+        ("a.json", '[{"domain": "iot", "cooldown_seconds": ' + "9" * 5_000 + "}]", "4300 digits"),
+    ],
+    ids=["no such date", "holds itself", "a billion values", "nested", "digits"],
+)
+def test_what_no_parser_should_be_given_is_refused_in_a_sentence(
+    tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    with pytest.raises(CommandError, match=told):
+        load(write(tmp_path, name, text))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from afluente.runtime.observability import Metric, count, invocation, logger
+from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 
 
 def test_counts_are_reported_as_one_line_of_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,3 +77,19 @@ def test_a_line_has_what_powertools_gives_it() -> None:
     told = json.loads(logger().registered_formatter.format(line))
 
     assert told.keys() >= {"level", "location", "message", "timestamp", "service", "code"}
+
+
+def test_a_line_of_the_log_is_one_object_in_ascii_whatever_it_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = 'x\n{"code":"FORGED"}\r\u2028\u0085\x1b[2J\x9b\u202e°\ud800'
+
+    handler = logger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(sys.stdout)
+    logger().error("odd", code=LogCode.REQUEST_REFUSED, problem=odd)
+    if before is not None:
+        handler.setStream(before)
+
+    told = capsys.readouterr().out
+    assert told.isascii()
+    assert told.removesuffix("\n").isprintable()
+    assert json.loads(told)["problem"] == odd
