@@ -8,6 +8,7 @@ OUTPUTS = {
     "HttpApiId": "afluente-prod-http",
     "HttpApiUrl": "afluente-prod-http",
     "HttpIngestFunction": "afluente-prod-http-ingest",
+    "HttpAdminFunction": "afluente-prod-http-admin",
     "HttpAuthorizerFunction": "afluente-prod-http-authorizer",
     "IotRuleHandlerFunction": "afluente-prod-iot-rule-handler",
     "CsvTriggerFunction": "afluente-prod-csv-trigger",
