@@ -107,6 +107,7 @@ def _responses(route: Route, operation: Operation) -> Schema:
         answers[str(status)] = _problems(status, [code for code in codes if PROBLEMS[code].status == status])
     if route.action:
         _with_gateway(answers["401"])
+        _with_gateway(answers["403"])
         for number in [one for one in answers if one.startswith("2") or one in _LIMITED]:
             told = answers[number]["headers"] | {name: header(name) for name in _OF_LIMITS}
             answers[number] = answers[number] | {"headers": told}

@@ -7,7 +7,7 @@ from cli.errors import CommandError, ExitCode
 MAX_ATTEMPTS = 8
 """At one request or message."""
 
-LONGEST_WAIT_SECONDS = 900.0
+LONGEST_WAIT_SECONDS = 3_600.0
 """That the service may ask for; beyond it, as for the points of a day, a person is to decide."""
 
 _FIRST_DELAY_SECONDS = 0.25

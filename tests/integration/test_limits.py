@@ -51,10 +51,10 @@ def test_senders_side_by_side_get_no_more_through_than_burst_and_rate_give(
     begun = time.monotonic()
 
     def send(place: int) -> list[httpx.Response]:
-        return [post(local_stack, key, f"{source_id}-{place}") for _ in range(15)]
+        return [post(local_stack, key, f"{source_id}-{place}") for _ in range(30)]
 
-    with ThreadPoolExecutor(6) as pool:
-        answers = [answer for some in pool.map(send, range(6)) for answer in some]
+    with ThreadPoolExecutor(3) as pool:
+        answers = [answer for some in pool.map(send, range(3)) for answer in some]
 
     # A container that was warming up may have counted a moment before the first answer.
     seconds = time.monotonic() - begun + 1
@@ -192,6 +192,7 @@ def test_over_a_websocket_a_client_is_told_to_wait_and_goes_on_after(local_stack
 
 def test_an_address_that_opens_too_many_connections_is_refused_with_429(local_stack: LocalStack) -> None:
     limits = json.dumps({"ip": {"requests_per_second": 0.1, "requests_burst": 2}})
+    begun = time.time()
     with local_stack.configured("ws_ingest", AFLUENTE_LIMITS=limits, AFLUENTE_LIMITS_TABLE=a_table(local_stack)):
         for _ in range(2):
             open_websocket(local_stack).close()
@@ -199,7 +200,10 @@ def test_an_address_that_opens_too_many_connections_is_refused_with_429(local_st
         with pytest.raises(InvalidStatus) as refused:
             open_websocket(local_stack)
 
-    assert refused.value.response.status_code == 429
+        logged(local_stack, "ws_ingest", "RATE_LIMITED", begun)
+
+    # The emulator (1.5.33) makes 403 of every refusal of a function.
+    assert refused.value.response.status_code in {403, 429}
 
 
 # --- MQTT ------------------------------------------------------------------------------------------------------------
@@ -255,7 +259,7 @@ def test_limits_that_fail_open_let_requests_through_and_say_so_in_the_log(
         answers = [post(local_stack, key, source_id).status_code for _ in range(5)]
 
     assert answers == [202] * 5
-    assert any("LIMITS_UNAVAILABLE" in line for line in local_stack.log_lines("http_ingest", since=begun))
+    logged(local_stack, "http_ingest", "LIMITS_UNAVAILABLE", begun)
 
 
 def test_limits_that_fail_shut_refuse_requests_and_say_when_to_come_again(
@@ -267,6 +271,11 @@ def test_limits_that_fail_shut_refuse_requests_and_say_when_to_come_again(
 
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     assert int(refused.headers["Retry-After"]) > 0
+
+
+def logged(stack: LocalStack, function: str, code: str, since: float) -> None:
+    """Wait for a line: lines come a moment after the answers."""
+    stack.eventually(lambda: any(code in line for line in stack.log_lines(function, since=since)), f"{code} is logged")
 
 
 def a_table(stack: LocalStack) -> str:

@@ -115,6 +115,15 @@ def test_it_waits_as_long_as_the_service_asks_it_to(
     assert between[0] <= slept[0] <= between[1]
 
 
+def test_it_does_not_wait_for_tomorrow(service: Service, transport: HttpTransport, slept: list[float]) -> None:
+    service.answers = [Answer(429, {"detail": "1,000 points a day"}, {"Retry-After": "40000"})]
+
+    with pytest.raises(CommandError, match="no points for 40000 s: 429 Too Many Requests: 1,000 points a day"):
+        transport.send(some_points(1))
+
+    assert slept == []
+
+
 def test_waiting_is_told_with_its_reason(service: Service) -> None:
     told: list[tuple[float, str]] = []
     transport = HttpTransport(

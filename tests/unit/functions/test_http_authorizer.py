@@ -100,3 +100,18 @@ def test_no_secret_is_in_the_log(event: Events, use: Callable[[ApiKeyStore], Non
     lambda_handler(asked, CONTEXT)
 
     assert all(asked["identitySource"][0].split("_")[2] not in str(line) for line in log.lines)
+
+
+def test_a_flood_of_bad_keys_is_turned_away_and_a_good_key_of_the_address_goes_on(
+    event: Events, use: Callable[..., None], log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    use(a_store_with_the_key_of_the_event(), RefusedKeys(per_second=0.001, burst=3))
+    assert lambda_handler(event("http_authorizer"), CONTEXT)["context"]
+    bad = event("http_authorizer") | {"identitySource": ["afl_wrong"]}
+
+    answers = [lambda_handler(bad, CONTEXT) for _ in range(5)]
+
+    assert answers == [{"isAuthorized": True, "context": {}}] * 3 + [{"isAuthorized": False}] * 2
+    assert log.codes[-2:] == ["RATE_LIMITED"] * 2
+    assert counted() == {"KeysTurnedAway": 2}
+    assert lambda_handler(event("http_authorizer"), CONTEXT)["context"]

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,8 +21,12 @@ from afluente.adapters.memory import (
     MemoryQuarantine,
     MemorySensors,
 )
+from afluente.adapters.memory_limits import MemoryLimits
 from afluente.application.accept_points import AcceptPoints
 from afluente.application.csv_jobs import CsvJobs
+from afluente.application.gate import Gate
+from afluente.application.leases import SharedBucket
+from afluente.application.limits import Limits, StageLimits
 from afluente.application.migration.sensors import SensorLookup
 from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
@@ -371,3 +376,109 @@ def test_whatever_comes_is_answered(world: World, request_event: Event, body: st
     status, _ = problem_of(request_event | {"body": body, "headers": headers})
 
     assert status == 400
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+def narrow(**of: Limits) -> Gate:
+    """A gate whose buckets are filled so slowly that no test sees it."""
+    return a_gate(msgspec.structs.replace(StageLimits(), **of))
+
+
+def requests(burst: int) -> Limits:
+    return Limits(requests_per_second=0.001, requests_burst=burst)
+
+
+def points(burst: int) -> Limits:
+    return Limits(points_per_second=0.001, points_burst=burst)
+
+
+def test_an_answer_says_how_the_limits_stand(world: World, request_event: Event) -> None:
+    world.gate = narrow(ip=requests(5), key=points(100))
+
+    status, _, headers = answer_to(request_event)
+
+    sent = len(json.loads(request_event["body"])["datapoints"])
+    assert status == 202
+    assert headers["ratelimit-policy"] == '"ip-requests";q=5;w=5000, "key-points";q=100;w=100000;qu="points"'
+    assert headers["ratelimit"].startswith(f'"ip-requests";r=4;t=1000, "key-points";r={100 - sent};t=')
+
+
+def test_without_limits_an_answer_says_nothing_of_them(world: World, request_event: Event) -> None:
+    assert "ratelimit" not in answer_to(request_event)[2]
+
+
+def test_a_request_over_a_limit_is_refused_before_its_body_is_read(
+    world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    world.gate = narrow(key=requests(1))
+    answer_to(request_event)
+    counted()
+
+    status, problem, headers = answer_to(request_event | {"body": "no JSON"})
+
+    assert (status, problem["code"]) == (429, "rate_limited")
+    assert problem["limit"]["subject"] == "key"
+    assert int(headers["retry-after"]) >= 1
+    assert log.codes[-2:] == ["RATE_LIMITED", "REQUEST_REFUSED"]
+    assert counted() == {"RequestsLimitedByKey": 1}
+
+
+def test_points_over_a_limit_are_not_queued(
+    world: World, request_event: Event, counted: Callable[[], dict[str, int]]
+) -> None:
+    world.gate = narrow(source=points(2))
+    answer_to(with_points(request_event, GOOD, GOOD))
+    before = world.values()
+    counted()
+
+    assert problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
+
+    assert world.values() == before
+    assert counted() == {"RequestsLimitedBySource": 1, "PointsLimited": 1}
+    other = with_points(request_event, GOOD, source_id="furnace-2")
+    assert answer_to(other)[0] == 202
+
+
+def test_more_points_than_a_burst_are_told_to_come_in_parts(world: World, request_event: Event) -> None:
+    world.gate = narrow(source=points(2))
+
+    assert problem_of(with_points(request_event, GOOD, GOOD, GOOD)) == (413, "over_the_burst")
+
+
+def test_faulty_points_count_as_well(world: World, request_event: Event) -> None:
+    world.gate = narrow(source=points(2))
+    answer_to(with_points(request_event, GOOD, {"stream_id": "s"}))
+
+    assert problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
+
+
+def test_the_address_is_the_gateways_whatever_a_client_says_of_itself(world: World, request_event: Event) -> None:
+    world.gate = narrow(ip=requests(2))
+
+    def from_(name: str, address: str) -> int:
+        return answer_to(request_event | {"headers": request_event["headers"] | {name: address}})[0]
+
+    names = ("x-forwarded-for", "forwarded", "x-real-ip", "x-afluente-client-address", "cf-connecting-ip")
+    assert [from_(name, f"192.0.2.{n}") for n, name in enumerate(names)] == [202, 202, 429, 429, 429]
+
+
+def test_a_request_that_cannot_be_counted_goes_through_or_not_as_the_stage_says(
+    world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    limits = msgspec.structs.replace(StageLimits(), key=requests(1))
+    world.gate = a_gate(limits, LimitsAway(), fails_open=True)
+    assert answer_to(request_event)[0] == 202
+    assert "LIMITS_UNAVAILABLE" in log.codes
+    assert counted()["RequestsUncounted"] == 1
+
+    world.gate = a_gate(limits, LimitsAway(), fails_open=False)
+    assert problem_of(request_event) == (503, "unavailable")
+
+
+class LimitsAway(MemoryLimits):
+    """A table of limits that does not answer."""
+
+    def load(self, subject: str) -> SharedBucket:
+        raise UnavailableError("DynamoDB: InternalServerError")

@@ -1,7 +1,7 @@
 """MQTT messages as topic rules put them into the inbox, with memory in place of AWS."""
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +11,10 @@ import pytest
 
 import iot_rule_handler.handler
 from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine, MemorySensors
+from afluente.adapters.memory_limits import MemoryLimits
 from afluente.application.accept_points import AcceptPoints
+from afluente.application.leases import SharedBucket
+from afluente.application.limits import Limits, StageLimits
 from afluente.application.migration.sensors import SensorLookup, SensorName
 from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
@@ -412,3 +415,46 @@ def test_a_batch_without_old_messages_says_nothing_of_them(world: World, log: Lo
     returned(record("1", a_point()))
 
     assert log.codes == ["MESSAGES_TAKEN"]
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+def test_messages_over_the_limits_of_their_source_are_kept_as_they_came_and_the_others_go_through(
+    world: World, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    world.gate = a_gate(StageLimits(source=Limits(requests_per_second=0.001, requests_burst=2)))
+    loud = [record(str(n), a_point(n)) for n in range(5)]
+
+    assert returned(*loud, record("quiet", a_point(9.5), "iot/oven-2/temperature")) == []
+
+    assert [point.value for point in world.points()] == [0, 1, 9.5]
+    kept = list(world.quarantine.records.values())
+    assert [(one.record_id, one.reason) for one in kept] == [(str(n), "rate_limited") for n in (2, 3, 4)]
+    assert json.loads(b64decode(kept[0].payload)) == a_point(2)
+    assert kept[0].origin == {"topic": "iot/oven-1/temperature", "client_id": "oven-1"}
+    assert "may send 0.001 requests a second and 2 at once" in kept[0].message
+    assert log.codes.count("RATE_LIMITED") == 1
+    reported = counted()
+    assert (reported["RequestsLimitedBySource"], reported["PointsLimited"], reported["MessagesQuarantined"]) == (
+        3,
+        3,
+        3,
+    )
+
+
+def test_messages_that_cannot_be_counted_come_again_where_the_limits_fail_shut(world: World) -> None:
+    limits = StageLimits(source=Limits(requests_per_second=1))
+    world.gate = a_gate(limits, LimitsAway())
+    assert returned(record("1", a_point()), record("2", a_point())) == ["1", "2"]
+
+    world.gate = a_gate(limits, LimitsAway(), fails_open=True)
+    assert returned(record("1", a_point())) == []
+    assert len(world.points()) == 1
+
+
+class LimitsAway(MemoryLimits):
+    """A table of limits that does not answer."""
+
+    def load(self, subject: str) -> SharedBucket:
+        raise UnavailableError("DynamoDB: InternalServerError")

@@ -14,6 +14,7 @@ from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketCo
 from afluente.application.accept_points import AcceptPoints
 from afluente.application.api_keys import ApiKey
 from afluente.application.connections import Connection, Connections
+from afluente.application.limits import KeyLimits, Limits, StageLimits
 from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
 from afluente.application.quarantine import QuarantinedRecord
@@ -533,3 +534,83 @@ def test_a_store_that_is_away_then_forgets_by_itself(world: World, log: LogLines
     assert lambda_handler(event("DISCONNECT"), CONTEXT) == {"statusCode": 200}
 
     assert log.codes == ["CONNECTION_CLOSED"]
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_over_a_limit_is_told_to_wait_and_which_limit_it_is(
+    world: World, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    world.gate = a_gate(StageLimits(source=Limits(points_per_second=0.5, points_burst=3)))
+    authenticated(world)
+    assert len(say([GOOD, GOOD])) == 2
+    counted()
+
+    told = say([GOOD, GOOD])
+
+    assert (told["type"], told["retry_after"]) == ("wait", 2)
+    assert told["limit"] == {
+        "subject": "source",
+        "name": "iot/furnace-1",
+        "dimension": "points",
+        "limit": 3,
+        "per_second": 0.5,
+        "needed": 2,
+    }
+    assert "RATE_LIMITED" in log.codes
+    assert counted() == {"RequestsLimitedBySource": 1, "PointsLimited": 2}
+
+
+def test_a_message_with_more_points_than_a_burst_is_an_error_that_ends_nothing(world: World) -> None:
+    world.gate = a_gate(StageLimits(source=Limits(points_per_second=1, points_burst=1)))
+    authenticated(world)
+
+    told = say([GOOD, GOOD])
+
+    assert (told["type"], told["code"], told["reason"]) == ("error", 1009, "over_the_burst")
+    assert world.closed == []
+
+
+def test_messages_of_any_kind_count_for_the_key(world: World) -> None:
+    world.gate = a_gate(StageLimits(key=Limits(requests_per_second=0.01, requests_burst=2)))
+    authenticated(world)
+
+    assert [say({"action": "ping"})["type"] for _ in range(3)] == ["pong", "pong", "wait"]
+
+
+def test_a_key_with_limits_of_its_own_is_held_to_them_in_every_container(world: World) -> None:
+    world.gate = a_gate()
+    authenticated(world, limits=KeyLimits(requests_per_second=0.01, requests_burst=1))
+    assert say({"action": "ping"})["type"] == "pong"
+    # As a container that has not seen the connection before.
+    world.seconds += 61
+    world.gate = a_gate()
+
+    assert [say({"action": "ping"})["type"] for _ in range(2)] == ["pong", "wait"]
+
+
+def test_an_address_with_too_many_connections_is_refused(world: World) -> None:
+    world.gate = a_gate(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=2)))
+
+    def come(address: str) -> int:
+        asked = event("CONNECT", headers={"X-Forwarded-For": "198.51.100.9"})
+        asked["requestContext"]["identity"] = {"sourceIp": address}
+        return int(lambda_handler(asked, CONTEXT)["statusCode"])
+
+    assert [come("192.0.2.1") for _ in range(3)] == [200, 200, 429]
+    assert come("192.0.2.2") == 200
+
+
+def test_an_address_that_tries_many_keys_is_told_to_wait(world: World) -> None:
+    world.gate = a_gate(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=1)))
+    asked = event("MESSAGE", body=json.dumps({"action": "auth", "domain": "iot", "api_key": "wrong"}))
+    asked["requestContext"]["identity"] = {"sourceIp": "192.0.2.1"}
+    lambda_handler(asked, CONTEXT)
+
+    assert json.loads(lambda_handler(asked, CONTEXT)["body"])["type"] == "wait"
+
+
+def authenticated(world: World, **scope: Any) -> None:
+    text, _ = world.a_key(**scope)
+    assert connect({"X-API-Key": text, "X-Domain": "iot", "X-Source-ID": "furnace-1"}) == {"statusCode": 200}

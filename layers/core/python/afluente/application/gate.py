@@ -66,6 +66,9 @@ class Gate:
             entered: what `enter` gave.
             now: in Unix seconds.
 
+        Returns:
+            What it took, with the standings of both; that it was not counted is not said a second time.
+
         Raises:
             UnavailableError: they cannot be counted, and the limits fail shut.
         """
@@ -77,7 +80,7 @@ class Gate:
         return msgspec.structs.replace(
             taken,
             standings=(*entered.standings, *taken.standings),
-            uncounted=entered.uncounted or taken.uncounted,
+            uncounted=None if entered.uncounted else taken.uncounted,
         )
 
     def receive(
