@@ -39,7 +39,7 @@ from tests.infrastructure.test_functions import GRANTS
 pytestmark = pytest.mark.integration
 
 REGION = "us-east-1"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 RECORD = "decisions.jsonl"
 # What AWS wants granted for a batch too, and what the emulator (1.5.33) asks for then.
 BATCHES = {
@@ -66,6 +66,7 @@ EVENT_SOURCES: dict[str, set[str]] = defaultdict(
 )
 # What is granted, and not done here: with the reason, and where it is seen.
 NOT_SEEN_HERE: dict[str, set[tuple[str, str]]] = {}
+ALARM_LOG = f"arn:aws:logs:{REGION}:000000000000:log-group:/afluente/local/alarms"
 STREAMS = ("AlertStream", "WarningStream", "AnomalyStream", "NormalStream")
 
 
@@ -126,7 +127,9 @@ def outputs(connection: Connection, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def api(connection: Connection, outputs: Mapping[str, str], port: int) -> Iterator[httpx.Client]:
     url = f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['HttpApiId']}/$default"
-    with httpx.Client(base_url=url, headers={"X-API-Key": a_key(connection, outputs)}, timeout=30) as client:
+    with httpx.Client(
+        base_url=url, headers={"X-API-Key": a_key(connection, outputs)}, timeout=PATIENCE_SECONDS
+    ) as client:
         yield client
 
 
@@ -144,7 +147,7 @@ def test_every_function_may_do_all_that_it_does(connection: Connection, outputs:
         f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['HttpApiId']}/$default/ingest/datapoints",
         json={"domain": "iot", "source_id": "press", "datapoints": points},
         headers={"X-API-Key": key},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     connection.client("sqs").send_message(
         QueueUrl=outputs["DatapointsQueueUrl"],
@@ -336,7 +339,7 @@ def is_of(resource: str, granted: str) -> bool:
         return ":secret:" in resource
     if granted.startswith("arn:aws:execute-api"):
         return resource.startswith("arn:aws:execute-api:") and "/@connections/" in resource
-    if granted.startswith("arn:aws:logs"):
+    if granted.startswith(("arn:aws:logs", "/afluente/")):
         return resource.endswith(":log-group:/afluente/local/alarms")
     bucket = re.fullmatch(r"<(\w+)Bucket>(.*)", granted)
     if bucket:
@@ -375,6 +378,9 @@ def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                 granted_actions = as_list(statement["Action"])
                 statement["Action"] = [*granted_actions, *(BATCHES[one] for one in granted_actions if one in BATCHES)]
+                if "logs:FilterLogEvents" in granted_actions:
+                    # The ARN of a log group ends in `:*`; AWS takes it for that of the group too.
+                    statement["Resource"] = [*as_list(statement["Resource"]), ALARM_LOG]
     return StackTemplate(stack.name, template)
 
 
