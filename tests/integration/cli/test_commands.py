@@ -173,6 +173,7 @@ def test_status_is_for_people_and_programs(afluente: Afluente, state: StateDir) 
     assert document["endpoint"] == stack.find(state).emulator.endpoint
     assert [function["name"] for function in document["functions"]] == [
         "http_ingest",
+        "http_admin",
         "http_authorizer",
         "iot_rule_handler",
         "csv_trigger",
