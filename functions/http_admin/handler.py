@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any
 
 from afluente.adapters.http_answers import Answer
-from afluente.adapters.http_authorization import grant_of
+from afluente.adapters.http_requests import permitted
+from afluente.adapters.http_routes import BY_KEY
 from afluente.runtime.composition import HttpAdmin, http_admin
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, response
@@ -39,9 +40,8 @@ def _answer(event: Event, request_id: str) -> Answer:
 
 
 def _limited_answer(event: Event) -> Answer:
-    route, function, grant = _ROUTES[event["routeKey"]], http_admin(), grant_of(event)
-    if grant is None:
-        # Nobody, or a route for everybody: it knows which.
+    route, function = _ROUTES[event["routeKey"]], http_admin()
+    if BY_KEY[event["routeKey"]].action is None:
         return route(event, function)
-    limits = LimitedRequest(function.gate, event, grant)
+    limits = LimitedRequest(function.gate, event, permitted(event))
     return limits.told(route(event, function))

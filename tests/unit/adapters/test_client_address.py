@@ -27,7 +27,6 @@ def test_without_a_front_no_header_changes_the_address(header: str) -> None:
 @pytest.mark.parametrize("secret", ["newest", "one before"])
 def test_behind_the_front_the_address_is_the_one_that_the_front_saw(secret: str) -> None:
     assert client_address(of_the_front(secret), FRONT) == TOLD
-    assert client_address(of_the_front(secret, "2001:db8::7"), FRONT) == "2001:db8::7"
 
 
 @pytest.mark.parametrize("secret", ["", "newes", "newest ", "Newest", "newest,newest", "ünïcode", "\ud800"])
@@ -48,6 +47,16 @@ def test_a_secret_that_is_empty_lets_nobody_through() -> None:
 
 def test_a_websocket_client_is_where_the_gateway_saw_it() -> None:
     assert client_address({"requestContext": {"identity": {"sourceIp": SEEN}}}) == SEEN
+
+
+@pytest.mark.parametrize("address", ["2001:db8::7", "2001:db8:0:0:ffff::1", "2001:DB8::"])
+def test_who_has_a_network_of_ipv6_is_one_client_with_all_its_addresses(address: str) -> None:
+    assert client_address(of_the_front("newest", address), FRONT) == "2001:db8::/64"
+    assert client_address({"requestContext": {"http": {"sourceIp": address}}}) == "2001:db8::/64"
+
+
+def test_an_address_of_ipv4_is_the_same_one_in_the_form_of_ipv6() -> None:
+    assert client_address(of_the_front("newest", f"::ffff:{TOLD}"), FRONT) == TOLD
 
 
 def test_an_event_that_says_nothing_has_no_address() -> None:

@@ -94,6 +94,26 @@ def test_jobs_far_behind_those_of_others_are_found() -> None:
     assert 1 < len(found) < 10
 
 
+def test_a_page_does_not_tell_when_others_began_their_jobs() -> None:
+    others = [a_csv_job(f"other-{age}", created_at=NOW + 0.123 - age) for age in range(2_500)]
+    own = [a_csv_job(f"own-{age}", source_id="own", created_at=NOW + 0.7 - age) for age in (3, 2_000)]
+    store = a_store([*others, *own])
+
+    found = pages(store, JobQuery(), a_grant(sources=("own",)))
+
+    assert ids(found) == ["own-3", "own-2000"]
+    told = {page.before for page in found if page.before is not None}
+    assert told
+    assert not told & {job.created_at for job in others}
+
+
+def test_jobs_behind_a_second_with_more_jobs_of_others_than_a_page_looks_at_are_found() -> None:
+    others = [a_csv_job(f"other-{n}", created_at=NOW + n / 10_000) for n in range(2_500)]
+    store = a_store([*others, a_csv_job("own", source_id="own", created_at=NOW - 5)])
+
+    assert ids(pages(store, JobQuery(), a_grant(sources=("own",)))) == ["own"]
+
+
 @pytest.mark.parametrize(
     ("query", "missing"),
     [

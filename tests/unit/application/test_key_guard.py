@@ -2,7 +2,7 @@
 
 from afluente.adapters.memory import MemoryApiKeys
 from afluente.application.access import Grant
-from afluente.application.api_keys import Authentication
+from afluente.application.api_keys import Authentication, id_in
 from afluente.application.key_guard import KeyGuard, Refusal
 from afluente.application.limits import RefusedKeys
 from tests.factories import NOW, an_api_key, an_authentication
@@ -65,6 +65,16 @@ def test_a_good_key_of_an_address_that_floods_goes_on() -> None:
         guard(a_key(n), ADDRESS, NOW)
 
     assert isinstance(guard(good, ADDRESS, NOW), Grant)
+
+
+def test_bad_keys_with_the_readable_part_of_a_good_one_are_bad_ones() -> None:
+    guard, looked, good = a_guard()
+    assert isinstance(guard(good, ADDRESS, NOW), Grant)
+
+    forged = [a_key(n) for n in range(100)]
+    assert {id_in(text) for text in forged} == {id_in(good)}
+    assert [guard(text, ADDRESS, NOW) for text in forged] == [Refusal.UNKNOWN] * 10 + [Refusal.FLOOD] * 90
+    assert looked.times == 11
 
 
 def test_another_address_has_its_keys_looked_up() -> None:

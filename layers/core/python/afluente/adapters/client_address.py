@@ -6,7 +6,7 @@ secret that nobody else has, and the address that the front saw. A request witho
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 FRONT_HEADER = "x-afluente-front"
@@ -14,6 +14,9 @@ FRONT_HEADER = "x-afluente-front"
 
 ADDRESS_HEADER = "x-afluente-client-address"
 """Where the front puts the address of the client, over whatever the client has put there."""
+
+
+_NETWORK_BITS = 64
 
 
 class Front:
@@ -40,6 +43,9 @@ class Front:
 def client_address(event: Mapping[str, Any], front: Front | None = None) -> str:
     """The address of the client behind an event of an HTTP API (payload 2.0) or a WebSocket API.
 
+    Of IPv6 it is the network, such as `2001:db8::/64`: whoever has one has all its addresses, and could be a new client
+    with each request.
+
     Args:
         event: of API Gateway.
         front: the one before the API, if the stage has one.
@@ -50,14 +56,23 @@ def client_address(event: Mapping[str, Any], front: Front | None = None) -> str:
     context = event.get("requestContext") or {}
     seen = str((context.get("http") or context.get("identity") or {}).get("sourceIp", ""))
     if front is None or not front.brought(event):
-        return seen
+        return _counted(seen)
     told = _headers(event).get(ADDRESS_HEADER, "")
-    return told if _is_address(told) else seen
+    return _counted(told if _is_address(told) else seen)
 
 
 def _headers(event: Mapping[str, Any]) -> Mapping[str, str]:
     # The events of an HTTP API have the names of headers in lower case.
     return event.get("headers") or {}
+
+
+def _counted(text: str) -> str:
+    address = ip_address(text) if _is_address(text) else None
+    if not isinstance(address, IPv6Address):
+        return text
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address), _NETWORK_BITS), strict=False))
 
 
 def _is_address(text: str) -> bool:

@@ -5,11 +5,11 @@ Each container counts for itself: a call a bad key would be what the guard is to
 
 from collections.abc import Callable
 from enum import StrEnum
+from hashlib import sha256
 
 from cachetools import LRUCache
 
 from afluente.application.access import Grant
-from afluente.application.api_keys import id_in
 from afluente.application.limits import RefusedKeys
 
 _REMEMBERED = 10_000
@@ -39,7 +39,7 @@ class KeyGuard:
         self._authenticate = authenticate
         self._limit = limit
         self._left: LRUCache[str, tuple[float, float]] = LRUCache(_REMEMBERED)
-        self._good: LRUCache[str, bool] = LRUCache(_REMEMBERED)
+        self._good: LRUCache[bytes, bool] = LRUCache(_REMEMBERED)
 
     def __call__(self, text: str, address: str, now: float) -> Grant | Refusal:
         """What the owner of the key `text` may do, or why nobody is let in.
@@ -52,13 +52,14 @@ class KeyGuard:
         Raises:
             UnavailableError: the key cannot be looked up.
         """
-        key_id = id_in(text)
+        # By the whole key: whoever has seen its readable part could make bad ones that have it, too.
+        name = sha256(text.encode(errors="surrogatepass")).digest()
         left = self._left_of(address, now)
-        if left < 1 and (key_id is None or key_id not in self._good):
+        if left < 1 and name not in self._good:
             return Refusal.FLOOD
         grant = self._authenticate(text, now)
         if grant is not None:
-            self._good[grant.key_id] = True
+            self._good[name] = True
             return grant
         if self._limit.per_second:
             self._left[address] = (max(0.0, left - 1), now)
