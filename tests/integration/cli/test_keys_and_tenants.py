@@ -87,7 +87,7 @@ def test_a_key_is_for_everything_unless_it_is_made_for_less(afluente: Afluente) 
         (["--tenant", "nobody"], "there is no tenant 'nobody'"),
         (["--source", "a/b"], "--source 'a/b' holds '/'"),
         (["--source", ""], "must have 1 to 128 characters"),
-        (["--points-per-day", "-1"], "x>=0"),
+        (["--points-per-day", "-1"], "Invalid value for '--points-per-day'"),
     ],
 )
 def test_a_key_that_cannot_be_is_refused_with_the_reason(afluente: Afluente, options: list[str], told: str) -> None:
