@@ -14,6 +14,9 @@ from afluente.runtime.observability import Metric, count_of
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.taking import take
 
+MAX_DEVICES = 100
+"""Of a packet. Each has limits of its own, which are two calls where the container has not met it yet."""
+
 # As seen from the old call, so that it leads there wherever the API is.
 _SUCCESSOR = "datapoints"
 
@@ -38,6 +41,9 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
         missing = grant.missing_source(request.domain, source_id)
         # The directory may know the devices of readings that name none: who may not write them is told of none.
         check_scope(grant, missing if missing is None or source_id in packet.devices else f"source:{EVERYTHING}")
+    if len(sources) > MAX_DEVICES:
+        detail = f"readings of {len(sources)} devices are more than {MAX_DEVICES}; send them in several requests"
+        raise RequestError(413, "too_many_points", detail)
     limits.bring(request.batches)
     take(request, grant, function)
     rejected = rejected_points(request.rejected)

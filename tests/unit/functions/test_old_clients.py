@@ -1,6 +1,7 @@
 """What clients of the old service send, as recorded, and what they are answered; with memory in place of AWS."""
 
 import json
+import uuid
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
 from afluente.legacy.thresholds import Sensor
 from afluente.runtime.composition import CsvIngest, HttpIngest, IotRuleHandler
 from afluente.runtime.settings import HttpIngestSettings, IotRuleHandlerSettings
+from http_ingest.legacy_route import MAX_DEVICES
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, Clock, a_gate
 from tests.legacy import DEVICE, UUID, a_sensor
@@ -410,6 +412,19 @@ def test_too_many_readings_are_refused(world: World, packet_event: Event) -> Non
 
     assert (status, body["code"]) == (413, "too_many_points")
     assert "readings" in body["detail"]
+
+
+@pytest.mark.parametrize(("devices", "expected"), [(MAX_DEVICES, 200), (MAX_DEVICES + 1, 413)])
+def test_a_packet_has_readings_of_so_many_devices_at_the_most(
+    world: World, packet_event: Event, devices: int, expected: int
+) -> None:
+    readings = [GOOD | {"device_uuid": str(uuid.UUID(int=number))} for number in range(devices)]
+
+    status, body, _ = answer_to(packet_event | {"body": json.dumps({"readings": readings})})
+
+    assert status == expected
+    assert len(world.keys()) == (devices if expected == 200 else 0)
+    assert expected == 200 or f"{devices} devices" in body["detail"]
 
 
 def test_a_packet_that_names_device_and_numbers_looks_nothing_up(world: World, packet_event: Event) -> None:
