@@ -1,0 +1,392 @@
+"""What the guards cost, and what good clients see of a flood: key check and limiter, on the local stack, in one run.
+
+    .venv/bin/afluente up
+    .venv/bin/python benchmarks/guards.py
+    .venv/bin/python benchmarks/guards.py --seconds 5 --rate 200 --requests 100     # to try it
+
+Sends to the running local stack only. It measures
+
+1. answers through the local stack, with the limits of the stage, and with none (`AFLUENTE_LIMITS={}` of `http_ingest`,
+   as a stage without limits has it). `GET /health` takes no key and is not limited: the floor of emulator and function;
+2. the functions' handlers in this process, against the stack's SQS and DynamoDB, in turns: with key check and limiter,
+   with the key check alone, with neither. There is no such switch in the service: the handler of `http_ingest` is given
+   what the authorizer would have said. API Gateway, which keeps what an authorizer said of a key for 30 s, has no part
+   in it: every request pays for its key check here;
+3. a flood of bad keys through the stack, beside good requests: an open loop, each request at its time whether or not
+   the ones before are answered. Each bad key is another one and of the right form, so that nothing but a look-up tells
+   it from a good one. Latencies count from the time at which a request was due;
+4. the same flood on the handlers in this process, where no emulator slows it down.
+
+Both floods are with the limit of bad keys that a stage has by default; that of the preset `local` is wider.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import io
+import json
+import logging
+import os
+import secrets
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.runtime.observability import logger
+from benchmarks.http_way import Client, report, settle
+from cli.local_key import key_for
+from cli.local_stack.state import StateDir
+from cli.status import FUNCTIONS
+from cli.target import Target, TargetChoice, resolve
+from infra.stage import RefusedKeyLimits
+
+CONTEXT = SimpleNamespace(aws_request_id="benchmark")
+PATH = "/ingest/datapoints"
+NONE = "{}"
+REFUSED_KEYS = json.dumps({"refused_keys": dataclasses.asdict(RefusedKeyLimits())})
+WARM_UP = 30
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "functions"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=500, help="requests of each latency figure (default 500)")
+    parser.add_argument("--seconds", type=float, default=60, help="how long the flood is (default 60)")
+    parser.add_argument("--rate", type=float, default=1_000, help="bad keys a second (default 1,000)")
+    parser.add_argument("--good-rate", type=float, default=20, help="good requests a second beside them (default 20)")
+    parser.add_argument("--connections", type=int, default=64, help="of the flood (default 64)")
+    parser.add_argument(
+        "--state-dir", type=Path, default=os.environ.get("AFLUENTE_STATE_DIR"), help="of the local stack"
+    )
+    arguments = parser.parse_args()
+    target = resolve(TargetChoice(StateDir.of(arguments.state_dir and Path(arguments.state_dir))))
+    key = key_for(target, None)
+    price_through_the_stack(target, key, arguments.requests)
+    settle(target)
+    handlers = Handlers(target, key)
+    price_of_handlers(handlers, arguments.requests)
+    settle(target)
+    with configured(target, "http_authorizer", {"AFLUENTE_LIMITS": REFUSED_KEYS}):
+        asyncio.run(flood_through_the_stack(target, key, arguments))
+    settle(target)
+    flood_of_handlers(handlers, arguments)
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+
+def price_through_the_stack(target: Target, key: str, requests: int) -> None:
+    print("\n1. Through the local stack\n\n| what | p50 | p95 | p99 |\n|---|---|---|---|")
+    for name, variables in (("key check and limiter", {}), ("key check alone", {"AFLUENTE_LIMITS": NONE})):
+        with configured(target, "http_ingest", variables), Client(target, key) as client:
+            for _ in range(WARM_UP):
+                client.ingest("warm-up", 1)
+            report(f"GET /health ({name})", requests, lambda: client._call("GET", "/health", None, 200))  # noqa: SLF001
+            for points in (1, 100):
+                report(f"{points} point(s), {name}", requests, lambda: client.ingest("guards", points))  # noqa: B023
+
+
+@contextmanager
+def configured(target: Target, function: str, variables: Mapping[str, str]) -> Iterator[None]:
+    """Give a function other environment variables for the block; its processes start anew, before and after."""
+    client, name = target.client("lambda"), target[FUNCTIONS[function]]
+    before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": {**before, **variables}})
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+
+class Handlers:
+    """The handlers of `http_authorizer` and `http_ingest` in this process, as their containers have them."""
+
+    def __init__(self, target: Target, key: str) -> None:
+        self._key = key
+        for function in ("http_authorizer", "http_ingest"):
+            os.environ.update(environment_of(target, function))
+        limits = os.environ["AFLUENTE_LIMITS"]
+        # What the functions log is part of what they cost, and not to be read here.
+        with quiet():
+            import http_authorizer.handler  # noqa: PLC0415 - of the functions' folder
+            import http_ingest.handler  # noqa: PLC0415
+            from afluente.runtime import composition  # noqa: PLC0415 - reads the environment
+
+            self._modules = (http_authorizer.handler, http_ingest.handler)
+            for handler in logger()._logger.handlers:  # noqa: SLF001 - it has no other way to its stream
+                if isinstance(handler, logging.StreamHandler):
+                    handler.setStream(io.StringIO())
+            os.environ["AFLUENTE_LIMITS"] = REFUSED_KEYS
+            self.authorizer = composition.http_authorizer()
+            self._with = built(composition.http_ingest, limits)
+            self._without = built(composition.http_ingest, NONE)
+        vars(self._modules[0])["http_authorizer"] = lambda: self.authorizer
+        self._grant = self.authorize(key)["context"]["grant"]
+
+    def authorize(self, key: str) -> Any:
+        """What the authorizer answers."""
+        return self._modules[0].lambda_handler(
+            {"identitySource": [key], "requestContext": {"http": {"sourceIp": "192.0.2.1"}}}, CONTEXT
+        )
+
+    def ingest(self, body: str, *, checks_key: bool, keeps_limits: bool) -> None:
+        """Send points with some of the guards."""
+        grant = self.authorize(self._key)["context"]["grant"] if checks_key else self._grant
+        function = self._with if keeps_limits else self._without
+        vars(self._modules[1])["http_ingest"] = lambda: function
+        answer = self._modules[1].lambda_handler(event_of(body, grant), CONTEXT)
+        if answer["statusCode"] != 202:
+            raise RuntimeError(f"{answer['statusCode']}: {answer['body']}")
+
+
+def price_of_handlers(handlers: Handlers, requests: int) -> None:
+    print("\n2. The handlers in this process\n\n| what | p50 | p95 | p99 |\n|---|---|---|---|")
+    guards = {
+        "key check and limiter": {"checks_key": True, "keeps_limits": True},
+        "key check alone": {"checks_key": True, "keeps_limits": False},
+        "neither": {"checks_key": False, "keeps_limits": False},
+    }
+    for points in (1, 100):
+        taken: dict[str, list[float]] = {name: [] for name in guards}
+        with quiet():
+            for turn in range(WARM_UP + requests):
+                for name, which in guards.items():
+                    body = body_of(points)
+                    begun = time.perf_counter()
+                    handlers.ingest(body, **which)
+                    if turn >= WARM_UP:
+                        taken[name].append(time.perf_counter() - begun)
+        for name, seconds in taken.items():
+            print(f"| {points} point(s), {name} | {told(seconds)} |", flush=True)
+        both, checked = (statistics.median(taken[name]) for name in ("key check and limiter", "key check alone"))
+        print(f"| {points} point(s): the limiter adds to p50 | {1000 * (both - checked):.2f} ms | | |", flush=True)
+
+
+# --- a flood ---------------------------------------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """What became of one request: its status, 0 for none, and seconds from when it was due."""
+
+    status: int
+    seconds: float
+
+
+async def flood_through_the_stack(target: Target, key: str, arguments: argparse.Namespace) -> None:
+    address = urlsplit(target.api_url)
+    seconds, rate, good_rate = arguments.seconds, arguments.rate, arguments.good_rate
+    bad_keys = [a_bad_key() for _ in range(int(seconds * rate))]
+
+    def good(_place: int) -> bytes:
+        return request_of(address.path, address.netloc, key, body_of(1))
+
+    def bad(place: int) -> bytes:
+        return request_of(address.path, address.netloc, bad_keys[place], NONE)
+
+    at = (address.hostname or "", address.port or 80)
+    await ready(at, good)
+    quiet_seconds = min(seconds, 20)
+    alone = await open_loop(at, good, rate=good_rate, seconds=quiet_seconds, connections=8)
+    begun = time.perf_counter()
+    beside, flood = await asyncio.gather(
+        open_loop(at, good, rate=good_rate, seconds=seconds, connections=8),
+        open_loop(at, bad, rate=rate, seconds=seconds, connections=arguments.connections),
+    )
+    took = time.perf_counter() - begun
+    print(f"\n3. {rate:,.0f} bad keys a second for {seconds:g} s through the local stack\n")
+    answered = [one for one in flood if one.status]
+    print(
+        f"due {len(bad_keys):,}; answered {len(answered):,} in {took:.1f} s, {len(answered) / took:,.0f} a second: ",
+        end="",
+    )
+    print(
+        ", ".join(
+            f"{status or 'no answer'}: {count:,}" for status, count in sorted(Counter(s.status for s in flood).items())
+        )
+    )
+    show_good({"without the flood": alone, "beside it": beside}, {202})
+
+
+def flood_of_handlers(handlers: Handlers, arguments: argparse.Namespace) -> None:
+    """One container of each function, which takes one request after the other, at the times at which they are due."""
+    seconds, rate, good_rate = arguments.seconds, arguments.rate, arguments.good_rate
+    due = [(place / rate, False) for place in range(int(seconds * rate))]
+    due += [(place / good_rate, True) for place in range(int(seconds * good_rate))]
+    bad_keys = iter([a_bad_key() for _ in range(int(seconds * rate))])
+    beside = []
+    turned_away: Counter[str] = Counter()
+    with quiet():
+        alone = [good_request(handlers, time.perf_counter()) for _ in range(int(min(seconds, 20) * good_rate))]
+        begun = time.perf_counter()
+        for moment, is_good in sorted(due):
+            wait = begun + moment - time.perf_counter()
+            if wait > 0:
+                time.sleep(wait)
+            if is_good:
+                beside.append(good_request(handlers, begun + moment))
+                continue
+            answer = handlers.authorize(next(bad_keys))
+            turned_away["looked up and refused" if answer["isAuthorized"] else "turned away without a look"] += 1
+        took = time.perf_counter() - begun
+    print(f"\n4. {rate:,.0f} bad keys a second for {seconds:g} s on the handlers in this process\n")
+    told_rate = f"{sum(turned_away.values()) / took:,.0f} a second"
+    print(f"{told_rate}: ", end="")
+    print(", ".join(f"{what} {count:,}" for what, count in turned_away.items()))
+    show_good({"without the flood": alone, "beside it": beside}, {202})
+
+
+def good_request(handlers: Handlers, due: float) -> Seen:
+    handlers.ingest(body_of(1), checks_key=True, keeps_limits=True)
+    return Seen(202, time.perf_counter() - due)
+
+
+def show_good(runs: Mapping[str, Sequence[Seen]], good: set[int]) -> None:
+    print("\n| good requests | count | failed | p50 | p95 | p99 |\n|---|---|---|---|---|---|")
+    for name, seen in runs.items():
+        failed = Counter(one.status for one in seen if one.status not in good)
+        why = f" ({', '.join(f'{status or chr(45)}: {count}' for status, count in failed.items())})" if failed else ""
+        print(f"| {name} | {len(seen)} | {failed.total()}{why} | {told([one.seconds for one in seen])} |", flush=True)
+
+
+async def open_loop(
+    at: tuple[str, int], request: Callable[[int], bytes], *, rate: float, seconds: float, connections: int
+) -> list[Seen]:
+    """Send requests at their times over some connections; what has no answer 30 s after the last was due has none."""
+    begun = time.perf_counter()
+    places = iter(range(int(rate * seconds)))
+    seen: list[Seen] = []
+
+    async def one_connection() -> None:
+        streams = None
+        for place in places:
+            due = begun + place / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            if time.perf_counter() > begun + seconds + 30:
+                seen.append(Seen(0, time.perf_counter() - due))
+                continue
+            try:
+                streams = streams or await asyncio.open_connection(*at)
+                status = await asyncio.wait_for(exchange(*streams, request(place)), 60)
+            except (OSError, EOFError, TimeoutError):
+                status = 0
+                if streams:
+                    streams[1].close()
+                streams = None
+            seen.append(Seen(status, time.perf_counter() - due))
+        if streams:
+            streams[1].close()
+
+    await asyncio.gather(*(one_connection() for _ in range(connections)))
+    return seen
+
+
+async def ready(at: tuple[str, int], request: Callable[[int], bytes]) -> None:
+    """Wait until the functions, which have begun anew, answer one request after the other."""
+    in_a_row, deadline = 0, time.perf_counter() + 300
+    while in_a_row < WARM_UP:
+        if time.perf_counter() > deadline:
+            raise RuntimeError("the stack does not take requests")
+        streams = await asyncio.open_connection(*at)
+        try:
+            status = await asyncio.wait_for(exchange(*streams, request(0)), 60)
+        except (OSError, EOFError, TimeoutError):
+            status = 0
+        streams[1].close()
+        in_a_row = in_a_row + 1 if status == 202 else 0
+
+
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
+    """Send a request, read its answer to the end, and give back its status."""
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+    await reader.readexactly(int(headers.get("content-length", 0)))
+    return int(lines[0].split()[1])
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
+def a_bad_key() -> str:
+    """Of the right form, and nobody's."""
+    return new_key("nobody", random=secrets.token_bytes(KEY_RANDOM_BYTES), pepper="", now=0.0)[0]
+
+
+def body_of(points: int) -> str:
+    now = time.time()
+    datapoints = [{"stream_id": f"s-{n % 5}", "value": 20.5, "timestamp": now - points + n} for n in range(points)]
+    return json.dumps({"domain": "iot", "source_id": "guards", "datapoints": datapoints})
+
+
+def request_of(base: str, host: str, key: str, body: str) -> bytes:
+    head = (
+        f"POST {base}{PATH} HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body.encode()
+
+
+def event_of(body: str, grant: str) -> dict[str, Any]:
+    """An event of API Gateway, with what its authorizer said."""
+    return {
+        "routeKey": f"POST {PATH}",
+        "rawPath": PATH,
+        "headers": {"content-type": "application/json"},
+        "body": body,
+        "isBase64Encoded": False,
+        "requestContext": {
+            "requestId": secrets.token_hex(8),
+            "http": {"method": "POST", "path": PATH, "sourceIp": "192.0.2.1"},
+            "authorizer": {"lambda": {"grant": grant}},
+        },
+    }
+
+
+def environment_of(target: Target, function: str) -> dict[str, str]:
+    """What the function has in its environment, and where this process finds the stack."""
+    client = target.client("lambda")
+    configuration = client.get_function_configuration(FunctionName=target[FUNCTIONS[function]])
+    variables: dict[str, str] = configuration["Environment"]["Variables"]
+    endpoint = client.meta.endpoint_url
+    access = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": client.meta.region_name,
+    }
+    return {**variables, **access, "AWS_ENDPOINT_URL": endpoint}
+
+
+def built(build: Any, limits: str) -> Any:
+    """A function's parts, made anew with other limits."""
+    os.environ["AFLUENTE_LIMITS"], before = limits, os.environ["AFLUENTE_LIMITS"]
+    build.cache_clear()
+    try:
+        return build()
+    finally:
+        os.environ["AFLUENTE_LIMITS"] = before
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def told(seconds: Sequence[float]) -> str:
+    cuts = statistics.quantiles(seconds, n=100)
+    return f"{1000 * cuts[49]:.2f} ms | {1000 * cuts[94]:.2f} ms | {1000 * cuts[98]:.2f} ms"
+
+
+if __name__ == "__main__":
+    main()
