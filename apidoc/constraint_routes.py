@@ -93,7 +93,7 @@ def _of_scope(what: str, parameters: tuple[Schema, ...], whose: str) -> Mapping[
             text=whose,
             parameters=(*parameters, _IF_MATCH, _IF_NONE_MATCH),
             answers={200: _shown("The constraints that are in force."), 304: _known()},
-            problems=("invalid_request", "not_found"),
+            problems=("invalid_request", "not_found", "precondition_failed"),
         ),
         "PUT": Operation(
             tag=_TAG,

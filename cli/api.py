@@ -16,7 +16,7 @@ from cli.target import Target
 
 _TIMEOUT = httpx.Timeout(35.0, connect=10.0)
 _WAYS_OUT: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "give a key with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
+    HTTPStatus.UNAUTHORIZED: "put a key into AFLUENTE_API_KEY; 'afluente keys create' makes one",
     HTTPStatus.FORBIDDEN: "ask the operators for a key that has the scope; 'afluente keys list' shows what each has",
 }
 _MAX_TOLD = 20

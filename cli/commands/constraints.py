@@ -206,7 +206,7 @@ def rollback(
     *,
     target: TargetChoice,
     scope: _ScopeArgument,
-    version: Annotated[int, typer.Argument(min=1, help="As 'history' shows it.")],
+    version: Annotated[int, typer.Argument(min=1, metavar="VERSION", help="As 'history' shows it.")],
     type_: _TypeOption = None,
     if_version: _IfVersionOption = None,
     api_key: ApiKeyOption = None,

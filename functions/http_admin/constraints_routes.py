@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from afluente.adapters.constraint_requests import (
+    OF_HISTORY,
     cannot_hold,
     changes,
     conditions_of,
@@ -57,6 +58,8 @@ def _get(event: Event, function: HttpAdmin) -> Answer:
     found = _present(_catalogue(function, grant), scope)
     if found is None:
         raise not_there(scope)
+    if not conditions.match_holds(found):
+        raise precondition_failed(scope, found)
     if conditions.tells_known(found):
         return Answer(304, "", {"etag": etag_of(found.version)})
     return constraints(scope, found)
@@ -101,7 +104,7 @@ def _delete(event: Event, function: HttpAdmin) -> Answer:
 
 def _history(event: Event, function: HttpAdmin) -> Answer:
     grant = permitted(event)
-    scope = reached_scope(event, grant)
+    scope = reached_scope(event, grant, beside=OF_HISTORY)
     query = decode_history_query(event)
     found = _catalogue(function, grant).history(scope, before=query.before, limit=query.limit)
     if not found and query.before is None:

@@ -6,6 +6,7 @@ import pytest
 
 from cli.aws import local_connection
 from cli.errors import CommandError, ExitCode
+from cli.local_key import key_for
 from cli.local_stack.state import StateDir
 from cli.target import Target, TargetChoice, resolve
 
@@ -92,6 +93,14 @@ def test_over_an_address_nothing_is_done_that_takes_credentials() -> None:
     ):
         with pytest.raises(CommandError, match="operators' AWS credentials"):
             look()
+
+
+def test_who_gives_no_key_is_told_of_a_way_that_every_command_takes() -> None:
+    with pytest.raises(CommandError, match="an API key is needed") as caught:
+        key_for(by_address("https://api.example.org"), None)
+
+    assert "AFLUENTE_API_KEY" in caught.value.way_out
+    assert "--key" not in caught.value.way_out  # of `alarms` and `tail` it is a pattern of streams
 
 
 def test_an_address_and_a_stage_contradict_each_other() -> None:

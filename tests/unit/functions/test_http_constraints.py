@@ -294,6 +294,14 @@ def test_who_has_them_already_is_not_sent_them_again(world: World, ask: Ask, val
     assert ask(f"GET {STREAM}", headers={"If-None-Match": '"2"'}).status == 200
 
 
+@pytest.mark.parametrize(("value", "status"), [('"1"', 200), ("*", 200), ('"2"', 412), ('W/"1"', 412)])
+def test_who_asks_for_a_version_is_shown_no_other(world: World, ask: Ask, value: str, status: int) -> None:
+    world.constraints.put(SCOPE, a_config())
+
+    answer = ask(f"GET {STREAM}", headers={"If-Match": value})
+    assert (answer.status, answer.headers["etag"]) == (status, '"1"')
+
+
 @pytest.mark.parametrize("value", ["", "1", '"1', '"1" "2"', '"1",', "*, *", "W/1", '"a"b"', '"\x7f"'])
 @pytest.mark.parametrize("condition", ["If-Match", "If-None-Match"])
 def test_a_condition_that_is_none_is_not_passed_over(world: World, ask: Ask, condition: str, value: str) -> None:
@@ -455,6 +463,7 @@ def test_a_packed_body_is_unpacked(ask: Ask) -> None:
         (f"GET {STREAM}", PARTS, "stream_type=wind", [("stream_type", "contradiction")]),
         (f"GET {TEMPLATE}", {"domain": "iot"}, "stream_type=", [("stream_type", "empty")]),
         (f"GET {TEMPLATE}", {"domain": "iot"}, "stream_typ=wind", [("stream_typ", "unknown_field")]),
+        (f"GET {STREAM}", PARTS, "limit=1&before=2", [("limit", "unknown_field"), ("before", "unknown_field")]),
         (f"GET {TEMPLATE}", {"domain": "iot"}, "stream_type=a&stream_type=b", [("stream_type", "contradiction")]),
         (f"GET {TEMPLATE}", {"domain": "iot"}, "source_id=a", [("stream_id", "missing")]),
         (f"GET {TEMPLATE}", {"domain": "iot"}, "stream_id=a&stream_type=b", None),

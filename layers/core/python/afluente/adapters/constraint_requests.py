@@ -46,12 +46,16 @@ DEFAULT_CHANGES = 20
 MAX_VERSION = 2**53
 """The last version that is asked for."""
 
+OF_HISTORY = frozenset({"limit", "before"})
+"""Fields of the query of a history, beside those that name its scope."""
+
 MAX_TOLD_FAULTS = 100
 """Of a body; who wrote more has one mistake many times."""
 
 # Characters of what came with a request, in what is said of it.
 _MAX_TOLD = 400
 _MAX_QUERY_FIELDS = 16
+_OF_SCOPE = frozenset({"stream_type", "source_id", "stream_id"})
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _ANY = "*"
 
@@ -74,10 +78,13 @@ class Conditions(msgspec.Struct, frozen=True):
 
     def hold(self, present: VersionedConfig | None) -> bool:
         """Whether constraints are as they are to be."""
-        tag = None if present is None else etag_of(present.version)
-        if self.match is not None and (tag is None or not {tag, _ANY} & set(self.match)):
-            return False
-        return not self.tells_known(present)
+        return self.match_holds(present) and not self.tells_known(present)
+
+    def match_holds(self, present: VersionedConfig | None) -> bool:
+        """Whether constraints are of a version that is asked for."""
+        if self.match is None:
+            return True
+        return present is not None and bool({etag_of(present.version), _ANY} & set(self.match))
 
     def tells_known(self, present: VersionedConfig | None) -> bool:
         """Whether who asks has said to have these constraints already."""
@@ -111,13 +118,18 @@ def location_of(scope: str) -> str:
     return f"/constraints/{domain}" + (f"?stream_type={_quoted(stream_type)}" if stream_type else "")
 
 
-def reached_scope(event: Mapping[str, Any], grant: Grant) -> str:
+def reached_scope(event: Mapping[str, Any], grant: Grant, *, beside: Collection[str] = ()) -> str:
     """The scope that a request is about.
+
+    Args:
+        event: the request.
+        grant: what the caller may do.
+        beside: the fields that its query may have beside those that name a scope.
 
     Raises:
         RequestError: 400 for a path or query that names none, 403 for one that the caller does not reach.
     """
-    query = _query(event, {"stream_type", "source_id", "stream_id", "limit", "before"})
+    query = _query(event, {*_OF_SCOPE, *beside})
     scope = _scope(event.get("pathParameters") or {}, query)
     check_scope(grant, missing_for(grant, scope))
     return scope
@@ -240,7 +252,7 @@ def decode_history_query(event: Mapping[str, Any]) -> HistoryQuery:
     Raises:
         RequestError: 400 for a query that is not of the form.
     """
-    query = _query(event, {"stream_type", "source_id", "stream_id", "limit", "before"})
+    query = _query(event, {*_OF_SCOPE, *OF_HISTORY})
     faults: list[Fault] = []
     limit = _number(query, "limit", DEFAULT_CHANGES, MAX_CHANGES, faults)
     before = _number(query, "before", 0, MAX_VERSION, faults)
