@@ -39,6 +39,15 @@ def test_the_fields_say_each_limit_as_a_quota_and_what_is_left_of_it() -> None:
     }
 
 
+def test_of_many_sources_the_one_that_has_the_least_left_is_told() -> None:
+    standings = [Standing(Subject.SOURCE, rule(0), left, 10 - left) for left in (9, 2, 7)]
+
+    assert rate_limit_headers(standings) == {
+        "ratelimit-policy": '"source-requests";q=10;w=4',
+        "ratelimit": '"source-requests";r=2;t=8',
+    }
+
+
 def test_where_nothing_is_limited_nothing_is_said() -> None:
     assert rate_limit_headers([]) == {}
 

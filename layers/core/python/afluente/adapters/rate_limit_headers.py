@@ -17,8 +17,17 @@ _SUBJECTS = {Subject.IP: "the address", Subject.KEY: "the key", Subject.SOURCE: 
 
 
 def rate_limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
-    """The header fields of an answer; none where nothing is limited."""
-    told = list(standings)
+    """The header fields of an answer; none where nothing is limited.
+
+    Each limit once: of several sources the one that has the least left, or a packet of many devices would have more
+    header than API Gateway takes.
+    """
+    tightest: dict[str, Standing] = {}
+    for standing in standings:
+        known = tightest.setdefault(_name(standing.kind, standing.rule), standing)
+        if standing.remaining < known.remaining:
+            tightest[_name(standing.kind, standing.rule)] = standing
+    told = list(tightest.values())
     if not told:
         return {}
     return {
