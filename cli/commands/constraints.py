@@ -148,7 +148,7 @@ def list_(
     elif entries:
         out().print(_table(entries))
     else:
-        out().print("there are no constraints; 'afluente constraints apply FILE' writes some")
+        out().print("the key reaches no such constraints; 'afluente constraints apply FILE' writes some")
 
 
 @app.command()

@@ -26,6 +26,7 @@ NEXT_PATTERN = "[0-9]{1,11}-[0-9]{1,9}"
 
 _PARAMETERS = ("domain", "source_id", "stream_id", "key", "state", "since", "until", "limit", "next")
 _NEXT = re.compile(NEXT_PATTERN)
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LIMIT = re.compile(r"[0-9]{1,9}")
 
 
@@ -102,10 +103,8 @@ def _alarm(reported: ReportedAlarm) -> Alarm:
 def _time(parameters: Mapping[str, str], name: str, default: float, faults: list[Fault]) -> float:
     if name not in parameters:
         return default
-    try:
-        moment = float(parameters[name])
-    except ValueError:
-        moment = math.nan
+    # A number as JSON has it: Python's would have spaces, underscores and digits of other scripts as well.
+    moment = float(parameters[name]) if _NUMBER.fullmatch(parameters[name]) else math.nan
     if 0 <= moment <= LATEST:
         return moment
     faults.append(Fault(FaultCode.OUT_OF_RANGE, name, f"must be a time in Unix seconds, from 0 to {LATEST:.0f}"))
