@@ -85,16 +85,14 @@ def newest_jobs(store: CsvJobStore, query: JobQuery, *, domains: Collection[str]
             return JobPage(tuple(found), None)
         # Most are others': look at more at a time.
         size = MAX_PAGE
-    return JobPage(tuple(found), _untold(before, found, query.before))
+    return JobPage(tuple(found), _untold(jobs[-1].created_at, found, query.before))
 
 
-def _untold(looked_until: float | None, found: Sequence[CsvJob], before: float | None) -> float | None:
+def _untold(looked_until: float, found: Sequence[CsvJob], before: float | None) -> float:
     """Where the next page begins, if the last job that was looked at is another's: its time is nobody else's business.
 
     It is a whole second, after which jobs may be looked at twice, but none of the caller's own is given twice.
     """
-    if looked_until is None:
-        return None
     begins = min(float(math.ceil(looked_until)), found[-1].created_at if found else math.inf)
     # Where a second has more jobs than a page looks at, the next one would come no further.
     return begins if before is None or begins < before else looked_until
