@@ -20,7 +20,7 @@ TITLES = {
     "invalid_request": "The request is not of the form",
     "all_points_rejected": "No point of the request can be taken",
     "unauthorized": "The API key is not valid",
-    "forbidden": "The API key does not reach this source",
+    "forbidden": "The API key does not have the scope",
     "around_the_front": "The API is asked through its front",
     "not_found": "There is nothing here",
     "method_not_allowed": "The method is not for this path",
