@@ -396,7 +396,7 @@ class ServiceStack(StageStack):
         }
 
     def _refused_keys(self) -> str:
-        """What the authorizer is told; behind a front, which limits addresses itself, it would see those of the front."""
+        """What the authorizer is told; behind a front, which limits addresses itself, it would see the front's."""
         limit = RefusedKeyLimits(per_second=0) if self._settings.enable_waf else self._settings.limits.refused_keys
         return json.dumps({"refused_keys": dataclasses.asdict(limit)})
 
