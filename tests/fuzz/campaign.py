@@ -1,22 +1,22 @@
 """Campaigns of all targets: `make fuzz`, or `make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS='csv_file ws_message'`.
 
-Each target has a process of its own, as many side by side as there are processors. Prints a line a target: how many
-inputs in how many seconds, and what was found. Ends with 1 if anything was.
+Each target has a process of its own, as many side by side as there are processors; what they import is instrumented
+once, before they part. Prints a line a target: how many inputs in how many seconds, and what was found. An input for
+which the target raises, takes too long or takes too much memory is a finding: it is left in a file, and the command
+ends with 1.
 """
 
 import os
 import re
-import subprocess
+import resource
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import atheris
 import msgspec
-
-from tests.fuzz.seeds import seeds_of
-from tests.fuzz.targets import TARGETS
 
 MAX_INPUT_BYTES = 8192
 """Of an input; what is larger is tested as abuse of the running service."""
@@ -24,10 +24,26 @@ MAX_INPUT_BYTES = 8192
 SLOWEST_SECONDS = 10
 """An input that takes longer is a finding. Far above what any takes, so that a busy machine finds nothing by itself."""
 
-_MEMORY_MEGABYTES = 2048
+MEMORY_BYTES = 2 * 1024**3
+"""Of a whole process, libraries included: an input that takes more is a finding."""
+
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
-_CRASH = re.compile(r"Test unit written to (\S+)")
+_FOUND = re.compile(r"Test unit written to (\S+)")
 _SHOWN_LINES = 25
+
+
+class Campaign(msgspec.Struct, frozen=True):
+    """A campaign of a target that is under way.
+
+    Attributes:
+        target: its name.
+        folder: where its seeds and its log are.
+        begun: on a monotonic clock.
+    """
+
+    target: str
+    folder: Path
+    begun: float
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -41,12 +57,15 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def main() -> None:
     """Run the campaigns that the environment asks for."""
-    seconds = int(os.environ.get("FUZZ_SECONDS", "2"))
+    with atheris.instrument_imports(include=["afluente", "cli.constraint_files", "cli.output", "multipart"]):
+        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - it is instrumented as it is imported
+
+    seconds = int(os.environ.get("FUZZ_SECONDS", "1"))
     findings = Path(os.environ.get("FUZZ_FINDINGS", "build/fuzz"))
     names = os.environ.get("FUZZ_TARGETS", "").split() or list(TARGETS)
     findings.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as executor:
-        outcomes = list(executor.map(lambda name: _campaign(name, seconds, findings), names))
+    with TemporaryDirectory() as folder:
+        outcomes = _all(names, seconds, findings, Path(folder))
     print(f"{'target':<18}{'inputs':>12}{'seconds':>10}  finding")
     for outcome in outcomes:
         print(f"{outcome.target:<18}{outcome.inputs:>12,}{outcome.seconds:>10.1f}  {outcome.found or 'none'}")
@@ -55,41 +74,64 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def _campaign(name: str, seconds: int, findings: Path) -> Outcome:
-    with TemporaryDirectory() as folder:
-        grown, seeds = Path(folder, "grown"), Path(folder, "seeds")
-        grown.mkdir()
-        seeds.mkdir()
-        for place, seed in enumerate(seeds_of(name)):
-            (seeds / f"{place:03d}").write_bytes(seed)
-        begun = time.monotonic()
+def _all(names: Sequence[str], seconds: int, findings: Path, folder: Path) -> list[Outcome]:
+    waiting, running = list(names), dict[int, Campaign]()
+    outcomes: dict[str, Outcome] = {}
+    while waiting or running:
+        while waiting and len(running) < (os.cpu_count() or 1):
+            name = waiting.pop(0)
+            campaign = Campaign(name, folder / name, time.monotonic())
+            running[_started(campaign, seconds, findings)] = campaign
+        pid, status = os.wait()
+        ended = running.pop(pid)
+        outcomes[ended.target] = _outcome(ended, os.waitstatus_to_exitcode(status))
+    return [outcomes[name] for name in names]
+
+
+def _started(campaign: Campaign, seconds: int, findings: Path) -> int:
+    """The process of a campaign."""
+    from tests.fuzz.seeds import seeds_of  # noqa: PLC0415 - after what it imports is instrumented
+
+    grown, seeds = campaign.folder / "grown", campaign.folder / "seeds"
+    grown.mkdir(parents=True)
+    seeds.mkdir()
+    for place, seed in enumerate(seeds_of(campaign.target)):
+        (seeds / f"{place:03d}").write_bytes(seed)
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
         # The first directory is the one that grows.
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "tests.fuzz.run", name),
-                f"-max_total_time={seconds}",
-                f"-max_len={MAX_INPUT_BYTES}",
-                f"-timeout={SLOWEST_SECONDS}",
-                f"-rss_limit_mb={_MEMORY_MEGABYTES}",
-                f"-dict={Path(__file__).with_name('json.dict')}",
-                f"-artifact_prefix={findings}/{name}-",
-                "-print_final_stats=1",
-                *(str(grown), str(seeds)),
-            ],
-            check=False,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-        taken = time.monotonic() - begun
-    executed = _EXECUTED.search(done.stderr)
-    found = None
-    if done.returncode:
-        written = _CRASH.search(done.stderr)
-        found = written[1] if written else f"ended with {done.returncode}"
-        print(f"--- {name}", *_told(done.stderr), sep="\n", file=sys.stderr)
-    return Outcome(name, int(executed[1]) if executed else 0, taken, found)
+        options = {"max_total_time": seconds, "max_len": MAX_INPUT_BYTES, "timeout": SLOWEST_SECONDS}
+        _fuzz(campaign, {**options, "artifact_prefix": f"{findings}/{campaign.target}-"}, [grown, seeds])
+    return pid
+
+
+def _fuzz(campaign: Campaign, options: Mapping[str, object], corpus: Sequence[Path]) -> None:
+    """Fuzz a target; the process ends with it."""
+    from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - imported and instrumented already
+
+    log = os.open(campaign.folder / "log", os.O_WRONLY | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    told = [f"-{name}={value}" for name, value in options.items()]
+    dictionary = f"-dict={Path(__file__).with_name('json.dict')}"
+    limit = f"-rss_limit_mb={MEMORY_BYTES // 1024**2}"
+    atheris.Setup(
+        ["fuzz", *told, limit, dictionary, "-print_final_stats=1", *map(str, corpus)], TARGETS[campaign.target]
+    )
+    atheris.Fuzz()
+
+
+def _outcome(campaign: Campaign, exit_code: int) -> Outcome:
+    log = (campaign.folder / "log").read_text(encoding="utf-8", errors="replace")
+    executed, found = _EXECUTED.search(log), None
+    if exit_code:
+        written = _FOUND.search(log)
+        found = written[1] if written else f"ended with {exit_code}"
+        print(f"--- {campaign.target}", *_told(log), sep="\n", file=sys.stderr)
+    inputs = int(executed[1]) if executed else 0
+    return Outcome(campaign.target, inputs, time.monotonic() - campaign.begun, found)
 
 
 def _told(log: str) -> list[str]:
