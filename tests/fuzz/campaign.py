@@ -9,11 +9,13 @@ ends with 1.
 import os
 import re
 import resource
+import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import atheris
 import msgspec
@@ -64,14 +66,25 @@ def main() -> None:
     findings = Path(os.environ.get("FUZZ_FINDINGS", "build/fuzz"))
     names = os.environ.get("FUZZ_TARGETS", "").split() or list(TARGETS)
     findings.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder:
-        outcomes = _all(names, seconds, findings, Path(folder))
+    with _folder() as folder:
+        outcomes = _all(names, seconds, findings, folder)
     print(f"{'target':<18}{'inputs':>12}{'seconds':>10}  finding")
     for outcome in outcomes:
         print(f"{outcome.target:<18}{outcome.inputs:>12,}{outcome.seconds:>10.1f}  {outcome.found or 'none'}")
     print(f"{'all':<18}{sum(one.inputs for one in outcomes):>12,}{sum(one.seconds for one in outcomes):>10.1f}")
     if any(outcome.found for outcome in outcomes):
         raise SystemExit(1)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for the block, which the processes that part from this one leave alone when they end."""
+    owner, folder = os.getpid(), Path(mkdtemp())
+    try:
+        yield folder
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(folder)
 
 
 def _all(names: Sequence[str], seconds: int, findings: Path, folder: Path) -> list[Outcome]:
