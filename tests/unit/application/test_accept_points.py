@@ -7,6 +7,7 @@ import pytest
 
 from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
 from afluente.application.accept_points import AcceptPoints, RejectedPoint
+from afluente.application.gate import Batch
 from afluente.application.packs import Pack
 from afluente.application.ports import UnavailableError
 from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
@@ -110,3 +111,14 @@ def test_a_quarantine_that_is_away_is_told_of_and_does_not_fail_the_request() ->
 
     assert not kept
     assert len(queue.packs) == 1
+
+
+def test_the_points_of_each_source_are_counted_the_rejected_ones_with_those_of_the_request() -> None:
+    here, there = [a_point(1), a_point(2, at=1)], a_point(3, source_id="furnace-2")
+
+    assert a_request(*here, there).batches == [Batch("iot/furnace-1", 2), Batch("iot/furnace-2", 1)]
+    assert a_request(there, rejected=[a_rejected_point(1)]).batches == [
+        Batch("iot/furnace-2", 1),
+        Batch("iot/furnace-1", 1),
+    ]
+    assert a_request().batches == [Batch("iot/furnace-1", 0)]

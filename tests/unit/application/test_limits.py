@@ -21,7 +21,17 @@ from afluente.application.limiter import (
     Standing,
     Taken,
 )
-from afluente.application.limits import DAY_SECONDS, Dimension, KeyLimits, Limits, Subject, rules_of
+from afluente.application.limits import (
+    DAY_SECONDS,
+    Dimension,
+    KeyLimits,
+    Limits,
+    RefusedKeys,
+    StageLimits,
+    Subject,
+    decode_limits,
+    rules_of,
+)
 from afluente.application.ports import UnavailableError
 
 NOW = 20_000 * DAY_SECONDS + 3_600.0
@@ -126,6 +136,20 @@ def test_a_key_has_its_own_limits_in_place_of_those_it_names() -> None:
 
     assert limits == Limits(requests_per_second=0, points_per_second=3, points_per_day=7)
     assert limits.with_(None) is limits
+
+
+def test_limits_are_read_as_a_stage_writes_them() -> None:
+    text = '{"key": {"requests_per_second": 5, "points_per_day": 7}, "refused_keys": {"per_second": 0.5, "burst": 3}}'
+
+    assert decode_limits(text) == StageLimits(
+        key=Limits(requests_per_second=5, points_per_day=7), refused_keys=RefusedKeys(per_second=0.5, burst=3)
+    )
+    assert decode_limits("{}") == StageLimits()
+
+
+def test_limits_that_are_not_of_the_form_are_refused_with_where() -> None:
+    with pytest.raises(ValueError, match=r"\$\.key\.requests_per_second"):
+        decode_limits('{"key": {"requests_per_second": "many"}}')
 
 
 # --- several limits --------------------------------------------------------------------------------------------------
