@@ -206,6 +206,40 @@ def _constraints() -> Iterator[bytes]:
     )
 
 
+def _constraint_body() -> Iterator[bytes]:
+    yield from _constraints()
+    entry = {
+        "value_constraints": {"max_value": 50, "warning_max": 1e1, "min_value": None},
+        "rate_constraints": {"abs_delta": 5, "severity": "alert"},
+        "metadata": {"unit": "°C", "nested": [1, {"a": None}]},
+    }
+    yield json.dumps(entry).encode()
+    yield json.dumps({**entry, "stream_type": "celsius", "domain": "iot"}).encode()
+    yield b'{"version": 3}'
+    yield b'{"metadata": {"a": 1, "a": 2}, "metadata": "\\ud800"}'
+
+
+def _constraint_query() -> Iterator[bytes]:
+    yield b"domain=iot&source_id=furnace-*&stream_type=celsius&limit=20"
+    yield b"source_id=furnace%201&stream_id=a%3Fb&limit=5&before=9007199254740992"
+    yield b'{"source_id": "furnace-1", "stream_id": "a:b"}' + SEPARATOR + b"stream_type=celsius"
+    yield b"stream_type=%C3%A9&limit=0&limit=1&x=%ff"
+
+
+def _constraint_conditions() -> Iterator[bytes]:
+    yield from (b'"3"', b'"1", W/"3"\n*', b'*\n"3", ""', b'W/"\xc3\xa9",\n')
+
+
+def _constraint_page() -> Iterator[bytes]:
+    yield from (b"iot", b"iot#celsius", b"iot/furnace-1/temperature", b"zzz", b"iot/\xf4\x8f\xbf\xbf/\x00")
+
+
+def _alarm_query() -> Iterator[bytes]:
+    yield b"domain=iot&source_id=furnace-1&stream_id=temperature&state=raised&limit=1"
+    yield b"since=1699999990&until=1.7e9&key=iot/f*%5Ba-z%5D*&next=1699999997-1"
+    yield b"since=1e999&until=nan&limit=0&next=99999999999-999999999&x=1&key=%5B!%5D"
+
+
 _MADE = {
     "http_points": _http_points,
     "http_gzip": _http_gzip,
@@ -228,6 +262,11 @@ _MADE = {
     "csv_packed": _csv_packed,
     "constraints_json": _constraints,
     "constraints_yaml": _constraints,
+    "constraint_body": _constraint_body,
+    "constraint_query": _constraint_query,
+    "constraint_conditions": _constraint_conditions,
+    "constraint_page": _constraint_page,
+    "alarm_query": _alarm_query,
 }
 
 

@@ -12,11 +12,20 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from afluente.adapters import csv_requests, http_answers, http_requests, legacy_packets, mqtt_messages, s3_events
+from afluente.adapters import (
+    alarm_requests,
+    constraint_requests,
+    csv_requests,
+    http_answers,
+    http_requests,
+    legacy_packets,
+    mqtt_messages,
+    s3_events,
+)
 from afluente.adapters import websocket_messages as ws
 from afluente.adapters.csv_files.chunks import ChunkReader
 from afluente.adapters.csv_files.given_options import parsed_options
@@ -28,13 +37,16 @@ from afluente.adapters.csv_job_codec import decode_part, encode_head, encode_par
 from afluente.adapters.csv_job_queue import NoPartError, part_to_read
 from afluente.adapters.dynamodb_states import bucket_of_item
 from afluente.adapters.json_points import MalformedJsonError
+from afluente.adapters.memory import MemoryAlarmLog, MemoryConstraints
 from afluente.adapters.pack_codec import UndecodablePackError, decode_pack, encode_pack
 from afluente.adapters.state_codec import decode_state, encode_state
 from afluente.application.accept_points import AcceptPoints, PointsRequest
 from afluente.application.access import Grant
+from afluente.application.alarm_history import ReportedAlarm, reported_alarms
 from afluente.application.api_keys import id_in
 from afluente.application.connections import Connection
-from afluente.application.constraint_documents import parse_document
+from afluente.application.constraint_documents import ConstraintEntry, parse_document, parse_entry
+from afluente.application.constraint_listing import ConstraintsQuery, digest_of, page_of
 from afluente.application.csv_jobs import (
     CsvJob,
     CsvJobs,
@@ -49,6 +61,9 @@ from afluente.application.csv_jobs import (
 from afluente.application.packs import Pack
 from afluente.application.ports import DamagedStateError
 from afluente.application.quarantine import QuarantinedRecord
+from afluente.domain.alarms import AlarmChange, AlarmEvent
+from afluente.domain.classification import Classification, Reason, VersionedConfig
+from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import FaultyError
 from afluente.domain.keys import StreamKey
@@ -78,6 +93,39 @@ class _Outside:
     def put(self, record: QuarantinedRecord) -> None:
         msgspec.json.encode(record)
 
+
+_SCOPES = ("iot", "iot#celsius", "iot/furnace-1/temperature")
+_PATH = ("domain", "source_id", "stream_id")
+_PATHS: tuple[dict[str, str], ...] = ({"domain": "iot"}, dict(zip(_PATH, _SCOPES[-1].split("/"), strict=True)))
+_MAX_SORT_KEY_BYTES = 1024
+"""Of a sort key of DynamoDB: it refuses to look for what is longer."""
+
+_VERSIONED = VersionedConfig(parse_entry({"domain": "iot"}).config, 3)
+_alarms = MemoryAlarmLog()
+_alarms.report(
+    *(
+        ReportedAlarm(
+            int(NOW * 1000) - back,
+            AlarmEvent(
+                alarm_id=f"{back:024x}",
+                state=AlarmChange.RAISED,
+                domain="iot",
+                source_id="furnace-1",
+                stream_id="temperature",
+                classification=Classification.ALERT,
+                severity=Severity.CRITICAL,
+                reason=Reason.HARD_LIMIT,
+                value=120.0,
+                timestamp=NOW,
+                count=3,
+                raised_at=NOW,
+            ),
+        )
+        for back in (1, 500, 1_500, 2_500)
+    )
+)
+_catalogue = MemoryConstraints(clock=lambda: NOW)
+_catalogue.put_all([(scope, _VERSIONED.config) for scope in _SCOPES])
 
 _accept = AcceptPoints(queue=_Outside(), quarantine=_Outside(), shards=64)  # type: ignore[arg-type] # of both, what is used
 
@@ -293,6 +341,71 @@ def constraints_yaml(data: bytes) -> None:
     _constraints(data, "constraints.yaml")
 
 
+def constraint_body(data: bytes) -> None:
+    """A body of the routes of constraints, whichever it came to."""
+    event = {"body": _as_event(data), "isBase64Encoded": True, "headers": {}}
+    for scope in _SCOPES:
+        with _documented(http_requests.RequestError):
+            _can_be_told(scope, constraint_requests.decode_entry(event, scope))
+    with _documented(http_requests.RequestError):
+        for entry in constraint_requests.decode_entries(event, _GRANT):
+            _can_be_told(entry.scope, entry)
+    with _documented(http_requests.RequestError):
+        assert 1 <= constraint_requests.decode_version(event) <= constraint_requests.MAX_VERSION
+
+
+def constraint_query(data: bytes) -> None:
+    """The query of the routes of constraints, beside each of their paths; the path, then the query."""
+    path, query = _settings(data)
+    given = query.decode("utf-8", "surrogateescape")
+    told = {name: text for name, text in path.items() if name in _PATH and type(text) is str}
+    for parameters in (*_PATHS, {"domain": "iot", **told}):
+        event = {"rawQueryString": given, "pathParameters": parameters}
+        with _documented(http_requests.RequestError):
+            scope = constraint_requests.reached_scope(event, _GRANT, beside=constraint_requests.OF_HISTORY)
+            assert _found_at(constraint_requests.location_of(scope)) == scope
+        with _documented(http_requests.RequestError):
+            constraint_requests.decode_history_query(event)
+    with _documented(http_requests.RequestError):
+        asked, after = constraint_requests.decode_listing({"rawQueryString": given}, _GRANT)
+        _listed(asked, after)
+
+
+def constraint_conditions(data: bytes) -> None:
+    """`If-Match` and `If-None-Match`: a line each."""
+    match, newline, none_match = data.decode("utf-8", "surrogateescape").partition("\n")
+    headers = {"if-match": match, **({"if-none-match": none_match} if newline else {})}
+    with _documented(http_requests.RequestError):
+        conditions = constraint_requests.conditions_of(headers)
+        assert conditions.are_given
+        for present in (None, _VERSIONED):
+            conditions.hold(present)
+
+
+def constraint_page(data: bytes) -> None:
+    """A token of a page of constraints that is made up, beside the query and the key that it is for."""
+    asked = ConstraintsQuery()
+    for text in (data, digest_of(asked, _GRANT).encode() + data):
+        token = base64.urlsafe_b64encode(text).decode().rstrip("=")
+        with _documented(http_requests.RequestError):
+            query, after = constraint_requests.decode_listing({"rawQueryString": f"next={token}"}, _GRANT)
+            assert query == asked
+            _listed(query, after)
+
+
+def alarm_query(data: bytes) -> None:
+    """`GET /alarms`: the query string, with where a page begins."""
+    parameters = dict(parse_qsl(data.decode("utf-8", "surrogateescape"), keep_blank_values=True))
+    with _documented(http_requests.RequestError):
+        query = alarm_requests.decode_alarm_query(parameters, NOW)
+        http_requests.check_scope(_GRANT, query.missing(_GRANT))
+        page = reported_alarms(_alarms, query, _GRANT)
+        told = alarm_requests.alarm_list(page)
+        msgspec.json.encode(told)
+        if told.next is not None:
+            assert alarm_requests.decode_alarm_query({"next": told.next}, NOW).place == page.place
+
+
 def stream_key(data: bytes) -> None:
     """The text of a stream key."""
     text = data.decode("utf-8", "surrogateescape")
@@ -337,6 +450,11 @@ TARGETS: Mapping[str, Target] = {
         csv_packed,
         constraints_json,
         constraints_yaml,
+        constraint_body,
+        constraint_query,
+        constraint_conditions,
+        constraint_page,
+        alarm_query,
         stream_key,
         api_key,
         terminal,
@@ -431,6 +549,30 @@ def _constraints(data: bytes, name: str) -> None:
         msgspec.json.encode(entry.config)
     for faulty in bad:
         assert faulty.faults
+
+
+def _can_be_told(scope: str, entry: ConstraintEntry) -> None:
+    """An entry that was taken is of its scope, and reads the same once it was told."""
+    assert entry.scope == scope
+    answer = constraint_requests.constraints(scope, VersionedConfig(entry.config, 1), status=201)
+    told = json.loads(answer.body)
+    del told["version"]
+    assert parse_entry(told) == entry
+    assert answer.headers["location"].isascii()
+
+
+def _found_at(location: str) -> str:
+    """The scope that a client reaches where it is sent to."""
+    path, _, query = location.partition("?")
+    parts = dict(zip(_PATH, (unquote(part) for part in path.split("/")[2:]), strict=False))
+    return constraint_requests.reached_scope({"rawQueryString": query, "pathParameters": parts}, _GRANT)
+
+
+def _listed(query: ConstraintsQuery, after: str | None) -> None:
+    """A page that begins where it was asked for, and its answer."""
+    assert after is None or len(after.encode()) < _MAX_SORT_KEY_BYTES, after
+    page = page_of(_catalogue, query, after=after, domains=_DOMAINS, grant=_GRANT)
+    constraint_requests.listing(page, query, _GRANT).body.encode()
 
 
 def _settings(data: bytes) -> tuple[dict[str, Any], bytes]:

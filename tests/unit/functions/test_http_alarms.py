@@ -82,6 +82,13 @@ def test_alarms_are_told_as_they_were_published_with_the_time_of_their_report(as
     assert (status, body) == (200, {"alarms": [event | {"reported_at": NOW - 60}], "next": None})
 
 
+def test_half_a_character_in_the_name_of_a_parameter_is_told_as_an_escape(ask: Ask) -> None:
+    status, body = ask({"next\udcb9": "1"})
+
+    assert (status, body["code"]) == (400, "invalid_request")
+    assert [(fault["field"], fault["code"]) for fault in body["errors"]] == [("next\\udcb9", "unknown_field")]
+
+
 def test_without_a_time_it_is_the_last_day(ask: Ask, world: World) -> None:
     for source, at in (("old", NOW - 86_401), ("day", NOW - 86_400), ("new", NOW - 0.001), ("future", NOW)):
         world.report(source, at=at)

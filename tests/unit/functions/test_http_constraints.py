@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -15,7 +15,9 @@ from afluente.adapters.constraint_requests import MAX_ENTRIES, MAX_ENTRY_BYTES, 
 from afluente.adapters.memory import MemoryAlarmLog, MemoryConstraints
 from afluente.adapters.memory_limits import MemoryLimits
 from afluente.application.access import Action
+from afluente.application.constraint_documents import MAX_SCOPE_BYTES
 from afluente.application.constraint_history import ChangeKind, ConstraintsChange
+from afluente.application.constraint_listing import ConstraintsQuery, digest_of
 from afluente.application.gate import Gate
 from afluente.application.limiter import Limiter
 from afluente.application.ports import ConstraintsCatalogue, UnavailableError
@@ -582,6 +584,31 @@ def test_a_token_is_of_no_use_to_another_key_or_for_another_question(world: Worl
     assert ask("GET /constraints", path={}, query={"next": token, "domain": "iot"}).faults == [("next", "out_of_range")]
     other = {"key_id": "bbbqeaye", "sources": ("acme-*",)}
     assert ask("GET /constraints", path={}, query={"next": token}, scope=other).faults == [("next", "out_of_range")]
+
+
+@pytest.mark.parametrize(("length", "is_taken"), [(MAX_SCOPE_BYTES, True), (MAX_SCOPE_BYTES + 1, False)])
+def test_a_token_that_was_made_up_leads_to_no_scope_that_no_table_looks_for(
+    ask: Ask, length: int, is_taken: bool
+) -> None:
+    made_up = digest_of(ConstraintsQuery(), a_grant()) + "iot/".ljust(length, "x")
+
+    answer = ask("GET /constraints", path={}, query={"next": urlsafe_b64encode(made_up.encode()).decode().rstrip("=")})
+
+    if is_taken:
+        assert (answer.status, answer.body) == (200, {"constraints": [], "next": None})
+    else:
+        assert answer.faults == [("next", "out_of_range")]
+
+
+def test_a_key_that_no_table_takes_is_refused(world: World, ask: Ask) -> None:
+    longest = "\U0001f525" * 128
+    path = {"domain": "iot", "source_id": longest, "stream_id": longest}
+
+    assert ask(f"PUT {STREAM}", ENTRY, path=path).faults == [("key", "too_long")]
+    many = ask("POST /constraints", [{"key": f"iot/{longest}/{longest}"}], path={})
+    assert many.faults == [("key", "too_long")]
+    assert ask(f"PUT {STREAM}", ENTRY, path={**path, "stream_id": longest[:-2]}).status == 201
+    assert len(list(world.constraints.list())) == 1
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def decode_alarm_query(parameters: Mapping[str, str], now: float) -> AlarmQuery:
     faults: list[Fault] = []
     for name in sorted(parameters.keys() - set(_PARAMETERS)):
         message = f"is no parameter; parameters are {', '.join(_PARAMETERS)}"
-        faults.append(Fault(FaultCode.UNKNOWN_FIELD, name, message))
+        # Half a character in it could not be told.
+        told = name.encode("utf-8", "backslashreplace").decode()
+        faults.append(Fault(FaultCode.UNKNOWN_FIELD, told, message))
     if "domain" in parameters:
         faults += domain_faults(parameters["domain"])
     for name in ("source_id", "stream_id"):

@@ -14,6 +14,7 @@ from afluente.adapters.http_requests import RequestError, check_scope, invalid_r
 from afluente.adapters.json_points import MalformedJsonError, parse_json
 from afluente.application.access import EVERYTHING, Action, Grant
 from afluente.application.constraint_documents import (
+    MAX_SCOPE_BYTES,
     ConstraintEntry,
     EntryFaults,
     address_of,
@@ -412,7 +413,7 @@ def _after(token: str, query: ConstraintsQuery, grant: Grant) -> str:
     except (NoBase64Error, ValueError):
         text = ""
     after = text.removeprefix(digest)
-    if after in {"", text}:
+    if after in {"", text} or len(after.encode()) > MAX_SCOPE_BYTES:
         message = "is no token of a page of this query and this key; ask again without it, for the first page"
         raise _invalid([Fault(FaultCode.OUT_OF_RANGE, "next", message)])
     return after

@@ -26,6 +26,9 @@ from afluente.domain.keys import StreamKey, domain_faults, json_type, part_fault
 HINTS = frozenset({"file", "column", "version"})
 """Fields of an entry that are for people, and are passed over: so what `get` and `list` show can be applied again."""
 
+MAX_SCOPE_BYTES = 1023
+"""Of a scope in UTF-8: DynamoDB takes 1,024 of a sort key, and a page begins at the first text after a scope."""
+
 _SETTINGS: dict[str, tuple[UnionType | type, str]] = {
     "consecutive_violations_required": (int, "an integer"),
     "cooldown_seconds": (int | float, "a number of seconds"),
@@ -169,6 +172,8 @@ def _scope(entry: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
         faults.add(FaultCode.CONTRADICTION, "key", "give the key of a stream, or the domain of a template, not both")
     elif "key" in entry:
         key = faults.of(StreamKey.parse, str(entry["key"]))
+        if key and len(of_stream(key).encode()) > MAX_SCOPE_BYTES:
+            faults.add(FaultCode.TOO_LONG, "key", f"has more than {MAX_SCOPE_BYTES} bytes in UTF-8; give shorter ids")
         if key and not faults:
             return of_stream(key), {
                 "stream_id": key.stream_id,
