@@ -54,6 +54,9 @@ PATH = "/ingest/datapoints"
 NONE = "{}"
 REFUSED_KEYS = json.dumps({"refused_keys": dataclasses.asdict(RefusedKeyLimits())})
 WARM_UP = 30
+GOOD_CONNECTIONS = 4
+NO_ANSWER, NOT_SENT = 0, -1
+_TOLD = {NO_ANSWER: "no answer", NOT_SENT: "not sent"}
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "functions"))
 
@@ -64,7 +67,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="how long the flood is (default 60)")
     parser.add_argument("--rate", type=float, default=1_000, help="bad keys a second (default 1,000)")
     parser.add_argument("--good-rate", type=float, default=20, help="good requests a second beside them (default 20)")
-    parser.add_argument("--connections", type=int, default=64, help="of the flood (default 64)")
+    parser.add_argument(
+        "--connections", type=int, default=4, help="of the flood (default 4): the emulator starts a process for each"
+    )
     parser.add_argument(
         "--state-dir", type=Path, default=os.environ.get("AFLUENTE_STATE_DIR"), help="of the local stack"
     )
@@ -89,8 +94,7 @@ def price_through_the_stack(target: Target, key: str, requests: int) -> None:
     print("\n1. Through the local stack\n\n| what | p50 | p95 | p99 |\n|---|---|---|---|")
     for name, variables in (("key check and limiter", {}), ("key check alone", {"AFLUENTE_LIMITS": NONE})):
         with configured(target, "http_ingest", variables), Client(target, key) as client:
-            for _ in range(WARM_UP):
-                client.ingest("warm-up", 1)
+            asyncio.run(ready(*good_requests(target, key)))
             report(f"GET /health ({name})", requests, lambda: client._call("GET", "/health", None, 200))  # noqa: SLF001
             for points in (1, 100):
                 report(f"{points} point(s), {name}", requests, lambda: client.ingest("guards", points))  # noqa: B023
@@ -176,7 +180,7 @@ def price_of_handlers(handlers: Handlers, requests: int) -> None:
 
 
 class Seen(NamedTuple):
-    """What became of one request: its status, 0 for none, and seconds from when it was due."""
+    """What became of one request: its status, or one of those below, and seconds from when it was due."""
 
     status: int
     seconds: float
@@ -184,36 +188,28 @@ class Seen(NamedTuple):
 
 async def flood_through_the_stack(target: Target, key: str, arguments: argparse.Namespace) -> None:
     address = urlsplit(target.api_url)
+    at, good = good_requests(target, key)
     seconds, rate, good_rate = arguments.seconds, arguments.rate, arguments.good_rate
     bad_keys = [a_bad_key() for _ in range(int(seconds * rate))]
-
-    def good(_place: int) -> bytes:
-        return request_of(address.path, address.netloc, key, body_of(1))
 
     def bad(place: int) -> bytes:
         return request_of(address.path, address.netloc, bad_keys[place], NONE)
 
-    at = (address.hostname or "", address.port or 80)
-    await ready(at, good)
+    # As many containers as will be needed: to start them is no part of what is measured.
+    await asyncio.gather(*(ready(at, good) for _ in range(GOOD_CONNECTIONS + arguments.connections)))
     quiet_seconds = min(seconds, 20)
-    alone = await open_loop(at, good, rate=good_rate, seconds=quiet_seconds, connections=8)
+    alone = await open_loop(at, good, rate=good_rate, seconds=quiet_seconds, connections=GOOD_CONNECTIONS)
     begun = time.perf_counter()
     beside, flood = await asyncio.gather(
-        open_loop(at, good, rate=good_rate, seconds=seconds, connections=8),
+        open_loop(at, good, rate=good_rate, seconds=seconds, connections=GOOD_CONNECTIONS),
         open_loop(at, bad, rate=rate, seconds=seconds, connections=arguments.connections),
     )
     took = time.perf_counter() - begun
     print(f"\n3. {rate:,.0f} bad keys a second for {seconds:g} s through the local stack\n")
-    answered = [one for one in flood if one.status]
-    print(
-        f"due {len(bad_keys):,}; answered {len(answered):,} in {took:.1f} s, {len(answered) / took:,.0f} a second: ",
-        end="",
-    )
-    print(
-        ", ".join(
-            f"{status or 'no answer'}: {count:,}" for status, count in sorted(Counter(s.status for s in flood).items())
-        )
-    )
+    sent = sum(one.status != NOT_SENT for one in flood)
+    answered = sum(one.status > 0 for one in flood)
+    print(f"due {len(bad_keys):,} ({rate:,.0f} a second), sent {sent:,} ({sent / took:,.0f} a second), ", end="")
+    print(f"answered {answered:,} ({answered / took:,.0f} a second): {counted(flood)}")
     show_good({"without the flood": alone, "beside it": beside}, {202})
 
 
@@ -254,14 +250,20 @@ def show_good(runs: Mapping[str, Sequence[Seen]], good: set[int]) -> None:
     print("\n| good requests | count | failed | p50 | p95 | p99 |\n|---|---|---|---|---|---|")
     for name, seen in runs.items():
         failed = Counter(one.status for one in seen if one.status not in good)
-        why = f" ({', '.join(f'{status or chr(45)}: {count}' for status, count in failed.items())})" if failed else ""
+        why = f" ({counted([one for one in seen if one.status not in good])})" if failed else ""
         print(f"| {name} | {len(seen)} | {failed.total()}{why} | {told([one.seconds for one in seen])} |", flush=True)
+
+
+def counted(seen: Sequence[Seen]) -> str:
+    """How often each status came."""
+    counts = sorted(Counter(one.status for one in seen).items())
+    return ", ".join(f"{_TOLD.get(status, status)} {count:,}" for status, count in counts)
 
 
 async def open_loop(
     at: tuple[str, int], request: Callable[[int], bytes], *, rate: float, seconds: float, connections: int
 ) -> list[Seen]:
-    """Send requests at their times over some connections; what has no answer 30 s after the last was due has none."""
+    """Send requests at their times over some connections; what found none free until the end is not sent at all."""
     begun = time.perf_counter()
     places = iter(range(int(rate * seconds)))
     seen: list[Seen] = []
@@ -271,14 +273,14 @@ async def open_loop(
         for place in places:
             due = begun + place / rate
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            if time.perf_counter() > begun + seconds + 30:
-                seen.append(Seen(0, time.perf_counter() - due))
+            if time.perf_counter() > begun + seconds + 1:
+                seen.append(Seen(NOT_SENT, time.perf_counter() - due))
                 continue
             try:
                 streams = streams or await asyncio.open_connection(*at)
                 status = await asyncio.wait_for(exchange(*streams, request(place)), 60)
             except (OSError, EOFError, TimeoutError):
-                status = 0
+                status = NO_ANSWER
                 if streams:
                     streams[1].close()
                 streams = None
@@ -300,7 +302,7 @@ async def ready(at: tuple[str, int], request: Callable[[int], bytes]) -> None:
         try:
             status = await asyncio.wait_for(exchange(*streams, request(0)), 60)
         except (OSError, EOFError, TimeoutError):
-            status = 0
+            status = NO_ANSWER
         streams[1].close()
         in_a_row = in_a_row + 1 if status == 202 else 0
 
@@ -327,6 +329,13 @@ def body_of(points: int) -> str:
     now = time.time()
     datapoints = [{"stream_id": f"s-{n % 5}", "value": 20.5, "timestamp": now - points + n} for n in range(points)]
     return json.dumps({"domain": "iot", "source_id": "guards", "datapoints": datapoints})
+
+
+def good_requests(target: Target, key: str) -> tuple[tuple[str, int], Callable[[int], bytes]]:
+    """Where the stack is, and what makes a good request to it."""
+    address = urlsplit(target.api_url)
+    at = (address.hostname or "", address.port or 80)
+    return at, lambda _place: request_of(address.path, address.netloc, key, body_of(1))
 
 
 def request_of(base: str, host: str, key: str, body: str) -> bytes:
