@@ -80,6 +80,8 @@ class LocalStack:
         url = str(answer.request.url.copy_with(query=None, fragment=None))
         if not url.startswith(f"{self.target.api_url}/"):
             return  # The bucket's.
+        if answer.status_code == httpx.codes.BAD_GATEWAY:
+            return  # The emulator's own words for a function that was killed.
         answer.read()
         is_json = answer.headers.get("content-type", "").split(";")[0].endswith("json")
         body = answer.json() if is_json and answer.content else answer.text
