@@ -4,22 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import httpx
 import msgspec
 
-from cli.csv_jobs.patient import Patience
 from cli.errors import CommandError, ExitCode
 from cli.local_key import key_for
+from cli.patient import Patience
 from cli.target import Target
-
-_TIMEOUT = httpx.Timeout(35.0, connect=10.0)
-_WAYS_OUT: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "put a key into AFLUENTE_API_KEY; 'afluente keys create' makes one",
-    HTTPStatus.FORBIDDEN: "ask the operators for a key that has the scope; 'afluente keys list' shows what each has",
-}
-_MAX_TOLD = 20
 
 Answered = TypeVar("Answered")
 
@@ -53,8 +46,8 @@ class Refused(CommandError):  # noqa: N818 - a command error like the others, th
         problem: what it says.
     """
 
-    def __init__(self, status: int, problem: Problem, message: str) -> None:
-        super().__init__(message, way_out=_WAYS_OUT.get(status, ""))
+    def __init__(self, status: int, problem: Problem, message: str, way_out: str) -> None:
+        super().__init__(message, way_out=way_out)
         self.status = status
         self.problem = problem
 
@@ -69,7 +62,7 @@ class Query:
         headers: more of them.
     """
 
-    fields: Mapping[str, str | int | None] | None = None
+    fields: Mapping[str, str | float | None] | None = None
     body: Any = None
     headers: Mapping[str, str] | None = None
 
@@ -85,11 +78,25 @@ class Api:
         key: an API key.
         use_proxies: whether the user's proxy settings count; not for the local stack.
         patience: how long to try.
+
+    Attributes:
+        timeout: of one request.
+        ways_out: what to do about a refusal, by its status.
+        told_faults: how many faults of a request are told; None for all of them.
     """
+
+    timeout: ClassVar[httpx.Timeout] = httpx.Timeout(35.0, connect=10.0)
+    ways_out: ClassVar[Mapping[int, str]] = {
+        HTTPStatus.UNAUTHORIZED: "put a key into AFLUENTE_API_KEY; 'afluente keys create' makes one",
+        HTTPStatus.FORBIDDEN: (
+            "ask the operators for a key that has the scope; 'afluente keys list' shows what each has"
+        ),
+    }
+    told_faults: ClassVar[int | None] = 20
 
     def __init__(self, api_url: str, key: str, *, use_proxies: bool, patience: Patience | None = None) -> None:
         headers = {"X-API-Key": key, "User-Agent": "afluente-cli"}
-        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=_TIMEOUT, trust_env=use_proxies)
+        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=self.timeout, trust_env=use_proxies)
         self._patience = patience or Patience()
 
     @classmethod
@@ -114,7 +121,16 @@ class Api:
     ) -> None:
         self._client.close()
 
-    def ask(self, method: str, path: str, what: str, kind: type[Answered], query: Query = _NOTHING_MORE) -> Answered:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        kind: type[Answered],
+        query: Query = _NOTHING_MORE,
+        *,
+        patience: Patience | None = None,
+    ) -> Answered:
         """Ask, again and again while the service is busy or out of reach, and read what is answered.
 
         Args:
@@ -123,6 +139,7 @@ class Api:
             what: is asked, for people: `the service did not {what}`.
             kind: of the document that is answered; `None` of an answer without one.
             query: what else is asked with.
+            patience: how long to try, if not as long as usual.
 
         Raises:
             Refused: the service says no.
@@ -131,27 +148,27 @@ class Api:
         content = None if query.body is None else msgspec.json.encode(query.body)
         headers = {**({} if content is None else {"Content-Type": "application/json"}), **(query.headers or {})}
         fields = {name: str(value) for name, value in (query.fields or {}).items() if value is not None}
-        response = self._patience.answer(
+        response = (patience or self._patience).answer(
             lambda: self._client.request(method, path, params=fields, content=content, headers=headers), what
         )
         if not response.is_success:
-            raise _refusal(response, what)
+            raise self._refusal(response, what)
         try:
             return msgspec.json.decode(response.content or b"null", type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             message = f"the service answered {response.status_code} with something unreadable: {error}"
             raise CommandError(message) from None
 
-
-def _refusal(response: httpx.Response, what: str) -> Refused:
-    try:
-        problem = msgspec.json.decode(response.content, type=Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        problem = Problem()
-    status = f"{response.status_code} {response.reason_phrase}"
-    lines = [f"the service did not {what}: {status}{f': {problem.said}' if problem.said else ''}"]
-    for error in problem.errors[:_MAX_TOLD]:
-        where = " ".join(str(error[name]) for name in ("name", "field") if error.get(name))
-        code = f" ({error['code']})" if error.get("code") else ""
-        lines.append(f"  {where}{': ' if where else ''}{error.get('message', '')}{code}")
-    return Refused(response.status_code, problem, "\n".join(lines))
+    def _refusal(self, response: httpx.Response, what: str) -> Refused:
+        try:
+            problem = msgspec.json.decode(response.content, type=Problem)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            problem = Problem()
+        status = f"{response.status_code} {response.reason_phrase}"
+        lines = [f"the service did not {what}: {status}{f': {problem.said}' if problem.said else ''}"]
+        for error in problem.errors[: self.told_faults]:
+            where = " ".join(str(error[name]) for name in ("name", "field") if error.get(name))
+            code = f" ({error['code']})" if error.get("code") else ""
+            lines.append(f"  {where}{': ' if where else ''}{error.get('message', '')}{code}")
+        way_out = self.ways_out.get(response.status_code, "")
+        return Refused(response.status_code, problem, "\n".join(lines), way_out)

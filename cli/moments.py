@@ -1,4 +1,4 @@
-"""Moments that people write on a command line."""
+"""Moments that people write on a command line, and that they are shown."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import typer
 
 _SPAN = re.compile(r"(\d+)\s*([smhdw])")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -21,8 +22,8 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: it is none.
     """
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def since_option(text: str) -> datetime:
@@ -47,6 +48,15 @@ def span_option(text: str) -> float:
     if span is None:
         raise typer.BadParameter(f"'{text}' is no span such as 10m, 2h or 7d")
     return span.total_seconds()
+
+
+def moment(timestamp: float) -> str:
+    """A time in ISO 8601, in UTC.
+
+    Args:
+        timestamp: in Unix seconds.
+    """
+    return (_EPOCH + timedelta(seconds=timestamp)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _moment(text: str, direction: int) -> datetime:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.constraint_changes import differences, number
 from cli.errors import CommandError, ExitCode
+from cli.moments import moment
 from cli.options import ApiKeyOption, targeted_by_api
 from cli.output import err, out, print_json
 from cli.target import TargetChoice, resolve
@@ -295,8 +296,6 @@ def _bounds(bounds: dict[str, Any]) -> str:
 
 def _history_table(changes: "Sequence[Change]", limit: int) -> Table:
     """Each change with what it changed in the one before it, which the last one has for that alone."""
-    from cli.csv_jobs.told import moment
-
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("version", justify="right", no_wrap=True)
     for name in ("when", "who"):

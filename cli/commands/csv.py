@@ -90,10 +90,10 @@ def send(
     from cli.csv_jobs.choices import chosen_options
     from cli.csv_jobs.display import TransferDisplay
     from cli.csv_jobs.files import local_files
-    from cli.csv_jobs.patient import Patience
     from cli.csv_jobs.sending import Destination, Sending
     from cli.csv_jobs.told import tell_going_on
     from cli.csv_jobs.uploads import Uploader
+    from cli.patient import Patience
 
     chosen = local_files(files)
     given = chosen_options(options, option or ()) | ({"allow_duplicate": True} if allow_duplicate else {})
@@ -236,7 +236,7 @@ def rejects(
 
     from cli.csv_jobs.display import TransferDisplay
     from cli.csv_jobs.downloads import pieces, write_whole
-    from cli.csv_jobs.patient import Patience
+    from cli.patient import Patience
 
     found = resolve(target)
     with _api(found, key) as api:
@@ -293,8 +293,8 @@ def _api(target: Target, key: str | None) -> "Iterator[CsvApi]":
     """
     from cli.csv_jobs.client import CsvApi
     from cli.csv_jobs.display import say_waiting
-    from cli.csv_jobs.patient import Patience
     from cli.local_key import key_for
+    from cli.patient import Patience
 
     if not target.is_api_alone and "CsvBucket" not in target.outputs:
         raise CommandError(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from cli.csv_jobs.patient import Patience
 from cli.errors import CommandError
+from cli.patient import Patience
 from cli.sending.http_answers import AGAIN, told
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)

@@ -10,9 +10,9 @@ from afluente.application.csv_reports import JobReport
 from cli.csv_jobs.client import Announced, Announcement, CsvApi, MultipartUpload, WholeUpload
 from cli.csv_jobs.display import JobDisplay, TransferDisplay
 from cli.csv_jobs.files import LocalFile
-from cli.csv_jobs.patient import Patience
 from cli.csv_jobs.uploads import Uploader
 from cli.errors import CommandError, ExitCode
+from cli.patient import Patience
 
 _FIRST_POLL_SECONDS = 0.25
 _LONGEST_POLL_SECONDS = 2.0

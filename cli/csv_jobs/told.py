@@ -1,7 +1,6 @@
 """Jobs, as people are told of them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,9 +11,9 @@ from rich.table import Table
 
 from afluente.application.csv_jobs import FILE_SUFFIXES, INBOX, JobFault, JobStatus
 from afluente.application.csv_reports import ErrorReport, JobReport
+from cli.moments import moment
 
 _SHOWN_STREAMS = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _COLOURS = {
     JobStatus.AWAITING_UPLOAD: "dim",
@@ -102,11 +101,6 @@ def tell_going_on(console: Console, job_id: str, file: str) -> None:
         markup=False,
         soft_wrap=True,
     )
-
-
-def moment(timestamp: float) -> str:
-    """A time in ISO 8601, in UTC."""
-    return (_EPOCH + timedelta(seconds=timestamp)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def span(seconds: float) -> str:

@@ -12,8 +12,8 @@ import httpx
 
 from cli.csv_jobs.client import MultipartUpload, WholeUpload
 from cli.csv_jobs.files import LocalFile
-from cli.csv_jobs.patient import Patience
 from cli.errors import CommandError
+from cli.patient import Patience
 from cli.sending.http_answers import AGAIN
 
 _CHUNK_BYTES = 128 * 1024

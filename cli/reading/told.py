@@ -1,13 +1,13 @@
 """Classified points and alarm events as lines for people, in colours on a terminal."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import msgspec
 from rich.text import Text
 
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
+from cli.moments import moment
 
 STYLES = {"alert": "bold red", "warning": "yellow", "anomaly": "magenta", "normal": "green"}
 
@@ -27,7 +27,7 @@ def point_line(point: ClassifiedDataPoint) -> Text:
 
 def alarm_line(event: AlarmEvent) -> Text:
     """An alarm event: when, raised or cleared, which stream, how grave, and by how many points in a row."""
-    line = Text().append(_moment(event.timestamp) + "  ", style="dim")
+    line = Text().append(moment(event.timestamp) + "  ", style="dim")
     if event.state is AlarmChange.RAISED:
         line.append("RAISED   ", style="bold red")
     else:
@@ -40,13 +40,9 @@ def alarm_line(event: AlarmEvent) -> Text:
 
 
 def _beginning(timestamp: float, classification: str) -> Text:
-    line = Text().append(_moment(timestamp) + "  ", style="dim")
+    line = Text().append(moment(timestamp) + "  ", style="dim")
     line.append(f"{classification.upper():<9}", style=STYLES.get(classification, ""))
     return line
-
-
-def _moment(timestamp: float) -> str:
-    return datetime.fromtimestamp(timestamp, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _limits(violated: Mapping[str, float]) -> list[str]:

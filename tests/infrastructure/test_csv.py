@@ -21,15 +21,13 @@ ROUTES = {
 }
 
 
-def test_the_bucket_is_private_encrypted_and_versioned(prod: Deployment) -> None:
+def test_the_bucket_is_private_and_versioned(prod: Deployment) -> None:
     bucket = bucket_of(prod)["Properties"]
 
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     # CloudFormation names it, and no page of another origin has to do with it.
     assert not {"BucketName", "CorsConfiguration"} & bucket.keys()
 

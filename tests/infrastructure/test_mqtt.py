@@ -53,9 +53,12 @@ def test_the_rules_may_send_to_the_inbox_and_its_dead_letter_queue_and_do_nothin
     }
 
     [role] = roles
+    # The queues are encrypted with the stage's key: sending takes its use as well (test_encryption.py).
     assert prod.grants_of(role) == {
         ("sqs:SendMessage", "afluente-prod-mqtt-inbox"),
         ("sqs:SendMessage", "afluente-prod-mqtt-inbox-dlq"),
+        ("kms:Decrypt", "<KMS::Key>"),
+        ("kms:GenerateDataKey", "<KMS::Key>"),
     }
     [trust] = prod.resources("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "iot.amazonaws.com"}

@@ -97,7 +97,7 @@ def url(world: World) -> Iterator[str]:
 @pytest.fixture
 def afluente(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Afluente:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cli.csv_jobs.patient.delay", lambda _: 0.0)
+    monkeypatch.setattr("cli.patient.delay", lambda _: 0.0)
 
     def run(*words: str | Path) -> Told:
         arguments = [*map(str, words), "--url", url, "--key", "the-key"]

@@ -11,8 +11,9 @@ from afluente.application.csv_jobs import JobFault, JobStatus
 from afluente.application.csv_reports import JobReport
 from cli.csv_jobs.display import JobDisplay, TransferDisplay
 from cli.csv_jobs.files import LocalFile
-from cli.csv_jobs.told import moment, span, tell_result
+from cli.csv_jobs.told import span, tell_result
 from cli.errors import ExitCode
+from cli.moments import moment
 from tests.unit.cli.csv_commands import Commands, press_ctrl_c
 from tests.unit.cli.csv_service import CsvService, Fault, a_report
 
