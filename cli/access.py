@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from afluente.application.access import EVERYTHING, OPERATOR
+from afluente.application.access import EVERYTHING, OPERATOR, beginning_of, is_pattern
 from afluente.domain.keys import part_faults
 from cli.errors import CommandError, ExitCode
 from cli.target import Target
@@ -127,17 +127,11 @@ def keys_into(tenant: "Tenant", keys: Iterable["ApiKey"], now: float) -> "list[A
             continue
         domains = tenant.domains if EVERYTHING in key.domains else key.domains
         # Patterns count as far as they are letters: rather a key too many is told of.
-        reached = Tenant(name=key.key_id, domains=domains, sources=_beginnings(key.sources), created_at=now)
+        letters = tuple(beginning_of(one) + EVERYTHING if is_pattern(one) else one for one in key.sources)
+        reached = Tenant(name=key.key_id, domains=domains, sources=letters, created_at=now)
         if tenant.shares(reached):
             found.append(key)
     return found
-
-
-def _beginnings(patterns: Iterable[str]) -> tuple[str, ...]:
-    return tuple(
-        pattern if not re.search(r"[*?\[]", pattern) else re.split(r"[*?\[]", pattern, maxsplit=1)[0] + EVERYTHING
-        for pattern in patterns
-    )
 
 
 def _check_domains(target: Target, domains: Sequence[str]) -> None:

@@ -7,11 +7,11 @@ the host that it came from.
 import gzip
 import hashlib
 import importlib.util
-import tempfile
 from base64 import b64encode
 from pathlib import Path
 
 from infra.paths import BUILD, ROOT
+from infra.whole_folder import whole_folder
 
 DOCUMENTS = (ROOT / "docs" / "reference" / "openapi.json", ROOT / "docs" / "reference" / "asyncapi.json")
 """What `python -m apidoc` writes."""
@@ -80,16 +80,12 @@ def build_documentation(*, cache: Path = BUILD / "layers") -> Path:
     layer = cache / f"documentation-{_digest(contents)}"
     if layer.exists():
         return layer
-    cache.mkdir(parents=True, exist_ok=True)
-    # Next to its destination, so that the last step is a rename and the layer is there whole or not at all.
-    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=cache) as folder:
-        unfinished = Path(folder) / "layer"
+    with whole_folder(layer) as unfinished:
         package = unfinished / "python" / PACKAGE
         package.mkdir(parents=True)
         for name, content in contents.items():
             # The same bytes whenever it is built: no time is in them.
             (package / f"{name}.gz").write_bytes(gzip.compress(content, compresslevel=9, mtime=0))
-        _publish(unfinished, layer)
     return layer
 
 
@@ -142,12 +138,3 @@ def _digest(contents: dict[str, bytes]) -> str:
     for name, content in contents.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
-
-
-def _publish(unfinished: Path, layer: Path) -> None:
-    try:
-        unfinished.rename(layer)
-    except OSError:
-        # Another build of the same layer was first: it is the same, so ours is not needed.
-        if not layer.exists():
-            raise

@@ -14,6 +14,7 @@ from pathlib import Path
 from infra.documentation_build import build_documentation
 from infra.paths import BUILD, LOCK, ROOT
 from infra.stage import Architecture, Stage
+from infra.whole_folder import whole_folder
 
 # What the runtime python3.13 of Lambda is (Amazon Linux 2023, glibc 2.34): wheels for glibc 2.28 run there.
 LAMBDA_PYTHON = "3.13"
@@ -97,16 +98,12 @@ def build_layer(packages: Packages, target: Target, *, lock: Path = LOCK, cache:
     if layer.exists():
         return layer
     uv = find_uv()
-    cache.mkdir(parents=True, exist_ok=True)
-    # Next to its destination, so that the last step is a rename and the layer is there whole or not at all.
-    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=cache) as folder:
-        unfinished = Path(folder) / "layer"
+    with whole_folder(layer) as unfinished, tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder) / "requirements.txt"
         _export(uv, packages, lock.parent, requirements)
         _install(uv, target, requirements, unfinished / "python")
         _drop_what_differs_between_machines(unfinished / "python")
         _drop_tests(unfinished / "python")
-        _publish(unfinished, layer)
     return layer
 
 
@@ -159,12 +156,3 @@ def _drop_tests(python: Path) -> None:
     # (Lambda, "Deployment package (.zip file archive) size", unzipped).
     for folder in list(python.rglob("tests")):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _publish(unfinished: Path, layer: Path) -> None:
-    try:
-        unfinished.rename(layer)
-    except OSError:
-        # Another build of the same layer was first: it is the same, so ours is not needed.
-        if not layer.exists():
-            raise

@@ -5,18 +5,18 @@ from collections.abc import Callable
 
 from afluente.adapters.alarm_requests import alarm_list, decode_alarm_query
 from afluente.adapters.http_answers import Answer, document
-from afluente.adapters.http_requests import check_scope, permitted
+from afluente.adapters.http_requests import check_scope
 from afluente.adapters.http_routes import LIST_ALARMS
+from afluente.application.access import Grant
 from afluente.application.alarm_history import reported_alarms
 from afluente.runtime.composition import HttpAdmin
 from afluente.runtime.http_function import Event
 
 
-def _list(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+def _list(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     query = decode_alarm_query(event.get("queryStringParameters") or {}, time.time())
     check_scope(grant, query.missing(grant))
     return document(200, alarm_list(reported_alarms(function.alarms, query, grant)))
 
 
-ALARMS_ROUTES: dict[str, Callable[[Event, HttpAdmin], Answer]] = {LIST_ALARMS.key: _list}
+ALARMS_ROUTES: dict[str, Callable[[Event, Grant, HttpAdmin], Answer]] = {LIST_ALARMS.key: _list}

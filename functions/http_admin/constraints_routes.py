@@ -1,9 +1,12 @@
 """Routes of constraints: read, write and delete them, one or many; look at their history, and go back in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from afluente.adapters.constraint_requests import (
     OF_HISTORY,
+    Conditions,
     cannot_hold,
     changes,
     conditions_of,
@@ -20,7 +23,7 @@ from afluente.adapters.constraint_requests import (
     reached_scope,
 )
 from afluente.adapters.http_answers import Answer, document
-from afluente.adapters.http_requests import RequestError, permitted
+from afluente.adapters.http_requests import RequestError
 from afluente.adapters.http_routes import CONSTRAINTS_ROUTES as ROUTES
 from afluente.application.access import Grant
 from afluente.application.constraint_documents import address_of
@@ -34,16 +37,22 @@ from afluente.runtime.http_function import Event
 from afluente.runtime.observability import LogCode, logger
 
 
-def _list(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+class _Changing(NamedTuple):
+    """What a change works on: the catalogue, what its scope has now, and the version that it must still have."""
+
+    catalogue: ConstraintsCatalogue
+    present: VersionedConfig | None
+    expected_version: int | None
+
+
+def _list(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     query, after = decode_listing(event, grant)
     catalogue = _catalogue(function, grant)
     page = page_of(catalogue, query, after=after, domains=function.settings.domains, grant=grant)
     return listing(page, query, grant)
 
 
-def _apply(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+def _apply(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     entries = decode_entries(event, grant)
     applied = apply(_catalogue(function, grant), entries)
     _log(event, grant, "apply", len(applied))
@@ -51,8 +60,7 @@ def _apply(event: Event, function: HttpAdmin) -> Answer:
     return document(200, {"results": results})
 
 
-def _get(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+def _get(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant)
     conditions = conditions_of(event["headers"])
     found = _present(_catalogue(function, grant), scope)
@@ -65,45 +73,29 @@ def _get(event: Event, function: HttpAdmin) -> Answer:
     return constraints(scope, found)
 
 
-def _put(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+def _put(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant)
     conditions = conditions_of(event["headers"])
     config = decode_entry(event, scope).config
-    catalogue = _catalogue(function, grant)
-    present = _present(catalogue, scope)
-    if not conditions.hold(present):
-        raise precondition_failed(scope, present)
-    if present is not None and present.config == config:
-        return constraints(scope, present)
-    try:
-        version = catalogue.put(scope, config, expected_version=_version(present) if conditions.are_given else None)
-    except StaleConstraintsError:
-        raise precondition_failed(scope, _present(catalogue, scope)) from None
+    with _changing(_catalogue(function, grant), scope, conditions) as (catalogue, present, expected_version):
+        if present is not None and present.config == config:
+            return constraints(scope, present)
+        version = catalogue.put(scope, config, expected_version=expected_version)
     _log(event, grant, "put")
     return constraints(scope, VersionedConfig(config, version), status=201 if present is None else 200)
 
 
-def _delete(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+def _delete(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant)
     conditions = conditions_of(event["headers"])
-    catalogue = _catalogue(function, grant)
-    present = _present(catalogue, scope)
-    if not conditions.hold(present):
-        raise precondition_failed(scope, present)
-    try:
-        was_there = catalogue.delete(scope, expected_version=_version(present) if conditions.are_given else None)
-    except StaleConstraintsError:
-        raise precondition_failed(scope, _present(catalogue, scope)) from None
-    if not was_there:
-        raise not_there(scope)
+    with _changing(_catalogue(function, grant), scope, conditions) as (catalogue, _, expected_version):
+        if not catalogue.delete(scope, expected_version=expected_version):
+            raise not_there(scope)
     _log(event, grant, "delete")
     return Answer(204, "")
 
 
-def _history(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+def _history(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant, beside=OF_HISTORY)
     query = decode_history_query(event)
     found = _catalogue(function, grant).history(scope, before=query.before, limit=query.limit)
@@ -112,26 +104,18 @@ def _history(event: Event, function: HttpAdmin) -> Answer:
     return changes(scope, found, query)
 
 
-def _roll_back(event: Event, function: HttpAdmin) -> Answer:
-    grant = permitted(event)
+def _roll_back(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant)
     conditions = conditions_of(event["headers"])
     version = decode_version(event)
-    catalogue = _catalogue(function, grant)
-    present = _present(catalogue, scope)
-    if not conditions.hold(present):
-        raise precondition_failed(scope, present)
     try:
-        restored = roll_back(
-            catalogue, scope, version, expected_version=_version(present) if conditions.are_given else None
-        )
+        with _changing(_catalogue(function, grant), scope, conditions) as (catalogue, _, expected_version):
+            restored = roll_back(catalogue, scope, version, expected_version=expected_version)
     except UnknownVersionError:
         detail = f"the history has no version {version} of {scope}; GET it to see which there are"
         raise RequestError(404, "not_found", detail) from None
     except FaultyError as error:
         raise cannot_hold(scope, version, error.faults) from None
-    except StaleConstraintsError:
-        raise precondition_failed(scope, _present(catalogue, scope)) from None
     _log(event, grant, "roll_back")
     return constraints(scope, restored)
 
@@ -144,8 +128,21 @@ def _present(catalogue: ConstraintsCatalogue, scope: str) -> VersionedConfig | N
     return catalogue.fetch([scope]).get(scope)
 
 
-def _version(present: VersionedConfig | None) -> int:
-    return present.version if present else 0
+@contextmanager
+def _changing(catalogue: ConstraintsCatalogue, scope: str, conditions: Conditions) -> Iterator[_Changing]:
+    """A change of what is there, on conditions that hold before it and while it is written.
+
+    Raises:
+        RequestError: 412, they do not.
+    """
+    present = _present(catalogue, scope)
+    if not conditions.hold(present):
+        raise precondition_failed(scope, present)
+    expected_version = (present.version if present else 0) if conditions.are_given else None
+    try:
+        yield _Changing(catalogue, present, expected_version)
+    except StaleConstraintsError:
+        raise precondition_failed(scope, _present(catalogue, scope)) from None
 
 
 def _log(event: Event, grant: Grant, kind: str, entries: int = 1) -> None:
@@ -161,7 +158,7 @@ def _log(event: Event, grant: Grant, kind: str, entries: int = 1) -> None:
 
 _BY_METHOD = {"GET": _get, "PUT": _put, "DELETE": _delete}
 
-CONSTRAINTS_ROUTES: dict[str, Callable[[Event, HttpAdmin], Answer]] = {
+CONSTRAINTS_ROUTES: dict[str, Callable[[Event, Grant, HttpAdmin], Answer]] = {
     "GET /constraints": _list,
     "POST /constraints": _apply,
     **{route.key: _BY_METHOD[route.method] for route in ROUTES if route.path.endswith("}")},

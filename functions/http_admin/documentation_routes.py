@@ -10,7 +10,6 @@ from importlib.resources import files
 import msgspec
 
 from afluente.adapters.http_answers import Answer
-from afluente.runtime.composition import HttpAdmin
 from afluente.runtime.http_function import Event
 
 # Of the layer that `infra/documentation_build.py` makes.
@@ -27,15 +26,15 @@ class _Document(msgspec.Struct, frozen=True):
     etag: str
 
 
-def _openapi(event: Event, _function: HttpAdmin) -> Answer:
+def _openapi(event: Event) -> Answer:
     return _answer(event, "openapi.json", "application/json")
 
 
-def _asyncapi(event: Event, _function: HttpAdmin) -> Answer:
+def _asyncapi(event: Event) -> Answer:
     return _answer(event, "asyncapi.json", "application/json")
 
 
-def _docs(event: Event, _function: HttpAdmin) -> Answer:
+def _docs(event: Event) -> Answer:
     policy = gzip.decompress(_document("docs.policy.txt").packed).decode()
     headers = {"content-security-policy": policy, "referrer-policy": "no-referrer"}
     return _answer(event, "docs.html", "text/html; charset=utf-8", headers)
@@ -70,7 +69,7 @@ def _document(name: str) -> _Document:
     return _Document(packed, f'"{sha256(packed).hexdigest()[:32]}"')
 
 
-DOCUMENTATION_ROUTES: dict[str, Callable[[Event, HttpAdmin], Answer]] = {
+DOCUMENTATION_ROUTES: dict[str, Callable[[Event], Answer]] = {
     "GET /openapi.json": _openapi,
     "GET /asyncapi.json": _asyncapi,
     "GET /docs": _docs,

@@ -6,7 +6,7 @@ from typing import Any
 
 from afluente.adapters.http_answers import Answer
 from afluente.adapters.http_requests import permitted
-from afluente.adapters.http_routes import BY_KEY
+from afluente.application.access import Grant
 from afluente.runtime.composition import HttpAdmin, http_admin
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, response
@@ -16,10 +16,8 @@ from http_admin.alarms_routes import ALARMS_ROUTES
 from http_admin.constraints_routes import CONSTRAINTS_ROUTES
 from http_admin.documentation_routes import DOCUMENTATION_ROUTES
 
-Answering = Callable[[Event, HttpAdmin], Answer]
-
-_ROUTES: dict[str, Answering] = {**ALARMS_ROUTES, **CONSTRAINTS_ROUTES, **DOCUMENTATION_ROUTES}
-"""What answers each route, by its route key; API Gateway sends no others here."""
+_WITH_A_KEY: dict[str, Callable[[Event, Grant, HttpAdmin], Answer]] = {**ALARMS_ROUTES, **CONSTRAINTS_ROUTES}
+"""What answers each route that takes a key, by its route key."""
 
 
 def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
@@ -40,8 +38,8 @@ def _answer(event: Event, request_id: str) -> Answer:
 
 
 def _limited_answer(event: Event) -> Answer:
-    route, function = _ROUTES[event["routeKey"]], http_admin()
-    if BY_KEY[event["routeKey"]].action is None:
-        return route(event, function)
-    limits = LimitedRequest(function.gate, event, permitted(event))
-    return limits.told(route(event, function))
+    if event["routeKey"] in DOCUMENTATION_ROUTES:
+        return DOCUMENTATION_ROUTES[event["routeKey"]](event)
+    grant, function = permitted(event), http_admin()
+    limits = LimitedRequest(function.gate, event, grant)
+    return limits.told(_WITH_A_KEY[event["routeKey"]](event, grant, function))

@@ -66,7 +66,7 @@ def _connect(event: dict[str, Any], connection_id: str) -> Answer:
         query.get("api_key", headers.get("x-api-key")),
     )
     try:
-        if not _let_in(event):
+        if _over_connections(event):
             return {"statusCode": 429}
         if credentials.api_key is None:
             ws_ingest().unanswered.put(connection_id)
@@ -115,9 +115,8 @@ def _message(event: dict[str, Any], connection_id: str) -> Answer:
 def _answer_to(event: dict[str, Any], connection_id: str) -> object:
     message = read_message(event.get("body") or "")
     if isinstance(message, Authentication) and message.api_key is not None:
-        entered = ws_ingest().gate.connect(client_address(event), time.time())
-        report([entered])
-        return over_a_limit(entered) if isinstance(entered, Over) else _authenticated(_open(connection_id, message))
+        over = _over_connections(event)
+        return over_a_limit(over) if over else _authenticated(_open(connection_id, message))
     connection = ws_ingest().connections.find(connection_id, time.time())
     if connection is None:
         raise RefusedError(_UNKNOWN)
@@ -156,11 +155,11 @@ def _authenticated(connection: Connection) -> Authenticated:
     return Authenticated(connection.domain, connection.source_id, last)
 
 
-def _let_in(event: dict[str, Any]) -> bool:
-    """Whether the address may open another connection."""
+def _over_connections(event: dict[str, Any]) -> Over | None:
+    """The limit of connections that an address is over; None where it may open another."""
     entered = ws_ingest().gate.connect(client_address(event), time.time())
     report([entered])
-    return isinstance(entered, Taken)
+    return entered if isinstance(entered, Over) else None
 
 
 def _bring(sender: Sender, entered: Taken, request: PointsRequest) -> Wait | ErrorMessage | None:

@@ -12,7 +12,7 @@ import msgspec
 from afluente.adapters.http_answers import Answer, document
 from afluente.adapters.http_requests import RequestError, check_scope, invalid_request, malformed_json, read_body
 from afluente.adapters.json_points import MalformedJsonError, parse_json
-from afluente.application.access import EVERYTHING, Action, Grant
+from afluente.application.access import EVERYTHING, Grant
 from afluente.application.constraint_documents import (
     MAX_SCOPE_BYTES,
     ConstraintEntry,
@@ -23,7 +23,7 @@ from afluente.application.constraint_documents import (
     parse_entry,
 )
 from afluente.application.constraint_history import ConstraintsChange
-from afluente.application.constraint_listing import MAX_PAGE, ConstraintsPage, ConstraintsQuery, digest_of
+from afluente.application.constraint_listing import MAX_PAGE, ConstraintsPage, ConstraintsQuery, digest_of, missing_for
 from afluente.application.constraint_scopes import domain_of, of_domain, of_stream, of_type, source_of
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.faults import Fault, FaultCode, FaultyError
@@ -134,14 +134,6 @@ def reached_scope(event: Mapping[str, Any], grant: Grant, *, beside: Collection[
     scope = _scope(event.get("pathParameters") or {}, query)
     check_scope(grant, missing_for(grant, scope))
     return scope
-
-
-def missing_for(grant: Grant, scope: str) -> str | None:
-    """What a caller lacks for the constraints of a scope: of a template, that it reaches the whole domain."""
-    source_id, domain = source_of(scope), domain_of(scope)
-    if source_id is None:
-        return grant.missing_for_all_of(Action.CONSTRAINTS, domain)
-    return grant.missing(Action.CONSTRAINTS, domain, source_id)
 
 
 def conditions_of(headers: Mapping[str, str]) -> Conditions:

@@ -47,6 +47,23 @@ def batch_get(
     return iter(found)
 
 
+def scan_beginning_with(client: "DynamoDBClient", table: str, prefix: str, *, consistent: bool) -> Iterator[Attributes]:
+    """The items whose partition key `id` begins with a prefix, in no order. Reads the whole table.
+
+    Raises:
+        UnavailableError: DynamoDB does not answer.
+    """
+    with unavailable(f"DynamoDB table {table}"):
+        pages = client.get_paginator("scan").paginate(
+            TableName=table,
+            FilterExpression="begins_with(id, :prefix)",
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+            ConsistentRead=consistent,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+
 def batch_put(
     client: "DynamoDBClient", table: str, items: Sequence[dict[str, Any]], *, sleep: Callable[[float], None]
 ) -> None:

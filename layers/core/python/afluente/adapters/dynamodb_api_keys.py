@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from afluente.adapters.aws import unavailable
-from afluente.adapters.dynamodb import Attributes
+from afluente.adapters.dynamodb import Attributes, scan_beginning_with
 from afluente.application.api_keys import ApiKey, StaleKeyError
 from afluente.application.ports import UnavailableError
 
@@ -71,14 +71,9 @@ class DynamoApiKeys:
 
     def list(self) -> Iterator[ApiKey]:
         """See `ApiKeyStore.list`."""
-        with unavailable(f"DynamoDB table {self._table}"):
-            pages = self._client.get_paginator("scan").paginate(
-                TableName=self._table,
-                FilterExpression="begins_with(id, :prefix)",
-                ExpressionAttributeValues={":prefix": {"S": _PREFIX}},
-            )
-            for page in pages:
-                yield from (_decode(item) for item in page["Items"] if "record" in item)
+        for item in scan_beginning_with(self._client, self._table, _PREFIX, consistent=False):
+            if "record" in item:
+                yield _decode(item)
 
 
 def _name(key_id: str) -> dict[str, dict[str, str]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from afluente.adapters.aws import unavailable
+from afluente.adapters.dynamodb import scan_beginning_with
 from afluente.application.tenants import Tenant
 
 if TYPE_CHECKING:
@@ -48,15 +49,8 @@ class DynamoTenants:
 
     def list(self) -> Iterator[Tenant]:
         """See `TenantStore.list`."""
-        with unavailable(f"DynamoDB table {self._table}"):
-            pages = self._client.get_paginator("scan").paginate(
-                TableName=self._table,
-                FilterExpression="begins_with(id, :prefix)",
-                ExpressionAttributeValues={":prefix": {"S": _PREFIX}},
-                ConsistentRead=True,
-            )
-            for page in pages:
-                yield from (_decoder.decode(item["record"]["S"]) for item in page["Items"])
+        for item in scan_beginning_with(self._client, self._table, _PREFIX, consistent=True):
+            yield _decoder.decode(item["record"]["S"])
 
 
 def _name(name: str) -> dict[str, dict[str, str]]:

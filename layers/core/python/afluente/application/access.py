@@ -1,5 +1,6 @@
 """Access: what a caller may do, and what it lacks for what it asks for."""
 
+import re
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -12,6 +13,9 @@ EVERYTHING = "*"
 
 OPERATOR = "_"
 """The tenant of keys that belong to no customer but to those who run the deployment."""
+
+
+_WILD = re.compile(r"[*?\[]")
 
 
 class Action(StrEnum):
@@ -73,3 +77,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         if any(fnmatchcase(source_id, pattern) for pattern in self.sources):
             return self.missing_domain(domain)
         return self.missing_domain(domain) or f"source:{source_id}"
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a pattern of sources may match more than the one source that it names."""
+    return _WILD.search(text) is not None
+
+
+def beginning_of(pattern: str) -> str:
+    """What all sources that a pattern matches begin with: what comes before its first wild card."""
+    return _WILD.split(pattern, maxsplit=1)[0]

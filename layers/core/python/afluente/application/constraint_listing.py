@@ -3,13 +3,12 @@
 What a caller does not reach is not looked at: neither how long a page takes nor how full it is says that it is there.
 """
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 
 import msgspec
 
-from afluente.application.access import EVERYTHING, Action, Grant
+from afluente.application.access import EVERYTHING, Action, Grant, beginning_of, is_pattern
 from afluente.application.constraint_scopes import domain_of, of_domain, source_of
 from afluente.application.ports import ConstraintsCatalogue
 from afluente.domain.classification import VersionedConfig
@@ -21,7 +20,6 @@ MAX_PAGE = 500
 # Scopes that are looked at at once, and how often before a page is given back that is not full.
 _LOOK = 500
 _MAX_LOOKS = 10
-_WILD = re.compile(r"[*?\[]")
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
@@ -92,7 +90,7 @@ def page_of(
     found: list[tuple[str, VersionedConfig]] = []
     reached: str | None = None
     for looks, scopes in enumerate(_looks(catalogue, query, after, domains, grant), start=1):
-        visible = [scope for scope in scopes if _is_visible(scope, grant)]
+        visible = [scope for scope in scopes if missing_for(grant, scope) is None]
         configs = catalogue.fetch(visible)
         for scope in visible:
             reached = scope
@@ -104,6 +102,14 @@ def page_of(
         if looks >= _MAX_LOOKS and reached is not None:
             return ConstraintsPage(tuple(found), reached)
     return ConstraintsPage(tuple(found), None)
+
+
+def missing_for(grant: Grant, scope: str) -> str | None:
+    """What a caller lacks for the constraints of a scope: of a template, that it reaches the whole domain."""
+    source_id, domain = source_of(scope), domain_of(scope)
+    if source_id is None:
+        return grant.missing_for_all_of(Action.CONSTRAINTS, domain)
+    return grant.missing(Action.CONSTRAINTS, domain, source_id)
 
 
 def digest_of(query: ConstraintsQuery, grant: Grant) -> str:
@@ -159,8 +165,7 @@ def _reached(domain: str, pattern: str) -> tuple[str, str]:
     """The scopes of all sources that a pattern may match, and those of templates for one that matches all."""
     if pattern == EVERYTHING:
         return _everything(domain)
-    wild = _WILD.search(pattern)
-    return _beginning_with(f"{domain}/{pattern[: wild.start()]}" if wild else f"{domain}/{pattern}/")
+    return _beginning_with(f"{domain}/{beginning_of(pattern)}" if is_pattern(pattern) else f"{domain}/{pattern}/")
 
 
 def _everything(domain: str) -> tuple[str, str]:
@@ -177,13 +182,6 @@ def _merged(ranges: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         if end > covered:
             yield max(start, covered), end
             covered = end
-
-
-def _is_visible(scope: str, grant: Grant) -> bool:
-    source_id = source_of(scope)
-    if source_id is None:
-        return grant.missing_for_all_of(Action.CONSTRAINTS, domain_of(scope)) is None
-    return grant.missing(Action.CONSTRAINTS, domain_of(scope), source_id) is None
 
 
 def _next_after(scope: str) -> str:

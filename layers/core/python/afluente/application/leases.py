@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from afluente.application.limits import DAY, DAY_SECONDS, POINTS, REQUESTS, Limits, Rule, rules_of
+from afluente.application.limits import DAY, DAY_SECONDS, POINTS, REQUESTS, Limits, Rule, of_each, rules_of
 
 SHARE = 10
 """A lease is at most so great a part of what is free."""
@@ -193,7 +193,7 @@ def lease(
         day_points=day_points,
         holds=holds,
     )
-    return Leased(leased, _three(held), _three(fresh))
+    return Leased(leased, of_each(held), of_each(fresh))
 
 
 def _held(holds: Mapping[str, Hold]) -> tuple[float, float]:
@@ -205,8 +205,3 @@ def _filled(free: float | None, rule: Rule | None, held: float, seconds: float) 
         return None
     room = max(0.0, rule.size - held)
     return room if free is None else min(free + rule.rate * seconds, room)
-
-
-def _three(amounts: Sequence[float]) -> tuple[float, float, float]:
-    first, second, third = amounts
-    return first, second, third

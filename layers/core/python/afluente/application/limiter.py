@@ -9,7 +9,7 @@ import msgspec
 from cachetools import LRUCache
 
 from afluente.application.leases import Leased, Lessee, LimitStore, SharedBucket, Short, lease, refilled
-from afluente.application.limits import DAY, DAY_SECONDS, POINTS, REQUESTS, Limits, Rule, Subject, rules_of
+from afluente.application.limits import DAY, DAY_SECONDS, POINTS, REQUESTS, Limits, Rule, Subject, of_each, rules_of
 from afluente.application.ports import UnavailableError
 
 LEASE_SECONDS = 60.0
@@ -352,7 +352,7 @@ class _Account:
 
     def returned(self, now: float) -> tuple[float, float, float]:
         """What is given back with the next lease."""
-        return _three(self._usable(now))
+        return of_each(self._usable(now))
 
     def credit_at(self, limits: Limits, now: float) -> list[float]:
         """What is left of the credit, by dimension."""
@@ -374,7 +374,7 @@ class _Account:
             self._credit[index] -= credit[index]
             self._held[index] -= held[index]
         rules = rules_of(demand.limits)
-        return _Spent(self.subject, rules, self._lease, int(now // DAY_SECONDS), _three(held), _three(credit))
+        return _Spent(self.subject, rules, self._lease, int(now // DAY_SECONDS), of_each(held), of_each(credit))
 
     def restore(self, spent: _Spent, at: float, now: float) -> None:
         """Put back what was spent: to what is held, or as credit where others know of it no longer."""
@@ -422,8 +422,3 @@ def _standings(
             reset = (rule.size - remaining) / rule.rate if rule.rate else DAY_SECONDS - now % DAY_SECONDS
             told.append(Standing(demand.kind, rule, math.floor(remaining), math.ceil(reset)))
     return tuple(told)
-
-
-def _three(amounts: Sequence[float]) -> tuple[float, float, float]:
-    first, second, third = amounts
-    return first, second, third

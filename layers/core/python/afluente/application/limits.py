@@ -1,6 +1,7 @@
 """Limits: how many requests and points a source, a key and an address may send; docs/reference/limits.md."""
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 
@@ -118,6 +119,12 @@ def rules_of(limits: Limits) -> tuple[Rule | None, Rule | None, Rule | None]:
         _rate_rule(Dimension.POINTS, limits.points_per_second, limits.points_burst),
         Rule(Dimension.POINTS_PER_DAY, 0.0, limits.points_per_day) if limits.points_per_day > 0 else None,
     )
+
+
+def of_each(amounts: Sequence[float]) -> tuple[float, float, float]:
+    """Amounts, one for each dimension."""
+    requests, points, day = amounts
+    return requests, points, day
 
 
 def _rate_rule(dimension: Dimension, rate: float, burst: int) -> Rule | None:

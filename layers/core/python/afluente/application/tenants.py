@@ -10,12 +10,11 @@ from typing import Protocol
 
 import msgspec
 
-from afluente.application.access import EVERYTHING
+from afluente.application.access import EVERYTHING, beginning_of, is_pattern
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.keys import domain_faults, part_faults
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_WILD = re.compile(r"[*?\[]")
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +144,7 @@ def tenant_faults(tenant: Tenant, others: Iterable[Tenant], open_domains: Collec
 
 def _pattern_faults(pattern: str) -> list[Fault]:
     start = pattern.removesuffix(EVERYTHING)
-    if _WILD.search(start):
+    if is_pattern(start):
         message = f"'{pattern}' must be an id, the beginning of ids with a '*' after it, or '*'"
         return [Fault(FaultCode.FORBIDDEN_CHARACTER, "sources", message)]
     return list(part_faults("sources", start)) if start or not pattern else []
@@ -157,5 +156,4 @@ def _covers(ground: str, pattern: str) -> bool:
         return True
     if not ground.endswith(EVERYTHING):
         return False
-    # What comes before the first wild card of a pattern is what all its sources begin with.
-    return _WILD.split(pattern, maxsplit=1)[0].startswith(ground.removesuffix(EVERYTHING))
+    return beginning_of(pattern).startswith(ground.removesuffix(EVERYTHING))

@@ -2,24 +2,19 @@
 
 import time
 
-from cachetools.func import ttl_cache
-
 from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.adapters.secrets_manager import SecretsManagerSecret
 from afluente.application.api_keys import Authentication
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, logger
+from afluente.runtime.secrets import remembered_secret
 from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
-
-_PEPPER_SECONDS = 300
 
 
 def authentication(settings: HttpAuthorizerSettings | WsIngestSettings) -> Authentication:
     """Build what tells whose a key is."""
-    secret = SecretsManagerSecret(client("secretsmanager"), settings.key_pepper_secret)
     return Authentication(
         DynamoApiKeys(client("dynamodb"), settings.access_table),
-        pepper=ttl_cache(maxsize=1, ttl=_PEPPER_SECONDS)(secret.read),
+        pepper=remembered_secret(settings.key_pepper_secret),
         ttl_seconds=settings.key_ttl_seconds,
         clock=time.monotonic,
         on_use_lost=tell_lost_use,

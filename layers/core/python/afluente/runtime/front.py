@@ -3,20 +3,15 @@
 import os
 from functools import cache
 
-from cachetools.func import ttl_cache
-
 from afluente.adapters.client_address import Front
 from afluente.adapters.http_answers import Answer
 from afluente.adapters.http_requests import RequestError
-from afluente.adapters.secrets_manager import SecretsManagerSecret
-from afluente.runtime.clients import client
 from afluente.runtime.http_function import Event, answered
 from afluente.runtime.observability import LogCode
+from afluente.runtime.secrets import remembered_secret
 
 SECRETS = "AFLUENTE_FRONT_SECRETS"
 """The variable that names the secrets of the front, with commas between them; a stage without a front has none."""
-
-_SECRET_SECONDS = 300
 
 
 @cache
@@ -25,8 +20,8 @@ def front() -> Front | None:
     names = [name for name in os.environ.get(SECRETS, "").split(",") if name]
     if not names:
         return None
-    kept = [SecretsManagerSecret(client("secretsmanager"), name) for name in names]
-    return Front(ttl_cache(maxsize=1, ttl=_SECRET_SECONDS)(lambda: [secret.read() for secret in kept]))
+    kept = [remembered_secret(name) for name in names]
+    return Front(lambda: [secret() for secret in kept])
 
 
 def came_around(event: Event, request_id: str) -> Answer | None:
