@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from afluente.domain.datapoints import DataPoint
@@ -162,6 +163,15 @@ def authenticate(socket: ClientConnection, key: str, domain: str, source_id: str
     answer: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE_SECONDS))
     assert answer["type"] == "authenticated", answer
     return answer
+
+
+def is_closed(socket: ClientConnection) -> bool:
+    """Whether the next thing that comes is the end."""
+    try:
+        socket.recv(timeout=PATIENCE_SECONDS)
+    except ConnectionClosed:
+        return True
+    return False
 
 
 def _fragments(text: str) -> list[str]:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import ArnFormat, CfnOutput, Duration
-from aws_cdk.aws_lambda import EventSourceMapping
+from aws_cdk.aws_lambda import EventSourceMapping, ILayerVersion
 from aws_cdk.aws_s3 import Bucket
 from constructs import Construct
 
@@ -133,11 +134,8 @@ class ServiceStack(StageStack):
         Dashboards(self, "Dashboards", stage=self._settings, sources=sources)
 
     def _http_ingest(self) -> ServiceFunction:
-        ingest = ServiceFunction(
-            self,
+        ingest = self._function(
             "HttpIngest",
-            key=self._data.encryption.key,
-            stage=self._settings,
             package="http_ingest",
             layers=self._layers.of_all,
             memory_mb=_WHOLE_PROCESSOR_MB,
@@ -174,11 +172,8 @@ class ServiceStack(StageStack):
 
     def _iot_rule_handler(self) -> ServiceFunction:
         inbox = self._data.mqtt_inbox.queue
-        handler = ServiceFunction(
-            self,
+        handler = self._function(
             "IotRuleHandler",
-            key=self._data.encryption.key,
-            stage=self._settings,
             package="iot_rule_handler",
             layers=self._layers.of_all,
             memory_mb=_WHOLE_PROCESSOR_MB,
@@ -205,11 +200,8 @@ class ServiceStack(StageStack):
 
     def _csv_trigger(self) -> ServiceFunction:
         data, stage = self._data, self._settings
-        trigger = ServiceFunction(
-            self,
+        trigger = self._function(
             "CsvTrigger",
-            key=self._data.encryption.key,
-            stage=stage,
             package="csv_trigger",
             layers=self._layers.of_the_loader,
             memory_mb=_WHOLE_PROCESSOR_MB,
@@ -293,11 +285,8 @@ class ServiceStack(StageStack):
         tables = self._data.tables
         api = StreamApi(self, "WebSocket", stage=self._settings, key=self._data.encryption.key)
         unanswered = UnansweredConnections(self, "Unanswered", stage=self._settings, key=self._data.encryption.key)
-        ingest = ServiceFunction(
-            self,
+        ingest = self._function(
             "WsIngest",
-            key=self._data.encryption.key,
-            stage=self._settings,
             package="ws_ingest",
             layers=self._layers.of_all,
             memory_mb=_WHOLE_PROCESSOR_MB,
@@ -345,11 +334,8 @@ class ServiceStack(StageStack):
         return ingest
 
     def _http_authorizer(self) -> ServiceFunction:
-        authorizer = ServiceFunction(
-            self,
+        authorizer = self._function(
             "HttpAuthorizer",
-            key=self._data.encryption.key,
-            stage=self._settings,
             package="http_authorizer",
             layers=self._layers.of_all,
             memory_mb=_AUTHORIZER_MB,
@@ -361,11 +347,8 @@ class ServiceStack(StageStack):
 
     def _http_admin(self) -> ServiceFunction:
         tables = self._data.tables
-        admin = ServiceFunction(
-            self,
+        admin = self._function(
             "HttpAdmin",
-            key=self._data.encryption.key,
-            stage=self._settings,
             package="http_admin",
             layers=self._layers.of_the_admin,
             memory_mb=_ADMIN_MB,
@@ -385,6 +368,28 @@ class ServiceStack(StageStack):
         admin.allow(["dynamodb:Query"], tables.constraints_by_domain_arn)
         admin.allow(["dynamodb:PutItem", "dynamodb:Query"], tables.constraint_history.table_arn)
         return admin
+
+    def _function(
+        self,
+        id_: str,
+        *,
+        package: str,
+        layers: Sequence[ILayerVersion],
+        memory_mb: int,
+        timeout: Duration,
+        environment: Mapping[str, str],
+    ) -> ServiceFunction:
+        return ServiceFunction(
+            self,
+            id_,
+            stage=self._settings,
+            package=package,
+            layers=layers,
+            memory_mb=memory_mb,
+            timeout=timeout,
+            environment=environment,
+            key=self._data.encryption.key,
+        )
 
     def _limits(self) -> dict[str, str]:
         """What a function that keeps to limits is told."""
@@ -418,11 +423,8 @@ class ServiceStack(StageStack):
     def _classifier(self) -> ServiceFunction:
         data = self._data
         streams = data.streams
-        classifier = ServiceFunction(
-            self,
+        classifier = self._function(
             "Classifier",
-            key=self._data.encryption.key,
-            stage=self._settings,
             package="classifier",
             layers=self._layers.of_the_classifier,
             memory_mb=_WHOLE_PROCESSOR_MB,

@@ -17,7 +17,6 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from afluente.application.access import Action
@@ -26,7 +25,7 @@ from cli import devices
 from cli.access import keys_of
 from tests.access_list import Need, entries_of
 from tests.integration.cli.conftest import Afluente, Done
-from tests.senders import ACCEPTED, REFUSED, authenticate, device_client, open_websocket
+from tests.senders import ACCEPTED, REFUSED, authenticate, device_client, is_closed, open_websocket
 from tests.stack import PATIENCE_SECONDS, LocalStack
 
 pytestmark = pytest.mark.integration
@@ -332,14 +331,6 @@ def say(socket: ClientConnection, message: object) -> Any:
 
 def an_auth(ground: Ground, key: str | None, source: str | None = None) -> dict[str, Any]:
     return {"action": "auth", "domain": "iot", "source_id": source or ground.own, "api_key": key}
-
-
-def is_closed(socket: ClientConnection) -> bool:
-    try:
-        socket.recv(timeout=PATIENCE_SECONDS)
-    except ConnectionClosed:
-        return True
-    return False
 
 
 @pytest.mark.parametrize("message", [POINT, {"action": "ping"}, {"action": "auth"}], ids=["points", "ping", "auth"])

@@ -15,7 +15,7 @@ from afluente.application.api_keys import id_in
 from cli.access import keys_of
 from tests.integration.bad_points import GOOD, bad_points
 from tests.outbox import Outbox
-from tests.senders import WebSocketSender, authenticate, open_websocket
+from tests.senders import WebSocketSender, authenticate, is_closed, open_websocket
 from tests.stack import PATIENCE_SECONDS, LocalStack
 
 pytestmark = pytest.mark.integration
@@ -363,15 +363,6 @@ def ask(socket: ClientConnection, message: object) -> Any:
     text = message if isinstance(message, str) else json.dumps(message)
     socket.send(text[start : start + 32_000] for start in range(0, max(1, len(text)), 32_000))
     return json.loads(socket.recv(timeout=PATIENCE_SECONDS))
-
-
-def is_closed(socket: ClientConnection) -> bool:
-    """Whether the next thing that comes is the end."""
-    try:
-        socket.recv(timeout=PATIENCE_SECONDS)
-    except ConnectionClosed:
-        return True
-    return False
 
 
 def refusal_of_a_ping(socket: ClientConnection) -> Document | None:
