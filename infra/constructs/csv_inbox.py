@@ -2,16 +2,15 @@
 
 from typing import cast
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Stack
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
 from aws_cdk.aws_kms import IKey
-from aws_cdk.aws_s3 import BlockPublicAccess, Bucket, BucketEncryption, CfnBucket, LifecycleRule, ObjectOwnership
+from aws_cdk.aws_s3 import CfnBucket
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
 from afluente.application.csv_jobs import INBOX
-from infra.checks import acknowledge
-from infra.constructs import lifetime
+from infra.constructs.expiring_bucket import ExpiringBucket
 from infra.stage import Stage
 
 INBOX_OBJECTS = f"{INBOX}/*"
@@ -20,41 +19,17 @@ REJECTS_OBJECTS = "rejects/*"
 
 
 class CsvInbox(Construct):
-    """A private, versioned bucket whose files expire; while CSV files are taken, S3 tells the queue of each new one.
-
-    As the quarantine it outlives its stack in every stage, under a name that CloudFormation chooses.
-    """
+    """A bucket whose files expire; while CSV files are taken, S3 tells the queue of each new one."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, queue: Queue, key: IKey | None) -> None:
         super().__init__(scope, id_)
-        expiry = Duration.days(stage.quarantine_retention_days)
-        self.bucket = Bucket(
+        self.bucket = ExpiringBucket(
             self,
             "Bucket",
-            encryption=BucketEncryption.S3_MANAGED if key is None else BucketEncryption.KMS,
-            encryption_key=key,
-            # A key of the bucket's own stands between, so that not every object is a call to KMS.
-            bucket_key_enabled=None if key is None else True,
-            enforce_ssl=True,
-            block_public_access=BlockPublicAccess.BLOCK_ALL,
-            object_ownership=ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=True,
-            lifecycle_rules=[
-                LifecycleRule(
-                    id="expire",
-                    expiration=expiry,
-                    noncurrent_version_expiration=expiry,
-                    # A client may take days over the parts of a large file.
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                )
-            ],
-            removal_policy=lifetime.KEPT,
-        )
-        acknowledge(
-            self.bucket,
-            "AwsSolutions-S1",
-            "A file has a job that says when it came and what became of it; an access log of the bucket would be a "
-            "second bucket to secure and pay for. CloudTrail data events show who read, where an account wants that.",
+            stage=stage,
+            key=key,
+            unfinished_days=7,
+            without_access_log="A file has a job that says when it came and what became of it",
         )
         if stage.enable_csv_ingest:
             self._tell(queue)
