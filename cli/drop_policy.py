@@ -1,6 +1,6 @@
 """What a customer needs who drops CSV files into the bucket: an IAM policy for folders of its own ground alone."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from afluente.application.csv_jobs import INBOX
 from cli.errors import CommandError
@@ -12,8 +12,27 @@ if TYPE_CHECKING:
     from afluente.application.tenants import Tenant
 
 
-def bucket_of(target: Target) -> tuple[str, str | None]:
-    """The bucket that files are dropped into, and the ARN of the key of its own that it is encrypted with.
+class DropBucket(NamedTuple):
+    """The bucket that files are dropped into.
+
+    Attributes:
+        name: of the bucket.
+        key: the ARN of the key of the stage's own that it is encrypted with; None where there is none.
+        partition: of AWS, as it begins an ARN; `aws-cn` in China, `aws-us-gov` in GovCloud.
+    """
+
+    name: str
+    key: str | None = None
+    partition: str = "aws"
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the bucket."""
+        return f"arn:{self.partition}:s3:::{self.name}"
+
+
+def bucket_of(target: Target) -> DropBucket:
+    """The bucket that files are dropped into.
 
     Raises:
         CommandError: the stage takes no CSV files.
@@ -30,19 +49,19 @@ def bucket_of(target: Target) -> tuple[str, str | None]:
     except s3.exceptions.ClientError as error:
         if error.response["Error"]["Code"] != "ServerSideEncryptionConfigurationNotFoundError":
             raise
-        return bucket, None
+        return DropBucket(bucket, None, s3.meta.partition)
     [rule] = answer["ServerSideEncryptionConfiguration"]["Rules"]
-    return bucket, rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+    key = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+    return DropBucket(bucket, key, s3.meta.partition)
 
 
-def drop_policy(tenant: "Tenant", bucket: tuple[str, str | None]) -> dict[str, Any]:
+def drop_policy(tenant: "Tenant", bucket: DropBucket) -> dict[str, Any]:
     """The policy of a tenant; it lets nothing be read, listed or deleted.
 
     Args:
         tenant: whose folders they are.
-        bucket: its name, and the ARN of its key.
+        bucket: that they are in.
     """
-    name, key = bucket
     # A source is the folder after the domain: what begins as the ground does lies in a folder that begins so.
     folders = [f"{INBOX}/{domain}/{source}/*" for domain in tenant.domains for source in tenant.sources]
     statements: list[dict[str, Any]] = [
@@ -50,18 +69,18 @@ def drop_policy(tenant: "Tenant", bucket: tuple[str, str | None]) -> dict[str, A
             "Sid": "DropIntoItsOwnFolders",
             "Effect": "Allow",
             "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
-            "Resource": [f"arn:aws:s3:::{name}/{folder}" for folder in folders],
+            "Resource": [f"{bucket.arn}/{folder}" for folder in folders],
         }
     ]
-    if key is not None:
+    if bucket.key is not None:
         statements.append(
             {
                 "Sid": "EncryptAsTheBucketSays",
                 "Effect": "Allow",
                 # Decrypt as well: S3 asks for it to put the parts of a large file together.
                 "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-                "Resource": [key],
-                "Condition": {"StringEquals": {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{name}"}},
+                "Resource": [bucket.key],
+                "Condition": {"StringEquals": {"kms:EncryptionContext:aws:s3:arn": bucket.arn}},
             }
         )
     return {"Version": "2012-10-17", "Statement": statements}
