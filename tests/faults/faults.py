@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
 
 from tests.faults.proxy import Answer, Call, ConnectionLostError, Fault, Forward
@@ -26,6 +27,16 @@ def answer_lost(call: Call, forward: Forward) -> Answer:
     """AWS does the call, and the connection breaks before the answer is there."""
     forward(call)
     raise ConnectionLostError
+
+
+def delayed(seconds: float) -> Fault:
+    """AWS takes its time."""
+
+    def fault(call: Call, forward: Forward) -> Answer:
+        time.sleep(seconds)
+        return forward(call)
+
+    return fault
 
 
 def in_turn(*faults: Fault) -> Fault:
