@@ -30,6 +30,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 _TESTS = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests one worker is to run: `make integration` has several, each with a stack of its own."""
     for item in items:
