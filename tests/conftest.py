@@ -28,6 +28,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 _TESTS = Path(__file__).parent
+_LONGEST_ID = 80
+_GZIP = b"\x1f\x8b"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by its argument where the value is no name: too long to read, or packed, which has the time in it."""
+    is_too_long = isinstance(val, bytes | str) and len(val) > _LONGEST_ID
+    is_packed = isinstance(val, bytes) and val.startswith(_GZIP)
+    return argname if is_too_long or is_packed else None
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist looks for the groups in a hook of the same name
