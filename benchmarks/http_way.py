@@ -90,6 +90,15 @@ class Client:
         body = json.dumps({"domain": "iot", "source_id": f"{source}-{self._run}", "datapoints": datapoints})
         self._call("POST", "/ingest/datapoints", body, 202)
 
+    def timed(self, count: int, source: str, points: int) -> list[float]:
+        """How many seconds each of some requests takes."""
+        taken = []
+        for _ in range(count):
+            begun = time.perf_counter()
+            self.ingest(source, points)
+            taken.append(time.perf_counter() - begun)
+        return taken
+
     def _call(self, method: str, path: str, body: str | None, expected: int) -> None:
         self._connection.request(method, self._path + path, body, self._headers)
         answer = self._connection.getresponse()
