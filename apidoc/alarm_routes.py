@@ -62,7 +62,7 @@ _LIST = Operation(
                         "domain": "iot",
                         "source_id": "oven-1",
                         "stream_id": "oven-1:temperature",
-                        "classification": "ALERT",
+                        "classification": "alert",
                         "severity": "alert",
                         "reason": "alert_zone",
                         "value": 312.5,
