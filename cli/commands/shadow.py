@@ -55,7 +55,7 @@ def off(*, target: TargetChoice) -> None:
 def report(
     *,
     target: TargetChoice,
-    step: Annotated[int | None, typer.Option("--step", min=0, help="An earlier step; by default the one at hand.")] = None,
+    step: Annotated[int | None, typer.Option("--step", min=0, help="An earlier step, if not the one at hand.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Sensors and causes that are shown.")] = 20,
     as_json: AsJson = False,
 ) -> None:
