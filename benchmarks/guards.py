@@ -35,6 +35,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -42,7 +43,7 @@ from urllib.parse import urlsplit
 
 from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.runtime.observability import logger
-from benchmarks.http_way import Client, settle
+from benchmarks.http_way import Client, settle, timed
 from cli.local_key import key_for
 from cli.local_stack.state import StateDir
 from cli.status import FUNCTIONS
@@ -101,7 +102,7 @@ def price_through_the_stack(target: Target, key: str, requests: int) -> None:
             with configured(target, "http_ingest", LIMITED[name]), Client(target, key) as client:
                 asyncio.run(ready(*good_requests(target, key)))
                 for points in (1, 100):
-                    taken[points, name] += client.timed(requests // TURNS, "guards", points)
+                    taken[points, name] += timed(requests // TURNS, partial(client.ingest, "guards", points))
             settle(target)
     for (points, name), seconds in taken.items():
         print(f"| {points} point(s), {name} | {told(seconds)} |", flush=True)

@@ -28,12 +28,12 @@ def parse_time(text: str) -> datetime:
 
 def since_option(text: str) -> datetime:
     """As the parser of an option: so long ago, or a time."""
-    return _moment(text, -1)
+    return _read_moment(text, -1)
 
 
 def until_option(text: str) -> datetime:
     """As the parser of an option: so long from now, or a time."""
-    return _moment(text, 1)
+    return _read_moment(text, 1)
 
 
 def span_option(text: str) -> float:
@@ -59,7 +59,7 @@ def moment(timestamp: float) -> str:
     return (_EPOCH + timedelta(seconds=timestamp)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _moment(text: str, direction: int) -> datetime:
+def _read_moment(text: str, direction: int) -> datetime:
     try:
         span = parse_span(text)
         return datetime.now(UTC) + direction * span if span is not None else parse_time(text)

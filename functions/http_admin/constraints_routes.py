@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from afluente.adapters.constraint_requests import (
     OF_HISTORY,
@@ -37,14 +36,6 @@ from afluente.runtime.http_function import Event
 from afluente.runtime.observability import LogCode, logger
 
 
-class _Changing(NamedTuple):
-    """What a change works on: the catalogue, what its scope has now, and the version that it must still have."""
-
-    catalogue: ConstraintsCatalogue
-    present: VersionedConfig | None
-    expected_version: int | None
-
-
 def _list(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     query, after = decode_listing(event, grant)
     catalogue = _catalogue(function, grant)
@@ -77,7 +68,8 @@ def _put(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant)
     conditions = conditions_of(event["headers"])
     config = decode_entry(event, scope).config
-    with _changing(_catalogue(function, grant), scope, conditions) as (catalogue, present, expected_version):
+    catalogue = _catalogue(function, grant)
+    with _changing(catalogue, scope, conditions) as (present, expected_version):
         if present is not None and present.config == config:
             return constraints(scope, present)
         version = catalogue.put(scope, config, expected_version=expected_version)
@@ -88,7 +80,8 @@ def _put(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
 def _delete(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant)
     conditions = conditions_of(event["headers"])
-    with _changing(_catalogue(function, grant), scope, conditions) as (catalogue, _, expected_version):
+    catalogue = _catalogue(function, grant)
+    with _changing(catalogue, scope, conditions) as (_, expected_version):
         if not catalogue.delete(scope, expected_version=expected_version):
             raise not_there(scope)
     _log(event, grant, "delete")
@@ -108,8 +101,9 @@ def _roll_back(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     scope = reached_scope(event, grant)
     conditions = conditions_of(event["headers"])
     version = decode_version(event)
+    catalogue = _catalogue(function, grant)
     try:
-        with _changing(_catalogue(function, grant), scope, conditions) as (catalogue, _, expected_version):
+        with _changing(catalogue, scope, conditions) as (_, expected_version):
             restored = roll_back(catalogue, scope, version, expected_version=expected_version)
     except UnknownVersionError:
         detail = f"the history has no version {version} of {scope}; GET it to see which there are"
@@ -129,8 +123,10 @@ def _present(catalogue: ConstraintsCatalogue, scope: str) -> VersionedConfig | N
 
 
 @contextmanager
-def _changing(catalogue: ConstraintsCatalogue, scope: str, conditions: Conditions) -> Iterator[_Changing]:
-    """A change of what is there, on conditions that hold before it and while it is written.
+def _changing(
+    catalogue: ConstraintsCatalogue, scope: str, conditions: Conditions
+) -> Iterator[tuple[VersionedConfig | None, int | None]]:
+    """A change on conditions that hold before it and while it is written: what is there, and the version to expect.
 
     Raises:
         RequestError: 412, they do not.
@@ -140,7 +136,7 @@ def _changing(catalogue: ConstraintsCatalogue, scope: str, conditions: Condition
         raise precondition_failed(scope, present)
     expected_version = (present.version if present else 0) if conditions.are_given else None
     try:
-        yield _Changing(catalogue, present, expected_version)
+        yield present, expected_version
     except StaleConstraintsError:
         raise precondition_failed(scope, _present(catalogue, scope)) from None
 

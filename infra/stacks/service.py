@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from functools import partial
 
 from aws_cdk import ArnFormat, CfnOutput, Duration
-from aws_cdk.aws_lambda import EventSourceMapping, ILayerVersion
+from aws_cdk.aws_lambda import EventSourceMapping
 from aws_cdk.aws_s3 import Bucket
 from constructs import Construct
 
@@ -59,6 +59,7 @@ class ServiceStack(StageStack):
         self._settings = stage
         self._data = data
         self._layers = Layers(self, "Layers", stage=stage, folders=layers)
+        self._function = partial(ServiceFunction, self, stage=stage, key=data.encryption.key)
         self._front_secrets = (
             FrontSecrets(self, "FrontSecrets", stage=stage, key=data.encryption.key) if stage.enable_waf else None
         )
@@ -368,28 +369,6 @@ class ServiceStack(StageStack):
         admin.allow(["dynamodb:Query"], tables.constraints_by_domain_arn)
         admin.allow(["dynamodb:PutItem", "dynamodb:Query"], tables.constraint_history.table_arn)
         return admin
-
-    def _function(
-        self,
-        id_: str,
-        *,
-        package: str,
-        layers: Sequence[ILayerVersion],
-        memory_mb: int,
-        timeout: Duration,
-        environment: Mapping[str, str],
-    ) -> ServiceFunction:
-        return ServiceFunction(
-            self,
-            id_,
-            stage=self._settings,
-            package=package,
-            layers=layers,
-            memory_mb=memory_mb,
-            timeout=timeout,
-            environment=environment,
-            key=self._data.encryption.key,
-        )
 
     def _limits(self) -> dict[str, str]:
         """What a function that keeps to limits is told."""
