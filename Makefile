@@ -77,7 +77,7 @@ integration: setup ## through the local stack: real queues, real functions, kill
 coverage: setup ## branch coverage of what the tests above ran
 	$(RUN) coverage combine --keep --quiet
 	$(RUN) coverage report --fail-under=90
-	$(RUN) coverage report --fail-under=100 --include='layers/core/python/afluente/domain/*,layers/core/python/afluente/application/*,layers/core/python/afluente/legacy/*'
+	$(RUN) coverage report --fail-under=100 --include='layers/core/python/afluente/domain/*,layers/core/python/afluente/application/*,layers/core/python/afluente/migration/domain/*,layers/core/python/afluente/migration/application/*'
 
 .PHONY: unit-on
 unit-on: $(UV) ## the unit tests on another Python: make unit-on PYTHON=3.13

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from afluente.adapters.alarm_requests import (
+from afluente.adapters.http.alarms import (
     DEFAULT_SPAN_SECONDS,
     LATEST,
     MAX_PATTERN_LENGTH,
@@ -10,7 +10,7 @@ from afluente.adapters.alarm_requests import (
     Alarm,
     AlarmList,
 )
-from afluente.application.alarm_history import MAX_PAGE, AlarmQuery
+from afluente.application.alarms.history import MAX_PAGE, AlarmQuery
 from apidoc.operations import TEXT, Operation, answer, parameter
 from apidoc.schemas import DOMAIN, PART, Record, Schema, ref
 

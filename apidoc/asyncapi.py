@@ -3,10 +3,9 @@
 from typing import Any
 
 import afluente
-from afluente.adapters.json_points import MAX_DEPTH, JsonPoint
-from afluente.adapters.legacy_packets import OLD_TOPIC
-from afluente.adapters.senml import MAX_VERSION
-from afluente.adapters.websocket_messages import (
+from afluente.adapters.codecs.json_points import MAX_DEPTH, JsonPoint
+from afluente.adapters.codecs.senml import MAX_VERSION
+from afluente.adapters.websocket.messages import (
     INVALID,
     MAX_ANSWER_BYTES,
     MAX_POINTS,
@@ -20,7 +19,8 @@ from afluente.adapters.websocket_messages import (
     Wait,
 )
 from afluente.domain.faults import FaultCode
-from afluente.domain.keys import MISSING_SOURCE
+from afluente.domain.stream_keys import MISSING_SOURCE
+from afluente.migration.adapters.packets import OLD_TOPIC
 from apidoc import examples
 from apidoc.catalogue import schemas as schemas_of_http
 from apidoc.schemas import DOMAIN, PART, Record, Schema, ref, schemas_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from afluente.adapters.constraint_requests import (
+from afluente.adapters.http.constraints import (
     DEFAULT_CHANGES,
     MAX_CHANGES,
     MAX_ENTRIES,
@@ -10,9 +10,9 @@ from afluente.adapters.constraint_requests import (
     MAX_ENTRY_BYTES,
     MAX_VERSION,
 )
-from afluente.application.constraint_listing import MAX_PAGE, ConstraintsQuery
+from afluente.application.constraints.listing import MAX_PAGE, ConstraintsQuery
 from afluente.domain.constraints import RATE_NAMES, RateConstraints, ValueConstraints
-from afluente.domain.keys import FORBIDDEN_CHARACTERS
+from afluente.domain.stream_keys import FORBIDDEN_CHARACTERS
 from apidoc import examples, forms
 from apidoc.operations import (
     BODY_PROBLEMS,

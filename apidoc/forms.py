@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from afluente.application.constraint_history import ChangeKind
-from afluente.application.csv_jobs import JobStatus
-from afluente.application.csv_reports import JobReport
-from afluente.application.manage_constraints import Effect
+from afluente.application.constraints.changes import Effect
+from afluente.application.constraints.history import ChangeKind
+from afluente.application.csv.jobs import JobStatus
+from afluente.application.csv.reports import JobReport
 from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
 
 

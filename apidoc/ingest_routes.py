@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.csv_requests import (
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.json_points import MAX_DEPTH, JsonPoint
+from afluente.adapters.http.answers import PointFault, Receipt
+from afluente.adapters.http.csv_jobs import (
     EARLIEST,
     LATEST,
     MAX_CSV_BODY_BYTES,
@@ -11,15 +13,13 @@ from afluente.adapters.csv_requests import (
     MAX_OPTIONS_BYTES,
     MAX_UPLOAD_ID_LENGTH,
 )
-from afluente.adapters.domain_shapes import iot
-from afluente.adapters.http_answers import PointFault, Receipt
-from afluente.adapters.http_requests import MAX_BODY_BYTES, MAX_POINTS, PointsBody
-from afluente.adapters.json_points import MAX_DEPTH, JsonPoint
-from afluente.application.csv_jobs import FIRST_OF_EACH, MAX_NAMED_STREAMS, NO_DOMAIN, Reason, ShownRow
-from afluente.application.csv_listing import MAX_PAGE, JobQuery
-from afluente.application.csv_reports import ErrorReport, JobReport
-from afluente.application.csv_uploads import MAX_FILE_BYTES, MAX_PARTS, MAX_PUT_BYTES
-from afluente.domain.keys import MISSING_SOURCE
+from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS, PointsBody
+from afluente.application.csv.jobs import FIRST_OF_EACH, MAX_NAMED_STREAMS, NO_DOMAIN, Reason, ShownRow
+from afluente.application.csv.listing import MAX_PAGE, JobQuery
+from afluente.application.csv.reports import ErrorReport, JobReport
+from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PARTS, MAX_PUT_BYTES
+from afluente.domain.stream_keys import MISSING_SOURCE
+from afluente.migration.adapters import readings as iot
 from apidoc import examples, forms
 from apidoc.operations import BODY_PROBLEMS, CONTENT_ENCODING, JSON, TEXT, Operation, answer, examples_of, parameter
 from apidoc.schemas import DOMAIN, JOB_ID, NUMBER, PART, Record, Schema, ref, schema_of_model, schemas_of

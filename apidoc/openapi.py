@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import afluente
-from afluente.adapters.http_routes import ROUTES, Route
-from afluente.application.access import Action
+from afluente.adapters.http.routes import ROUTES, Route
+from afluente.application.access.grants import Action
 from afluente.runtime.http_function import RETRY_AFTER_SECONDS
 from apidoc.catalogue import OPERATIONS, schemas
 from apidoc.operations import Operation, header

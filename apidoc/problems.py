@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from afluente.adapters.http_answers import PROBLEM_TYPE, TITLES
-from afluente.application.csv_jobs import JobStatus
-from afluente.application.limits import Dimension, Subject
+from afluente.adapters.http.answers import PROBLEM_TYPE, TITLES
+from afluente.application.csv.jobs import JobStatus
+from afluente.application.limits.limits import Dimension, Subject
 from apidoc.schemas import REF, Schema, ref
 
 

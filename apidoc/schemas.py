@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from afluente.adapters.csv_requests import JOB_ID_PATTERN
+from afluente.adapters.http.csv_jobs import JOB_ID_PATTERN
 from afluente.domain.datapoints import (
     MAX_FUTURE_SECONDS,
     MAX_METADATA_BYTES,
@@ -17,7 +17,7 @@ from afluente.domain.datapoints import (
     MAX_TIMESTAMP,
     MIN_TIMESTAMP,
 )
-from afluente.domain.keys import DOMAIN_PATTERN, FORBIDDEN_CHARACTERS, MAX_PART_LENGTH
+from afluente.domain.stream_keys import DOMAIN_PATTERN, FORBIDDEN_CHARACTERS, MAX_PART_LENGTH
 
 Schema = dict[str, Any]
 

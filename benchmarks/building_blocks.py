@@ -12,18 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from timeit import repeat
 from typing import Any
 
-from afluente.adapters.http_requests import decode_points
-from afluente.adapters.kinesis import KinesisStreams
-from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryStates, MemoryStreams
-from afluente.adapters.pack_codec import decode_pack, encode_pack
-from afluente.adapters.state_codec import decode_state, encode_state
-from afluente.application.access import Grant
-from afluente.application.classify_packs import ClassifyPacks
-from afluente.application.constraint_documents import parse_entry
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.judging import ByConstraints
-from afluente.application.packs import ReceivedPack
-from afluente.application.ports import Delivery
+from afluente.adapters.aws.kinesis import KinesisStreams
+from afluente.adapters.codecs.packs import decode_pack, encode_pack
+from afluente.adapters.codecs.states import decode_state, encode_state
+from afluente.adapters.http.requests import decode_points
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.access.grants import Grant
+from afluente.application.classification.classifiers import ByConstraints
+from afluente.application.classification.classify_packs import ClassifyPacks
+from afluente.application.classification.ports import Delivery
+from afluente.application.constraints.documents import parse_entry
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.classification import Classification, StreamState, VersionedConfig, classify
 
 POINTS = 1000

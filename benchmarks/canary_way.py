@@ -24,9 +24,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from afluente.adapters.dynamodb_trial import DynamoTrial
-from afluente.application.migration.orders import CanaryOrders, Plan
-from afluente.application.migration.trial import Gates, Phase
+from afluente.migration.adapters.dynamodb_trial import DynamoTrial
+from afluente.migration.application.canary_commands import CanaryOrders, Plan
+from afluente.migration.application.trial import Gates, Phase
 from cli.local_stack.state import CHECKOUT, StateDir
 from tests.canary_fleet import CanaryFleet, Request
 from tests.old_service import an_old_service

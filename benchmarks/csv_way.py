@@ -25,14 +25,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from afluente.adapters.csv_files.chunks import BLOCK_BYTES, blocks
-from afluente.adapters.csv_files.columns import ColumnReader
-from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.csv_files.rows import RowReader, RowsRead, Streams
-from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
-from afluente.adapters.pack_codec import decode_pack, encode_rows, rows_of
-from afluente.application.csv_jobs import CsvJob
+from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
+from afluente.adapters.codecs.csv.chunks import BLOCK_BYTES, blocks
+from afluente.adapters.codecs.csv.columns import ColumnReader
+from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES, inspect
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv.rows import RowReader, RowsRead, Streams
+from afluente.adapters.codecs.packs import decode_pack, encode_rows, rows_of
+from afluente.application.csv.jobs import CsvJob
 from cli.local_stack.state import StateDir
 from tests.stack import LocalStack, running_stack
 

@@ -41,13 +41,13 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.runtime.observability import logger
 from benchmarks.http_way import Client, settle, timed
-from cli.local_key import key_for
+from cli.core.local_key import key_for
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack.state import StateDir
-from cli.status import FUNCTIONS
-from cli.target import Target, TargetChoice, resolve
+from cli.operations.status import FUNCTIONS
 from infra.stage import RefusedKeyLimits
 
 CONTEXT = SimpleNamespace(aws_request_id="benchmark")

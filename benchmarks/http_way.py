@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from cli.local_key import key_for
+from cli.core.local_key import key_for
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack import emulator
 from cli.local_stack.state import StateDir
 from cli.reading.shards import LATEST, ShardReader
-from cli.target import Target, TargetChoice, resolve
 
 GOAL = 10_000
 """Points a second that the design asks of this way on a small machine."""

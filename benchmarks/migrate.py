@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
+from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
 from cli.local_stack.state import CHECKOUT, StateDir
 from tests.old_service import ALERT_THRESHOLDS, an_old_service, create_tables, fill
 from tests.postgres import running_postgres

@@ -21,10 +21,10 @@ from typing import Any
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
-from cli.devices import device_for, read_connection
+from cli.core.target import Target, TargetChoice, resolve
+from cli.devices.devices import device_for, read_connection
 from cli.local_stack.state import StateDir
 from cli.reading.shards import LATEST, ShardReader
-from cli.target import Target, TargetChoice, resolve
 
 CLASSES = ("Alert", "Warning", "Anomaly", "Normal")
 RATES = (1, 10, 100)

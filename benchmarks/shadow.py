@@ -16,25 +16,27 @@ from contextlib import ExitStack
 from functools import cache
 from itertools import pairwise
 
-from afluente.adapters.memory import MemoryAlarms, MemoryOldTables, MemoryStates, MemoryStreams, MemoryTrial
-from afluente.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
-from afluente.adapters.sql.engine import old_engine
-from afluente.adapters.sql.old_tables import SqlOldTables
-from afluente.application.classify_packs import ClassifyPacks
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.judging import ByConstraints, WayOfJudging
-from afluente.application.migration.assess import pages
-from afluente.application.migration.canary import event_of
-from afluente.application.migration.ports import OldTables
-from afluente.application.migration.selection import Selection
-from afluente.application.migration.thresholds_lookup import ThresholdsLookup
-from afluente.application.migration.trial import EventKind, TrialCounts
-from afluente.application.migration.two_ways import TwoWays, Witness
-from afluente.application.migration.watch import Trial
-from afluente.application.packs import ReceivedPack
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.application.classification.classifiers import ByConstraints, WayOfJudging
+from afluente.application.classification.classify_packs import ClassifyPacks
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.datapoints import DataPoint
-from afluente.legacy.mapping import BOUNDS
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.migration.adapters.memory import MemoryOldTables, MemoryTrial
+from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.application.assess import pages
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.monitor import Trial
+from afluente.migration.application.ports import OldTables
+from afluente.migration.application.selection import Selection
+from afluente.migration.application.shadow_classifier import TwoWays, Witness
+from afluente.migration.application.thresholds_lookup import ThresholdsLookup
+from afluente.migration.application.trial import EventKind, TrialCounts
+from afluente.migration.domain.mapping import BOUNDS
+from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import NOW
 from tests.moving import Moving
 from tests.old_service import IMPOSSIBLE, SENSORS_A_DEVICE, OldService, an_old_service, create_tables, fill

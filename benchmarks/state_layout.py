@@ -11,8 +11,8 @@ from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
-from afluente.adapters.dynamodb_states import STREAMS_A_BUCKET
-from afluente.adapters.state_codec import encode_state
+from afluente.adapters.aws.dynamodb_states import STREAMS_A_BUCKET
+from afluente.adapters.codecs.states import encode_state
 from afluente.domain.classification import StreamState, Taken
 
 WRITE_UNIT = 1024

@@ -5,25 +5,22 @@ from rich.markup import escape
 
 from cli.commands import (
     alarms,
-    canary,
     constraints,
     csv,
     demo,
     devices,
     dlq,
     domains,
-    dual_write,
     keys,
-    migrate,
     send,
-    shadow,
     stack,
     tail,
     tenants,
 )
-from cli.errors import CommandError
-from cli.failures import explain
-from cli.output import err
+from cli.core.errors import CommandError
+from cli.core.failures import explain
+from cli.core.output import err
+from cli.migration.commands import canary, dual_write, migrate, shadow
 
 _HELP = """
 Measurements from any transport, classified and delivered.

@@ -10,8 +10,8 @@ import importlib.util
 from base64 import b64encode
 from pathlib import Path
 
+from infra.atomic_dir import whole_folder
 from infra.paths import BUILD, ROOT
-from infra.whole_folder import whole_folder
 
 DOCUMENTS = (ROOT / "docs" / "reference" / "openapi.json", ROOT / "docs" / "reference" / "asyncapi.json")
 """What `python -m apidoc` writes."""

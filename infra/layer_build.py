@@ -11,10 +11,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.atomic_dir import whole_folder
 from infra.documentation_build import build_documentation
 from infra.paths import BUILD, LOCK, ROOT
 from infra.stage import Architecture, Stage
-from infra.whole_folder import whole_folder
 
 # What the runtime python3.13 of Lambda is (Amazon Linux 2023, glibc 2.34): wheels for glibc 2.28 run there.
 LAMBDA_PYTHON = "3.13"

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from afluente.adapters.sql.names import TableNames
-from afluente.domain.keys import domain_faults
-from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
+from afluente.domain.stream_keys import domain_faults
+from afluente.migration.adapters.sql.names import TableNames
+from afluente.migration.domain.thresholds import DOMAIN as OLD_DOMAIN
 from infra.paths import stages_directory
 
 Architecture = Literal["arm64", "x86_64"]

@@ -18,13 +18,13 @@ from typing import Protocol
 import msgspec
 from backports import zstd
 
-from afluente.adapters.csv_files.chunks import ChunkReader
-from afluente.adapters.csv_files.inference import inspect, sample_of
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.csv_files.unpacking import open_unpacked
-from afluente.adapters.http_requests import RequestError, read_body
-from afluente.adapters.pack_codec import UndecodablePackError, decode_pack
-from afluente.application.csv_jobs import NotReadableError
+from afluente.adapters.codecs.csv.chunks import ChunkReader
+from afluente.adapters.codecs.csv.inference import inspect, sample_of
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv.unpacking import open_unpacked
+from afluente.adapters.codecs.packs import UndecodablePackError, decode_pack
+from afluente.adapters.http.requests import RequestError, read_body
+from afluente.application.csv.jobs import NotReadableError
 
 MIB = 1024 * 1024
 

@@ -5,12 +5,12 @@ import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from afluente.adapters.sql.engine import old_engine
-from afluente.application.migration.trial import Phase, TrialSettings
 from afluente.domain.datapoints import DataPoint
-from afluente.legacy.mapping import new_class, to_constraints
-from afluente.legacy.rules import judge
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.application.trial import Phase, TrialSettings
+from afluente.migration.domain.mapping import new_class, to_constraints
+from afluente.migration.domain.rules import judge
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW
 from tests.legacy import thresholds
 from tests.old_service import OldService, create_tables, fill

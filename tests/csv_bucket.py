@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
-from afluente.application.csv_jobs import CsvJob
-from afluente.application.csv_reports import JobReport, report
+from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
+from afluente.application.csv.jobs import CsvJob
+from afluente.application.csv.reports import JobReport, report
 from tests.stack import PATIENCE_SECONDS, LocalStack
 
 _DAY_SECONDS = 24 * 3600

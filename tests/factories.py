@@ -5,26 +5,26 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.memory_limits import MemoryLimits
-from afluente.application.accept_points import PointsRequest, RejectedPoint
-from afluente.application.access import Grant
-from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Authentication, new_key
-from afluente.application.connections import Connection
-from afluente.application.csv_jobs import CsvJob, JobStatus
-from afluente.application.gate import Gate
-from afluente.application.leases import LimitStore
-from afluente.application.limiter import Limiter
-from afluente.application.limits import StageLimits
-from afluente.application.packs import ReceivedPack
-from afluente.application.ports import Delivery
-from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.tenants import Tenant
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Authentication, new_key
+from afluente.application.access.grants import Grant
+from afluente.application.access.tenants import Tenant
+from afluente.application.classification.ports import Delivery
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.application.ingest.packs import ReceivedPack
+from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.limits.admission import Gate
+from afluente.application.limits.leases import LimitStore
+from afluente.application.limits.limiter import Limiter
+from afluente.application.limits.limits import StageLimits
+from afluente.application.websocket.connections import Connection
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import Classification, ClassifiedDataPoint, Reason, VersionedConfig
 from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode
-from afluente.domain.keys import StreamKey
+from afluente.domain.stream_keys import StreamKey
 
 NOW = 1_700_000_000.0
 PEPPER = "a pepper of the tests"

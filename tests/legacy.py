@@ -5,8 +5,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from afluente.domain.constraints import RATE_NAMES
-from afluente.legacy.mapping import BOUNDS
-from afluente.legacy.thresholds import AlertThresholds, DeltaThresholds, LatestReading, Sensor, SensorThresholds
+from afluente.migration.domain.mapping import BOUNDS
+from afluente.migration.domain.thresholds import (
+    AlertThresholds,
+    DeltaThresholds,
+    LatestReading,
+    Sensor,
+    SensorThresholds,
+)
 
 DEVICE = "0f9c2f0e-7d3b-4d8b-9a62-6d1b7f3c9e01"
 UUID = "5a7d4c3e-1111-4222-8333-944455556666"

@@ -6,19 +6,20 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from afluente.adapters.memory import MemoryConstraints, MemoryMigrationRecords, MemoryOldTables, MemorySensors
-from afluente.application.migration.assess import Assessment, Assessor, Choice
-from afluente.application.migration.dual_write import DualWriting
-from afluente.application.migration.plan import PlannedSensor, plan
-from afluente.application.migration.ports import Orphan
-from afluente.application.migration.records import Prospect, RunProgress, SensorRecord, SyncPass
-from afluente.application.migration.rollback import Rollback, RolledBack
-from afluente.application.migration.run import Migration
-from afluente.application.migration.selection import Selection
-from afluente.application.migration.verify import Verification, Verified
-from afluente.application.ports import StaleConstraintsError
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.constraints.ports import StaleConstraintsError
 from afluente.domain.constraints import StreamConfig
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.migration.adapters.memory import MemoryMigrationRecords, MemoryOldTables, MemorySensors
+from afluente.migration.application.assess import Assessment, Assessor, Choice
+from afluente.migration.application.dual_write import DualWriting
+from afluente.migration.application.plan import PlannedSensor, plan
+from afluente.migration.application.ports import Orphan
+from afluente.migration.application.records import Prospect, RunProgress, SensorRecord, SyncPass
+from afluente.migration.application.rollback import Rollback, RolledBack
+from afluente.migration.application.run import Migration
+from afluente.migration.application.selection import Selection
+from afluente.migration.application.verify import Verification, Verified
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, Clock
 from tests.legacy import DEVICE, thresholds
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.keys import StreamKey
-from afluente.legacy.thresholds import DOMAIN, Sensor
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.domain.thresholds import DOMAIN, Sensor
 
 FOLDER = Path(__file__).parent / "events" / "legacy"
 

@@ -15,8 +15,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
-from afluente.application.migration.ports import Orphan
-from afluente.legacy.thresholds import AlertThresholds, DeltaThresholds, LatestReading, Sensor, SensorThresholds
+from afluente.migration.application.ports import Orphan
+from afluente.migration.domain.thresholds import (
+    AlertThresholds,
+    DeltaThresholds,
+    LatestReading,
+    Sensor,
+    SensorThresholds,
+)
 from tests.factories import NOW
 
 SENSORS_A_DEVICE = 10

@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryPackQueue, MemoryStates, MemoryStreams
-from afluente.application.classify_packs import ClassifyPacks
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.judging import ByConstraints
-from afluente.application.packs import into_packs
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.adapters.memory.ingest import MemoryPackQueue
+from afluente.application.classification.classifiers import ByConstraints
+from afluente.application.classification.classify_packs import ClassifyPacks
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.ingest.packs import into_packs
 from afluente.domain.classification import Classification, StreamState
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.keys import StreamKey
+from afluente.domain.stream_keys import StreamKey
 from infra.stage import local
 from tests.outbox import AlarmTap, Document, Outbox, distinct, timeless
 from tests.stack import LocalStack

@@ -20,21 +20,21 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from afluente.adapters.dynamodb_states import DynamoStates
-from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.adapters.aws.dynamodb_states import DynamoStates
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.classification import StreamState
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.keys import StreamKey
-from cli.access import keys_of, pepper_of
-from cli.constraint_catalogue import catalogue_of
+from afluente.domain.stream_keys import StreamKey
+from cli.access.operators import keys_of, pepper_of
+from cli.constraints.catalogue import catalogue_of
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack import stack
 from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.ports import LOOPBACK
 from cli.local_stack.state import StateDir
+from cli.operations.status import FUNCTIONS
 from cli.reading.log_events import read
-from cli.status import FUNCTIONS
-from cli.target import Target, TargetChoice, resolve
 from tests.conformity import assert_documented, route_of
 from tests.processes import children_of
 

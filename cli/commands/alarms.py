@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.moments import since_option
-from cli.options import targeted_by_api
-from cli.output import out, print_json_line
-from cli.target import Target, TargetChoice, resolve
+from cli.core.options import targeted_by_api
+from cli.core.output import out, print_json_line
+from cli.core.target import Target, TargetChoice, resolve
+from cli.core.times import since_option
 
 if TYPE_CHECKING:
     from afluente.domain.alarms import AlarmEvent
@@ -46,7 +46,7 @@ def alarms(
       afluente alarms --follow --since 1h
       afluente alarms --url https://a1b2c3.execute-api.eu-west-1.amazonaws.com --since 1d
     """
-    from cli.reading.told import alarm_line
+    from cli.reading.rendering import alarm_line
 
     found = resolve(target)
     told: set[tuple[str, str, float]] = set()
@@ -73,7 +73,7 @@ def _events(
     """The events, each with its line as it was published."""
     began = since.timestamp() if since else 0.0
     if target.is_api_alone:
-        from cli.api import Api
+        from cli.core.api import Api
         from cli.reading.alarms_api import alarms_by_api, as_published
 
         pattern = None if key == _EVERYTHING else key
@@ -82,7 +82,7 @@ def _events(
                 yield as_published(event), event
         return
     from cli.reading.log_events import read
-    from cli.reading.told import decode_alarm
+    from cli.reading.rendering import decode_alarm
 
     for log_event in read(target.client("logs"), target["AlarmLogGroup"], since_ms=int(began * 1000), follow=follow):
         decoded = decode_alarm(log_event.message)

@@ -11,16 +11,16 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from cli.constraint_changes import differences, number
-from cli.errors import CommandError, ExitCode
-from cli.moments import moment
-from cli.options import ApiKeyOption, targeted_by_api
-from cli.output import err, out, print_json
-from cli.target import TargetChoice, resolve
+from cli.constraints.differences import differences, number
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import ApiKeyOption, targeted_by_api
+from cli.core.output import err, out, print_json
+from cli.core.target import TargetChoice, resolve
+from cli.core.times import moment
 
 if TYPE_CHECKING:
-    from afluente.application.constraint_documents import ConstraintEntry, EntryFaults
-    from cli.constraints_api import Change, ConstraintsApi
+    from afluente.application.constraints.documents import ConstraintEntry, EntryFaults
+    from cli.constraints.api import Change, ConstraintsApi
 
 _SHOWN_FROM = 100
 """Entries from which on a bar is worth its while."""
@@ -79,7 +79,7 @@ def validate(file: _FileArgument, as_json: _JsonOption = False) -> None:
 
     [dim]Example:[/]  afluente constraints validate constraints.yaml
     """
-    from cli.constraint_files import load
+    from cli.constraints.files import load
 
     entries, faulty = load(file)
     if as_json:
@@ -109,7 +109,7 @@ def get(
       afluente constraints get iot/furnace-1/furnace-1:value
       afluente constraints get iot --type temperature
     """
-    from cli.constraint_files import as_yaml
+    from cli.constraints.files import as_yaml
 
     asked = _scope(scope, type_)
     with _api(target, api_key) as constraints:
@@ -230,15 +230,15 @@ def rollback(
 
 @contextmanager
 def _api(target: TargetChoice, key: str | None) -> "Iterator[ConstraintsApi]":
-    from cli.api import Api
-    from cli.constraints_api import ConstraintsApi
+    from cli.constraints.api import ConstraintsApi
+    from cli.core.api import Api
 
     with Api.of(resolve(target), key) as api:
         yield ConstraintsApi(api)
 
 
 def _sound_entries(file: Path) -> "list[ConstraintEntry]":
-    from cli.constraint_files import load
+    from cli.constraints.files import load
 
     entries, faulty = load(file)
     if faulty:
@@ -251,9 +251,9 @@ def _sound_entries(file: Path) -> "list[ConstraintEntry]":
 
 
 def _scope(key: str, stream_type: str | None) -> str:
-    from afluente.application.constraint_scopes import of_domain, of_stream, of_type
+    from afluente.application.constraints.scopes import of_domain, of_stream, of_type
     from afluente.domain.faults import FaultyError
-    from afluente.domain.keys import StreamKey
+    from afluente.domain.stream_keys import StreamKey
 
     if "/" not in key:
         return of_domain(key) if stream_type is None else of_type(key, stream_type)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afluente.application.csv_jobs import JobStatus
-from cli.errors import CommandError, ExitCode
-from cli.options import ApiKeyOption, targeted_by_api
-from cli.output import err, out, print_bytes, print_json
-from cli.target import Target, TargetChoice, resolve
+from afluente.application.csv.jobs import JobStatus
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import ApiKeyOption, targeted_by_api
+from cli.core.output import err, out, print_bytes, print_json
+from cli.core.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from afluente.application.csv_reports import JobReport
-    from cli.csv_jobs.client import CsvApi
-    from cli.csv_jobs.sending import Sending, Sent
+    from afluente.application.csv.reports import JobReport
+    from cli.csv.client import CsvApi
+    from cli.csv.sending import Sending, Sent
 
 _HELP = """
 Send CSV files as they are; the service reads them, as a job each.
@@ -87,13 +87,13 @@ def send(
       afluente csv send 2026-*.csv --domain iot --source press-1 --options press.json
       afluente csv send a.csv --domain iot --source mill-1 --option decimal=,
     """
-    from cli.csv_jobs.choices import chosen_options
-    from cli.csv_jobs.display import TransferDisplay
-    from cli.csv_jobs.files import local_files
-    from cli.csv_jobs.sending import Destination, Sending
-    from cli.csv_jobs.told import tell_going_on
-    from cli.csv_jobs.uploads import Uploader
-    from cli.patient import Patience
+    from cli.core.retry import Patience
+    from cli.csv.choices import chosen_options
+    from cli.csv.display import TransferDisplay
+    from cli.csv.files import local_files
+    from cli.csv.rendering import tell_going_on
+    from cli.csv.sending import Destination, Sending
+    from cli.csv.uploads import Uploader
 
     chosen = local_files(files)
     given = chosen_options(options, option or ()) | ({"allow_duplicate": True} if allow_duplicate else {})
@@ -141,10 +141,10 @@ def inspect(
       afluente csv inspect readings.csv
       afluente csv inspect a.csv --option timezone=Europe/Madrid --save a.csv.json
     """
-    from cli.csv_jobs.choices import chosen_options
-    from cli.csv_jobs.files import local_file
-    from cli.csv_jobs.inspecting import check_free, look_at, report_of, tell, tell_where_to_put
-    from cli.csv_jobs.inspecting import save as write
+    from cli.csv.choices import chosen_options
+    from cli.csv.files import local_file
+    from cli.csv.inspection import check_free, look_at, report_of, tell, tell_where_to_put
+    from cli.csv.inspection import save as write
 
     looked_at = local_file(file)
     given = chosen_options(options, option or ())
@@ -176,7 +176,7 @@ def jobs(
 
     [dim]Example:[/]  afluente csv jobs --source furnace-1 --status failed
     """
-    from cli.csv_jobs.told import tell_jobs
+    from cli.csv.rendering import tell_jobs
 
     with _api(resolve(target), key) as api:
         found = api.jobs(domain=domain, source_id=source, status=status, limit=limit)
@@ -204,7 +204,7 @@ def job(
 
     [dim]Example:[/]  afluente csv job 5c1d7be2f0a94e38b6d2a7c1 --watch
     """
-    from cli.csv_jobs.told import tell_job
+    from cli.csv.rendering import tell_job
 
     with _api(resolve(target), key) as api:
         found = _watched(api, job_id, tell_that_it_goes_on=True) if watch else api.job(job_id)
@@ -234,9 +234,9 @@ def rejects(
     """
     import sys
 
-    from cli.csv_jobs.display import TransferDisplay
-    from cli.csv_jobs.downloads import pieces, write_whole
-    from cli.patient import Patience
+    from cli.core.retry import Patience
+    from cli.csv.display import TransferDisplay
+    from cli.csv.downloads import pieces, write_whole
 
     found = resolve(target)
     with _api(found, key) as api:
@@ -274,7 +274,7 @@ def cancel(
 
     [dim]Example:[/]  afluente csv cancel 5c1d7be2f0a94e38b6d2a7c1
     """
-    from cli.csv_jobs.told import tell_result
+    from cli.csv.rendering import tell_result
 
     with _api(resolve(target), key) as api:
         report = api.cancel(job_id)
@@ -291,10 +291,10 @@ def _api(target: Target, key: str | None) -> "Iterator[CsvApi]":
     Raises:
         CommandError: the deployment takes no CSV files, or a key is needed.
     """
-    from cli.csv_jobs.client import CsvApi
-    from cli.csv_jobs.display import say_waiting
-    from cli.local_key import key_for
-    from cli.patient import Patience
+    from cli.core.local_key import key_for
+    from cli.core.retry import Patience
+    from cli.csv.client import CsvApi
+    from cli.csv.display import say_waiting
 
     if not target.is_api_alone and "CsvBucket" not in target.outputs:
         raise CommandError(
@@ -309,7 +309,7 @@ def _api(target: Target, key: str | None) -> "Iterator[CsvApi]":
 
 def _told_jobs(api: "CsvApi", sent: "Sequence[Sent]", *, wait: bool, quiet: bool) -> "list[JobReport]":
     """The jobs of files that are uploaded, each told; unless nobody waits, when it has ended."""
-    from cli.csv_jobs.told import tell_going_on, tell_result
+    from cli.csv.rendering import tell_going_on, tell_result
 
     reports: list[JobReport] = []
     if not wait:
@@ -331,8 +331,8 @@ def _told_jobs(api: "CsvApi", sent: "Sequence[Sent]", *, wait: bool, quiet: bool
 
 def _watched(api: "CsvApi", job_id: str, *, tell_that_it_goes_on: bool = False) -> "JobReport":
     """A job when it has ended."""
-    from cli.csv_jobs.display import JobDisplay
-    from cli.csv_jobs.sending import watch
+    from cli.csv.display import JobDisplay
+    from cli.csv.sending import watch
 
     display = JobDisplay(err())
     mine: list[tuple[str, str]] = [(job_id, "stopped watching")] if tell_that_it_goes_on else []
@@ -343,7 +343,7 @@ def _watched(api: "CsvApi", job_id: str, *, tell_that_it_goes_on: bool = False) 
 @contextmanager
 def _going_on(left: "Callable[[], list[tuple[str, str]]]") -> "Iterator[None]":
     """Where the block is ended by Ctrl-C, say that the jobs that are left go on."""
-    from cli.csv_jobs.told import tell_going_on
+    from cli.csv.rendering import tell_going_on
 
     try:
         yield

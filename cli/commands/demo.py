@@ -8,15 +8,15 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.errors import CommandError
+from cli.core.errors import CommandError
+from cli.core.options import StateDirOption
+from cli.core.output import err, out, step
+from cli.core.target import TargetChoice, resolve
 from cli.local_stack import stack
 from cli.local_stack.state import StateDir
-from cli.options import StateDirOption
-from cli.output import err, out, step
-from cli.target import TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from cli.demo import Came, DemoStream
+    from cli.demo.demo import Came, DemoStream
 
 _STYLES = {"normal": "green", "anomaly": "magenta", "warning": "yellow", "alert": "red"}
 
@@ -43,7 +43,7 @@ def demo(
 
     [dim]Example:[/]  afluente demo
     """
-    from cli import demo as play
+    from cli.demo import demo as play
 
     stack.up(StateDir.of(state_dir), port)
     target = resolve(TargetChoice(StateDir.of(state_dir)))

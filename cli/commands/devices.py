@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
-from cli.errors import CommandError, ExitCode
-from cli.options import targeted
-from cli.output import err, out, print_json
-from cli.target import TargetChoice, resolve
+from afluente.migration.domain.thresholds import DOMAIN as OLD_DOMAIN
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import targeted
+from cli.core.output import err, out, print_json
+from cli.core.target import TargetChoice, resolve
 
 _JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 
@@ -49,7 +49,7 @@ def create(
 
     [dim]Example:[/]  afluente devices create oven-1 --domain iot
     """
-    from cli import devices
+    from cli.devices import devices
 
     where = folder or Path("devices") / name
     connection = devices.create(
@@ -73,7 +73,7 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
 
     [dim]Example:[/]  afluente devices list
     """
-    from cli import devices
+    from cli.devices import devices
 
     found = list(devices.devices(resolve(target)))
     if as_json:
@@ -100,7 +100,7 @@ def revoke(
 
     [dim]Example:[/]  afluente devices revoke oven-1
     """
-    from cli import devices
+    from cli.devices import devices
 
     count = devices.revoke(resolve(target), name)
     out().print(f"revoked {count} certificate(s) of {name}", markup=False)

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from cli.dead_letters import DeadLetterQueue, dead_letters
-from cli.dead_letters import redrive as start_redrive
-from cli.options import targeted
-from cli.output import out, print_json
-from cli.target import TargetChoice, resolve
+from cli.core.options import targeted
+from cli.core.output import out, print_json
+from cli.core.target import TargetChoice, resolve
+from cli.operations.dead_letters import DeadLetterQueue, dead_letters
+from cli.operations.dead_letters import redrive as start_redrive
 
 app = typer.Typer(
     help="Look at what could not be classified, queued or read, and give it back once the cause is mended.",

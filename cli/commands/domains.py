@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from afluente.legacy.thresholds import DOMAIN as OLD_DOMAIN
-from cli.errors import CommandError, ExitCode
+from afluente.migration.domain.thresholds import DOMAIN as OLD_DOMAIN
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import targeted
+from cli.core.output import err, out, print_json
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack import stack
-from cli.options import targeted
-from cli.output import err, out, print_json
-from cli.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
+    from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
     from cli.domains.adding import Plan
     from cli.domains.templates import Domain, TemplateFault
 
@@ -182,7 +182,7 @@ def show(
 
 
 def _domain(template: str, name: str) -> "Domain":
-    from afluente.domain.keys import domain_faults
+    from afluente.domain.stream_keys import domain_faults
     from cli.domains import templates
 
     for fault in domain_faults(name):
@@ -209,7 +209,7 @@ def _deployment(target: TargetChoice) -> Target | None:
 
 
 def _catalogue(target: Target) -> "DynamoConstraintsCatalogue":
-    from cli.constraint_catalogue import catalogue_of
+    from cli.constraints.catalogue import catalogue_of
 
     return catalogue_of(target, "domains add")
 

@@ -9,8 +9,8 @@ import msgspec
 import typer
 from rich.table import Table
 
-from afluente.application.access import OPERATOR, Action
-from cli.access import (
+from afluente.application.access.grants import OPERATOR, Action
+from cli.access.operators import (
     check_ground,
     find_key,
     find_tenant,
@@ -20,16 +20,16 @@ from cli.access import (
     scope_of_a_key,
     tenants_of,
 )
-from cli.errors import CommandError, ExitCode
-from cli.moments import span_option, until_option
-from cli.options import targeted
-from cli.output import err, out, print_json
-from cli.target import TargetChoice, resolve
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import targeted
+from cli.core.output import err, out, print_json
+from cli.core.target import TargetChoice, resolve
+from cli.core.times import span_option, until_option
 
 if TYPE_CHECKING:
-    from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-    from afluente.application.api_keys import ApiKey
-    from afluente.application.limits import KeyLimits
+    from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+    from afluente.application.access.api_keys import ApiKey
+    from afluente.application.limits.limits import KeyLimits
 
 REVOKED_WITHIN_SECONDS = 60
 """How long a key may go on at the most that was taken back: what API Gateway and the functions remember of it."""
@@ -98,7 +98,7 @@ def create(
       afluente keys create "hall 3" --domain iot --source 'furnace-*' --action ingest --expires 365d
       afluente keys create "acme, dashboards" --tenant acme --action jobs --action alarms
     """
-    from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
+    from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 
     found = resolve(target)
     owner = find_tenant(found, tenant) if tenant is not None else None
@@ -201,7 +201,7 @@ def rotate(
 
     [dim]Example:[/]  afluente keys rotate 7qk2m4xa --overlap 7d
     """
-    from afluente.application.api_keys import KEY_RANDOM_BYTES, StaleKeyError, rotated
+    from afluente.application.access.api_keys import KEY_RANDOM_BYTES, StaleKeyError, rotated
 
     found = resolve(target)
     keys, now = keys_of(found), time.time()
@@ -241,7 +241,7 @@ def revoke(*, target: TargetChoice, key_id: _IdArgument) -> None:
 
     [dim]Example:[/]  afluente keys revoke 7qk2m4xa
     """
-    from afluente.application.api_keys import StaleKeyError
+    from afluente.application.access.api_keys import StaleKeyError
 
     keys = keys_of(resolve(target))
     found = _found(keys, key_id)
@@ -287,7 +287,7 @@ def _changed_meanwhile(key: "ApiKey") -> CommandError:
 
 
 def _limits(**values: float | None) -> "KeyLimits | None":
-    from afluente.application.limits import KeyLimits
+    from afluente.application.limits.limits import KeyLimits
 
     given = {name: value for name, value in values.items() if value is not None}
     return msgspec.convert(given, KeyLimits) if given else None

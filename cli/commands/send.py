@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from cli.errors import ExitCode
-from cli.options import ApiKeyOption, targeted_by_api
-from cli.output import err, out, print_json
-from cli.target import Target, TargetChoice, resolve
+from cli.core.errors import ExitCode
+from cli.core.options import ApiKeyOption, targeted_by_api
+from cli.core.output import err, out, print_json
+from cli.core.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
     from cli.sending.display import Display
@@ -79,7 +79,7 @@ def http(
 
     [dim]Example:[/]  afluente send http --domain iot --source furnace-1 readings.csv
     """
-    from cli.local_key import key_for
+    from cli.core.local_key import key_for
     from cli.sending.http import HttpTransport
     from cli.sending.job import Choices
 
@@ -135,7 +135,7 @@ def ws(
 
     [dim]Example:[/]  afluente send ws --domain iot --source furnace-1 readings.csv
     """
-    from cli.local_key import key_for
+    from cli.core.local_key import key_for
     from cli.sending.job import Choices
     from cli.sending.ws import WsTransport
 
@@ -180,7 +180,7 @@ def mqtt(
 
     [dim]Example:[/]  afluente send mqtt --domain iot --source furnace-1 --device devices/furnace-1 readings.csv
     """
-    from cli.devices import device_for
+    from cli.devices.devices import device_for
     from cli.sending.job import Choices
     from cli.sending.mqtt import MqttTransport
 

@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import StateDirOption, targeted
+from cli.core.output import err, out, print_json
+from cli.core.target import TargetChoice, resolve
+from cli.core.times import since_option
 from cli.local_stack import stack
 from cli.local_stack.state import StateDir
-from cli.moments import since_option
-from cli.options import StateDirOption, targeted
-from cli.output import err, out, print_json
+from cli.operations.status import FUNCTIONS, DeploymentStatus, status_of
 from cli.reading.function_logs import emulator_lines, function_lines
-from cli.status import FUNCTIONS, DeploymentStatus, status_of
-from cli.target import TargetChoice, resolve
 
 _EMULATOR = "emulator"
 _LOGS = (*FUNCTIONS, _EMULATOR)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.moments import since_option
-from cli.options import targeted
-from cli.output import out, print_bytes
-from cli.target import TargetChoice, resolve
+from cli.core.options import targeted
+from cli.core.output import out, print_bytes
+from cli.core.target import TargetChoice, resolve
+from cli.core.times import since_option
 
 if TYPE_CHECKING:
     from cli.reading.shards import Start
@@ -54,8 +54,8 @@ def tail(
 
     [dim]Example:[/]  afluente tail alert warning --key 'iot/furnace-*' --from-start
     """
+    from cli.reading.rendering import decode_point, point_line
     from cli.reading.shards import ShardReader
-    from cli.reading.told import decode_point, point_line
 
     found = resolve(target)
     streams = [found[f"{name.title()}Stream"] for name in dict.fromkeys(classes or list(Class))]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.access import domains_of, find_tenant, ground, keys_into, keys_of, tenants_of
-from cli.errors import CommandError, ExitCode
-from cli.options import targeted
-from cli.output import err, out, print_json
-from cli.target import Target, TargetChoice, resolve
+from cli.access.operators import domains_of, find_tenant, ground, keys_into, keys_of, tenants_of
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import targeted
+from cli.core.output import err, out, print_json
+from cli.core.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from afluente.application.tenants import Tenant
+    from afluente.application.access.tenants import Tenant
 
 _JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 _NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of the tenant, such as acme.")]
@@ -63,8 +63,8 @@ def create(
       afluente tenants create acme --domain iot --source 'acme-*'
       afluente tenants create clinic --domain health
     """
-    from afluente.application.access import EVERYTHING
-    from afluente.application.tenants import Tenant, tenant_faults
+    from afluente.application.access.grants import EVERYTHING
+    from afluente.application.access.tenants import Tenant, tenant_faults
 
     found = resolve(target)
     tenants = tenants_of(found)
@@ -143,7 +143,7 @@ def remove(*, target: TargetChoice, name: _NameArgument) -> None:
 
     [dim]Example:[/]  afluente tenants remove acme
     """
-    from cli import devices
+    from cli.devices import devices
 
     found, now = resolve(target), time.time()
     tenant = find_tenant(found, name)
@@ -172,7 +172,7 @@ def policy(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = 
 
     [dim]Example:[/]  afluente tenants policy acme --json > acme-drop.json
     """
-    from cli.drop_policy import bucket_of, drop_policy
+    from cli.access.upload_policy import bucket_of, drop_policy
 
     found = resolve(target)
     tenant = find_tenant(found, name)
@@ -188,9 +188,9 @@ def policy(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = 
 
 def _check_old_devices(target: Target, made: "Tenant", others: "list[Tenant]") -> None:
     """See that no device of the old service reaches into the new ground: such devices publish for every sensor."""
-    from afluente.application.tenants import in_the_way_of_all
-    from afluente.legacy.thresholds import DOMAIN
-    from cli import devices
+    from afluente.application.access.tenants import in_the_way_of_all
+    from afluente.migration.domain.thresholds import DOMAIN
+    from cli.devices import devices
 
     if DOMAIN not in made.domains or not in_the_way_of_all(DOMAIN, made, [*others, made]):
         return

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 
-from afluente.application.ports import ConstraintsCatalogue
+from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.domain.constraints import StreamConfig
-from cli import constraint_updates
-from cli.constraint_changes import differences
+from cli.constraints import updates as constraint_updates
+from cli.constraints.differences import differences
 from cli.domains import files, stage_file
 from cli.domains.templates import Domain
 

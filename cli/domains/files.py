@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from cli.core.errors import CommandError
 from cli.domains.templates import Domain
-from cli.errors import CommandError
 from cli.local_stack.state import CHECKOUT
 
 CONSTRAINTS = "constraints.yaml"

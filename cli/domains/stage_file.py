@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from infra.paths import stages_directory
 from infra.stage import StageError, load_stage
 

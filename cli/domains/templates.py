@@ -10,14 +10,14 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from afluente.application.constraint_documents import ConstraintEntry, EntryFaults, parse_document
-from afluente.application.constraint_scopes import lookup_order
+from afluente.application.constraints.documents import ConstraintEntry, EntryFaults, parse_document
+from afluente.application.constraints.scopes import lookup_order
 from afluente.domain.classification import Classification, StreamState, VersionedConfig, classify, in_stream_order
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import FaultyError
-from afluente.domain.keys import StreamKey
-from cli.constraint_files import read_document
-from cli.errors import CommandError, ExitCode
+from afluente.domain.stream_keys import StreamKey
+from cli.constraints.files import read_document
+from cli.core.errors import CommandError, ExitCode
 
 SHIPPED = Path(__file__).parent / "templates"
 """Those that come with afluente."""

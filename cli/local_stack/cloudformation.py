@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cli.aws import Connection, describe_stack
-from cli.errors import CommandError
+from cli.core.aws import Connection, describe_stack
+from cli.core.errors import CommandError
 from cli.local_stack.assembly import Asset, StackTemplate
 
 if TYPE_CHECKING:

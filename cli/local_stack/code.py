@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cli.aws import Connection
-from cli.errors import CommandError
+from cli.core.aws import Connection
+from cli.core.errors import CommandError
 from cli.local_stack.archives import lambda_sha256
 from cli.local_stack.assembly import Assembly, Asset
 from cli.local_stack.cloudformation import physical_ids

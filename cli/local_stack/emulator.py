@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.local_stack import ports
 from cli.local_stack.health import edition_at
 from cli.local_stack.locks import is_held

@@ -2,7 +2,7 @@
 
 import socket
 
-from cli.errors import CommandError
+from cli.core.errors import CommandError
 
 LOOPBACK = "127.0.0.1"
 

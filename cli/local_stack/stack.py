@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from cli import aws
-from cli.errors import CommandError, ExitCode
+from cli.core import aws
+from cli.core.errors import CommandError, ExitCode
+from cli.core.output import err, step
 from cli.local_stack import assembly as assemblies
 from cli.local_stack import cloudformation, code, emulator, health, locks, sources, synthesis
 from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.state import CHECKOUT, StateDir, read_document, write_document
 from cli.local_stack.warm_up import warm_up
-from cli.output import err, step
 
 STAGE = "local"
 """The stage that the local stack is; its resources begin with `afluente-local`."""

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cli.errors import CommandError
+from cli.core.errors import CommandError
 from cli.local_stack.state import CHECKOUT, StateDir
 from infra.paths import STAGES_VARIABLE, stages_directory
 

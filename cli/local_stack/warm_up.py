@@ -5,7 +5,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from cli.aws import Connection
+from cli.core.aws import Connection
 from cli.local_stack.ports import LOOPBACK
 
 if TYPE_CHECKING:

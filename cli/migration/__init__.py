@@ -1,1 +1,1 @@
-"""What `afluente migrate` works with: connections, reports, what people see."""
+"""Commands and rendering of the migration wing."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from afluente.application.migration.verify import Finding, Verified
-from cli.migration.display import SHOWN, print_named
+from afluente.migration.application.verify import Finding, Verified
+from cli.migration.rendering import SHOWN, print_named
 
 
 class Findings:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from afluente.application.migration.plan import PlannedSensor, Totals
-from afluente.application.migration.records import Prospect, RunProgress
-from afluente.application.migration.rollback import RolledBack, TakenBack
-from cli.migration.display import SHOWN, print_named, prospects_table
+from afluente.migration.application.plan import PlannedSensor, Totals
+from afluente.migration.application.records import Prospect, RunProgress
+from afluente.migration.application.rollback import RolledBack, TakenBack
+from cli.migration.rendering import SHOWN, print_named, prospects_table
 
 _WRITTEN = (Prospect.MIGRATE, Prospect.UPDATE, Prospect.REMOVE)
 _STAYING = {TakenBack.CONFLICT, TakenBack.KEPT}

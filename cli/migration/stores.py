@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cli.errors import CommandError, ExitCode
-from cli.target import Target
+from cli.core.errors import CommandError, ExitCode
+from cli.core.target import Target
 
 if TYPE_CHECKING:
-    from afluente.application.migration.ports import MigrationRecords, OldTables
-    from afluente.application.migration.sensors import WritableSensorDirectory
-    from afluente.application.ports import ConstraintsCatalogue
+    from afluente.application.constraints.ports import ConstraintsCatalogue
+    from afluente.migration.application.ports import MigrationRecords, OldTables
+    from afluente.migration.application.sensors import WritableSensorDirectory
 
 WRITERS = 16
 """Constraints that are written at once."""
@@ -45,9 +45,9 @@ def stores_of(target: Target, by: str = "migrate") -> Stores:
         target: the deployment.
         by: the command, as the history of constraints is to name it.
     """
-    from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue  # noqa: PLC0415 - for who needs it
-    from afluente.adapters.dynamodb_migration import DynamoMigrationRecords  # noqa: PLC0415
-    from afluente.adapters.dynamodb_sensors import DynamoSensors  # noqa: PLC0415
+    from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue  # noqa: PLC0415 - for who needs it
+    from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords  # noqa: PLC0415
+    from afluente.migration.adapters.dynamodb_sensors import DynamoSensors  # noqa: PLC0415
 
     client = target.client("dynamodb", max_pool_connections=WRITERS)
     return Stores(
@@ -78,10 +78,10 @@ def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[OldTab
             code=ExitCode.USAGE,
         )
     try:
-        from afluente.adapters.sql.engine import old_engine  # noqa: PLC0415 - only commands that need it
-        from afluente.adapters.sql.errors import OldSqlUrlError  # noqa: PLC0415
-        from afluente.adapters.sql.names import TableNames, TableNamesError  # noqa: PLC0415
-        from afluente.adapters.sql.old_tables import SqlOldTables  # noqa: PLC0415
+        from afluente.migration.adapters.sql.engine import old_engine  # noqa: PLC0415 - only commands that need it
+        from afluente.migration.adapters.sql.errors import OldSqlUrlError  # noqa: PLC0415
+        from afluente.migration.adapters.sql.legacy_tables import SqlOldTables  # noqa: PLC0415
+        from afluente.migration.adapters.sql.names import TableNames, TableNamesError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise CommandError(
             f"{error.name} is not installed, by which SQL databases are read",

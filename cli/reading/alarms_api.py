@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from afluente.adapters.alarm_requests import Alarm, AlarmList
+from afluente.adapters.http.alarms import Alarm, AlarmList
 from afluente.domain.alarms import AlarmEvent
-from cli.api import Query
+from cli.core.api import Query
 
 if TYPE_CHECKING:
-    from cli.api import Api
+    from cli.core.api import Api
 
 POLL_SECONDS = 2.0
 """Between two looks; each is a request."""

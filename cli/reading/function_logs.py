@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cli.core.target import Target
 from cli.local_stack.state import StateDir
 from cli.reading.log_events import LogEvent, read
-from cli.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

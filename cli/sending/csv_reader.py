@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.points import Fault, Read, Readable, SentPoint, Unreadable
 
 TIME_COLUMNS = ("timestamp", "time", "date", "datetime", "ts")

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import httpx
 import msgspec
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.http_answers import AGAIN, retry_after, told
 from cli.sending.patience import MAX_ATTEMPTS, check_wait, delay
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 
 STDIN = "-"
 _SUFFIXES = {".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson"}

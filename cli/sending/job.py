@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.errors import CommandError, ExitCode
-from cli.output import err
+from cli.core.errors import CommandError, ExitCode
+from cli.core.output import err
 from cli.sending.csv_reader import read_table
 from cli.sending.display import Display
 from cli.sending.inputs import STDIN, Format, Input, open_input

@@ -11,11 +11,11 @@ import msgspec
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
-from afluente.adapters.legacy_packets import OLD_TOPIC
 from afluente.domain.faults import FaultCode
-from afluente.domain.keys import part_faults
-from cli.devices import read_connection
-from cli.errors import CommandError, ExitCode
+from afluente.domain.stream_keys import part_faults
+from afluente.migration.adapters.packets import OLD_TOPIC
+from cli.core.errors import CommandError, ExitCode
+from cli.devices.devices import read_connection
 from cli.sending.points import Fault, Outcome, Readable, Rejected
 
 _MAX_MESSAGE_BYTES = 120_000

@@ -2,7 +2,7 @@
 
 import random
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 
 MAX_ATTEMPTS = 8
 """At one request or message."""

@@ -10,7 +10,7 @@ import msgspec
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.patience import MAX_ATTEMPTS, check_wait, delay
 from cli.sending.points import Fault, Outcome, Readable, Rejected
 

@@ -3,11 +3,11 @@
 from collections import Counter
 from typing import Any
 
-from afluente.adapters.pack_codec import UndecodablePackError
-from afluente.adapters.sqs_records import quarantined, received_pack
-from afluente.application.classify_packs import Result
-from afluente.application.packs import ReceivedPack
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.sqs_records import quarantined, received_pack
+from afluente.adapters.codecs.packs import UndecodablePackError
+from afluente.application.classification.classify_packs import Result
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import ReceivedPack
 from afluente.runtime.composition import classifier
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from afluente.adapters.csv_job_queue import NoPartError, part_to_read
-from afluente.adapters.s3_events import NoNotificationError, dropped_files, unusable
-from afluente.adapters.sqs import backoff_seconds
-from afluente.application.csv_jobs import CsvJob, JobStatus, is_option_file
-from afluente.application.ports import UnavailableError
-from afluente.application.read_csv import Outcome, Reading
+from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files, unusable
+from afluente.adapters.aws.sqs_csv_jobs import NoPartError, part_to_read
+from afluente.adapters.aws.sqs_packs import backoff_seconds
+from afluente.application.csv.jobs import CsvJob, JobStatus, is_option_file
+from afluente.application.csv.load_file import Outcome, Reading
+from afluente.application.errors import UnavailableError
 from afluente.runtime.csv_composition import csv_reader, csv_registrar
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 

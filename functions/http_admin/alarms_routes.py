@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from afluente.adapters.alarm_requests import alarm_list, decode_alarm_query
-from afluente.adapters.http_answers import Answer, document
-from afluente.adapters.http_requests import check_scope
-from afluente.adapters.http_routes import LIST_ALARMS
-from afluente.application.access import Grant
-from afluente.application.alarm_history import reported_alarms
+from afluente.adapters.http.alarms import alarm_list, decode_alarm_query
+from afluente.adapters.http.answers import Answer, document
+from afluente.adapters.http.requests import check_scope
+from afluente.adapters.http.routes import LIST_ALARMS
+from afluente.application.access.grants import Grant
+from afluente.application.alarms.history import reported_alarms
 from afluente.runtime.composition import HttpAdmin
 from afluente.runtime.http_function import Event
 

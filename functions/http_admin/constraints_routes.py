@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from afluente.adapters.constraint_requests import (
+from afluente.adapters.http.answers import Answer, document
+from afluente.adapters.http.constraints import (
     OF_HISTORY,
     Conditions,
     cannot_hold,
@@ -21,14 +22,13 @@ from afluente.adapters.constraint_requests import (
     precondition_failed,
     reached_scope,
 )
-from afluente.adapters.http_answers import Answer, document
-from afluente.adapters.http_requests import RequestError
-from afluente.adapters.http_routes import CONSTRAINTS_ROUTES as ROUTES
-from afluente.application.access import Grant
-from afluente.application.constraint_documents import address_of
-from afluente.application.constraint_listing import page_of
-from afluente.application.manage_constraints import UnknownVersionError, apply, roll_back
-from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError
+from afluente.adapters.http.requests import RequestError
+from afluente.adapters.http.routes import CONSTRAINTS_ROUTES as ROUTES
+from afluente.application.access.grants import Grant
+from afluente.application.constraints.changes import UnknownVersionError, apply, roll_back
+from afluente.application.constraints.documents import address_of
+from afluente.application.constraints.listing import page_of
+from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.faults import FaultyError
 from afluente.runtime.composition import HttpAdmin

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import msgspec
 
-from afluente.adapters.http_answers import Answer
+from afluente.adapters.http.answers import Answer
 from afluente.runtime.http_function import Event
 
 # Of the layer that `infra/documentation_build.py` makes.

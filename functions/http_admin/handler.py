@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from afluente.adapters.http_answers import Answer
-from afluente.adapters.http_requests import permitted
-from afluente.application.access import Grant
+from afluente.adapters.http.answers import Answer
+from afluente.adapters.http.requests import permitted
+from afluente.application.access.grants import Grant
 from afluente.runtime.composition import HttpAdmin, http_admin
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, response

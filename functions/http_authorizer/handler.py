@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-from afluente.adapters.client_address import client_address
-from afluente.adapters.http_authorization import authorizer_answer, turned_away
-from afluente.application.access import Grant
-from afluente.application.key_guard import Refusal
-from afluente.application.limits import Subject
+from afluente.adapters.http.authorization import authorizer_answer, turned_away
+from afluente.adapters.http.client_address import client_address
+from afluente.application.access.grants import Grant
+from afluente.application.access.key_guard import Refusal
+from afluente.application.limits.limits import Subject
 from afluente.runtime.composition import http_authorizer
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from afluente.adapters.csv_requests import (
+from afluente.adapters.http.answers import Answer, document
+from afluente.adapters.http.csv_jobs import (
     Asker,
     Renewal,
     decode_announcement,
@@ -15,13 +16,12 @@ from afluente.adapters.csv_requests import (
     decode_upload,
     is_job_id,
 )
-from afluente.adapters.http_answers import Answer, document
-from afluente.adapters.http_requests import RequestError, check_scope, read_body
-from afluente.application.access import Action, Grant
-from afluente.application.csv_jobs import CsvJob, JobStatus, upload_key
-from afluente.application.csv_listing import newest_jobs
-from afluente.application.csv_reports import JobReport, report
-from afluente.application.csv_uploads import MAX_PUT_BYTES, URL_SECONDS
+from afluente.adapters.http.requests import RequestError, check_scope, read_body
+from afluente.application.access.grants import Action, Grant
+from afluente.application.csv.jobs import CsvJob, JobStatus, upload_key
+from afluente.application.csv.listing import newest_jobs
+from afluente.application.csv.reports import JobReport, report
+from afluente.application.csv.uploads import MAX_PUT_BYTES, URL_SECONDS
 from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.http_function import Event
 from afluente.runtime.observability import LogCode, logger

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 import afluente
-from afluente.adapters.http_answers import Answer, problem, receipt
-from afluente.adapters.http_requests import check_scope, decode_points, permitted, read_body
-from afluente.adapters.http_routes import HEALTH, INGEST_DATAPOINTS, INGEST_PACKETS, ROUTES, Route
-from afluente.application.access import Action
-from afluente.legacy.thresholds import DOMAIN
+from afluente.adapters.http.answers import Answer, problem, receipt
+from afluente.adapters.http.requests import check_scope, decode_points, permitted, read_body
+from afluente.adapters.http.routes import HEALTH, INGEST_DATAPOINTS, INGEST_PACKETS, ROUTES, Route
+from afluente.application.access.grants import Action
+from afluente.migration.domain.thresholds import DOMAIN
 from afluente.runtime.composition import http_ingest
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, refused, response

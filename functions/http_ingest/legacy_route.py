@@ -2,11 +2,11 @@
 
 import time
 
-from afluente.adapters.http_answers import Answer, deprecation, document, rejected_points
-from afluente.adapters.http_requests import RequestError, check_scope, permitted, read_body
-from afluente.adapters.legacy_packets import decode_packet
-from afluente.application.access import EVERYTHING
-from afluente.legacy.thresholds import DOMAIN
+from afluente.adapters.http.answers import Answer, deprecation, document, rejected_points
+from afluente.adapters.http.requests import RequestError, check_scope, permitted, read_body
+from afluente.application.access.grants import EVERYTHING
+from afluente.migration.adapters.packets import decode_packet
+from afluente.migration.domain.thresholds import DOMAIN
 from afluente.runtime.composition import HttpIngest
 from afluente.runtime.http_function import Event
 from afluente.runtime.limiting import LimitedRequest

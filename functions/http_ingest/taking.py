@@ -1,9 +1,9 @@
 """Take the points of a request in, however they were written."""
 
-from afluente.adapters.http_answers import rejected_points
-from afluente.adapters.http_requests import RequestError
-from afluente.application.accept_points import PointsRequest
-from afluente.application.access import Grant
+from afluente.adapters.http.answers import rejected_points
+from afluente.adapters.http.requests import RequestError
+from afluente.application.access.grants import Grant
+from afluente.application.ingest.accept_points import PointsRequest
 from afluente.runtime.composition import HttpIngest
 from afluente.runtime.observability import LogCode, Metric, count, logger
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.legacy_packets import OldReadings, decode_old_message, is_old_topic
-from afluente.adapters.mqtt_messages import UnusableMessageError, decode_message, read_message, unusable
-from afluente.adapters.rate_limit_headers import explained
-from afluente.application.accept_points import PointsRequest
-from afluente.application.limiter import Taken
-from afluente.application.ports import UnavailableError
-from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.adapters.http.rate_limits import explained
+from afluente.adapters.mqtt.messages import UnusableMessageError, decode_message, read_message, unusable
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.limits.limiter import Taken
+from afluente.migration.adapters.packets import OldReadings, decode_old_message, is_old_topic
 from afluente.runtime.composition import iot_rule_handler
 from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from afluente.adapters.client_address import client_address
-from afluente.adapters.json_points import MalformedJsonError
-from afluente.adapters.websocket_messages import (
+from afluente.adapters.codecs.json_points import MalformedJsonError
+from afluente.adapters.http.client_address import client_address
+from afluente.adapters.websocket.messages import (
     INVALID,
     RETRY_AFTER_SECONDS,
     Authenticated,
@@ -25,11 +25,11 @@ from afluente.adapters.websocket_messages import (
     read_message,
     refusal,
 )
-from afluente.application.accept_points import PointsRequest
-from afluente.application.connections import Connection, RefusedError
-from afluente.application.gate import Sender
-from afluente.application.limiter import Over, Taken
-from afluente.application.ports import UnavailableError
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.limits.admission import Sender
+from afluente.application.limits.limiter import Over, Taken
+from afluente.application.websocket.connections import Connection, RefusedError
 from afluente.runtime.composition import ws_ingest
 from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger

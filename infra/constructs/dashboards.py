@@ -19,7 +19,7 @@ from aws_cdk.aws_logs import ILogGroup
 from aws_cdk.aws_sqs import IQueue
 from constructs import Construct
 
-from afluente.application.csv_jobs import INBOX
+from afluente.application.csv.jobs import INBOX
 from afluente.domain.classification import Classification
 from afluente.runtime.observability import LogCode
 from infra.constructs.mqtt import rule_name

@@ -33,7 +33,7 @@ from aws_cdk.aws_secretsmanager import CfnSecret, Secret, SecretStringGenerator
 from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL
 from constructs import Construct, IDependable
 
-from afluente.adapters.client_address import ADDRESS_HEADER, FRONT_HEADER
+from afluente.adapters.http.client_address import ADDRESS_HEADER, FRONT_HEADER
 from infra.checks import acknowledge
 from infra.constructs.log_groups import log_group
 from infra.stage import Stage

@@ -21,7 +21,7 @@ from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import IFunction
 from constructs import Construct
 
-from afluente.adapters.http_routes import ROUTES
+from afluente.adapters.http.routes import ROUTES
 from infra.checks import acknowledge
 from infra.constructs.access_log import access_log_settings
 from infra.stage import Stage

@@ -9,7 +9,7 @@ from aws_cdk.aws_lambda import EventSourceMapping
 from aws_cdk.aws_s3 import Bucket
 from constructs import Construct
 
-from afluente.adapters.s3 import PREFIX as QUARANTINE_PREFIX
+from afluente.adapters.aws.s3_quarantine import PREFIX as QUARANTINE_PREFIX
 from infra.checks import acknowledge, as_reported
 from infra.constructs.alarm_bus import LOG_STREAM
 from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS

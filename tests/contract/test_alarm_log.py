@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from afluente.adapters.cloudwatch_alarms import LogGroupAlarmLog
-from afluente.adapters.eventbridge import LogGroupAlarms
-from afluente.adapters.memory import MemoryAlarmLog
-from afluente.application.alarm_history import AlarmLog, ReportedAlarm
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.cloudwatch_alarm_log import LogGroupAlarmLog
+from afluente.adapters.aws.eventbridge import LogGroupAlarms
+from afluente.adapters.memory.alarms import MemoryAlarmLog
+from afluente.application.alarms.history import AlarmLog, ReportedAlarm
+from afluente.application.errors import UnavailableError
 from afluente.domain.alarms import AlarmEvent
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import an_alarm_event

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
-from afluente.adapters.memory import MemoryAlarms
-from afluente.application.ports import AlarmSink, UnavailableError
+from afluente.adapters.aws.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.application.alarms.ports import AlarmSink
+from afluente.application.errors import UnavailableError
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from tests.contract.local_aws import PUT_EVENTS, LocalAws, drain, fail, fail_in_part, record_calls
 from tests.factories import an_alarm_event

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.adapters.dynamodb_tenants import DynamoTenants
-from afluente.adapters.memory import MemoryApiKeys
-from afluente.application.access import Action
-from afluente.application.api_keys import ApiKeyStore, StaleKeyError
-from afluente.application.limits import KeyLimits
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.aws.dynamodb_tenants import DynamoTenants
+from afluente.adapters.memory.access import MemoryApiKeys
+from afluente.application.access.api_keys import ApiKeyStore, StaleKeyError
+from afluente.application.access.grants import Action
+from afluente.application.errors import UnavailableError
+from afluente.application.limits.limits import KeyLimits
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_tenant, an_api_key
 

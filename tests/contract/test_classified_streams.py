@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.kinesis import MAX_CALL_BYTES, MAX_CALL_RECORDS, MAX_RECORD_BYTES, KinesisStreams
-from afluente.adapters.memory import MemoryStreams
-from afluente.application.ports import ClassifiedStreams, Delivery, UnavailableError
+from afluente.adapters.aws.kinesis import MAX_CALL_BYTES, MAX_CALL_RECORDS, MAX_RECORD_BYTES, KinesisStreams
+from afluente.adapters.memory.classification import MemoryStreams
+from afluente.application.classification.ports import ClassifiedStreams, Delivery
+from afluente.application.errors import UnavailableError
 from afluente.domain.classification import Classification, ClassifiedDataPoint, RateViolation, Reason
 from afluente.domain.constraints import Severity
 from tests.contract.local_aws import PUT_RECORDS, LocalAws, fail, fail_in_part, record_calls

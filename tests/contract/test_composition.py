@@ -17,16 +17,16 @@ import http_authorizer.handler
 import http_ingest.handler
 import iot_rule_handler.handler
 import ws_ingest.handler
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
-from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN
-from afluente.adapters.dynamodb_trial import DynamoTrial
-from afluente.adapters.pack_codec import decode_pack
-from afluente.adapters.sql.engine import old_engine
-from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
-from afluente.application.migration.canary import event_of
-from afluente.application.migration.trial import EventKind, Phase, TrialCounts
+from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
+from afluente.adapters.aws.dynamodb_csv_jobs import BY_DOMAIN
+from afluente.adapters.codecs.packs import decode_pack
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.classification import Classification
+from afluente.migration.adapters.dynamodb_trial import DynamoTrial
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.trial import EventKind, Phase, TrialCounts
 from afluente.runtime import clients, composition
 from tests.contract.local_aws import REGION, LocalAws
 from tests.contract.test_classified_streams import Kinesis

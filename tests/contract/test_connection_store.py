@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.dynamodb_connections import CONNECTION_SECONDS, SEQUENCE_SECONDS, DynamoConnections
-from afluente.adapters.memory import MemoryConnections
-from afluente.application.connections import ConnectionStore
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.dynamodb_connections import CONNECTION_SECONDS, SEQUENCE_SECONDS, DynamoConnections
+from afluente.adapters.memory.websocket import MemoryConnections
+from afluente.application.errors import UnavailableError
+from afluente.application.websocket.connections import ConnectionStore
 from afluente.domain.datapoints import MAX_SEQUENCE
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_connection

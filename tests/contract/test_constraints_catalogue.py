@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from afluente.adapters.dynamodb_constraints import BY_DOMAIN, DynamoConstraints, DynamoConstraintsCatalogue
-from afluente.adapters.memory import MemoryConstraints
-from afluente.application.constraint_history import ChangeKind, ConstraintsChange
-from afluente.application.ports import ConstraintsCatalogue, StaleConstraintsError, UnavailableError
+from afluente.adapters.aws.dynamodb_constraints import BY_DOMAIN, DynamoConstraints, DynamoConstraintsCatalogue
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.constraints.history import ChangeKind, ConstraintsChange
+from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
+from afluente.application.errors import UnavailableError
 from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.constraints import Severity
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from backports import zstd
 
-from afluente.adapters.csv_files import bucket as bucket_module
-from afluente.adapters.csv_files.bucket import BucketCsvFiles
-from afluente.adapters.csv_files.given_options import BucketOptions
-from afluente.adapters.csv_files.inference import SAMPLE_BYTES
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.application.csv_jobs import (
+from afluente.adapters.aws import s3_csv_files as bucket_module
+from afluente.adapters.aws.s3_csv_files import BucketCsvFiles
+from afluente.adapters.aws.s3_csv_options import BucketOptions
+from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.application.csv.jobs import (
     CsvJob,
     FileVersion,
     JobFault,
@@ -29,8 +29,8 @@ from afluente.application.csv_jobs import (
     RowFault,
     RowFaultCode,
 )
-from afluente.application.ports import UnavailableError
-from afluente.application.read_csv import Chunk
+from afluente.application.csv.load_file import Chunk
+from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_csv_job
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.csv_job_codec import decode_part, encode_part
-from afluente.adapters.dynamodb_csv_jobs import BY_DOMAIN, UNSENT_SECONDS, DynamoCsvJobs
-from afluente.adapters.memory import MemoryCsvJobs
-from afluente.application.csv_jobs import (
+from afluente.adapters.aws.dynamodb_csv_jobs import BY_DOMAIN, UNSENT_SECONDS, DynamoCsvJobs
+from afluente.adapters.codecs.csv_jobs import decode_part, encode_part
+from afluente.adapters.memory.csv import MemoryCsvJobs
+from afluente.application.csv.jobs import (
     MAX_NAMED_STREAMS,
     CsvJobStore,
     FileVersion,
@@ -25,7 +25,7 @@ from afluente.application.csv_jobs import (
     ShownRow,
     StaleJobError,
 )
-from afluente.application.ports import UnavailableError
+from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, count_requests, fail
 from tests.factories import NOW, a_csv_job
 

@@ -8,10 +8,10 @@ import httpx
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from afluente.adapters.memory import MemoryCsvUploads
-from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
-from afluente.application.csv_uploads import MAX_FILE_BYTES, URL_SECONDS, CsvUploads
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
+from afluente.adapters.memory.csv import MemoryCsvUploads
+from afluente.application.csv.uploads import MAX_FILE_BYTES, URL_SECONDS, CsvUploads
+from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
 
 KEY = "inbox/iot/Öl 1/.uploads/0123456789abcdef01234567/März +1.csv"

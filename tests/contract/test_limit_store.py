@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from afluente.adapters.dynamodb_limits import DynamoLimits
-from afluente.adapters.memory_limits import MemoryLimits
-from afluente.application.leases import Hold, LimitStore, SharedBucket
-from afluente.application.limiter import Demand, Limiter, Taken
-from afluente.application.limits import Limits, Subject
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.dynamodb_limits import DynamoLimits
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.errors import UnavailableError
+from afluente.application.limits.leases import Hold, LimitStore, SharedBucket
+from afluente.application.limits.limiter import Demand, Limiter, Taken
+from afluente.application.limits.limits import Limits, Subject
 from tests.contract.local_aws import LocalAws, count_requests, fail
 from tests.factories import NOW
 

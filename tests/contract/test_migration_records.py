@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.dynamodb_migration import CONFLICT_SECONDS, DynamoMigrationRecords
-from afluente.adapters.memory import MemoryMigrationRecords
-from afluente.application.migration.ports import MigrationRecords, StaleRunError
-from afluente.application.migration.records import (
+from afluente.application.errors import UnavailableError
+from afluente.domain.classification import Baseline
+from afluente.migration.adapters.dynamodb_records import CONFLICT_SECONDS, DynamoMigrationRecords
+from afluente.migration.adapters.memory import MemoryMigrationRecords
+from afluente.migration.application.ports import MigrationRecords, StaleRunError
+from afluente.migration.application.records import (
     DualWrite,
     KeptConflict,
     Origin,
@@ -18,8 +20,6 @@ from afluente.application.migration.records import (
     Status,
     SyncPass,
 )
-from afluente.application.ports import UnavailableError
-from afluente.domain.classification import Baseline
 from tests.contract.local_aws import BATCH_WRITE_ITEM, LocalAws, count_requests, fail, fail_in_part
 from tests.factories import NOW
 

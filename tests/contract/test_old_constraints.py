@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from afluente.adapters.memory import MemoryConstraints, MemoryOldTables
-from afluente.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
-from afluente.adapters.sql.engine import old_engine
-from afluente.adapters.sql.old_tables import SqlOldTables
-from afluente.application.ports import UnavailableError
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.errors import UnavailableError
 from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.faults import Fault
-from afluente.domain.keys import StreamKey
-from afluente.legacy.mapping import to_constraints
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.domain.mapping import to_constraints
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, a_config
 from tests.legacy import DEVICE, UUID, thresholds
 from tests.old_service import (

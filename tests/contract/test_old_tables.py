@@ -8,14 +8,14 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from afluente.adapters.memory import MemoryOldTables
-from afluente.adapters.sql.engine import old_engine
-from afluente.adapters.sql.errors import WrongTablesError
-from afluente.adapters.sql.names import TableNames
-from afluente.adapters.sql.old_tables import IDS_A_STATEMENT, SqlOldTables
-from afluente.application.migration.ports import NotTakenError, OldTables
-from afluente.domain.keys import StreamKey
-from afluente.legacy.thresholds import AlertThresholds, DeltaThresholds, SensorThresholds
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.errors import WrongTablesError
+from afluente.migration.adapters.sql.legacy_tables import IDS_A_STATEMENT, SqlOldTables
+from afluente.migration.adapters.sql.names import TableNames
+from afluente.migration.application.ports import NotTakenError, OldTables
+from afluente.migration.domain.thresholds import AlertThresholds, DeltaThresholds, SensorThresholds
 from tests.factories import NOW
 from tests.legacy import DEVICE, UUID, a_delta, a_sensor, an_alert, thresholds
 from tests.old_service import OldService, Shape, an_old_service, create_tables, fill

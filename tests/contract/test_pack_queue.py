@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from afluente.adapters.memory import MemoryPackQueue
-from afluente.adapters.sqs import MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, SqsGiveBack, SqsPackQueue
-from afluente.adapters.sqs_records import received_pack
-from afluente.application.packs import Pack, ReceivedPack, Series, SeriesPack
-from afluente.application.ports import PackQueue, SeriesQueue, UnavailableError
+from afluente.adapters.aws.sqs_packs import MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, SqsGiveBack, SqsPackQueue
+from afluente.adapters.aws.sqs_records import received_pack
+from afluente.adapters.memory.ingest import MemoryPackQueue
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import Pack, ReceivedPack, Series, SeriesPack
+from afluente.application.ingest.ports import PackQueue, SeriesQueue
 from afluente.domain.datapoints import DataPoint
 from tests.contract.local_aws import SEND_MESSAGE_BATCH, LocalAws, drain, fail, fail_in_part, record_calls
 from tests.factories import NOW, a_point, arrived

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from afluente.adapters.memory import MemoryQuarantine
-from afluente.adapters.s3 import S3Quarantine, key_of
-from afluente.application.ports import Quarantine, UnavailableError
-from afluente.application.quarantine import QuarantinedRecord, undecodable
+from afluente.adapters.aws.s3_quarantine import S3Quarantine, key_of
+from afluente.adapters.memory.ingest import MemoryQuarantine
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.ports import Quarantine
+from afluente.application.ingest.quarantine import QuarantinedRecord, undecodable
 from afluente.domain.faults import Fault, FaultCode
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_quarantined_record

@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from afluente.adapters.secrets_manager import SecretsManagerSecret
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.secrets_manager import SecretsManagerSecret
+from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
 
 NUMBERS = count(1)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.dynamodb_sensors import DynamoSensors
-from afluente.adapters.memory import MemorySensors
-from afluente.application.ports import UnavailableError
-from afluente.legacy.thresholds import Sensor
+from afluente.application.errors import UnavailableError
+from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
+from afluente.migration.adapters.memory import MemorySensors
+from afluente.migration.domain.thresholds import Sensor
 from tests.contract.local_aws import BATCH_GET_ITEM, BATCH_WRITE_ITEM, LocalAws, count_requests, fail, fail_in_part
 from tests.legacy import DEVICE, UUID, a_sensor
 

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.dynamodb_states import STREAMS_A_BUCKET, DynamoStates
-from afluente.adapters.memory import MemoryStates
-from afluente.application.ports import DamagedStateError, StaleStateError, StateStore, StreamMemory, UnavailableError
+from afluente.adapters.aws.dynamodb_states import STREAMS_A_BUCKET, DynamoStates
+from afluente.adapters.memory.classification import MemoryStates
+from afluente.application.classification.ports import (
+    DamagedStateError,
+    StaleStateError,
+    StateStore,
+    StreamMemory,
+)
+from afluente.application.errors import UnavailableError
 from afluente.domain.classification import StreamState, classify
-from afluente.domain.keys import StreamKey
+from afluente.domain.stream_keys import StreamKey
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part, record_calls
 from tests.factories import GROUP, NOW, a_key, constraints, points
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.adapters.dynamodb_tenants import DynamoTenants
-from afluente.adapters.memory import MemoryTenants
-from afluente.application.ports import UnavailableError
-from afluente.application.tenants import TenantStore
+from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.aws.dynamodb_tenants import DynamoTenants
+from afluente.adapters.memory.access import MemoryTenants
+from afluente.application.access.tenants import TenantStore
+from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import a_tenant, an_api_key
 

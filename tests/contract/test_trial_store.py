@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.dynamodb import Attributes
-from afluente.adapters.dynamodb_trial import KEPT_SECONDS, DynamoTrial
-from afluente.adapters.memory import MemoryTrial
-from afluente.application.migration.canary import event_of
-from afluente.application.migration.trial import (
+from afluente.adapters.aws.dynamodb import Attributes
+from afluente.application.errors import UnavailableError
+from afluente.domain.classification import Baseline, Classification
+from afluente.migration.adapters.dynamodb_trial import KEPT_SECONDS, DynamoTrial
+from afluente.migration.adapters.memory import MemoryTrial
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.trial import (
     Difference,
     DifferenceCause,
     EventKind,
@@ -21,8 +23,6 @@ from afluente.application.migration.trial import (
     TrialStore,
     added,
 )
-from afluente.application.ports import UnavailableError
-from afluente.domain.classification import Baseline, Classification
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW
 

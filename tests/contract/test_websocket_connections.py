@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
-from afluente.adapters.websocket_messages import refusal
-from afluente.application.ports import UnavailableError
+from afluente.adapters.aws.api_gateway_connections import UnansweredQueue, WebSocketConnections
+from afluente.adapters.websocket.messages import refusal
+from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, drain, fail, record_calls
 
 USES = [

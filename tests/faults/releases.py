@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cli.local_stack.archives import archive
 from cli.local_stack.state import CHECKOUT
-from cli.status import FUNCTIONS
+from cli.operations.status import FUNCTIONS
 from tests.stack import LocalStack
 
 _LAYER = CHECKOUT / "layers" / "core"

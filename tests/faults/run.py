@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from afluente.application.packs import into_packs
+from afluente.application.ingest.packs import into_packs
 from afluente.domain.datapoints import DataPoint
 from tests.factories import NOW, a_config
 from tests.outbox import AlarmTap, Outbox

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from afluente.adapters.dynamodb_trial import DynamoTrial
-from afluente.application.migration.orders import CanaryOrders, Plan
-from afluente.application.migration.trial import ADDED_MS_BOUNDS, EventKind, Gates, Phase, TrialEvent
+from afluente.migration.adapters.dynamodb_trial import DynamoTrial
+from afluente.migration.application.canary_commands import CanaryOrders, Plan
+from afluente.migration.application.trial import ADDED_MS_BOUNDS, EventKind, Gates, Phase, TrialEvent
 from tests.canary_fleet import CanaryFleet, Measurement, Request
 from tests.faults.releases import Defect, released
 from tests.outbox import Document, Outbox

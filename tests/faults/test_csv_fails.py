@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from afluente.application.csv_jobs import JobStatus
+from afluente.application.csv.jobs import JobStatus
 from tests.csv_bucket import CsvBucket, slow_file
 from tests.faults.faults import answer_lost, away, delayed, killed
 from tests.faults.proxy import Fault, FaultProxy

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 import msgspec
 import pytest
 
-from afluente.adapters.sql.engine import old_engine
-from afluente.application.packs import group_of
+from afluente.application.ingest.packs import group_of
 from afluente.domain.datapoints import DataPoint
-from afluente.legacy.mapping import new_class
-from afluente.legacy.rules import judge
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.domain.mapping import new_class
+from afluente.migration.domain.rules import judge
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW
 from tests.old_service import Shape, an_old_service, create_tables, fill
 from tests.outbox import Document, Outbox

@@ -59,7 +59,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def main() -> None:
     """Run the campaigns that the environment asks for."""
-    with atheris.instrument_imports(include=["afluente", "cli.constraint_files", "cli.output", "multipart"]):
+    with atheris.instrument_imports(include=["afluente", "cli.constraints.files", "cli.core.output", "multipart"]):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - it is instrumented as it is imported
 
     seconds = int(os.environ.get("FUZZ_SECONDS", "1"))

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 from backports import zstd
 
-from afluente.adapters.pack_codec import encode_pack
-from afluente.adapters.state_codec import encode_state
-from afluente.application.csv_jobs import JobStatus
+from afluente.adapters.codecs.packs import encode_pack
+from afluente.adapters.codecs.states import encode_state
+from afluente.application.csv.jobs import JobStatus
 from afluente.domain.alarms import AlarmState, StandingAlarm
 from afluente.domain.classification import StreamState, Taken
 from afluente.domain.constraints import Severity

@@ -16,38 +16,35 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from afluente.adapters import (
-    alarm_requests,
-    constraint_requests,
-    csv_requests,
-    http_answers,
-    http_requests,
-    legacy_packets,
-    mqtt_messages,
-    s3_events,
-)
-from afluente.adapters import websocket_messages as ws
-from afluente.adapters.csv_files.chunks import ChunkReader
-from afluente.adapters.csv_files.given_options import parsed_options
-from afluente.adapters.csv_files.inference import inspect, sample_of
-from afluente.adapters.csv_files.layout import from_document, to_document
-from afluente.adapters.csv_files.options import CSVIngestConfig, option_faults
-from afluente.adapters.csv_files.unpacking import open_unpacked
-from afluente.adapters.csv_job_codec import decode_part, encode_head, encode_part
-from afluente.adapters.csv_job_queue import NoPartError, part_to_read
-from afluente.adapters.dynamodb_states import bucket_of_item
-from afluente.adapters.json_points import MalformedJsonError
-from afluente.adapters.memory import MemoryAlarmLog, MemoryConstraints
-from afluente.adapters.pack_codec import UndecodablePackError, decode_pack, encode_pack
-from afluente.adapters.state_codec import decode_state, encode_state
-from afluente.application.accept_points import AcceptPoints, PointsRequest
-from afluente.application.access import Grant
-from afluente.application.alarm_history import ReportedAlarm, reported_alarms
-from afluente.application.api_keys import id_in
-from afluente.application.connections import Connection
-from afluente.application.constraint_documents import ConstraintEntry, parse_document, parse_entry
-from afluente.application.constraint_listing import ConstraintsQuery, digest_of, page_of
-from afluente.application.csv_jobs import (
+from afluente.adapters.aws import s3_events
+from afluente.adapters.aws.dynamodb_states import bucket_of_item
+from afluente.adapters.aws.s3_csv_options import parsed_options
+from afluente.adapters.aws.sqs_csv_jobs import NoPartError, part_to_read
+from afluente.adapters.codecs.csv.chunks import ChunkReader
+from afluente.adapters.codecs.csv.inference import inspect, sample_of
+from afluente.adapters.codecs.csv.layout import from_document, to_document
+from afluente.adapters.codecs.csv.options import CSVIngestConfig, option_faults
+from afluente.adapters.codecs.csv.unpacking import open_unpacked
+from afluente.adapters.codecs.csv_jobs import decode_part, encode_head, encode_part
+from afluente.adapters.codecs.json_points import MalformedJsonError
+from afluente.adapters.codecs.packs import UndecodablePackError, decode_pack, encode_pack
+from afluente.adapters.codecs.states import decode_state, encode_state
+from afluente.adapters.http import alarms as alarm_requests
+from afluente.adapters.http import answers as http_answers
+from afluente.adapters.http import constraints as constraint_requests
+from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import requests as http_requests
+from afluente.adapters.memory.alarms import MemoryAlarmLog
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.adapters.mqtt import messages as mqtt_messages
+from afluente.adapters.websocket import messages as ws
+from afluente.application.access.api_keys import id_in
+from afluente.application.access.grants import Grant
+from afluente.application.alarms.history import ReportedAlarm, reported_alarms
+from afluente.application.classification.ports import DamagedStateError
+from afluente.application.constraints.documents import ConstraintEntry, parse_document, parse_entry
+from afluente.application.constraints.listing import ConstraintsQuery, digest_of, page_of
+from afluente.application.csv.jobs import (
     CsvJob,
     CsvJobs,
     FileVersion,
@@ -58,18 +55,20 @@ from afluente.application.csv_jobs import (
     is_option_file,
     upload_key,
 )
-from afluente.application.packs import Pack
-from afluente.application.ports import DamagedStateError
-from afluente.application.quarantine import QuarantinedRecord
+from afluente.application.ingest.accept_points import AcceptPoints, PointsRequest
+from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.application.websocket.connections import Connection
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import Classification, Reason, VersionedConfig
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import FaultyError
-from afluente.domain.keys import StreamKey
-from cli.constraint_files import parse_text
-from cli.errors import CommandError
-from cli.output import harmless
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters import packets as legacy_packets
+from cli.constraints.files import parse_text
+from cli.core.errors import CommandError
+from cli.core.output import harmless
 
 Target = Callable[[bytes], None]
 

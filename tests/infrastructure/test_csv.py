@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.csv_files.bucket import REJECTS
+from afluente.adapters.aws.s3_csv_files import REJECTS
 from infra.constructs.csv_inbox import REJECTS_OBJECTS
 from infra.stage import PRESETS
 from tests.infrastructure.deployment import Deployment, Resource

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.dynamodb_constraints import BY_DOMAIN
+from afluente.adapters.aws.dynamodb_constraints import BY_DOMAIN
 from tests.infrastructure.deployment import Deployment, Resource
 
 TABLES = {

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from afluente.adapters.http_routes import ROUTES
+from afluente.adapters.http.routes import ROUTES
 from tests.infrastructure.deployment import Deployment, Resource
 
 OPEN = {"GET /health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}

@@ -19,13 +19,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
-from afluente.adapters.secrets_manager import SecretsManagerSecret
-from afluente.application.api_keys import KEY_RANDOM_BYTES, new_key
-from afluente.application.csv_jobs import JobStatus
+from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
+from afluente.adapters.aws.secrets_manager import SecretsManagerSecret
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.application.csv.jobs import JobStatus
 from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
-from cli.aws import Connection, local_connection, outputs_of
+from cli.core.aws import Connection, local_connection, outputs_of
 from cli.local_stack import assembly as assemblies
 from cli.local_stack import cloudformation
 from cli.local_stack.assembly import StackTemplate

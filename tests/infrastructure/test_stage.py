@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from afluente.adapters.http_requests import MAX_POINTS
+from afluente.adapters.http.requests import MAX_POINTS
 from infra.stage import PRESETS, Stage, StageError, dev, load_stage, local, prod
 
 

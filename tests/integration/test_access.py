@@ -19,10 +19,10 @@ import msgspec
 import pytest
 from websockets.sync.client import ClientConnection
 
-from afluente.application.access import Action
-from afluente.application.api_keys import KEY_RANDOM_BYTES, id_in, new_key
-from cli import devices
-from cli.access import keys_of
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, id_in, new_key
+from afluente.application.access.grants import Action
+from cli.access.operators import keys_of
+from cli.devices import devices
 from tests.access_list import Need, entries_of
 from tests.integration.cli.conftest import Afluente, Done
 from tests.senders import ACCEPTED, REFUSED, authenticate, device_client, is_closed, open_websocket

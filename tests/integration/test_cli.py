@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.outbox import Outbox
 from tests.stack import PATIENCE_SECONDS, LocalStack
 

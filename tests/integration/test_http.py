@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from afluente.adapters.http_requests import MAX_BODY_BYTES, MAX_POINTS
+from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS
 from afluente.domain.datapoints import DataPoint
 from tests.integration.bad_points import GOOD, Faults, bad_points
 from tests.outbox import Outbox

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from afluente.adapters.csv_requests import MAX_CSV_BODY_BYTES
-from afluente.application.csv_jobs import JobStatus
+from afluente.adapters.http.csv_jobs import MAX_CSV_BODY_BYTES
+from afluente.application.csv.jobs import JobStatus
 from tests.outbox import Outbox
 from tests.stack import LocalStack
 

@@ -13,15 +13,15 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
-from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
-from afluente.adapters.sql.engine import old_engine
-from afluente.adapters.sql.old_tables import SqlOldTables
-from afluente.application.migration.assess import PAGE
+from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.domain.classification import VersionedConfig
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.application.assess import PAGE
+from afluente.migration.domain.thresholds import SensorThresholds
 from cli import main as command_line
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.old_service import (
     ALERT_THRESHOLDS,
     IMPOSSIBLE,

@@ -13,8 +13,8 @@ import pytest
 from awscrt import mqtt5
 from awscrt.exceptions import AwsCrtError
 
-from cli import devices
-from cli.devices import device_for
+from cli.devices import devices
+from cli.devices.devices import device_for
 from tests.outbox import Outbox
 from tests.senders import ACCEPTED, REFUSED, MqttSender, device_client
 from tests.stack import PATIENCE_SECONDS, LocalStack

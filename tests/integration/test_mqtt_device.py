@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import devices
+from cli.devices import devices
 from tests.faults.relay import Relay
 from tests.outbox import Outbox
 from tests.stack import PATIENCE_SECONDS, LocalStack

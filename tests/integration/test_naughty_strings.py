@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from afluente.domain.keys import part_faults
+from afluente.domain.stream_keys import part_faults
 from tests.csv_bucket import CsvBucket
 from tests.outbox import Outbox
 from tests.senders import open_websocket

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from awscrt import mqtt5
 
-from afluente.adapters.dynamodb_sensors import DynamoSensors
-from afluente.domain.keys import MISSING_SOURCE, StreamKey
-from cli import devices
+from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey
+from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
+from cli.devices import devices
 from tests.old_clients import (
     Measured,
     RecordedMessage,

@@ -19,10 +19,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from afluente.application.tenants import Tenant, tenant_faults
-from cli import devices
-from cli.access import tenants_of
-from cli.errors import CommandError
+from afluente.application.access.tenants import Tenant, tenant_faults
+from cli.access.operators import tenants_of
+from cli.core.errors import CommandError
+from cli.devices import devices
 from tests.integration.test_access import publish
 from tests.outbox import Outbox
 from tests.senders import ACCEPTED, REFUSED, authenticate, device_client, open_websocket

@@ -10,9 +10,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from afluente.adapters.websocket_messages import MAX_POINTS
-from afluente.application.api_keys import id_in
-from cli.access import keys_of
+from afluente.adapters.websocket.messages import MAX_POINTS
+from afluente.application.access.api_keys import id_in
+from cli.access.operators import keys_of
 from tests.integration.bad_points import GOOD, bad_points
 from tests.outbox import Outbox
 from tests.senders import WebSocketSender, authenticate, is_closed, open_websocket

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import typer.main
 
-from afluente.adapters.http_routes import ROUTES
-from afluente.adapters.legacy_packets import OLD_TOPIC
-from afluente.adapters.websocket_messages import Authentication, Ping, Points, read_message
-from afluente.application.access import Action
+from afluente.adapters.http.routes import ROUTES
+from afluente.adapters.websocket.messages import Authentication, Ping, Points, read_message
+from afluente.application.access.grants import Action
+from afluente.migration.adapters.packets import OLD_TOPIC
 from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
 from cli.commands.keys import REVOKED_WITHIN_SECONDS
 from cli.main import app

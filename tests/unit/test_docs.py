@@ -13,25 +13,31 @@ import typer.main
 import yaml
 from typer.core import TyperGroup
 
-from afluente.adapters import csv_requests, http_answers, http_requests, json_points, websocket_messages
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.domain_shapes import iot
-from afluente.application import csv_jobs, csv_listing, csv_uploads
-from afluente.application.constraint_documents import HINTS, parse_document
-from afluente.application.csv_jobs import JobStatus, ShownRow
-from afluente.application.csv_listing import JobQuery
-from afluente.application.csv_reports import ErrorReport, JobReport
-from afluente.application.csv_uploads import MultipartUpload
-from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.adapters.codecs import json_points
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.http import answers as http_answers
+from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import requests as http_requests
+from afluente.adapters.websocket import messages as websocket_messages
+from afluente.application.constraints.documents import HINTS, parse_document
+from afluente.application.csv import jobs as csv_jobs
+from afluente.application.csv import listing as csv_listing
+from afluente.application.csv import uploads as csv_uploads
+from afluente.application.csv.jobs import JobStatus, ShownRow
+from afluente.application.csv.listing import JobQuery
+from afluente.application.csv.reports import ErrorReport, JobReport
+from afluente.application.csv.uploads import MultipartUpload
+from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain import datapoints
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Classification, ClassifiedDataPoint, Reason
 from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
 from afluente.domain.faults import FaultCode
-from afluente.domain.keys import MAX_PART_LENGTH
+from afluente.domain.stream_keys import MAX_PART_LENGTH
+from afluente.migration.adapters import readings as iot
 from afluente.runtime.observability import LogCode, Metric
+from cli.core.errors import ExitCode
 from cli.domains import templates
-from cli.errors import ExitCode
 from cli.main import app
 
 ROOT = Path(__file__).parents[2]

@@ -2,15 +2,15 @@
 
 import msgspec
 
-from afluente.application.migration import plan, rollback, verify
-from afluente.application.migration.assess import PAGE
-from afluente.application.migration.dual_write import SUSPICIOUS
-from afluente.application.migration.records import MAX_TOLD, Prospect, SyncPass
-from afluente.application.migration.rollback import TakenBack
-from afluente.application.migration.verify import Finding
 from afluente.domain.constraints import RATE_NAMES
-from afluente.legacy.mapping import _SEVERITIES, BOUNDS, METADATA
-from cli.errors import ExitCode
+from afluente.migration.application import plan, rollback, verify
+from afluente.migration.application.assess import PAGE
+from afluente.migration.application.dual_write import SUSPICIOUS
+from afluente.migration.application.records import MAX_TOLD, Prospect, SyncPass
+from afluente.migration.application.rollback import TakenBack
+from afluente.migration.application.verify import Finding
+from afluente.migration.domain.mapping import _SEVERITIES, BOUNDS, METADATA
+from cli.core.errors import ExitCode
 from cli.migration.stores import WRITERS
 from tests.unit.test_docs import REFERENCE, assert_names, tables_in
 

@@ -14,7 +14,7 @@ import pytest
 from afluente.domain.classification import StreamState, VersionedConfig, classify, in_stream_order
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.keys import StreamKey
+from afluente.domain.stream_keys import StreamKey
 
 DATA = Path(__file__).parents[2] / "data"
 STREAMS = {stream["key"]: stream for stream in json.loads((DATA / "constraints.json").read_text())["streams"]}

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from afluente.adapters.pack_codec import MAX_UNPACKED_BYTES, UndecodablePackError, decode_pack
+from afluente.adapters.codecs.packs import MAX_UNPACKED_BYTES, UndecodablePackError, decode_pack
 from tests.fuzz.seeds import FOUND, seeds_of
 from tests.fuzz.targets import TARGETS
 

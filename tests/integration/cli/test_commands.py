@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from cli.dead_letters import DeadLetterQueue, redrive
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack import stack
 from cli.local_stack.state import StateDir
-from cli.status import QueueStatus, queue_status
-from cli.target import Target, TargetChoice, resolve
+from cli.operations.dead_letters import DeadLetterQueue, redrive
+from cli.operations.status import QueueStatus, queue_status
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo import DATA
+from cli.demo.demo import DATA
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,7 @@ def test_a_count_that_is_not_as_known_is_told_and_fails(
     known = json.loads((tmp_path / "expected.json").read_text())
     known["streams"][0]["classes"]["alert"] += 1
     (tmp_path / "expected.json").write_text(json.dumps(known))
-    monkeypatch.setattr("cli.demo.DATA", tmp_path)
+    monkeypatch.setattr("cli.demo.demo.DATA", tmp_path)
 
     done = afluente("demo")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.devices import DeviceConnection, read_connection
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
+from cli.core.target import Target, TargetChoice, resolve
+from cli.devices.devices import DeviceConnection, read_connection
 from cli.local_stack.state import StateDir
-from cli.target import Target, TargetChoice, resolve
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.application.api_keys import ApiKey
-from cli.access import keys_of, tenants_of
-from cli.errors import ExitCode
+from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.application.access.api_keys import ApiKey
+from cli.access.operators import keys_of, tenants_of
+from cli.core.errors import ExitCode
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack.state import StateDir
-from cli.target import Target, TargetChoice, resolve
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.aws import describe_stack, local_connection
-from cli.errors import CommandError, ExitCode
+from cli.core.aws import describe_stack, local_connection
+from cli.core.errors import CommandError, ExitCode
 from cli.local_stack import assembly, cloudformation, emulator, ports, stack, synthesis
 from cli.local_stack.assembly import StackTemplate
 from cli.local_stack.stack import Change

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.client_address import ADDRESS_HEADER, FRONT_HEADER, Front, client_address
-from afluente.application.ports import UnavailableError
+from afluente.adapters.http.client_address import ADDRESS_HEADER, FRONT_HEADER, Front, client_address
+from afluente.application.errors import UnavailableError
 
 SEEN, TOLD = "192.0.2.7", "203.0.113.9"
 FRONT = Front(lambda: ["newest", "one before"])

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.csv_requests import (
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.http.answers import problem
+from afluente.adapters.http.csv_jobs import (
     MAX_CSV_BODY_BYTES,
     MAX_FILE_NAME_BYTES,
     MAX_OPTIONS_BYTES,
@@ -23,10 +24,9 @@ from afluente.adapters.csv_requests import (
     decode_upload,
     is_job_id,
 )
-from afluente.adapters.http_answers import problem
-from afluente.adapters.http_requests import RequestError
-from afluente.application.csv_jobs import CsvJob, JobStatus, upload_key
-from afluente.application.csv_listing import JobQuery
+from afluente.adapters.http.requests import RequestError
+from afluente.application.csv.jobs import CsvJob, JobStatus, upload_key
+from afluente.application.csv.listing import JobQuery
 from afluente.domain.faults import FaultCode
 from tests.factories import DOMAINS, NOW, a_grant, fields_and_codes
 

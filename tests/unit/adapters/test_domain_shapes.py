@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.domain_shapes.finance import take_tick
-from afluente.adapters.domain_shapes.health import take_vital_sign
-from afluente.adapters.domain_shapes.infrastructure import take_metric
-from afluente.adapters.domain_shapes.iot import Reading, Surroundings, read
-from afluente.adapters.domain_shapes.shapes import Taken
+from afluente.adapters.codecs.domain_shapes.finance import take_tick
+from afluente.adapters.codecs.domain_shapes.health import take_vital_sign
+from afluente.adapters.codecs.domain_shapes.infrastructure import take_metric
+from afluente.adapters.codecs.domain_shapes.shapes import Taken
 from afluente.domain.datapoints import DataPoint
+from afluente.migration.adapters.readings import Reading, Surroundings, read
 from tests import strategies
 from tests.factories import NOW
 from tests.legacy import DEVICE, UUID, a_sensor

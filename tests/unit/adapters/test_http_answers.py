@@ -2,8 +2,8 @@
 
 import json
 
-from afluente.adapters.http_answers import problem, receipt
-from afluente.application.accept_points import RejectedPoint
+from afluente.adapters.http.answers import problem, receipt
+from afluente.application.ingest.accept_points import RejectedPoint
 from afluente.domain.faults import Fault, FaultCode
 
 

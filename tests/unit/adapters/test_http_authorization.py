@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.http_authorization import authorizer_answer, grant_of
-from afluente.application.access import Action
-from afluente.application.limits import KeyLimits
+from afluente.adapters.http.authorization import authorizer_answer, grant_of
+from afluente.application.access.grants import Action
+from afluente.application.limits.limits import KeyLimits
 from tests.factories import a_grant
 
 GRANT = a_grant(

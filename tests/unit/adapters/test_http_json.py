@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.http_requests import RequestError, decode_points
-from afluente.adapters.json_points import MAX_DEPTH
-from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
-from afluente.application.accept_points import AcceptPoints, PointsRequest
+from afluente.adapters.codecs.json_points import MAX_DEPTH
+from afluente.adapters.http.requests import RequestError, decode_points
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.application.ingest.accept_points import AcceptPoints, PointsRequest
 from afluente.domain.faults import FaultCode
 from tests import strategies
 from tests.factories import DOMAINS, NOW, a_grant, fields_and_codes

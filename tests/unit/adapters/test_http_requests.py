@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.http_requests import MAX_BODY_BYTES, MAX_POINTS, RequestError, decode_points, read_body
-from afluente.application.accept_points import PointsRequest
+from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS, RequestError, decode_points, read_body
+from afluente.application.ingest.accept_points import PointsRequest
 from afluente.domain.faults import FaultCode
 from tests import strategies
 from tests.factories import DOMAINS, NOW, a_grant, a_point, arrived, fields_and_codes

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.csv_requests import Asker, decode_announcement
-from afluente.adapters.http_requests import RequestError, decode_points
-from afluente.adapters.json_points import MalformedJsonError, parse_json
-from afluente.adapters.legacy_packets import decode_packet
-from afluente.adapters.mqtt_messages import MqttMessage, UnusableMessageError, decode_message
-from afluente.adapters.websocket_messages import ErrorMessage, Points, points_request, read_message
-from afluente.application.accept_points import PointsRequest
-from afluente.application.connections import Connection
+from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json
+from afluente.adapters.http.csv_jobs import Asker, decode_announcement
+from afluente.adapters.http.requests import RequestError, decode_points
+from afluente.adapters.mqtt.messages import MqttMessage, UnusableMessageError, decode_message
+from afluente.adapters.websocket.messages import ErrorMessage, Points, points_request, read_message
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.websocket.connections import Connection
+from afluente.migration.adapters.packets import decode_packet
 from tests.factories import DOMAINS, NOW, a_grant
 from tests.suites.cases import json_cases
 

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from afluente.adapters.constraint_requests import (
+from afluente.adapters.http.answers import problem
+from afluente.adapters.http.constraints import (
     constraints,
     decode_entries,
     decode_entry,
@@ -17,11 +18,10 @@ from afluente.adapters.constraint_requests import (
     location_of,
     reached_scope,
 )
-from afluente.adapters.http_answers import problem
-from afluente.adapters.http_requests import RequestError
-from afluente.application.constraint_documents import ConstraintEntry
+from afluente.adapters.http.requests import RequestError
+from afluente.application.constraints.documents import ConstraintEntry
 from afluente.domain.classification import VersionedConfig
-from afluente.domain.keys import DOMAIN_PATTERN, part_faults
+from afluente.domain.stream_keys import DOMAIN_PATTERN, part_faults
 from tests.factories import a_grant
 from tests.suites.cases import naughty_strings
 

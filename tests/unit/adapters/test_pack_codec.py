@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.pack_codec import VERSION, UndecodablePackError, decode_pack, encode_pack, encode_rows, rows_of
-from afluente.application.packs import Series, SeriesPack
+from afluente.adapters.codecs.packs import VERSION, UndecodablePackError, decode_pack, encode_pack, encode_rows, rows_of
+from afluente.application.ingest.packs import Series, SeriesPack
 from afluente.domain.datapoints import DataPoint
 from tests import strategies
 from tests.factories import NOW, a_point, arrived

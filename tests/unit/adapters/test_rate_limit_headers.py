@@ -2,9 +2,9 @@
 
 import pytest
 
-from afluente.adapters.rate_limit_headers import explained, limited, rate_limit_headers
-from afluente.application.limiter import Demand, Over, Standing
-from afluente.application.limits import Limits, Rule, Subject, rules_of
+from afluente.adapters.http.rate_limits import explained, limited, rate_limit_headers
+from afluente.application.limits.limiter import Demand, Over, Standing
+from afluente.application.limits.limits import Limits, Rule, Subject, rules_of
 
 LIMITS = Limits(
     requests_per_second=2.5, requests_burst=10, points_per_second=1_000, points_burst=20_000, points_per_day=5_000_000

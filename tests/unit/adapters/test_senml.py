@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.senml import SenmlError, is_senml, resolve
+from afluente.adapters.codecs.senml import SenmlError, is_senml, resolve
 
 ARRIVED_AT = 1_700_000_000.0
 

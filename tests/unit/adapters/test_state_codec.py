@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.state_codec import decode_state, encode_state
+from afluente.adapters.codecs.states import decode_state, encode_state
 from afluente.domain.alarms import AlarmState, StandingAlarm
 from afluente.domain.classification import NO_SEQUENCE, WINDOW, StreamState, Taken, classify
 from afluente.domain.constraints import Severity

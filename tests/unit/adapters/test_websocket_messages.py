@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.json_points import JsonPoint
-from afluente.adapters.websocket_messages import (
+from afluente.adapters.codecs.json_points import JsonPoint
+from afluente.adapters.websocket.messages import (
     MAX_POINTS,
     Authenticated,
     Authentication,

@@ -16,24 +16,28 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from afluente.adapters import csv_requests, http_answers, http_requests, json_points, websocket_messages
-from afluente.adapters.http_routes import ROUTES, Route
-from afluente.adapters.legacy_packets import decode_old_message, decode_packet
-from afluente.adapters.mqtt_messages import MqttMessage, decode_message
-from afluente.adapters.websocket_messages import (
+from afluente.adapters.codecs import json_points
+from afluente.adapters.http import answers as http_answers
+from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import requests as http_requests
+from afluente.adapters.http.routes import ROUTES, Route
+from afluente.adapters.mqtt.messages import MqttMessage, decode_message
+from afluente.adapters.websocket import messages as websocket_messages
+from afluente.adapters.websocket.messages import (
     Authentication,
     Ping,
     Points,
     points_request,
     read_message,
 )
-from afluente.application.accept_points import PointsRequest
-from afluente.application.access import Grant
-from afluente.application.connections import Connection
-from afluente.application.constraint_documents import parse_document, parse_entry
+from afluente.application.access.grants import Grant
+from afluente.application.constraints.documents import parse_document, parse_entry
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.websocket.connections import Connection
 from afluente.domain import datapoints
 from afluente.domain.faults import Fault, FaultCode, FaultyError
-from afluente.domain.keys import MAX_PART_LENGTH, domain_faults
+from afluente.domain.stream_keys import MAX_PART_LENGTH, domain_faults
+from afluente.migration.adapters.packets import decode_old_message, decode_packet
 from apidoc import examples
 from apidoc.__main__ import DOCUMENTS, current, released, text_of
 from apidoc.asyncapi import REASONS, asyncapi_document

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine
-from afluente.application.accept_points import AcceptPoints, RejectedPoint
-from afluente.application.gate import Batch
-from afluente.application.packs import Pack
-from afluente.application.ports import UnavailableError
-from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import AcceptPoints, RejectedPoint
+from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.limits.admission import Batch
 from afluente.domain.faults import Fault, FaultCode
 from tests.factories import NOW, a_point, a_rejected_point, a_request, arrived
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from afluente.application.access import Action
+from afluente.application.access.grants import Action
 from tests.factories import a_grant
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.memory import MemoryAlarmLog
-from afluente.application.access import Action, Grant
-from afluente.application.alarm_history import AlarmQuery, Place, ReportedAlarm, reported_alarms
+from afluente.adapters.memory.alarms import MemoryAlarmLog
+from afluente.application.access.grants import Action, Grant
+from afluente.application.alarms.history import AlarmQuery, Place, ReportedAlarm, reported_alarms
 from afluente.domain.alarms import AlarmChange
 from tests.factories import NOW, a_grant, an_alarm_event
 

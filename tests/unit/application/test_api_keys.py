@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.memory import MemoryApiKeys
-from afluente.application.access import Action
-from afluente.application.api_keys import (
+from afluente.adapters.memory.access import MemoryApiKeys
+from afluente.application.access.api_keys import (
     KEY_RANDOM_BYTES,
     USE_RECORDED_SECONDS,
     ApiKey,
@@ -23,8 +22,9 @@ from afluente.application.api_keys import (
     rotated,
     verifier_of,
 )
-from afluente.application.limits import KeyLimits
-from afluente.application.ports import UnavailableError
+from afluente.application.access.grants import Action
+from afluente.application.errors import UnavailableError
+from afluente.application.limits.limits import KeyLimits
 from tests.factories import NOW, PEPPER, an_api_key, an_authentication
 
 RANDOM = bytes(range(KEY_RANDOM_BYTES))

@@ -7,23 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryStates, MemoryStreams
-from afluente.application.classify_packs import ClassifyPacks, Result
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.judging import ByConstraints
-from afluente.application.packs import ReceivedPack
-from afluente.application.ports import (
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.classification.classifiers import ByConstraints
+from afluente.application.classification.classify_packs import ClassifyPacks, Result
+from afluente.application.classification.ports import (
     DamagedStateError,
     Delivery,
     LoadedStates,
     StaleStateError,
     StreamMemory,
-    UnavailableError,
 )
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import Classification
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.keys import StreamKey
+from afluente.domain.stream_keys import StreamKey
 from tests.factories import NOW, Clock, a_config, a_key, a_point, a_received_pack, points
 
 LIMITED: dict[str, Any] = {"max_value": 50, "abs_delta": 5, "consecutive_violations_required": 1, "cooldown_seconds": 0}

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.memory import MemoryApiKeys, MemoryConnections
-from afluente.application.access import Action
-from afluente.application.api_keys import ApiKey
-from afluente.application.connections import Connection, Connections, RefusedError
+from afluente.adapters.memory.access import MemoryApiKeys
+from afluente.adapters.memory.websocket import MemoryConnections
+from afluente.application.access.api_keys import ApiKey
+from afluente.application.access.grants import Action
+from afluente.application.websocket.connections import Connection, Connections, RefusedError
 from tests.factories import DOMAINS, NOW, a_point, an_api_key, an_authentication
 
 TTL_SECONDS = 60.0

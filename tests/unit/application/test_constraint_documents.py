@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.application.constraint_documents import ConstraintEntry, entry_of, parse_document, parse_entry
+from afluente.application.constraints.documents import ConstraintEntry, entry_of, parse_document, parse_entry
 from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
 from afluente.domain.faults import FaultCode, FaultyError
 from tests import strategies

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.memory import MemoryConstraints
-from afluente.application.access import Action, Grant
-from afluente.application.constraint_listing import ConstraintsQuery, digest_of, page_of
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.access.grants import Action, Grant
+from afluente.application.constraints.listing import ConstraintsQuery, digest_of, page_of
 from tests.factories import DOMAINS, Clock, a_config
 
 FLEET = [

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.memory import MemoryConstraints
-from afluente.application.constraint_scopes import lookup_order, of_domain, of_stream, of_type
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.ports import UnavailableError
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.constraints.scopes import lookup_order, of_domain, of_stream, of_type
+from afluente.application.errors import UnavailableError
 from afluente.domain.classification import VersionedConfig
 from tests.factories import Clock, a_config, a_key
 

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.memory import MemoryCsvJobs
-from afluente.application.csv_jobs import (
+from afluente.adapters.memory.csv import MemoryCsvJobs
+from afluente.application.csv.jobs import (
     FIRST_OF_EACH,
     CsvJob,
     CsvJobs,
@@ -26,7 +26,7 @@ from afluente.application.csv_jobs import (
     is_option_file,
     upload_key,
 )
-from afluente.application.ports import UnavailableError
+from afluente.application.errors import UnavailableError
 from afluente.domain.faults import Fault
 from tests.factories import DOMAINS, NOW, a_csv_job
 

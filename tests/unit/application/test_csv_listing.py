@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.memory import MemoryCsvJobs
-from afluente.application.access import Grant
-from afluente.application.csv_jobs import CsvJob, JobStatus
-from afluente.application.csv_listing import JobPage, JobQuery, newest_jobs
+from afluente.adapters.memory.csv import MemoryCsvJobs
+from afluente.application.access.grants import Grant
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.listing import JobPage, JobQuery, newest_jobs
 from tests.factories import DOMAINS, NOW, a_csv_job, a_grant
 
 EVERYTHING = a_grant()

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from afluente.application.csv_jobs import (
+from afluente.application.csv.jobs import (
     FIRST_OF_EACH,
     FileVersion,
     JobFault,
@@ -15,7 +15,7 @@ from afluente.application.csv_jobs import (
     RowFaultCode,
     ShownRow,
 )
-from afluente.application.csv_reports import report
+from afluente.application.csv.reports import report
 from tests.factories import NOW, a_csv_job
 
 FILE = FileVersion("inbox/iot/furnace-1/march.csv", "v1", "e", 1_000)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.application.csv_uploads import MAX_FILE_BYTES, MAX_PARTS, part_bytes_of
+from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PARTS, part_bytes_of
 
 MIB = 1024**2
 

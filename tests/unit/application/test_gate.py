@@ -1,8 +1,8 @@
 """The gate: the address first, then the key, then the source."""
 
-from afluente.application.gate import Batch, Gate, Sender
-from afluente.application.limiter import Over, Taken
-from afluente.application.limits import Dimension, KeyLimits, Limits, StageLimits, Subject
+from afluente.application.limits.admission import Batch, Gate, Sender
+from afluente.application.limits.limiter import Over, Taken
+from afluente.application.limits.limits import Dimension, KeyLimits, Limits, StageLimits, Subject
 from tests.factories import NOW, a_gate
 
 FURNACE = Batch("iot/furnace-1", 10)

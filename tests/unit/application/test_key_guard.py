@@ -1,10 +1,10 @@
 """The guard before the look-up of keys: bad ones of one address soon cost nothing, good ones go on."""
 
-from afluente.adapters.memory import MemoryApiKeys
-from afluente.application.access import Grant
-from afluente.application.api_keys import Authentication, id_in
-from afluente.application.key_guard import KeyGuard, Refusal
-from afluente.application.limits import RefusedKeys
+from afluente.adapters.memory.access import MemoryApiKeys
+from afluente.application.access.api_keys import Authentication, id_in
+from afluente.application.access.grants import Grant
+from afluente.application.access.key_guard import KeyGuard, Refusal
+from afluente.application.limits.limits import RefusedKeys
 from tests.factories import NOW, an_api_key, an_authentication
 
 ADDRESS, ANOTHER = "192.0.2.1", "192.0.2.2"

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afluente.adapters.memory_limits import MemoryLimits
-from afluente.application.leases import Hold, SharedBucket, refilled
-from afluente.application.limiter import (
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.errors import UnavailableError
+from afluente.application.limits.leases import Hold, SharedBucket, refilled
+from afluente.application.limits.limiter import (
     ATTEMPTS,
     LEASE_SECONDS,
     LONGEST_LEASE_SECONDS,
@@ -21,7 +22,7 @@ from afluente.application.limiter import (
     Standing,
     Taken,
 )
-from afluente.application.limits import (
+from afluente.application.limits.limits import (
     DAY_SECONDS,
     Dimension,
     KeyLimits,
@@ -32,7 +33,6 @@ from afluente.application.limits import (
     decode_limits,
     rules_of,
 )
-from afluente.application.ports import UnavailableError
 
 NOW = 20_000 * DAY_SECONDS + 3_600.0
 TEN_A_SECOND = Limits(requests_per_second=10, requests_burst=100)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.memory import MemoryConstraints
-from afluente.application.constraint_documents import parse_entry
-from afluente.application.constraint_history import ChangeKind, ConstraintsChange
-from afluente.application.manage_constraints import Applied, Effect, UnknownVersionError, apply, roll_back
-from afluente.application.ports import StaleConstraintsError
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.constraints.changes import Applied, Effect, UnknownVersionError, apply, roll_back
+from afluente.application.constraints.documents import parse_entry
+from afluente.application.constraints.history import ChangeKind, ConstraintsChange
+from afluente.application.constraints.ports import StaleConstraintsError
 from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.faults import FaultCode, FaultyError
 from tests.factories import NOW, Clock, a_config, fields_and_codes

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.application.packs import Pack, into_packs, sharding_of
+from afluente.application.ingest.packs import Pack, into_packs, sharding_of
 from afluente.domain.datapoints import DataPoint
 from tests.factories import a_point
 

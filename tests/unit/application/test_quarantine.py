@@ -2,7 +2,7 @@
 
 import base64
 
-from afluente.application.quarantine import QuarantineReason, undecodable
+from afluente.application.ingest.quarantine import QuarantineReason, undecodable
 from tests.factories import NOW
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from afluente.adapters.csv_files import chunks as chunks_module
-from afluente.adapters.csv_files.memory import MemoryCsvFiles
-from afluente.adapters.memory import MemoryCsvJobs, MemoryPackQueue
-from afluente.application.csv_jobs import (
+from afluente.adapters.codecs.csv import chunks as chunks_module
+from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
+from afluente.adapters.memory.ingest import MemoryPackQueue
+from afluente.application.csv.jobs import (
     MAX_FUTILE_ATTEMPTS,
     CsvJob,
     CsvJobs,
@@ -20,9 +20,9 @@ from afluente.application.csv_jobs import (
     Reason,
     StaleJobError,
 )
-from afluente.application.packs import SeriesPack
-from afluente.application.ports import UnavailableError
-from afluente.application.read_csv import Chunk, Look, Outcome, ReadCsv, Reading
+from afluente.application.csv.load_file import Chunk, Look, Outcome, ReadCsv, Reading
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import SeriesPack
 from tests.factories import NOW, Clock
 
 KEY = "inbox/iot/furnace-1/readings.csv"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.application.access import Action, Grant
-from afluente.application.tenants import Tenant, in_the_way_of_all, owner_of, tenant_faults
+from afluente.application.access.grants import Action, Grant
+from afluente.application.access.tenants import Tenant, in_the_way_of_all, owner_of, tenant_faults
 from afluente.domain.faults import FaultCode
 from tests.factories import DOMAINS, a_grant, a_tenant, fields_and_codes
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from afluente.adapters.memory import MemoryOldTables
-from afluente.application.migration.thresholds_lookup import ThresholdsLookup
-from afluente.application.ports import UnavailableError
-from afluente.domain.keys import StreamKey
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.application.errors import UnavailableError
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.application.thresholds_lookup import ThresholdsLookup
+from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import Clock, a_key
 from tests.legacy import thresholds
 

@@ -13,7 +13,7 @@ from tests.unit.cli.csv_service import CsvService, running_csv_service
 def csv_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[CsvService]:
     with running_csv_service() as service:
         outputs = {"HttpApiUrl": service.url, "CsvBucket": "bucket"}
-        monkeypatch.setattr("cli.aws.outputs_of", lambda *_: outputs)
+        monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: outputs)
         yield service
 
 
@@ -23,5 +23,5 @@ def afluente_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     monkeypatch.setenv("AFLUENTE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("cli.sending.patience._FIRST_DELAY_SECONDS", 0.001)
-    monkeypatch.setattr("cli.csv_jobs.sending._FIRST_POLL_SECONDS", 0.001)
+    monkeypatch.setattr("cli.csv.sending._FIRST_POLL_SECONDS", 0.001)
     return Commands(monkeypatch, capsys)

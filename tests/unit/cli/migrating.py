@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from botocore.client import BaseClient
 from moto import mock_aws
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
-from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
-from afluente.adapters.dynamodb_sensors import DynamoSensors
-from afluente.adapters.dynamodb_trial import DynamoTrial
+from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.domain.constraints import StreamConfig
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
+from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
+from afluente.migration.adapters.dynamodb_trial import DynamoTrial
+from afluente.migration.domain.thresholds import SensorThresholds
 from cli import main as command_line
 from tests.old_service import OldService, create_tables, fill
 
@@ -113,7 +113,7 @@ def migrating(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         "MigrationTable": MIGRATION,
         "ClassifierFunction": CLASSIFIER,
     }
-    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: {"HttpApiUrl": "http://none", **outputs})
+    monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: {"HttpApiUrl": "http://none", **outputs})
     _one_call_at_a_time(monkeypatch)
     with mock_aws():
         client = boto3.client("dynamodb", _REGION)

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.alarm_requests import Alarm, AlarmList
+from afluente.adapters.http.alarms import Alarm, AlarmList
 from afluente.domain.alarms import AlarmEvent
-from cli.api import Query
+from cli.core.api import Query
 from cli.reading.alarms_api import LATENESS_SECONDS, alarms_by_api, as_published
 from tests.factories import NOW, an_alarm_event
 

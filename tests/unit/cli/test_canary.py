@@ -12,11 +12,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from afluente.adapters.dynamodb_trial import DynamoTrial
-from afluente.application.migration.canary import event_of, review
-from afluente.application.migration.trial import EventKind, Gates, Phase, TrialCounts, TrialSettings, added
+from afluente.migration.adapters.dynamodb_trial import DynamoTrial
+from afluente.migration.application.canary import event_of, review
+from afluente.migration.application.trial import EventKind, Gates, Phase, TrialCounts, TrialSettings, added
 from cli import main as command_line
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.unit.cli.migrating import Done
 
 REGION = "eu-west-1"
@@ -59,7 +59,7 @@ def canary(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     outputs = {"HttpApiUrl": "http://none", "MigrationTable": TABLE, "ClassifierFunction": FUNCTION}
-    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: outputs)
+    monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: outputs)
     with mock_aws():
         boto3.client("dynamodb", REGION).create_table(
             TableName=TABLE,

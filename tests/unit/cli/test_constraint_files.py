@@ -8,12 +8,12 @@ import msgspec
 import pytest
 import yaml
 
-from afluente.adapters.memory import MemoryConstraints
-from afluente.application.constraint_documents import entry_of, parse_entry
-from cli.constraint_changes import differences
-from cli.constraint_files import as_yaml, load
-from cli.constraint_updates import Counts, apply
-from cli.errors import CommandError, ExitCode
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.constraints.documents import entry_of, parse_entry
+from cli.constraints.differences import differences
+from cli.constraints.files import as_yaml, load
+from cli.constraints.updates import Counts, apply
+from cli.core.errors import CommandError, ExitCode
 
 STREAM = {
     "key": "iot/furnace-1/furnace-1:value",

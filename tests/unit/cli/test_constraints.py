@@ -13,17 +13,18 @@ import msgspec
 import pytest
 
 import http_admin.handler
-from afluente.adapters.memory import MemoryAlarmLog, MemoryConstraints
-from afluente.adapters.memory_limits import MemoryLimits
-from afluente.application.gate import Gate
-from afluente.application.limiter import Limiter
-from afluente.application.limits import StageLimits
+from afluente.adapters.memory.alarms import MemoryAlarmLog
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.limits.admission import Gate
+from afluente.application.limits.limiter import Limiter
+from afluente.application.limits.limits import StageLimits
 from afluente.domain.classification import VersionedConfig
 from afluente.runtime.composition import HttpAdmin
 from afluente.runtime.observability import logger
 from afluente.runtime.settings import HttpAdminSettings
 from cli import main as command_line
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.conformity import route_of
 from tests.factories import DOMAINS, NOW, Clock, a_config, a_grant
 from tests.unit.functions.conftest import CONTEXT
@@ -97,7 +98,7 @@ def url(world: World) -> Iterator[str]:
 @pytest.fixture
 def afluente(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Afluente:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cli.patient.delay", lambda _: 0.0)
+    monkeypatch.setattr("cli.core.retry.delay", lambda _: 0.0)
 
     def run(*words: str | Path) -> Told:
         arguments = [*map(str, words), "--url", url, "--key", "the-key"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.unit.cli.csv_commands import Commands, Told
 
 SPANISH = (

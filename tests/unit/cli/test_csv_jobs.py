@@ -7,13 +7,13 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from afluente.application.csv_jobs import JobFault, JobStatus
-from afluente.application.csv_reports import JobReport
-from cli.csv_jobs.display import JobDisplay, TransferDisplay
-from cli.csv_jobs.files import LocalFile
-from cli.csv_jobs.told import span, tell_result
-from cli.errors import ExitCode
-from cli.moments import moment
+from afluente.application.csv.jobs import JobFault, JobStatus
+from afluente.application.csv.reports import JobReport
+from cli.core.errors import ExitCode
+from cli.core.times import moment
+from cli.csv.display import JobDisplay, TransferDisplay
+from cli.csv.files import LocalFile
+from cli.csv.rendering import span, tell_result
 from tests.unit.cli.csv_commands import Commands, press_ctrl_c
 from tests.unit.cli.csv_service import CsvService, Fault, a_report
 
@@ -289,7 +289,7 @@ def test_a_terminal_gets_a_bar_of_a_job(terminal: Console) -> None:
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, log: Console) -> None:
-    monkeypatch.setattr("cli.csv_jobs.display._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("cli.csv.display._LINE_SECONDS", 0.0)
     display, jobs = TransferDisplay(log, "uploading", "uploaded"), JobDisplay(log)
     with display.shown(), jobs.shown():
         display.begin("a.csv", 1_000)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.csv_reader import Table, read_table
 from cli.sending.points import Readable, SentPoint, Unreadable
 

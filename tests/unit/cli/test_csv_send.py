@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.unit.cli.csv_commands import Commands, press_ctrl_c
 from tests.unit.cli.csv_service import RENEWAL, CsvService, Fault
 
@@ -352,7 +352,7 @@ def test_what_cannot_be_taken_back_is_said(csv_service: CsvService, afluente_csv
 def test_a_stage_without_csv_says_how_to_switch_it_on(
     csv_service: CsvService, afluente_csv: Commands, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: {"HttpApiUrl": csv_service.url})
+    monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: {"HttpApiUrl": csv_service.url})
     told = afluente_csv("send", str(file), *TO)
     assert told.code == ExitCode.FAILED
     assert "CSV ingestion is switched off there" in told.err

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.core.errors import CommandError
 from cli.domains.stage_file import open_domains, write_domains
-from cli.errors import CommandError
 
 WRITTEN = """\
 # Plant A.

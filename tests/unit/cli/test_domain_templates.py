@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.core.errors import CommandError, ExitCode
 from cli.domains import templates
 from cli.domains.templates import TemplateError
-from cli.errors import CommandError, ExitCode
 
 GOOD: dict[str, Any] = {
     "description": "Smart meters",

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from afluente.adapters.memory import MemoryConstraints
-from afluente.application.constraint_documents import parse_document
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.constraints.documents import parse_document
 from cli import main as command_line
+from cli.core.errors import ExitCode
 from cli.domains import adding, files, templates
 from cli.domains.templates import Domain
-from cli.errors import ExitCode
 from cli.main import app
 from tests.unit.cli.test_domain_templates import GOOD
 
@@ -25,7 +25,7 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AFLUENTE_STAGES_DIR", str(tmp_path / "stages"))
     monkeypatch.setenv("AFLUENTE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: {})
+    monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: {})
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from cli.drop_policy import DropBucket, drop_policy
+from cli.access.upload_policy import DropBucket, drop_policy
 from tests.factories import a_tenant
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"

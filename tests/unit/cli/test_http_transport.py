@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import msgspec
 import pytest
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.http import HttpTransport
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
 from tests.unit.cli.service import Answer, Service, running_service

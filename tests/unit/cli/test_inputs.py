@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.inputs import Format, content_hash, open_input
 
 

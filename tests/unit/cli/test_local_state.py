@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.local_stack import health, locks, ports
 from cli.local_stack.emulator import EmulatorRecord
 from cli.local_stack.stack import DeploymentRecord, down, find

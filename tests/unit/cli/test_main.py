@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from botocore import exceptions
 
-from afluente.application.ports import UnavailableError
+from afluente.application.errors import UnavailableError
 from cli import main as command_line
-from cli.aws import Connection
-from cli.errors import CommandError, ExitCode
-from cli.failures import explain
+from cli.core.aws import Connection
+from cli.core.errors import CommandError, ExitCode
+from cli.core.failures import explain
+from cli.core.options import flowing, targeted
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack.state import StateDir
-from cli.options import flowing, targeted
-from cli.target import Target, TargetChoice, resolve
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -228,7 +228,7 @@ def test_a_missing_output_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_stage_that_is_not_deployed_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
-    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: {})
+    monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: {})
     with pytest.raises(CommandError) as caught:
         resolve(TargetChoice(StateDir.of(tmp_path), stage="dev", region="eu-west-1"))
     assert caught.value.code is ExitCode.UNREACHABLE
@@ -237,7 +237,7 @@ def test_a_stage_that_is_not_deployed_is_said_to_be_so(monkeypatch: pytest.Monke
 
 def test_a_stage_in_an_account_is_found_by_its_outputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
-    monkeypatch.setattr("cli.aws.outputs_of", lambda *_: {"HttpApiUrl": "https://x.example/", "AlertStream": "a"})
+    monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: {"HttpApiUrl": "https://x.example/", "AlertStream": "a"})
     target = resolve(TargetChoice(StateDir.of(tmp_path), stage="dev", region="eu-west-1"))
     assert (target.name, target.api_url, target["AlertStream"], target.is_local) == (
         "dev",

@@ -10,15 +10,15 @@ import boto3
 import msgspec
 import pytest
 
-from afluente.adapters.dynamodb_constraints import DynamoConstraintsCatalogue
-from afluente.adapters.dynamodb_migration import DynamoMigrationRecords
-from afluente.application.migration import assess
-from afluente.application.migration.orders import CanaryOrders, Plan
-from afluente.application.migration.plan import COLUMNS
-from afluente.application.migration.records import DualWrite, Prospect
-from afluente.application.migration.trial import Phase
-from afluente.application.ports import UnavailableError
-from cli.errors import ExitCode
+from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
+from afluente.application.errors import UnavailableError
+from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
+from afluente.migration.application import assess
+from afluente.migration.application.canary_commands import CanaryOrders, Plan
+from afluente.migration.application.plan import COLUMNS
+from afluente.migration.application.records import DualWrite, Prospect
+from afluente.migration.application.trial import Phase
+from cli.core.errors import ExitCode
 from cli.migration.pace import Pace
 from tests.factories import NOW, Clock, a_config
 from tests.old_service import IMPOSSIBLE, NOTHING_IN_FORCE, OldService, Shape, an_old_service

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from cli.moments import parse_span, parse_time, since_option, until_option
+from cli.core.times import parse_span, parse_time, since_option, until_option
 
 
 @pytest.mark.parametrize(

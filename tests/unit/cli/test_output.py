@@ -9,9 +9,9 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.errors import CommandError
+from cli.core.errors import CommandError
+from cli.core.output import SafeConsole, err, harmless, out, print_bytes, print_json
 from cli.main import _show
-from cli.output import SafeConsole, err, harmless, out, print_bytes, print_json
 
 EVIL = "a\x1b[2J\x1b]0;owned\x07b\x9b31mc\u202ed\r\x08\x7f\ud800"
 SHOWN = "a\\x1b[2J\\x1b]0;owned\\x07b\\x9b31mc\\u202ed"

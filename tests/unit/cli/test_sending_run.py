@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.display import Display
 from cli.sending.job import Choices, Job, open_job, run
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint

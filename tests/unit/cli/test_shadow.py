@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from afluente.application.migration.canary import event_of
-from afluente.application.migration.trial import (
+from afluente.domain.classification import Baseline, Classification
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.trial import (
     Difference,
     DifferenceCause,
     EventKind,
@@ -14,9 +15,8 @@ from afluente.application.migration.trial import (
     Phase,
     TrialCounts,
 )
-from afluente.domain.classification import Baseline, Classification
 from cli import main as command_line
-from cli.errors import ExitCode
+from cli.core.errors import ExitCode
 from tests.factories import NOW
 from tests.unit.cli.migrating import Done
 from tests.unit.cli.test_canary import REGION, Canary, canary  # noqa: F401 - a fixture

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from cli.aws import local_connection
-from cli.errors import CommandError, ExitCode
-from cli.local_key import key_for
+from cli.core.aws import local_connection
+from cli.core.errors import CommandError, ExitCode
+from cli.core.local_key import key_for
+from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack.state import StateDir
-from cli.target import Target, TargetChoice, resolve
 
 OUTPUTS = {"WebSocketUrl": "wss://a1b2.execute-api.us-east-1.amazonaws.com/live", "WebSocketApiId": "a1b2"}
 

@@ -7,7 +7,7 @@ from afluente.domain.classification import Classification, ClassifiedDataPoint, 
 from afluente.domain.constraints import Severity
 from cli.reading.function_logs import _for_people
 from cli.reading.log_events import LogEvent
-from cli.reading.told import alarm_line, decode_alarm, decode_point, point_line
+from cli.reading.rendering import alarm_line, decode_alarm, decode_point, point_line
 
 POINT = ClassifiedDataPoint(
     point_id="p",

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.sync.server import Server, ServerConnection, serve
 
-from cli.errors import CommandError, ExitCode
+from cli.core.errors import CommandError, ExitCode
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
 from cli.sending.ws import WsTransport
 from tests.faults.relay import Relay

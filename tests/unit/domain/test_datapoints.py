@@ -19,7 +19,7 @@ from afluente.domain.datapoints import (
     is_deeper_than,
 )
 from afluente.domain.faults import FaultCode, FaultyError
-from afluente.domain.keys import StreamKey
+from afluente.domain.stream_keys import StreamKey
 from tests import strategies
 from tests.factories import NOW, a_point, fields_and_codes
 

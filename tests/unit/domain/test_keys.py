@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.domain.faults import FaultCode, FaultyError
-from afluente.domain.keys import StreamKey, domain_faults, is_part, part_faults, shard_of
+from afluente.domain.stream_keys import StreamKey, domain_faults, is_part, part_faults, shard_of
 from tests import strategies
 from tests.factories import fields_and_codes
 

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 import classifier.handler
-from afluente.adapters.memory import MemoryAlarms, MemoryConstraints, MemoryQuarantine, MemoryStates, MemoryStreams
-from afluente.application.classify_packs import ClassifyPacks
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.judging import ByConstraints
-from afluente.application.ports import Delivery, LoadedStates, UnavailableError
-from afluente.application.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.adapters.memory.ingest import MemoryQuarantine
+from afluente.application.classification.classifiers import ByConstraints
+from afluente.application.classification.classify_packs import ClassifyPacks
+from afluente.application.classification.ports import Delivery, LoadedStates
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain.classification import Classification
-from afluente.domain.keys import StreamKey
+from afluente.domain.stream_keys import StreamKey
 from afluente.runtime.composition import Classifier
 from classifier.handler import lambda_handler
 from tests.factories import Clock, a_config

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import csv_trigger.handler
-from afluente.adapters.csv_files import chunks
-from afluente.adapters.csv_files.memory import MemoryCsvFiles
-from afluente.adapters.memory import MemoryCsvJobs, MemoryPackQueue, MemoryQuarantine
-from afluente.adapters.s3_events import NoNotificationError, dropped_files
-from afluente.application.csv_jobs import CsvJob, CsvJobs, FileVersion, JobFault, JobStatus
-from afluente.application.packs import SeriesPack
-from afluente.application.ports import UnavailableError
-from afluente.application.read_csv import ReadCsv
+from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files
+from afluente.adapters.codecs.csv import chunks
+from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.application.csv.jobs import CsvJob, CsvJobs, FileVersion, JobFault, JobStatus
+from afluente.application.csv.load_file import ReadCsv
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import SeriesPack
 from afluente.runtime.csv_composition import CsvReader, CsvRegistrar
 from csv_trigger.handler import lambda_handler
 from tests.factories import Clock

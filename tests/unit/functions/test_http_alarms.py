@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 import http_admin.handler
-from afluente.adapters.alarm_requests import MAX_PATTERN_LENGTH
-from afluente.adapters.memory import MemoryAlarmLog
-from afluente.application.access import Action
-from afluente.application.alarm_history import AlarmLog, ReportedAlarm
-from afluente.application.ports import UnavailableError
+from afluente.adapters.http.alarms import MAX_PATTERN_LENGTH
+from afluente.adapters.memory.alarms import MemoryAlarmLog
+from afluente.application.access.grants import Action
+from afluente.application.alarms.history import AlarmLog, ReportedAlarm
+from afluente.application.errors import UnavailableError
 from afluente.runtime.composition import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings
 from tests.conformity import assert_documented

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 import http_authorizer.handler
-from afluente.adapters.http_authorization import grant_of
-from afluente.adapters.memory import MemoryApiKeys
-from afluente.application.access import Action, Grant
-from afluente.application.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore
-from afluente.application.key_guard import KeyGuard
-from afluente.application.limits import RefusedKeys
-from afluente.application.ports import UnavailableError
+from afluente.adapters.http.authorization import grant_of
+from afluente.adapters.memory.access import MemoryApiKeys
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore
+from afluente.application.access.grants import Action, Grant
+from afluente.application.access.key_guard import KeyGuard
+from afluente.application.errors import UnavailableError
+from afluente.application.limits.limits import RefusedKeys
 from afluente.runtime.composition import HttpAuthorizer
 from http_authorizer.handler import lambda_handler
 from tests.factories import NOW, an_api_key, an_authentication

@@ -11,16 +11,18 @@ import msgspec
 import pytest
 
 import http_admin.handler
-from afluente.adapters.constraint_requests import MAX_ENTRIES, MAX_ENTRY_BYTES, MAX_TOLD_FAULTS
-from afluente.adapters.memory import MemoryAlarmLog, MemoryConstraints
-from afluente.adapters.memory_limits import MemoryLimits
-from afluente.application.access import Action
-from afluente.application.constraint_documents import MAX_SCOPE_BYTES
-from afluente.application.constraint_history import ChangeKind, ConstraintsChange
-from afluente.application.constraint_listing import ConstraintsQuery, digest_of
-from afluente.application.gate import Gate
-from afluente.application.limiter import Limiter
-from afluente.application.ports import ConstraintsCatalogue, UnavailableError
+from afluente.adapters.http.constraints import MAX_ENTRIES, MAX_ENTRY_BYTES, MAX_TOLD_FAULTS
+from afluente.adapters.memory.alarms import MemoryAlarmLog
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.access.grants import Action
+from afluente.application.constraints.documents import MAX_SCOPE_BYTES
+from afluente.application.constraints.history import ChangeKind, ConstraintsChange
+from afluente.application.constraints.listing import ConstraintsQuery, digest_of
+from afluente.application.constraints.ports import ConstraintsCatalogue
+from afluente.application.errors import UnavailableError
+from afluente.application.limits.admission import Gate
+from afluente.application.limits.limiter import Limiter
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.constraints import StreamConfig
 from afluente.runtime.composition import HttpAdmin

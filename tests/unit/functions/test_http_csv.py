@@ -11,19 +11,15 @@ import msgspec
 import pytest
 
 import http_ingest.handler
-from afluente.adapters.csv_requests import MAX_CSV_BODY_BYTES
-from afluente.adapters.memory import (
-    MemoryCsvJobs,
-    MemoryCsvUploads,
-    MemoryPackQueue,
-    MemoryQuarantine,
-    MemorySensors,
-)
-from afluente.application.accept_points import AcceptPoints
-from afluente.application.csv_jobs import CsvJob, CsvJobs, FileVersion, JobStatus, PartProgress
-from afluente.application.csv_uploads import MAX_FILE_BYTES, MAX_PUT_BYTES, URL_SECONDS, MultipartUpload
-from afluente.application.migration.sensors import SensorLookup
-from afluente.application.ports import UnavailableError
+from afluente.adapters.http.csv_jobs import MAX_CSV_BODY_BYTES
+from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.application.csv.jobs import CsvJob, CsvJobs, FileVersion, JobStatus, PartProgress
+from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PUT_BYTES, URL_SECONDS, MultipartUpload
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.migration.adapters.memory import MemorySensors
+from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler

@@ -14,23 +14,19 @@ from hypothesis import strategies as st
 
 import afluente
 import http_ingest.handler
-from afluente.adapters.memory import (
-    MemoryCsvJobs,
-    MemoryCsvUploads,
-    MemoryPackQueue,
-    MemoryQuarantine,
-    MemorySensors,
-)
-from afluente.adapters.memory_limits import MemoryLimits
-from afluente.application.accept_points import AcceptPoints
-from afluente.application.csv_jobs import CsvJobs
-from afluente.application.gate import Gate
-from afluente.application.leases import SharedBucket
-from afluente.application.limits import Limits, StageLimits
-from afluente.application.migration.sensors import SensorLookup
-from afluente.application.packs import Pack
-from afluente.application.ports import UnavailableError
-from afluente.application.quarantine import QuarantinedRecord
+from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.csv.jobs import CsvJobs
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.application.limits.admission import Gate
+from afluente.application.limits.leases import SharedBucket
+from afluente.application.limits.limits import Limits, StageLimits
+from afluente.migration.adapters.memory import MemorySensors
+from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler

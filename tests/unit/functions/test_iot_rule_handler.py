@@ -10,17 +10,18 @@ import msgspec
 import pytest
 
 import iot_rule_handler.handler
-from afluente.adapters.memory import MemoryPackQueue, MemoryQuarantine, MemorySensors
-from afluente.adapters.memory_limits import MemoryLimits
-from afluente.application.accept_points import AcceptPoints
-from afluente.application.leases import SharedBucket
-from afluente.application.limits import Limits, StageLimits
-from afluente.application.migration.sensors import SensorLookup, SensorName
-from afluente.application.packs import Pack
-from afluente.application.ports import UnavailableError
-from afluente.application.quarantine import QuarantinedRecord
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.application.limits.leases import SharedBucket
+from afluente.application.limits.limits import Limits, StageLimits
 from afluente.domain.datapoints import DataPoint
-from afluente.legacy.thresholds import Sensor
+from afluente.migration.adapters.memory import MemorySensors
+from afluente.migration.application.sensors import SensorLookup, SensorName
+from afluente.migration.domain.thresholds import Sensor
 from afluente.runtime.composition import IotRuleHandler
 from afluente.runtime.settings import IotRuleHandlerSettings
 from iot_rule_handler.handler import lambda_handler

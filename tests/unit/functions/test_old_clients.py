@@ -14,22 +14,18 @@ from hypothesis import strategies as st
 
 import http_ingest.handler
 import iot_rule_handler.handler
-from afluente.adapters.http_requests import MAX_POINTS
-from afluente.adapters.memory import (
-    MemoryCsvJobs,
-    MemoryCsvUploads,
-    MemoryPackQueue,
-    MemoryQuarantine,
-    MemorySensors,
-)
-from afluente.application.accept_points import AcceptPoints
-from afluente.application.csv_jobs import CsvJobs
-from afluente.application.migration.sensors import SensorLookup, SensorName
-from afluente.application.packs import Pack
-from afluente.application.ports import UnavailableError
+from afluente.adapters.http.requests import MAX_POINTS
+from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.application.csv.jobs import CsvJobs
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.packs import Pack
 from afluente.domain.classification import StreamState, classify
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
-from afluente.legacy.thresholds import Sensor
+from afluente.migration.adapters.memory import MemorySensors
+from afluente.migration.application.sensors import SensorLookup, SensorName
+from afluente.migration.domain.thresholds import Sensor
 from afluente.runtime.composition import CsvIngest, HttpIngest, IotRuleHandler
 from afluente.runtime.settings import HttpIngestSettings, IotRuleHandlerSettings
 from http_ingest.legacy_route import MAX_DEVICES

@@ -9,15 +9,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 import ws_ingest.handler
-from afluente.adapters.memory import MemoryApiKeys, MemoryConnections, MemoryPackQueue, MemoryQuarantine
-from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
-from afluente.application.accept_points import AcceptPoints
-from afluente.application.api_keys import ApiKey
-from afluente.application.connections import Connection, Connections
-from afluente.application.limits import KeyLimits, Limits, StageLimits
-from afluente.application.packs import Pack
-from afluente.application.ports import UnavailableError
-from afluente.application.quarantine import QuarantinedRecord
+from afluente.adapters.aws.api_gateway_connections import UnansweredQueue, WebSocketConnections
+from afluente.adapters.memory.access import MemoryApiKeys
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory.websocket import MemoryConnections
+from afluente.application.access.api_keys import ApiKey
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.application.limits.limits import KeyLimits, Limits, StageLimits
+from afluente.application.websocket.connections import Connection, Connections
 from afluente.runtime.composition import WsIngest
 from tests.factories import a_connection, a_gate, an_api_key, an_authentication
 from tests.unit.functions.conftest import CONTEXT, LogLines

@@ -19,10 +19,10 @@ from afluente.domain.classification import (
 )
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
-from afluente.legacy.judging import old_rules
-from afluente.legacy.mapping import new_class
-from afluente.legacy.rules import judge
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.migration.domain.evaluation import old_rules
+from afluente.migration.domain.mapping import new_class
+from afluente.migration.domain.rules import judge
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, a_point, points
 from tests.legacy import a_delta, all_thresholds, an_alert, readings, thresholds
 

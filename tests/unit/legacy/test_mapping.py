@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from afluente.domain.classification import Classification, StreamState, Taken, VersionedConfig, classify
 from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.faults import FaultCode, FaultyError
-from afluente.legacy.mapping import Mapped, judgement, judges_as, new_class, to_constraints, to_thresholds
-from afluente.legacy.rules import Cause, OldClass, Verdict, judge
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.migration.domain.mapping import Mapped, judgement, judges_as, new_class, to_constraints, to_thresholds
+from afluente.migration.domain.rules import Cause, OldClass, Verdict, judge
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, a_config, a_point, fields_and_codes
 from tests.legacy import DEVICE, UUID, a_delta, a_sensor, all_thresholds, an_alert, readings, thresholds
 

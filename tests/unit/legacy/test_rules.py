@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from afluente.legacy.rules import Cause, OldClass, Verdict, judge
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.migration.domain.rules import Cause, OldClass, Verdict, judge
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.legacy import thresholds
 
 NORMAL = Verdict(OldClass.ML_PREDICTION, Cause.NONE)

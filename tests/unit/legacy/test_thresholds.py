@@ -3,7 +3,7 @@
 import pytest
 
 from afluente.domain.faults import FaultCode, FaultyError
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import fields_and_codes
 from tests.legacy import DEVICE, a_delta, a_sensor, an_alert, thresholds
 

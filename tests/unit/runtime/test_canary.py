@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from afluente.application.migration.canary import event_of, rolled_back
-from afluente.application.migration.trial import EventKind, Phase, TrialCounts, TrialEvent, TrialSettings
-from afluente.application.ports import UnavailableError
-from afluente.runtime.canary import tell_event, tell_unavailable, trial
+from afluente.application.errors import UnavailableError
+from afluente.migration.application.canary import event_of, rolled_back
+from afluente.migration.application.trial import EventKind, Phase, TrialCounts, TrialEvent, TrialSettings
+from afluente.runtime.migration.trial import tell_event, tell_unavailable, trial
 from afluente.runtime.settings import ClassifierSettings
 from tests.factories import NOW
 from tests.unit.runtime.test_settings import CLASSIFIER

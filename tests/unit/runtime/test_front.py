@@ -10,7 +10,7 @@ from moto import mock_aws
 
 import http_admin.handler
 import http_ingest.handler
-from afluente.adapters.client_address import FRONT_HEADER
+from afluente.adapters.http.client_address import FRONT_HEADER
 from afluente.runtime import clients
 from afluente.runtime.front import SECRETS, came_around, front
 from tests.unit.functions.conftest import CONTEXT

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.sql.engine import old_engine
-from afluente.adapters.sql.old_tables import SqlOldTables
-from afluente.application.ports import UnavailableError
+from afluente.application.errors import UnavailableError
 from afluente.domain.faults import Fault, FaultCode
-from afluente.runtime.old_service import ConnectedTables, ContradictionLog, old_tables
+from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.runtime.migration.legacy_tables import ConnectedTables, ContradictionLog, old_tables
 from afluente.runtime.settings import ClassifierSettings
 from tests.factories import a_key
 from tests.legacy import thresholds

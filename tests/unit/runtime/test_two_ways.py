@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.memory import MemoryConstraints, MemoryOldTables
-from afluente.application.migration.trial import TrialCounts
+from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.domain.classification import StreamState
+from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.application.trial import TrialCounts
 from afluente.runtime import clients
+from afluente.runtime.migration.classifier import tell_compared, tell_error, two_ways
 from afluente.runtime.settings import ClassifierSettings
-from afluente.runtime.two_ways import tell_compared, tell_error, two_ways
 from tests.factories import NOW, a_key, a_point
 from tests.unit.runtime.test_settings import CLASSIFIER
 

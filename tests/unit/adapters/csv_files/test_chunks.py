@@ -13,16 +13,16 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afluente.adapters.csv_files import chunks as chunks_module
-from afluente.adapters.csv_files.chunks import BLOCK_BYTES, ChunkReader, blocks
-from afluente.adapters.csv_files.columns import ColumnReader, NotPlainError
-from afluente.adapters.csv_files.inference import SAMPLE_BYTES, inspect
-from afluente.adapters.csv_files.layout import Layout, from_document, to_document
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.csv_files.rows import RowReader, RowsRead, Streams
-from afluente.adapters.csv_files.unpacking import open_unpacked
-from afluente.application.csv_jobs import JobFault, Position, RowFaultCode
-from afluente.application.read_csv import Chunk
+from afluente.adapters.codecs.csv import chunks as chunks_module
+from afluente.adapters.codecs.csv.chunks import BLOCK_BYTES, ChunkReader, blocks
+from afluente.adapters.codecs.csv.columns import ColumnReader, NotPlainError
+from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES, inspect
+from afluente.adapters.codecs.csv.layout import Layout, from_document, to_document
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv.rows import RowReader, RowsRead, Streams
+from afluente.adapters.codecs.csv.unpacking import open_unpacked
+from afluente.application.csv.jobs import JobFault, Position, RowFaultCode
+from afluente.application.csv.load_file import Chunk
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 HOUR = 3600.0

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.csv_files.inference import Inspection, inspect
-from afluente.adapters.csv_files.options import CSVIngestConfig, option_faults
-from afluente.adapters.csv_files.sampled_table import MAX_COLUMNS
-from afluente.application.csv_jobs import JobFault, NotReadableError, Reason
+from afluente.adapters.codecs.csv.inference import Inspection, inspect
+from afluente.adapters.codecs.csv.options import CSVIngestConfig, option_faults
+from afluente.adapters.codecs.csv.sampled_table import MAX_COLUMNS
+from afluente.application.csv.jobs import JobFault, NotReadableError, Reason
 
 
 def look(content: str | bytes, *, is_whole: bool = True, **options: Any) -> Inspection:

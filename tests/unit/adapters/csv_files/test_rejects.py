@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.csv_files.chunks import ChunkReader
-from afluente.adapters.csv_files.inference import inspect
-from afluente.adapters.csv_files.options import CSVIngestConfig
-from afluente.adapters.csv_files.rejects import COLUMNS, header, line_of, marked, unmarked
-from afluente.application.csv_jobs import RejectedRow, RowFault, RowFaultCode
-from afluente.application.read_csv import Chunk
+from afluente.adapters.codecs.csv.chunks import ChunkReader
+from afluente.adapters.codecs.csv.inference import inspect
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv.rejects import COLUMNS, header, line_of, marked, unmarked
+from afluente.application.csv.jobs import RejectedRow, RowFault, RowFaultCode
+from afluente.application.csv.load_file import Chunk
 from tests.factories import NOW
 
 FORMULAS = (

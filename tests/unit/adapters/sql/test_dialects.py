@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from afluente.adapters.sql.names import TableNames
-from afluente.adapters.sql.tables import OldSchema
-from afluente.legacy.thresholds import Sensor
+from afluente.migration.adapters.sql.names import TableNames
+from afluente.migration.adapters.sql.tables import OldSchema
+from afluente.migration.domain.thresholds import Sensor
 
 DIALECTS: dict[str, Any] = {name: sa.dialects.registry.load(name)() for name in ("mssql", "postgresql", "sqlite")}
 SCHEMA = OldSchema(

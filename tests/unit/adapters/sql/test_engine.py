@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from afluente.adapters.sql.engine import is_of_the_values, old_engine, unavailable
-from afluente.adapters.sql.errors import OldSqlUrlError, WrongTablesError
-from afluente.adapters.sql.names import TableNames
-from afluente.adapters.sql.old_tables import SqlOldTables
-from afluente.application.migration.ports import NotTakenError
-from afluente.application.ports import UnavailableError
-from afluente.domain.keys import StreamKey
+from afluente.application.errors import UnavailableError
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters.sql.engine import is_of_the_values, old_engine, unavailable
+from afluente.migration.adapters.sql.errors import OldSqlUrlError, WrongTablesError
+from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.adapters.sql.names import TableNames
+from afluente.migration.application.ports import NotTakenError
 from tests.legacy import thresholds
 from tests.old_service import an_old_service, create_tables, fill
 

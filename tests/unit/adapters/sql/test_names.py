@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from afluente.adapters.sql.names import TableNames, TableNamesError
+from afluente.migration.adapters.sql.names import TableNames, TableNamesError
 
 
 def test_without_a_word_the_classic_names_are_meant() -> None:

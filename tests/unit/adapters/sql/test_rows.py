@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.sql.errors import WrongTablesError
-from afluente.adapters.sql.rows import alert_of, delta_of, is_active, latest_of, orphan_of, sensor_of, unix_seconds
-from afluente.legacy.thresholds import AlertThresholds, LatestReading
+from afluente.migration.adapters.sql.errors import WrongTablesError
+from afluente.migration.adapters.sql.rows import (
+    alert_of,
+    delta_of,
+    is_active,
+    latest_of,
+    orphan_of,
+    sensor_of,
+    unix_seconds,
+)
+from afluente.migration.domain.thresholds import AlertThresholds, LatestReading
 from tests.factories import NOW
 
 BOUNDS = ("threshold_min", "threshold_max", "warning_min", "warning_max", "physical_min", "physical_max")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from afluente.adapters.sql.errors import OldSqlUrlError
-from afluente.adapters.sql.secret import url_of
+from afluente.migration.adapters.sql.errors import OldSqlUrlError
+from afluente.migration.adapters.sql.secret import url_of
 
 RDS = {"engine": "postgres", "host": "db", "port": 5432, "username": "reader", "password": "p@ss/w", "dbname": "iot"}
 

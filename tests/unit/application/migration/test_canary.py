@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from afluente.adapters.memory import MemoryTrial
-from afluente.application.migration.canary import (
+from afluente.migration.adapters.memory import MemoryTrial
+from afluente.migration.application.canary import (
     CLASSIFIER,
     Gate,
     Standing,
@@ -16,7 +16,7 @@ from afluente.application.migration.canary import (
     review,
     rolled_back,
 )
-from afluente.application.migration.trial import (
+from afluente.migration.application.trial import (
     EventKind,
     Gates,
     Phase,

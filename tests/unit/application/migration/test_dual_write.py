@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.memory import MemoryOldTables
-from afluente.application.migration import assess, dual_write
-from afluente.application.migration.dual_write import TooManyGoneError
-from afluente.application.migration.ports import NotTakenError
-from afluente.application.migration.records import NOTHING_THERE, Origin, Prospect, SyncPass
 from afluente.domain.classification import Baseline
 from afluente.domain.constraints import StreamConfig
-from afluente.legacy.mapping import judges_as
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.application import assess, dual_write
+from afluente.migration.application.dual_write import TooManyGoneError
+from afluente.migration.application.ports import NotTakenError
+from afluente.migration.application.records import NOTHING_THERE, Origin, Prospect, SyncPass
+from afluente.migration.domain.mapping import judges_as
+from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import NOW, a_config
 from tests.legacy import DEVICE, thresholds
 from tests.moving import LATEST, Moving

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from afluente.adapters.memory import MemoryTrial
-from afluente.application.migration.canary import review, rolled_back
-from afluente.application.migration.orders import (
+from afluente.migration.adapters.memory import MemoryTrial
+from afluente.migration.application.canary import review, rolled_back
+from afluente.migration.application.canary_commands import (
     MAX_LISTED,
     CanaryOrders,
     DifferencesFoundError,
@@ -14,8 +14,8 @@ from afluente.application.migration.orders import (
     Plan,
     plan_of,
 )
-from afluente.application.migration.shadow_orders import switch
-from afluente.application.migration.trial import (
+from afluente.migration.application.shadow_commands import switch
+from afluente.migration.application.trial import (
     EventKind,
     Gates,
     Phase,

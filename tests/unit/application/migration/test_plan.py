@@ -2,11 +2,11 @@
 
 import pytest
 
-from afluente.application.migration.plan import COLUMNS, PlannedSensor, Totals
-from afluente.application.migration.ports import Orphan
-from afluente.application.migration.records import Prospect
-from afluente.application.migration.selection import Selection
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.migration.application.plan import COLUMNS, PlannedSensor, Totals
+from afluente.migration.application.ports import Orphan
+from afluente.migration.application.records import Prospect
+from afluente.migration.application.selection import Selection
+from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import a_config
 from tests.legacy import DEVICE, UUID, a_sensor, an_alert, thresholds
 from tests.moving import LATEST, Moving, prospects

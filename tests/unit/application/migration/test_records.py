@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from afluente.application.migration.records import NOTHING_THERE, hash_of_constraints, hash_of_rows
 from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.faults import FaultyError
-from afluente.legacy.mapping import to_constraints
-from afluente.legacy.thresholds import SensorThresholds
+from afluente.migration.application.records import NOTHING_THERE, hash_of_constraints, hash_of_rows
+from afluente.migration.domain.mapping import to_constraints
+from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import a_config
 from tests.legacy import a_delta, a_sensor, all_thresholds, an_alert, thresholds
 

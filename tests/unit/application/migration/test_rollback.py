@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from afluente.application.migration import rollback
-from afluente.application.migration.records import NOTHING_THERE, Prospect, Status
-from afluente.application.migration.rollback import TakenBack
-from afluente.application.migration.selection import Selection
+from afluente.migration.application import rollback
+from afluente.migration.application.records import NOTHING_THERE, Prospect, Status
+from afluente.migration.application.rollback import TakenBack
+from afluente.migration.application.selection import Selection
 from tests.factories import a_config
 from tests.legacy import DEVICE, UUID, thresholds
 from tests.moving import Moving

@@ -6,11 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.memory import MemoryConstraints
-from afluente.application.migration import assess
-from afluente.application.migration.assess import Choice
-from afluente.application.migration.ports import StaleRunError
-from afluente.application.migration.records import (
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.errors import UnavailableError
+from afluente.domain.classification import Baseline, VersionedConfig
+from afluente.domain.constraints import StreamConfig
+from afluente.migration.application import assess
+from afluente.migration.application.assess import Choice
+from afluente.migration.application.ports import StaleRunError
+from afluente.migration.application.records import (
     NOTHING_THERE,
     Origin,
     Prospect,
@@ -20,11 +23,8 @@ from afluente.application.migration.records import (
     hash_of_constraints,
     hash_of_rows,
 )
-from afluente.application.migration.selection import Selection
-from afluente.application.ports import UnavailableError
-from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.constraints import StreamConfig
-from afluente.legacy.thresholds import LatestReading
+from afluente.migration.application.selection import Selection
+from afluente.migration.domain.thresholds import LatestReading
 from tests.factories import NOW, a_config
 from tests.legacy import DEVICE, UUID, thresholds
 from tests.moving import ALL, LATEST, Moving

@@ -2,7 +2,7 @@
 
 import pytest
 
-from afluente.application.migration.selection import Selection
+from afluente.migration.application.selection import Selection
 from tests.legacy import DEVICE, UUID, a_sensor
 
 

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from afluente.adapters.memory import MemorySensors
-from afluente.application.migration.sensors import (
+from afluente.application.errors import UnavailableError
+from afluente.migration.adapters.memory import MemorySensors
+from afluente.migration.application.sensors import (
     SensorLookup,
     SensorName,
     canonical_uuid,
@@ -13,8 +14,7 @@ from afluente.application.migration.sensors import (
     needs_directory,
     source_and_stream,
 )
-from afluente.application.ports import UnavailableError
-from afluente.legacy.thresholds import Sensor
+from afluente.migration.domain.thresholds import Sensor
 from tests.factories import Clock
 from tests.legacy import DEVICE, UUID, a_sensor
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from afluente.application.migration.shadow import compare
 from afluente.domain.classification import Baseline, Outcome, StreamState, Taken, VersionedConfig, classify
 from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.migration.application.comparison import compare
 from tests.factories import NOW, a_config, a_key, a_point, points
 
 REFERENCE = Taken(NOW - 3600, -1, 20, within_hard_limits=True)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from afluente.adapters.memory import MemoryTrial
-from afluente.application.migration.canary import event_of
-from afluente.application.migration.orders import OrderError
-from afluente.application.migration.shadow_orders import report, switch
-from afluente.application.migration.trial import (
+from afluente.domain.classification import Classification
+from afluente.migration.adapters.memory import MemoryTrial
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.canary_commands import OrderError
+from afluente.migration.application.shadow_commands import report, switch
+from afluente.migration.application.trial import (
     Difference,
     DifferenceCause,
     EventKind,
@@ -16,7 +17,6 @@ from afluente.application.migration.trial import (
     TrialEvent,
     TrialSettings,
 )
-from afluente.domain.classification import Classification
 from tests.factories import NOW, Clock
 
 

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.application.migration.trial import (
+from afluente.domain.stream_keys import shard_of
+from afluente.migration.application.trial import (
     ADDED_MS_BOUNDS,
     Phase,
     TrialCounts,
     TrialSettings,
     added,
 )
-from afluente.domain.keys import shard_of
 from tests.factories import NOW
 
 SOURCES = [f"device-{number}" for number in range(10_000)]

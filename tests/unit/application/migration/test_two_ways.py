@@ -8,20 +8,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from afluente.adapters.memory import (
-    MemoryAlarms,
-    MemoryConstraints,
-    MemoryOldTables,
-    MemoryStates,
-    MemoryStreams,
-    MemoryTrial,
-)
-from afluente.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
-from afluente.application.classify_packs import ClassifyPacks, Result
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.migration.canary import event_of
-from afluente.application.migration.thresholds_lookup import ThresholdsLookup
-from afluente.application.migration.trial import (
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.classification.classify_packs import ClassifyPacks, Result
+from afluente.application.classification.ports import Delivery
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import ReceivedPack
+from afluente.domain import classification
+from afluente.domain.classification import Baseline, Classification, VersionedConfig
+from afluente.domain.constraints import ValueConstraints
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import Fault
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters.memory import MemoryOldTables, MemoryTrial
+from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.monitor import Trial
+from afluente.migration.application.shadow_classifier import TwoWays, Witness
+from afluente.migration.application.thresholds_lookup import ThresholdsLookup
+from afluente.migration.application.trial import (
     Difference,
     DifferenceCause,
     EventKind,
@@ -31,18 +38,8 @@ from afluente.application.migration.trial import (
     TrialEvent,
     added,
 )
-from afluente.application.migration.two_ways import TwoWays, Witness
-from afluente.application.migration.watch import Trial
-from afluente.application.packs import ReceivedPack
-from afluente.application.ports import Delivery, UnavailableError
-from afluente.domain import classification
-from afluente.domain.classification import Baseline, Classification, VersionedConfig
-from afluente.domain.constraints import ValueConstraints
-from afluente.domain.datapoints import DataPoint
-from afluente.domain.faults import Fault
-from afluente.domain.keys import StreamKey
-from afluente.legacy.mapping import to_constraints
-from afluente.legacy.thresholds import LatestReading, SensorThresholds
+from afluente.migration.domain.mapping import to_constraints
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, Clock, a_config, a_point, a_received_pack, points
 from tests.legacy import DEVICE, a_delta, all_thresholds, readings, thresholds
 

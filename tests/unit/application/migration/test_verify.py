@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.application.migration.records import SensorRecord, Status
-from afluente.application.migration.selection import Selection
-from afluente.application.migration.verify import Finding
 from afluente.domain.classification import Baseline
 from afluente.domain.constraints import StreamConfig
-from afluente.legacy.thresholds import LatestReading
+from afluente.migration.application.records import SensorRecord, Status
+from afluente.migration.application.selection import Selection
+from afluente.migration.application.verify import Finding
+from afluente.migration.domain.thresholds import LatestReading
 from tests.factories import NOW, a_config
 from tests.legacy import DEVICE, a_sensor, thresholds
 from tests.moving import LATEST, Moving

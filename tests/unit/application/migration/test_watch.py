@@ -2,9 +2,18 @@
 
 import pytest
 
-from afluente.adapters.memory import MemoryTrial
-from afluente.application.migration.canary import RECENT_SECONDS, event_of, rolled_back
-from afluente.application.migration.trial import (
+from afluente.application.errors import UnavailableError
+from afluente.domain.classification import Classification
+from afluente.migration.adapters.memory import MemoryTrial
+from afluente.migration.application.canary import RECENT_SECONDS, event_of, rolled_back
+from afluente.migration.application.monitor import (
+    MAX_GATHERED,
+    NOTED_AT_ONCE,
+    RETRY_SECONDS,
+    SETTINGS_SECONDS,
+    Trial,
+)
+from afluente.migration.application.trial import (
     Difference,
     DifferenceCause,
     EventKind,
@@ -16,15 +25,6 @@ from afluente.application.migration.trial import (
     TrialSettings,
     added,
 )
-from afluente.application.migration.watch import (
-    MAX_GATHERED,
-    NOTED_AT_ONCE,
-    RETRY_SECONDS,
-    SETTINGS_SECONDS,
-    Trial,
-)
-from afluente.application.ports import UnavailableError
-from afluente.domain.classification import Classification
 from tests.factories import NOW
 
 GATES = Gates(min_seconds=30, min_points=100)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from afluente.domain.faults import Fault, FaultCode, FaultyError
-from afluente.domain.keys import MISSING_SOURCE, part_faults
+from afluente.domain.stream_keys import MISSING_SOURCE, part_faults
 
 
 class Severity(StrEnum):

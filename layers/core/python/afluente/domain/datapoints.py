@@ -8,7 +8,7 @@ from typing import Any, Self
 import msgspec
 
 from afluente.domain.faults import Fault, FaultCode, FaultyError
-from afluente.domain.keys import MISSING_SOURCE, StreamKey, domain_faults, is_part, json_type, part_faults
+from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey, domain_faults, is_part, json_type, part_faults
 
 MAX_FUTURE_SECONDS = 300.0
 """How far a timestamp may be ahead of the service's clock."""

@@ -2,8 +2,8 @@
 
 import time
 
-from afluente.adapters.dynamodb_api_keys import DynamoApiKeys
-from afluente.application.api_keys import Authentication
+from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.application.access.api_keys import Authentication
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, logger
 from afluente.runtime.secrets import remembered_secret

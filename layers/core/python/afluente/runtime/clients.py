@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from afluente.adapters.aws import CLIENT_CONFIG
+from afluente.adapters.aws.calls import CLIENT_CONFIG
 
 
 def client(service: str, endpoint: str | None = None, config: Config = CLIENT_CONFIG) -> Any:

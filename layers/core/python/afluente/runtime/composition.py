@@ -9,36 +9,38 @@ from functools import cache, partial
 
 import msgspec
 
-from afluente.adapters.cloudwatch_alarms import LogGroupAlarmLog
-from afluente.adapters.dynamodb_connections import DynamoConnections
-from afluente.adapters.dynamodb_constraints import DynamoConstraints, DynamoConstraintsCatalogue
-from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
-from afluente.adapters.dynamodb_sensors import DynamoSensors
-from afluente.adapters.dynamodb_states import DynamoStates
-from afluente.adapters.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
-from afluente.adapters.kinesis import KinesisStreams
-from afluente.adapters.memory import MemoryConstraints
-from afluente.adapters.s3 import S3Quarantine
-from afluente.adapters.s3_csv_uploads import PRESIGNING, S3CsvUploads
-from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
-from afluente.adapters.websocket_connections import UnansweredQueue, WebSocketConnections
-from afluente.application.accept_points import AcceptPoints
-from afluente.application.alarm_history import AlarmLog
-from afluente.application.classify_packs import ClassifyPacks
-from afluente.application.connections import Connections
-from afluente.application.constraints_lookup import ConstraintsLookup
-from afluente.application.csv_jobs import CsvJobs, CsvJobStore
-from afluente.application.csv_uploads import CsvUploads
-from afluente.application.gate import Gate
-from afluente.application.judging import ByConstraints, WayOfJudging
-from afluente.application.key_guard import KeyGuard
-from afluente.application.migration.sensors import SensorLookup
-from afluente.application.ports import ConstraintsCatalogue, ConstraintsStore, Quarantine
+from afluente.adapters.aws.api_gateway_connections import UnansweredQueue, WebSocketConnections
+from afluente.adapters.aws.cloudwatch_alarm_log import LogGroupAlarmLog
+from afluente.adapters.aws.dynamodb_connections import DynamoConnections
+from afluente.adapters.aws.dynamodb_constraints import DynamoConstraints, DynamoConstraintsCatalogue
+from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
+from afluente.adapters.aws.dynamodb_states import DynamoStates
+from afluente.adapters.aws.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
+from afluente.adapters.aws.kinesis import KinesisStreams
+from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
+from afluente.adapters.aws.s3_quarantine import S3Quarantine
+from afluente.adapters.aws.sqs_packs import SqsGiveBack, SqsPackQueue
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.access.key_guard import KeyGuard
+from afluente.application.alarms.history import AlarmLog
+from afluente.application.classification.classifiers import ByConstraints, WayOfJudging
+from afluente.application.classification.classify_packs import ClassifyPacks
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.constraints.ports import ConstraintsCatalogue, ConstraintsStore
+from afluente.application.csv.jobs import CsvJobs, CsvJobStore
+from afluente.application.csv.uploads import CsvUploads
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.ports import Quarantine
+from afluente.application.limits.admission import Gate
+from afluente.application.websocket.connections import Connections
 from afluente.domain.classification import Classification
+from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
+from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.authentication import authentication
 from afluente.runtime.clients import client
 from afluente.runtime.limiting import gate
-from afluente.runtime.old_service import old_tables
+from afluente.runtime.migration.classifier import two_ways
+from afluente.runtime.migration.legacy_tables import old_tables
 from afluente.runtime.settings import (
     AcceptingSettings,
     ClassifierSettings,
@@ -48,7 +50,6 @@ from afluente.runtime.settings import (
     IotRuleHandlerSettings,
     WsIngestSettings,
 )
-from afluente.runtime.two_ways import two_ways
 
 DAY_SECONDS = 24 * 3600
 

@@ -8,14 +8,14 @@ from functools import cache
 
 import msgspec
 
-from afluente.adapters.csv_files.given_options import BucketOptions
-from afluente.adapters.csv_job_queue import SqsJobQueue
-from afluente.adapters.dynamodb_csv_jobs import DynamoCsvJobs
-from afluente.adapters.s3 import S3Quarantine
-from afluente.adapters.sqs import SqsGiveBack, SqsPackQueue
-from afluente.application.csv_jobs import CsvJobs, CsvJobStore, JobQueue, OptionsReader
-from afluente.application.ports import Quarantine
-from afluente.application.read_csv import ReadCsv
+from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
+from afluente.adapters.aws.s3_csv_options import BucketOptions
+from afluente.adapters.aws.s3_quarantine import S3Quarantine
+from afluente.adapters.aws.sqs_csv_jobs import SqsJobQueue
+from afluente.adapters.aws.sqs_packs import SqsGiveBack, SqsPackQueue
+from afluente.application.csv.jobs import CsvJobs, CsvJobStore, JobQueue, OptionsReader
+from afluente.application.csv.load_file import ReadCsv
+from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.clients import client
 from afluente.runtime.composition import wait
 from afluente.runtime.settings import CsvTriggerSettings
@@ -57,7 +57,7 @@ def csv_registrar() -> CsvRegistrar:
 def csv_reader() -> CsvReader:
     """Build what reads files."""
     # pandas takes a second or more to import, and to begin a job does without it.
-    from afluente.adapters.csv_files.bucket import BucketCsvFiles  # noqa: PLC0415
+    from afluente.adapters.aws.s3_csv_files import BucketCsvFiles  # noqa: PLC0415
 
     settings = _settings()
     sqs = client("sqs")

@@ -3,9 +3,9 @@
 import os
 from functools import cache
 
-from afluente.adapters.client_address import Front
-from afluente.adapters.http_answers import Answer
-from afluente.adapters.http_requests import RequestError
+from afluente.adapters.http.answers import Answer
+from afluente.adapters.http.client_address import Front
+from afluente.adapters.http.requests import RequestError
 from afluente.runtime.http_function import Event, answered
 from afluente.runtime.observability import LogCode
 from afluente.runtime.secrets import remembered_secret

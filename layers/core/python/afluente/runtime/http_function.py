@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from afluente.adapters.http_answers import Answer, problem
-from afluente.adapters.http_requests import RequestError
-from afluente.application.ports import UnavailableError
+from afluente.adapters.http.answers import Answer, problem
+from afluente.adapters.http.requests import RequestError
+from afluente.application.errors import UnavailableError
 from afluente.runtime.observability import LogCode, logger
 
 RETRY_AFTER_SECONDS = 2

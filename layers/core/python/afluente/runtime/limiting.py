@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.client_address import client_address
-from afluente.adapters.dynamodb_limits import LIMITS_CLIENT_CONFIG, DynamoLimits
-from afluente.adapters.http_answers import Answer
-from afluente.adapters.rate_limit_headers import explained, limited, rate_limit_headers
-from afluente.application.access import Grant
-from afluente.application.gate import Batch, Gate, Sender
-from afluente.application.limiter import Limiter, Over, Taken
-from afluente.application.limits import Subject
+from afluente.adapters.aws.dynamodb_limits import LIMITS_CLIENT_CONFIG, DynamoLimits
+from afluente.adapters.http.answers import Answer
+from afluente.adapters.http.client_address import client_address
+from afluente.adapters.http.rate_limits import explained, limited, rate_limit_headers
+from afluente.application.access.grants import Grant
+from afluente.application.limits.admission import Batch, Gate, Sender
+from afluente.application.limits.limiter import Limiter, Over, Taken
+from afluente.application.limits.limits import Subject
 from afluente.runtime.clients import client
 from afluente.runtime.front import front
 from afluente.runtime.observability import LogCode, Metric, count, logger

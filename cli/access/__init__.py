@@ -1,0 +1,1 @@
+"""Keys and tenants of a deployment."""

@@ -1,0 +1,1 @@
+"""Constraints of a deployment, and files of them."""

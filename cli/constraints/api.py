@@ -1,0 +1,184 @@
+"""The API of constraints."""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from afluente.application.constraints.changes import Effect
+from afluente.application.constraints.documents import ConstraintEntry, address_of, entry_of
+from afluente.application.constraints.scopes import domain_of, source_of
+from afluente.domain.stream_keys import StreamKey
+from cli.constraints.updates import Counts
+from cli.core.api import Answered, Api, Query, Refused
+from cli.core.errors import CommandError
+
+# A request has to be answered within 30 s, on a busy laptop too. One at a time: each in flight beside it would have
+# another container begin.
+_ENTRIES_AT_ONCE = 250
+_PATH = "/constraints"
+_PAGE = 500
+_CHANGES = 100
+_ALL = Query()
+
+Entry = dict[str, Any]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change of constraints, as the history has it.
+
+    Attributes:
+        version: since then.
+        kind: `put`, `delete` or `roll_back`.
+        at: in Unix seconds.
+        by: who did it.
+        constraints: since then, as an entry; None for none.
+        restored: the version that was written again.
+    """
+
+    version: int
+    kind: str
+    at: float
+    by: str
+    constraints: Entry | None
+    restored: int | None = None
+
+
+class _Result(msgspec.Struct, frozen=True):
+    result: Effect
+
+
+class _Applied(msgspec.Struct, frozen=True):
+    results: tuple[_Result, ...]
+
+
+class _Page(msgspec.Struct, frozen=True):
+    constraints: tuple[Entry, ...]
+    next: str | None
+
+
+class _History(msgspec.Struct, frozen=True):
+    changes: tuple[Change, ...]
+    next: int | None
+
+
+class ConstraintsApi:
+    """Reads and writes constraints over an API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def apply(self, entries: Sequence[ConstraintEntry], on_written: Callable[[int], None]) -> Counts:
+        """Write the entries that are new or differ.
+
+        Args:
+            entries: each scope once.
+            on_written: called with the number of entries of each request that was taken.
+
+        Raises:
+            CommandError: not all are written.
+        """
+        effects: list[Effect] = []
+        for start in range(0, len(entries), _ENTRIES_AT_ONCE):
+            try:
+                its = self._apply(entries[start : start + _ENTRIES_AT_ONCE])
+            except CommandError as error:
+                raise _broken_off(error, len(effects), len(entries)) from None
+            effects += its
+            on_written(len(its))
+        return Counts.of(effects)
+
+    def get(self, scope: str) -> Entry:
+        """The constraints of a scope as an entry with their version.
+
+        Raises:
+            CommandError: there are none; so for those that follow.
+        """
+        return self._ask_of(scope, "GET", "show the constraints", Entry)
+
+    def all_of(self, *, domain: str | None, source_id: str | None, stream_type: str | None) -> Iterator[Entry]:
+        """All constraints that the key reaches, and that are as they are asked for."""
+        asked = {"domain": domain, "source_id": source_id, "stream_type": stream_type, "limit": _PAGE}
+        following: str | None = None
+        while True:
+            query = Query(fields={**asked, "next": following})
+            page = self._api.ask("GET", _PATH, "list the constraints", _Page, query)
+            yield from page.constraints
+            if page.next is None:
+                return
+            following = page.next
+
+    def delete(self, scope: str, if_version: int | None) -> None:
+        """Take the constraints of a scope away, if they are of the version."""
+        query = Query(headers=_if_match(if_version))
+        self._ask_of(scope, "DELETE", "delete the constraints", type(None), query)
+
+    def history(self, scope: str, limit: int) -> list[Change]:
+        """The newest changes of a scope, and one more where there is one."""
+        found: list[Change] = []
+        before: int | None = None
+        while True:
+            query = Query(fields={"limit": min(_CHANGES, limit + 1), "before": before})
+            page = self._ask_of(scope, "GET", "show the history", _History, query, below="/history")
+            found += page.changes
+            if page.next is None or len(found) > limit:
+                return found[: limit + 1]
+            before = page.next
+
+    def roll_back(self, scope: str, version: int, if_version: int | None) -> Entry:
+        """Write the constraints of an earlier version again, if they are of the version."""
+        query = Query(body={"version": version}, headers=_if_match(if_version))
+        return self._ask_of(scope, "POST", "go back to the version", Entry, query, below="/rollback")
+
+    def _apply(self, entries: Sequence[ConstraintEntry]) -> Sequence[Effect]:
+        body = [entry_of(entry.scope, msgspec.to_builtins(entry.config)) for entry in entries]
+        answer = self._api.ask("POST", _PATH, "take the constraints", _Applied, Query(body={"streams": body}))
+        return [each.result for each in answer.results]
+
+    def _ask_of(
+        self, scope: str, method: str, what: str, kind: type[Answered], query: Query = _ALL, *, below: str = ""
+    ) -> Answered:
+        fields = {**_address_in_query(scope), **(query.fields or {})}
+        path = f"{_PATH}/{domain_of(scope)}{below}"
+        try:
+            return self._api.ask(method, path, what, kind, Query(fields, query.body, query.headers))
+        except Refused as error:
+            told = as_argument(scope)
+            if error.status == HTTPStatus.NOT_FOUND and below == "/rollback":
+                way_out = f"'afluente constraints history {told}' shows which there are"
+                raise CommandError(error.problem.said, way_out=way_out) from None
+            if error.status == HTTPStatus.NOT_FOUND:
+                way_out = "'afluente constraints list' shows which are"
+                raise CommandError(f"there are no constraints for {scope}", way_out=way_out) from None
+            if error.status == HTTPStatus.PRECONDITION_FAILED:
+                way_out = f"'afluente constraints history {told}' shows who changed them, and how"
+                raise CommandError(error.message, way_out=way_out) from None
+            raise
+
+
+def as_argument(scope: str) -> str:
+    """A scope as a command takes it."""
+    domain, _, stream_type = scope.partition("#")
+    return shlex.join([domain, "--type", stream_type] if stream_type else [scope])
+
+
+def _address_in_query(scope: str) -> dict[str, str | int | None]:
+    """What says beside the domain whose constraints are meant: the query carries every character, a path does not."""
+    if source_of(scope) is not None:
+        key = StreamKey.parse(scope)
+        return {"source_id": key.source_id, "stream_id": key.stream_id}
+    return {"stream_type": address_of(scope).get("stream_type")}
+
+
+def _broken_off(error: CommandError, applied: int, entries: int) -> CommandError:
+    if not applied:
+        return error
+    message = f"{applied} of {entries} entries are applied; then {error.message}"
+    way_out = "the same command goes on: what is as the file says is not written again"
+    return CommandError(message, way_out=way_out, code=error.code)
+
+
+def _if_match(version: int | None) -> dict[str, str]:
+    return {} if version is None else {"If-Match": f'"{version}"'}

@@ -1,0 +1,1 @@
+"""What every command shares: target, API client, retry, output, errors, times."""

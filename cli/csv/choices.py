@@ -1,0 +1,53 @@
+"""What people say of how a CSV file is to be read: in a file of options, and one by one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from afluente.adapters.codecs.csv.options import option_faults
+from cli.core.errors import CommandError, ExitCode
+
+
+def chosen_options(file: Path | None, single: Sequence[str]) -> dict[str, Any]:
+    """The options of a file of options, with those said one by one, as `name=value`, in place of its own.
+
+    A value is JSON where it is JSON (`10`, `true`, `["a","b"]`), else a string as it stands.
+
+    Raises:
+        CommandError: they are no options; all faults are told.
+    """
+    options = _of_file(file) if file else {}
+    for text in single:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise CommandError(
+                f"'{text}' is no option",
+                way_out="write --option name=value, such as --option timezone=Europe/Madrid",
+                code=ExitCode.USAGE,
+            )
+        options[name.strip()] = _value(value)
+    faults = option_faults(options)
+    if faults:
+        lines = "".join(f"\n  {fault.field}: {fault.message}" for fault in faults)
+        raise CommandError(f"the file cannot be read with these options:{lines}", code=ExitCode.USAGE)
+    return options
+
+
+def _of_file(file: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CommandError(
+            f"{file} is no file of options: {error}",
+            way_out="'afluente csv inspect FILE --save OPTIONS.json' writes one",
+            code=ExitCode.USAGE,
+        ) from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return text

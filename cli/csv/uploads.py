@@ -1,0 +1,206 @@
+"""Files on their way up: as one or in parts, to addresses that the service gave."""
+
+import html
+import os
+import re
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from types import TracebackType
+from typing import BinaryIO, Self, TypeVar
+
+import httpx
+
+from cli.core.errors import CommandError
+from cli.core.retry import Patience
+from cli.csv.client import MultipartUpload, WholeUpload
+from cli.csv.files import LocalFile
+from cli.sending.http_answers import AGAIN
+
+_CHUNK_BYTES = 128 * 1024
+# S3 puts many parts together for minutes, with a sign of life now and then.
+_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
+Answered = TypeVar("Answered")
+
+_SENT_TOO_SLOWLY = "RequestTimeout"
+"""S3's code for a body that stopped coming, with the status 400."""
+
+
+class Uploader:
+    """Sends files to S3; open for a block.
+
+    What was not answered is sent again: the whole file, or the part.
+
+    Args:
+        use_proxies: whether the user's proxy settings count; not for the local stack.
+        patience: how long to try.
+    """
+
+    def __init__(self, *, use_proxies: bool, patience: Patience | None = None) -> None:
+        # The addresses are signed: nothing else says who sends, and no key of ours goes there.
+        self._client = httpx.Client(headers={"User-Agent": "afluente-cli"}, timeout=_TIMEOUT, trust_env=use_proxies)
+        self._patience = patience or Patience()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def send(
+        self,
+        file: LocalFile,
+        upload: WholeUpload | MultipartUpload,
+        on_progress: Callable[[int], None],
+        *,
+        renewed: Callable[[], WholeUpload | MultipartUpload],
+    ) -> None:
+        """Send a file.
+
+        Args:
+            file: it.
+            upload: how.
+            on_progress: called with how many bytes are sent; fewer than before when some are sent again.
+            renewed: gives the same upload new addresses, once those of its parts have expired.
+
+        Raises:
+            CommandError: it is refused, is changed meanwhile, or nobody answers.
+        """
+        with file.path.open("rb") as content:
+            if os.fstat(content.fileno()).st_size != file.size:
+                raise _changed(file)
+            if isinstance(upload, WholeUpload):
+                self._put(upload.url, lambda: _pieces(file, content, 0, file.size, on_progress), file.size)
+            else:
+                self._send_parts(_Parts(upload, renewed), file, content, on_progress)
+            if os.fstat(content.fileno()).st_size != file.size:
+                raise _changed(file)
+
+    def abort(self, upload: WholeUpload | MultipartUpload) -> None:
+        """Have nothing kept of an upload that did not come to its end, if S3 can be reached.
+
+        Raises:
+            CommandError: it cannot be, or refuses.
+        """
+        # Of a file that goes as one, S3 keeps all or nothing.
+        if isinstance(upload, MultipartUpload):
+            response = Patience(attempts=1).answer(lambda: self._client.delete(upload.abort_url), "end the upload")
+            if not response.is_success and response.status_code != HTTPStatus.NOT_FOUND:
+                raise _refusal(response)
+
+    def _send_parts(
+        self, parts: "_Parts", file: LocalFile, content: BinaryIO, on_progress: Callable[[int], None]
+    ) -> None:
+        tags = []
+        part_bytes = parts.upload.part_bytes
+        for number in range(len(parts.upload.part_urls)):
+            begin = number * part_bytes
+            end = min(file.size, begin + part_bytes)
+
+            def body(begin: int = begin, end: int = end) -> Iterator[bytes]:
+                return _pieces(file, content, begin, end, on_progress)
+
+            def put(number: int = number, begin: int = begin, end: int = end) -> httpx.Response:
+                return self._put(parts.upload.part_urls[number], body, end - begin)
+
+            tags.append(parts.while_valid(put).headers.get("ETag", ""))
+        parts.while_valid(lambda: self._complete(parts.upload.complete_url, tags))
+
+    def _put(self, url: str, body: Callable[[], Iterator[bytes]], size: int) -> httpx.Response:
+        headers = {"Content-Length": str(size)}
+        response = self._patience.answer(
+            lambda: self._client.put(url, content=body(), headers=headers), "take the file", is_busy=_is_busy
+        )
+        if not response.is_success:
+            raise _refusal(response)
+        return response
+
+    def _complete(self, url: str, tags: list[str]) -> None:
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{html.escape(tag, quote=False)}</ETag></Part>"
+            for number, tag in enumerate(tags, start=1)
+        )
+        document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        asked = 0
+
+        def ask() -> httpx.Response:
+            nonlocal asked
+            asked += 1
+            return self._client.post(url, content=document, headers={"Content-Type": "application/xml"})
+
+        response = self._patience.answer(ask, "put the parts together", is_busy=_is_busy)
+        if asked > 1 and response.status_code == HTTPStatus.NOT_FOUND:
+            return  # The answer was lost, not the request: there is no such upload any more, for it is complete.
+        if not response.is_success or _element(response, "Code"):
+            raise _refusal(response)
+
+
+class _ExpiredError(CommandError):
+    """An address is good no longer, or never was."""
+
+
+class _Parts:
+    """An upload in parts; one that takes longer than its addresses live gets new ones.
+
+    Attributes:
+        upload: with the newest addresses.
+    """
+
+    def __init__(self, upload: MultipartUpload, renewed: Callable[[], WholeUpload | MultipartUpload]) -> None:
+        self.upload = upload
+        self._renewed = renewed
+
+    def while_valid(self, ask: Callable[[], Answered]) -> Answered:
+        """Ask something of an address, by a new one if the first was good no longer."""
+        try:
+            return ask()
+        except _ExpiredError:
+            renewed = self._renewed()
+            if not isinstance(renewed, MultipartUpload):
+                raise
+            self.upload = renewed
+            return ask()
+
+
+def _pieces(
+    file: LocalFile, content: BinaryIO, begin: int, end: int, on_progress: Callable[[int], None]
+) -> Iterator[bytes]:
+    content.seek(begin)
+    on_progress(begin)
+    while begin < end:
+        piece = content.read(min(_CHUNK_BYTES, end - begin))
+        if not piece:
+            raise _changed(file)
+        yield piece
+        begin += len(piece)
+        on_progress(begin)
+
+
+def _is_busy(response: httpx.Response) -> bool:
+    if response.status_code == HTTPStatus.BAD_REQUEST:
+        return _element(response, "Code") == _SENT_TOO_SLOWLY
+    # S3 begins its answer to a completion before it knows how that ends: an error may come with the status 200.
+    has_failed = response.is_success and _element(response, "Code") in {"InternalError", "SlowDown"}
+    return has_failed or response.status_code in AGAIN
+
+
+def _element(response: httpx.Response, name: str) -> str:
+    """The text of an element of S3's error document; empty where there is none."""
+    found = re.search(rf"<{name}>([^<]*)</{name}>", response.text) if "<Error>" in response.text else None
+    return html.unescape(found[1]) if found else ""
+
+
+def _refusal(response: httpx.Response) -> CommandError:
+    said = " ".join(filter(None, (_element(response, "Message"), _element(response, "Code"))))
+    message = f"S3 did not take the file: {response.status_code} {response.reason_phrase}{f': {said}' if said else ''}"
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        return _ExpiredError(message, way_out="the address to upload to may have expired: send the file again")
+    return CommandError(message)
+
+
+def _changed(file: LocalFile) -> CommandError:
+    return CommandError(
+        f"{file.path} is being changed: it has not {file.size:,} bytes any more",
+        way_out="send it when nobody writes to it",
+    )

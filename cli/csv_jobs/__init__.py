@@ -1,1 +1,0 @@
-"""CSV files for the service, and the jobs that read them there."""

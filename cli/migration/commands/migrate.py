@@ -1,0 +1,451 @@
+"""`afluente migrate …`: the thresholds of an older IoT service move over, and can go back at any time."""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from cli.core.errors import CommandError, ExitCode
+from cli.core.options import targeted
+from cli.core.output import err, out, print_json
+from cli.core.target import TargetChoice, resolve
+
+if TYPE_CHECKING:
+    from afluente.migration.application.assess import Choice
+    from afluente.migration.application.ports import OldTables
+    from afluente.migration.application.records import RunProgress, SensorRecord
+    from afluente.migration.application.rollback import Rollback, RolledBack
+    from afluente.migration.application.run import Migration
+    from afluente.migration.application.selection import Selection
+    from cli.core.target import Target
+    from cli.migration.pace import Pace
+    from cli.migration.reports import ReportFile
+
+_HELP = """
+Move the thresholds of an older IoT service's SQL database to afluente, and go back if need be.
+
+The database is named by AFLUENTE_SQL_URL, such as postgresql://reader:password@db.example.org/iot; mssql:// and \
+sqlite:// are taken too. Tables and columns that are not called by their classic names are named in a file, --tables.
+
+[dim]The way:[/]
+
+  afluente migrate plan             look, and write nothing
+  afluente migrate run              thresholds become constraints
+  afluente migrate verify           every sensor, field by field
+  afluente migrate dual-write on    changes of either side reach the other
+  afluente migrate shadow on        both ways judge, the old one is delivered
+  afluente migrate canary start     devices go the new way by shares
+  afluente migrate rollback         take back what was written
+
+Phase by phase, with gates and ways back: docs/how-to/migrate-from-the-old-service.md
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True)
+
+_DATABASE = "The old service's database"
+SqlUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--sql-url",
+        metavar="URL",
+        envvar="AFLUENTE_SQL_URL",
+        show_envvar=True,
+        help="How it is reached, as SQLAlchemy has it. Better set the variable: options are seen by others.",
+        rich_help_panel=_DATABASE,
+    ),
+]
+Tables = Annotated[
+    Path | None,
+    typer.Option(
+        "--tables",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="JSON or YAML of the names of tables and columns that are not the classic ones.",
+        rich_help_panel=_DATABASE,
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="These sensors alone: ids, UUIDs, UUIDs of devices; repeat it."),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", metavar="NAME", help="Not these sensors; named as for --only.")
+]
+ReportPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", metavar="FILE", dir_okay=False, help="Write a line a sensor: CSV if so called, or NDJSON."
+    ),
+]
+OverwriteConflicts = Annotated[
+    bool, typer.Option("--overwrite-conflicts", help="Replace constraints that did not come from the old tables.")
+]
+RefreshBaselines = Annotated[
+    bool, typer.Option("--refresh-baselines", help="Write the last readings again where there are newer ones.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
+
+
+@app.command()
+@targeted
+def plan(
+    *,
+    target: TargetChoice,
+    sql_url: SqlUrl = None,
+    tables: Tables = None,
+    only: Only = None,
+    exclude: Exclude = None,
+    overwrite_conflicts: OverwriteConflicts = False,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what would become of each sensor; writes nothing.
+
+    Contradictory thresholds are named by their columns, conflicts by the fields that differ, rows that another outdoes
+    and rows without a sensor are counted. The report has a line a sensor.
+
+    [dim]Example:[/]  afluente migrate plan --report plan.csv
+    """
+    from afluente.migration.application.assess import Choice
+
+    choice = Choice(overwrite_conflicts=overwrite_conflicts)
+    _plan(target, (sql_url, tables), (only, exclude), choice, report, as_json=as_json)
+
+
+@app.command()
+@targeted
+def run(
+    *,
+    target: TargetChoice,
+    sql_url: SqlUrl = None,
+    tables: Tables = None,
+    only: Only = None,
+    exclude: Exclude = None,
+    overwrite_conflicts: OverwriteConflicts = False,
+    refresh_baselines: RefreshBaselines = False,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.1, help="Writes a second at the most; without it, as many as go.")
+    ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin at the first sensor, not where a run was broken off.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the thresholds: they become constraints, the last readings baselines, the sensors' names the directory.
+
+    A run that was broken off goes on where it was, with the same options. A second run writes nothing but what has
+    changed since. Ctrl-C finishes the page at hand. Sensors whose thresholds contradict each other, and those for which
+    there are constraints that did not come from the tables, are passed over and named; the exit code is 4 then.
+
+    [dim]Examples:[/]
+
+      afluente migrate run
+      afluente migrate run --only 0f9c2f0e-7d3b-4d8b-9a62-6d1b7f3c9e01 --rate 50
+    """
+    from afluente.application.errors import UnavailableError
+    from afluente.migration.application.assess import Choice
+    from afluente.migration.application.plan import COLUMNS
+    from afluente.migration.application.ports import StaleRunError
+    from cli.migration.pace import Pace
+    from cli.migration.reports import ReportFile
+
+    choice = Choice(overwrite_conflicts=overwrite_conflicts, refresh_baselines=refresh_baselines)
+    if dry_run:
+        _plan(target, (sql_url, tables), (only, exclude), choice, report, as_json=as_json)
+        err().print("this was a dry run: nothing was written")
+        return
+    selection = _selection(only, exclude)
+    with _migration(target, sql_url, tables) as (migration, sensors):
+        begun = migration.begin(selection, choice, run_id=uuid.uuid4().hex, anew=anew)
+        file = ReportFile(report, COLUMNS, goes_on=begun.after is not None)
+        try:
+            progress = _go_on(migration, begun, (selection, choice), pace=Pace(rate), file=file, sensors=sensors)
+        except StaleRunError:
+            raise CommandError(
+                "another 'afluente migrate run' has gone on meanwhile, so this one ended",
+                way_out="let one run at a time; what both wrote is as it should be",
+            ) from None
+        except UnavailableError as error:
+            raise CommandError(
+                f"not available: {error}", way_out="the same command goes on from here", code=ExitCode.UNREACHABLE
+            ) from None
+    if progress.finished_at is None:
+        done = f"{progress.sensors:,} sensors are done"
+        err().print(f"stopped; {done}. The same command goes on from there", soft_wrap=True)
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
+    _refuse_nothing(progress.sensors, selection)
+    _show_run(progress, as_json=as_json)
+
+
+@app.command()
+@targeted
+def verify(
+    *,
+    target: TargetChoice,
+    sql_url: SqlUrl = None,
+    tables: Tables = None,
+    only: Only = None,
+    exclude: Exclude = None,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every sensor, field by field: what the old tables say, and what was written.
+
+    Constraints, baselines, the sensor directory and what is remembered of each sensor are looked at. The exit code is 0
+    only if all is equal that can be moved; sensors whose thresholds contradict each other are named.
+
+    [dim]Example:[/]  afluente migrate verify --report verify.ndjson
+    """
+    from afluente.migration.application.verify import COLUMNS, Finding, Verification
+    from cli.migration.findings import Findings
+    from cli.migration.rendering import Walk
+    from cli.migration.reports import ReportFile
+    from cli.migration.stores import old_tables, stores_of
+
+    findings = Findings()
+    selection = _selection(only, exclude)
+    with old_tables(sql_url, tables) as database:
+        stores = stores_of(resolve(target))
+        verification = Verification(
+            tables=database, constraints=stores.constraints, records=stores.records, directory=stores.directory
+        )
+        walk = Walk(err(), "verifying", _count(database))
+        with ReportFile(report, COLUMNS) as file, walk.shown():
+            for looked_at, page in verification.verify(selection):
+                for found in page:
+                    findings.add(found)
+                    file.add(found)
+                walk.advance(looked_at, f"{findings.counts[Finding.DIFFERENT]:,} different")
+    _refuse_nothing(findings.counts.total(), selection)
+    if as_json:
+        print_json(findings.as_document())
+    else:
+        findings.show(out())
+    if findings.counts[Finding.DIFFERENT]:
+        raise typer.Exit(int(ExitCode.FAILED))
+
+
+@app.command()
+@targeted
+def rollback(
+    *,
+    target: TargetChoice,
+    only: Only = None,
+    exclude: Exclude = None,
+    overwrite_conflicts: Annotated[
+        bool, typer.Option("--overwrite-conflicts", help="Take away as well what was changed by hand since.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what was moved: constraints that came from the old tables and that nobody has changed since.
+
+    The old database is not needed and not touched. The sensor directory stays: readings keep their streams. Sensors can
+    be moved again with 'afluente migrate run'. What stays is named; the exit code is 4 then.
+
+    A canary goes back first, unless only some sensors do: those are judged by their old thresholds whichever way their
+    device goes.
+
+    [dim]Example:[/]  afluente migrate rollback --only 42
+    """
+    from afluente.migration.application.rollback import Rollback, TakenBack
+    from cli.migration.results import document_of_rollback, show_rollback
+    from cli.migration.stores import WRITERS, stores_of
+
+    found = resolve(target)
+    stores = stores_of(found)
+    selection = _selection(only, exclude)
+    with ThreadPoolExecutor(WRITERS) as executor:
+        rolling = Rollback(constraints=stores.constraints, records=stores.records, executor=executor, clock=time.time)
+        moved = rolling.moved(selection)
+        _make_ready_to_go_back(found, len(moved), selection, yes=yes)
+        done = _roll_back(rolling, moved, report, overwrite_conflicts=overwrite_conflicts)
+    if as_json:
+        print_json(document_of_rollback(done))
+    else:
+        show_rollback(out(), done)
+    if any(its.outcome is TakenBack.CONFLICT for its in done):
+        raise typer.Exit(int(ExitCode.REJECTED))
+
+
+# --- plan ------------------------------------------------------------------------------------------------------------
+
+
+def _plan(
+    target: TargetChoice,
+    database: tuple[str | None, Path | None],
+    names: tuple[list[str] | None, list[str] | None],
+    choice: "Choice",
+    report: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from afluente.migration.application.assess import Assessor
+    from afluente.migration.application.plan import COLUMNS, PlannedSensor, Totals
+    from afluente.migration.application.plan import plan as plan_sensors
+    from afluente.migration.application.run import PASSED_OVER
+    from cli.migration.rendering import Walk
+    from cli.migration.reports import ReportFile
+    from cli.migration.results import document_of_plan, show_plan
+    from cli.migration.stores import old_tables, stores_of
+
+    passed_over: list[PlannedSensor] = []
+    selection = _selection(*names)
+    with old_tables(*database) as tables:
+        stores = stores_of(resolve(target))
+        assessor = Assessor(constraints=stores.constraints, records=stores.records)
+        totals = Totals(tuple(tables.orphans()))
+        walk = Walk(err(), "planning", _count(tables))
+        with ReportFile(report, COLUMNS) as file, walk.shown():
+            for looked_at, lines in plan_sensors(tables, assessor, selection, choice):
+                for line in lines:
+                    totals.add(line)
+                    file.add(line)
+                    if line.prospect in PASSED_OVER:
+                        passed_over.append(line)
+                walk.advance(looked_at, f"{len(passed_over):,} cannot be moved")
+    _refuse_nothing(totals.sensors, selection)
+    if as_json:
+        print_json(document_of_plan(totals, report))
+        return
+    show_plan(out(), totals, passed_over)
+    if report:
+        err().print(f"the report is in {report}", markup=False, soft_wrap=True)
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -> "Iterator[tuple[Migration, int]]":
+    """The migration, and how many sensors there are."""
+    from afluente.migration.application.run import Migration
+    from cli.migration.stores import WRITERS, old_tables, stores_of
+
+    with old_tables(sql_url, tables) as database, ThreadPoolExecutor(WRITERS) as executor:
+        stores = stores_of(resolve(target))
+        sensors = _count(database)
+        yield (
+            Migration(
+                tables=database,
+                constraints=stores.constraints,
+                records=stores.records,
+                directory=stores.directory,
+                executor=executor,
+                clock=time.time,
+            ),
+            sensors,
+        )
+
+
+def _go_on(
+    migration: "Migration",
+    begun: "RunProgress",
+    what: "tuple[Selection, Choice]",
+    *,
+    pace: "Pace",
+    file: "ReportFile",
+    sensors: int,
+) -> "RunProgress":
+    """Go on until it is through, or the user wants it to end."""
+    from afluente.migration.application.plan import planned
+    from cli.migration.interrupts import Interrupts
+    from cli.migration.rendering import Walk
+
+    console = err()
+    if begun.after is not None:
+        console.print(f"going on after sensor {begun.after}, with {begun.sensors:,} sensors done")
+    walk = Walk(console, "moving", sensors, done=begun.sensors)
+    progress = begun
+    with file as lines, Interrupts(console) as interrupts, walk.shown():
+        for gone_on, assessments in migration.go_on(begun, *what, pace=pace):
+            progress = gone_on
+            for assessment in assessments:
+                lines.add(planned(assessment))
+            walk.advance(len(assessments))
+            if interrupts.asked:
+                break
+    return progress
+
+
+def _show_run(progress: "RunProgress", *, as_json: bool) -> None:
+    from afluente.migration.application.run import PASSED_OVER
+    from cli.migration.results import show_run
+
+    passed_over = sum(progress.counts.get(prospect, 0) for prospect in PASSED_OVER)
+    if as_json:
+        print_json(progress)
+    else:
+        show_run(out(), progress, passed_over)
+    if passed_over:
+        raise typer.Exit(int(ExitCode.REJECTED))
+
+
+# --- rollback --------------------------------------------------------------------------------------------------------
+
+
+def _make_ready_to_go_back(target: "Target", sensors: int, selection: "Selection", *, yes: bool) -> None:
+    from cli.migration.rollback_checks import stop_canary, without_constraints
+
+    if not sensors:
+        raise CommandError("no such sensor is moved; there is nothing to take back")
+    judged_by = without_constraints(target)
+    if judged_by:
+        err().print(f"[yellow]careful:[/] {escape(judged_by)}", soft_wrap=True)
+    if not yes:
+        typer.confirm(f"take the constraints of {sensors:,} sensors back?", abort=True, err=True)
+    if not (selection.only or selection.exclude) and stop_canary(target):
+        err().print("the canary was rolled back: every source goes the old way")
+
+
+def _roll_back(
+    rolling: "Rollback", moved: "Sequence[SensorRecord]", report: Path | None, *, overwrite_conflicts: bool
+) -> "list[RolledBack]":
+    from afluente.migration.application.rollback import COLUMNS
+    from cli.migration.rendering import Walk
+    from cli.migration.reports import ReportFile
+
+    done: list[RolledBack] = []
+    walk = Walk(err(), "taking back", len(moved))
+    with ReportFile(report, COLUMNS) as file, walk.shown():
+        for page in rolling.take_back(moved, overwrite_conflicts=overwrite_conflicts):
+            done += page
+            for its in page:
+                file.add(its.line)
+            walk.advance(len(page))
+    return done
+
+
+# --- what all share --------------------------------------------------------------------------------------------------
+
+
+def _selection(only: list[str] | None, exclude: list[str] | None) -> "Selection":
+    from afluente.migration.application.selection import Selection
+
+    return Selection.of(only or (), exclude or ())
+
+
+def _count(tables: "OldTables") -> int:
+    """How many sensors there are; tables without any rather are not the right ones."""
+    sensors = tables.count()
+    if not sensors:
+        raise CommandError("the old tables have no sensors", way_out="check AFLUENTE_SQL_URL and --tables")
+    return sensors
+
+
+def _refuse_nothing(sensors: int, selection: "Selection") -> None:
+    if not sensors and selection.only:
+        raise CommandError(
+            f"no sensor is called {', '.join(selection.only)}",
+            way_out="name sensors by id or UUID, or by the UUID of their device",
+        )

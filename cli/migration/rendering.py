@@ -1,0 +1,91 @@
+"""What people see of a migration: a bar while it goes, tables of what came of it."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from afluente.migration.application.records import Prospect
+
+_LINE_SECONDS = 10.0
+SHOWN = 10
+"""Sensors that are shown by name; a report has them all."""
+
+_MEANINGS = {
+    Prospect.MIGRATE: "thresholds that become constraints",
+    Prospect.UPDATE: "thresholds that have changed since they were migrated",
+    Prospect.REMOVE: "migrated thresholds that are no longer in force",
+    Prospect.UNCHANGED: "constraints that are as they should be",
+    Prospect.NOTHING: "no thresholds in force, no constraints",
+    Prospect.CONFLICT: "other constraints are there; they stay",
+    Prospect.IMPOSSIBLE: "thresholds that contradict each other; the old rules stay in force",
+}
+
+
+class Walk:
+    """Shows how far a walk over all sensors is: a bar on a terminal, a line now and then in a log.
+
+    Args:
+        console: where; standard error, so that results can be piped.
+        verb: what happens to them: `planning`.
+        total: how many there are.
+        done: how many an earlier walk has dealt with.
+    """
+
+    def __init__(self, console: Console, verb: str, total: int, *, done: int = 0) -> None:
+        self._console = console
+        self._verb = verb
+        self._total = total
+        self._done = done
+        self._last_line = time.monotonic()
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}", markup=False),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(verb, total=total, completed=done, told="")
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the bar for the block."""
+        with self._bar:
+            yield
+
+    def advance(self, sensors: int, told: str = "") -> None:
+        """So many more are done."""
+        self._done += sensors
+        if self._console.is_terminal:
+            self._bar.update(self._task, completed=self._done, told=told)
+        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
+            self._last_line = time.monotonic()
+            self._console.print(f"{self._verb}: {self._done:,} of {self._total:,} sensors {told}".rstrip())
+
+
+def prospects_table(counts: Mapping[Prospect, int]) -> Table:
+    """How many sensors have which prospect."""
+    table = Table("", "sensors", "", box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.columns[1].justify = "right"
+    for prospect, meaning in _MEANINGS.items():
+        if counts.get(prospect):
+            table.add_row(prospect, f"{counts[prospect]:,}", f"[dim]{meaning}[/]")
+    return table
+
+
+def print_named(console: Console, sensors: Sequence[tuple[int, str, Sequence[str]]], total: int) -> None:
+    """Sensors by name, each with a word and its reasons; how many more there are."""
+    for sensor_id, word, reasons in sensors[:SHOWN]:
+        console.print(f"  sensor {sensor_id} [dim]{word}[/]")
+        for reason in reasons:
+            console.print(f"    {escape(reason)}", soft_wrap=True)
+    if total > SHOWN:
+        console.print(f"  … and {total - SHOWN:,} more; --report FILE has them all")

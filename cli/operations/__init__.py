@@ -1,0 +1,1 @@
+"""State of a deployment: functions, queues, dead letters."""

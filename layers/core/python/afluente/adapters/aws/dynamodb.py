@@ -1,0 +1,84 @@
+"""What all tables share: reads and writes of many items at once."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from afluente.adapters.aws.calls import in_chunks, retry_unfinished, unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_BATCH_GET = 100
+"""BatchGetItem quota."""
+
+MAX_BATCH_WRITE = 25
+"""BatchWriteItem quota."""
+
+_RETRY_DELAYS = (0.05, 0.2, 0.6, 1.5)
+
+Attributes = Mapping[str, Mapping[str, Any]]
+"""An item, or its key, as the API has it: each attribute with its type."""
+
+
+def batch_get(
+    client: "DynamoDBClient",
+    table: str,
+    keys: Sequence[dict[str, Any]],
+    *,
+    consistent: bool,
+    sleep: Callable[[float], None],
+) -> Iterator[Attributes]:
+    """The items of those of the keys that are in the table, in no order.
+
+    Raises:
+        UnavailableError: DynamoDB does not answer, or leaves keys unprocessed for too long.
+    """
+    found: list[Attributes] = []
+
+    def attempt(chunk: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        with unavailable(f"DynamoDB table {table}"):
+            answer = client.batch_get_item(RequestItems={table: {"Keys": list(chunk), "ConsistentRead": consistent}})
+        found.extend(answer["Responses"].get(table, []))
+        unprocessed: Any = answer.get("UnprocessedKeys", {}).get(table, {})
+        return list(unprocessed.get("Keys", []))
+
+    for chunk in in_chunks(keys, MAX_BATCH_GET):
+        retry_unfinished(chunk, attempt, what=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
+    return iter(found)
+
+
+def scan_beginning_with(client: "DynamoDBClient", table: str, prefix: str, *, consistent: bool) -> Iterator[Attributes]:
+    """The items whose partition key `id` begins with a prefix, in no order. Reads the whole table.
+
+    Raises:
+        UnavailableError: DynamoDB does not answer.
+    """
+    with unavailable(f"DynamoDB table {table}"):
+        pages = client.get_paginator("scan").paginate(
+            TableName=table,
+            FilterExpression="begins_with(id, :prefix)",
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+            ConsistentRead=consistent,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+
+def batch_put(
+    client: "DynamoDBClient", table: str, items: Sequence[dict[str, Any]], *, sleep: Callable[[float], None]
+) -> None:
+    """Put the items, each in the place of the one with its key; no two of them have the same.
+
+    Raises:
+        UnavailableError: DynamoDB does not answer, or leaves items unprocessed for too long; putting all of them again
+            is safe.
+    """
+
+    def attempt(chunk: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        with unavailable(f"DynamoDB table {table}"):
+            answer = client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in chunk]})
+        unprocessed: Any = answer.get("UnprocessedItems", {}).get(table, [])
+        return [request["PutRequest"]["Item"] for request in unprocessed]
+
+    for chunk in in_chunks(items, MAX_BATCH_WRITE):
+        retry_unfinished(chunk, attempt, what=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)

@@ -1,0 +1,91 @@
+"""API keys in DynamoDB: one item a key, found by the readable part of the key."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from afluente.adapters.aws.calls import unavailable
+from afluente.adapters.aws.dynamodb import Attributes, scan_beginning_with
+from afluente.application.access.api_keys import ApiKey, StaleKeyError
+from afluente.application.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_PREFIX = "key#"
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(ApiKey)
+
+
+class DynamoApiKeys:
+    """Reads and writes what is kept of API keys.
+
+    Args:
+        client: of DynamoDB.
+        table: its name; partition key `id`.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def find(self, key_id: str) -> ApiKey | None:
+        """See `ApiKeyStore.find`."""
+        with unavailable(f"DynamoDB table {self._table}"):
+            answer = self._client.get_item(TableName=self._table, Key=_name(key_id))
+        item = answer.get("Item")
+        return _decode(item) if item else None
+
+    def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
+        """See `ApiKeyStore.put`."""
+        condition = "attribute_not_exists(#record)"
+        values = {":record": {"S": _encode(key)}}
+        if replacing is not None:
+            condition = "#record = :before"
+            values[":before"] = {"S": _encode(replacing)}
+        try:
+            with unavailable(f"DynamoDB table {self._table}"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_name(key.key_id),
+                    UpdateExpression="SET #record = :record",
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={"#record": "record"},
+                    ExpressionAttributeValues=values,
+                )
+        except UnavailableError as error:
+            if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
+                raise StaleKeyError(key.key_id) from error
+            raise
+
+    def used(self, key_id: str, now: float) -> None:
+        """See `ApiKeyStore.used`."""
+        with unavailable(f"DynamoDB table {self._table}"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_name(key_id),
+                UpdateExpression="SET last_used_at = :now",
+                ExpressionAttributeValues={":now": {"N": f"{now:.3f}"}},
+            )
+
+    def list(self) -> Iterator[ApiKey]:
+        """See `ApiKeyStore.list`."""
+        for item in scan_beginning_with(self._client, self._table, _PREFIX, consistent=False):
+            if "record" in item:
+                yield _decode(item)
+
+
+def _name(key_id: str) -> dict[str, dict[str, str]]:
+    return {"id": {"S": f"{_PREFIX}{key_id}"}}
+
+
+def _encode(key: ApiKey) -> str:
+    # When it was used last is an attribute of its own, so that a use and a change do not get into each other's way.
+    return _encoder.encode(msgspec.structs.replace(key, last_used_at=None)).decode()
+
+
+def _decode(item: Attributes) -> ApiKey:
+    key = _decoder.decode(item["record"]["S"])
+    used = item.get("last_used_at")
+    return msgspec.structs.replace(key, last_used_at=float(used["N"])) if used else key

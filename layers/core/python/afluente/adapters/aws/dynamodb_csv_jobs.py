@@ -1,0 +1,220 @@
+"""CSV jobs in DynamoDB: an item for each job with its parts, and one for each content that a job has for itself."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from afluente.adapters.aws.calls import unavailable
+from afluente.adapters.aws.dynamodb import Attributes, batch_get
+from afluente.adapters.codecs.csv_jobs import decode_head, decode_part, encode_head, encode_part
+from afluente.application.csv.jobs import CsvJob, JobStatus, PartProgress, StaleJobError
+from afluente.application.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+UNSENT_SECONDS = 24 * 3600
+"""How long a job is kept whose file does not come: far longer than one may be uploaded."""
+
+BY_DOMAIN = "by-domain"
+"""The index that has the jobs of a domain by the time of their creation, keys only."""
+
+
+class DynamoCsvJobs:
+    """Reads and writes jobs.
+
+    Args:
+        client: of DynamoDB.
+        table: its name; partition key `job_id`, time to live `expires_at`, index `by-domain`.
+        retention_seconds: how long a job whose file came is kept after its creation, and content after it was claimed.
+        sleep: waits, between attempts to read what DynamoDB left out.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        retention_seconds: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._retention_seconds = retention_seconds
+        self._sleep = sleep
+
+    # --- a job -------------------------------------------------------------------------------------------------------
+
+    def create(self, job: CsvJob) -> CsvJob:
+        """See `CsvJobStore.create`."""
+        item: dict[str, Any] = {
+            "job_id": {"S": job.job_id},
+            "domain": {"S": job.domain},
+            "created_at": {"N": str(job.created_at)},
+            "status": {"S": job.status.value},
+            "version": {"N": str(job.version)},
+            "head": {"S": encode_head(job)},
+            "expires_at": self._expiry_of(job),
+        }
+        for number, part in enumerate(job.parts):
+            item |= {f"part_{number}": {"B": encode_part(part)}, f"part_{number}_version": {"N": str(part.version)}}
+        try:
+            with self._conditional(job.job_id):
+                self._client.put_item(
+                    TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(job_id)"
+                )
+        except StaleJobError:
+            # It is there; if it went in this very moment, it is for the next attempt to create it.
+            return self.find(job.job_id) or self.create(job)
+        return job
+
+    def find(self, job_id: str) -> CsvJob | None:
+        """See `CsvJobStore.find`."""
+        item = self._read(job_id)
+        return _job_of(item) if item and "head" in item else None
+
+    def change(self, job: CsvJob) -> CsvJob:
+        """See `CsvJobStore.change`."""
+        changed = msgspec.structs.replace(job, version=job.version + 1)
+        assignments = ["head = :head", "#status = :status", "version = :new", "expires_at = :expiry"]
+        values: dict[str, Any] = {
+            ":head": {"S": encode_head(changed)},
+            ":status": {"S": changed.status.value},
+            ":new": {"N": str(changed.version)},
+            ":old": {"N": str(job.version)},
+            ":expiry": self._expiry_of(changed),
+        }
+        for number, part in enumerate(job.parts):
+            name = f"part_{number}"
+            assignments += [
+                f"{name} = if_not_exists({name}, :{name})",
+                f"{name}_version = if_not_exists({name}_version, :{name}_version)",
+            ]
+            values |= {f":{name}": {"B": encode_part(part)}, f":{name}_version": {"N": str(part.version)}}
+        with self._conditional(job.job_id):
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"job_id": {"S": job.job_id}},
+                UpdateExpression=f"SET {', '.join(assignments)}",
+                ConditionExpression="attribute_exists(job_id) AND version = :old",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+            )
+        return _job_of(answer["Attributes"])
+
+    def save_part(self, job: CsvJob, number: int, part: PartProgress) -> PartProgress:
+        """See `CsvJobStore.save_part`."""
+        saved = msgspec.structs.replace(part, version=part.version + 1)
+        name = f"part_{number}"
+        with self._conditional(job.job_id):
+            self._client.update_item(
+                TableName=self._table,
+                Key={"job_id": {"S": job.job_id}},
+                UpdateExpression=f"SET {name} = :part, {name}_version = :new",
+                ConditionExpression=f"{name}_version = :old AND #status = :reading",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":part": {"B": encode_part(saved)},
+                    ":new": {"N": str(saved.version)},
+                    ":old": {"N": str(part.version)},
+                    ":reading": {"S": JobStatus.READING.value},
+                },
+            )
+        return saved
+
+    # --- the jobs of a domain ----------------------------------------------------------------------------------------
+
+    def newest(self, domain: str, *, before: float | None, limit: int) -> Sequence[CsvJob]:
+        """See `CsvJobStore.newest`."""
+        condition = "#domain = :domain"
+        values: dict[str, Any] = {":domain": {"S": domain}}
+        if before is not None:
+            condition += " AND created_at < :before"
+            values[":before"] = {"N": str(before)}
+        with unavailable(f"DynamoDB table {self._table}"):
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName=BY_DOMAIN,
+                KeyConditionExpression=condition,
+                ExpressionAttributeNames={"#domain": "domain"},
+                ExpressionAttributeValues=values,
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        keys = [{"job_id": item["job_id"]} for item in answer["Items"]]
+        found = batch_get(self._client, self._table, keys, consistent=True, sleep=self._sleep)
+        return sorted(map(_job_of, found), key=lambda job: (-job.created_at, job.job_id))
+
+    # --- content -----------------------------------------------------------------------------------------------------
+
+    def claim(self, content_id: str, job_id: str, now: float) -> str:
+        """See `CsvJobStore.claim`."""
+        key = _content_key(content_id)
+        try:
+            with self._conditional(job_id):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={"job_id": {"S": key}, "owner": {"S": job_id}, "expires_at": self._expiry(now)},
+                    ConditionExpression="attribute_not_exists(job_id) OR #owner = :job_id",
+                    ExpressionAttributeNames={"#owner": "owner"},
+                    ExpressionAttributeValues={":job_id": {"S": job_id}},
+                )
+        except StaleJobError:
+            item = self._read(key)
+            # If it was released in this very moment, it can be had now.
+            return item["owner"]["S"] if item else self.claim(content_id, job_id, now)
+        return job_id
+
+    def release(self, content_id: str, job_id: str) -> None:
+        """See `CsvJobStore.release`."""
+        try:
+            with self._conditional(job_id):
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key={"job_id": {"S": _content_key(content_id)}},
+                    ConditionExpression="#owner = :job_id",
+                    ExpressionAttributeNames={"#owner": "owner"},
+                    ExpressionAttributeValues={":job_id": {"S": job_id}},
+                )
+        except StaleJobError:
+            return  # It is nobody's, or another's.
+
+    # --- the table ---------------------------------------------------------------------------------------------------
+
+    def _read(self, key: str) -> Attributes | None:
+        with unavailable(f"DynamoDB table {self._table}"):
+            answer = self._client.get_item(TableName=self._table, Key={"job_id": {"S": key}}, ConsistentRead=True)
+        return answer.get("Item")
+
+    def _expiry_of(self, job: CsvJob) -> dict[str, str]:
+        if job.status is JobStatus.AWAITING_UPLOAD:
+            return {"N": str(int(job.created_at + UNSENT_SECONDS))}
+        return self._expiry(job.created_at)
+
+    def _expiry(self, since: float) -> dict[str, str]:
+        return {"N": str(int(since + self._retention_seconds))}
+
+    @contextmanager
+    def _conditional(self, job_id: str) -> Iterator[None]:
+        try:
+            with unavailable(f"DynamoDB table {self._table}"):
+                yield
+        except UnavailableError as error:
+            if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
+                raise StaleJobError(f"job {job_id} was changed meanwhile") from error
+            raise
+
+
+def _content_key(content_id: str) -> str:
+    return f"content#{content_id}"
+
+
+def _job_of(item: Attributes) -> CsvJob:
+    parts: list[PartProgress] = []
+    while (part := item.get(f"part_{len(parts)}")) is not None:
+        parts.append(decode_part(part["B"]))
+    return msgspec.structs.replace(decode_head(item["head"]["S"]), parts=tuple(parts))

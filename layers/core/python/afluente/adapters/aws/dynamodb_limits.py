@@ -1,0 +1,75 @@
+"""Shared buckets in DynamoDB: one item a subject, replaced on the condition that nobody else has."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from afluente.adapters.aws.calls import unavailable
+from afluente.application.limits.leases import SharedBucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LIMITS_CLIENT_CONFIG = Config(
+    connect_timeout=0.5,
+    read_timeout=0.5,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=32,
+    tcp_keepalive=True,
+)
+"""A request waits for its limits, and goes through without where they fail open: better soon than late."""
+
+_NOT_AS_EXPECTED = "ConditionalCheckFailedException"
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(SharedBucket)
+
+
+class DynamoLimits:
+    """Reads and writes shared buckets.
+
+    Args:
+        client: of DynamoDB, made with `LIMITS_CLIENT_CONFIG`.
+        table: its name; partition key `subject`, time to live `expires_at`.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self, subject: str) -> SharedBucket:
+        """See `LimitStore.load`."""
+        with unavailable(f"DynamoDB table {self._table}"):
+            answer = self._client.get_item(TableName=self._table, Key={"subject": {"S": subject}}, ConsistentRead=True)
+        return _bucket_in(answer.get("Item"))
+
+    def save(self, subject: str, bucket: SharedBucket, *, forgotten_at: float) -> SharedBucket | None:
+        """See `LimitStore.save`."""
+        with unavailable(f"DynamoDB table {self._table}"):
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={
+                        "subject": {"S": subject},
+                        "version": {"N": str(bucket.version)},
+                        "bucket": {"S": _encoder.encode(bucket).decode()},
+                        "expires_at": {"N": str(int(forgotten_at) + 1)},
+                    },
+                    # What is not there is of version 0.
+                    ConditionExpression="version = :before OR (:before = :none AND attribute_not_exists(subject))",
+                    ExpressionAttributeValues={":before": {"N": str(bucket.version - 1)}, ":none": {"N": "0"}},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != _NOT_AS_EXPECTED:
+                    raise
+                found: Any = error.response.get("Item")
+                return _bucket_in(found) if found else self.load(subject)
+        return None
+
+
+def _bucket_in(item: Mapping[str, Any] | None) -> SharedBucket:
+    return _decoder.decode(item["bucket"]["S"]) if item else SharedBucket()

@@ -1,0 +1,284 @@
+"""States of streams in DynamoDB: items of eight streams of one source; docs/adr/0002-state-layout.md says why.
+
+A stream lives in the item (its bucket) that had room when it first came, and stays there. So a reader that knows where
+a stream lives may remember it for ever, streams that come together live together, and only the last bucket of a source
+ever gains streams.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import msgspec
+from cachetools import LRUCache
+
+from afluente.adapters.aws.calls import unavailable
+from afluente.adapters.aws.dynamodb import Attributes, batch_get
+from afluente.adapters.codecs.states import decode_state, encode_state
+from afluente.application.classification.ports import DamagedStateError, StaleStateError, StreamMemory
+from afluente.application.errors import UnavailableError
+from afluente.domain.stream_keys import StreamKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+STREAMS_A_BUCKET = 8
+
+_CACHED_SOURCES = 10_000
+# SQS sequence numbers have up to 128 bits.
+_PACK_BYTES = 17
+_NO_PACK = StreamMemory().last_pack.to_bytes(_PACK_BYTES, signed=True)
+
+
+class _Condition(TypedDict, total=False):
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+
+
+class _StoredStream(msgspec.Struct, array_like=True, frozen=True):
+    stream_id: str
+    # MessagePack has no integers of this size.
+    last_pack: bytes
+    state: bytes
+
+
+class _Bucket(msgspec.Struct):
+    """An item as it was read, with what is to be written in its place.
+
+    Streams are kept encoded: most of those in a bucket are neither asked for nor changed.
+    """
+
+    source: str
+    number: int
+    version: int = 0
+    group: str = ""
+    streams: dict[str, _StoredStream] = {}
+    is_damaged: bool = False
+
+
+_decoder = msgspec.msgpack.Decoder(list[_StoredStream])
+
+_Buckets = dict[str, dict[int, _Bucket]]
+"""Buckets by source and number."""
+
+
+class DynamoStates:
+    """Keeps states of streams, one conditional write a bucket that changed.
+
+    Args:
+        client: of DynamoDB.
+        table: its name; partition key `source` (`domain/source_id`), sort key `bucket` (a number from 0).
+        executor: runs calls for several sources and buckets side by side.
+        sleep: waits between attempts.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        executor: Executor,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._executor = executor
+        self._sleep = sleep
+        # Which bucket each known stream of a source lives in.
+        self._homes: LRUCache[str, dict[str, int]] = LRUCache(_CACHED_SOURCES)
+
+    def load(self, groups: Mapping[StreamKey, str]) -> "_LoadedBuckets":
+        """See `StateStore.load`."""
+        wanted: dict[str, set[str]] = {}
+        for key in groups:
+            wanted.setdefault(key.source, set()).add(key.stream_id)
+        buckets = self._read_known(wanted)
+        unknown = {
+            source: first for source, ids in wanted.items() if (first := self._unread(source, ids, buckets)) >= 0
+        }
+        reads = self._executor.map(self._read_from, unknown.keys(), unknown.values())
+        for source, rest in zip(unknown, reads, strict=True):
+            buckets.setdefault(source, {}).update(rest)
+        for numbered in buckets.values():
+            self._remember(numbered.values())
+        return _LoadedBuckets(self, {key.source: group for key, group in groups.items()}, buckets)
+
+    def write(self, buckets: Iterable[_Bucket]) -> Mapping[str, StaleStateError | UnavailableError]:
+        """Replace buckets, each only if nobody wrote it since it was read; returns the sources that failed."""
+        unsaved: dict[str, StaleStateError | UnavailableError] = {}
+        writes = [(bucket, self._executor.submit(self._write_bucket, bucket)) for bucket in buckets]
+        for bucket, write in writes:
+            try:
+                write.result()
+            except (StaleStateError, UnavailableError) as error:
+                unsaved[bucket.source] = error
+        for bucket, _ in writes:
+            if bucket.source in unsaved:
+                # What was remembered of the source may be what failed: the next load is to read all of it.
+                self._homes.pop(bucket.source, None)
+            else:
+                self._remember([bucket])
+        return unsaved
+
+    def _read_known(self, wanted: Mapping[str, Iterable[str]]) -> _Buckets:
+        places = {
+            (source, home)
+            for source, ids in wanted.items()
+            for stream_id in ids
+            if (home := self._homes.get(source, {}).get(stream_id)) is not None
+        }
+        keys = [{"source": {"S": source}, "bucket": {"N": str(number)}} for source, number in sorted(places)]
+        buckets: _Buckets = {}
+        for item in batch_get(self._client, self._table, keys, consistent=True, sleep=self._sleep):
+            bucket = _bucket_or_damage(item)
+            buckets.setdefault(bucket.source, {})[bucket.number] = bucket
+        return buckets
+
+    def _unread(self, source: str, wanted: set[str], buckets: _Buckets) -> int:
+        """From which bucket on a source is to be read for the streams that were not found; -1 where all were."""
+        missing = wanted.difference(*(bucket.streams for bucket in buckets.get(source, {}).values()))
+        if not missing:
+            return -1
+        homes = self._homes.get(source, {})
+        if missing.isdisjoint(homes):
+            return max(homes.values(), default=0)
+        # A stream is not where it was: the table was emptied or restored.
+        del self._homes[source]
+        buckets.pop(source, None)
+        return 0
+
+    def _read_from(self, source: str, first: int) -> dict[int, _Bucket]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="#source = :source AND #bucket >= :first",
+            ExpressionAttributeNames={"#source": "source", "#bucket": "bucket"},
+            ExpressionAttributeValues={":source": {"S": source}, ":first": {"N": str(first)}},
+        )
+        with unavailable(f"DynamoDB table {self._table}"):
+            buckets = [_bucket_or_damage(item) for page in pages for item in page["Items"]]
+        return {bucket.number: bucket for bucket in buckets}
+
+    def _write_bucket(self, bucket: _Bucket) -> None:
+        try:
+            with unavailable(f"DynamoDB table {self._table}"):
+                self._client.put_item(TableName=self._table, Item=_encode(bucket), **_if_unchanged(bucket))
+        except UnavailableError as error:
+            if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
+                message = f"another classifier wrote bucket {bucket.number} of {bucket.source}"
+                raise StaleStateError(message) from error
+            raise
+
+    def _remember(self, buckets: Iterable[_Bucket]) -> None:
+        for bucket in buckets:
+            self._homes.setdefault(bucket.source, {}).update(dict.fromkeys(bucket.streams, bucket.number))
+
+
+class _LoadedBuckets:
+    def __init__(self, store: DynamoStates, groups: Mapping[str, str], buckets: _Buckets) -> None:
+        self._store = store
+        self._groups = groups
+        self._buckets = buckets
+        self._homes = {
+            (source, stream_id): bucket
+            for source, numbered in buckets.items()
+            for bucket in numbered.values()
+            for stream_id in bucket.streams
+        }
+        for bucket in self._homes.values():
+            _forget_packs_of_others(bucket, groups[bucket.source])
+
+    def of(self, key: StreamKey) -> StreamMemory:
+        """See `LoadedStates.of`."""
+        home = self._homes.get((key.source, key.stream_id))
+        if home is None:
+            self._check_new(key)
+            return StreamMemory()
+        stored = home.streams[key.stream_id]
+        try:
+            state = decode_state(stored.state)
+        except msgspec.DecodeError as error:
+            raise DamagedStateError(f"the state of {key} in bucket {home.number} cannot be read: {error}") from error
+        return StreamMemory(state, int.from_bytes(stored.last_pack, signed=True))
+
+    def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
+        """See `LoadedStates.save`."""
+        written: dict[tuple[str, int], _Bucket] = {}
+        for key, memory in changed.items():
+            bucket = self._homes.get((key.source, key.stream_id)) or self._new_home(key.source)
+            last_pack = memory.last_pack.to_bytes(_PACK_BYTES, signed=True)
+            bucket.streams[key.stream_id] = _StoredStream(key.stream_id, last_pack, encode_state(memory.state))
+            written[bucket.source, bucket.number] = bucket
+        return self._store.write(written.values())
+
+    def _check_new(self, key: StreamKey) -> None:
+        """A stream that is in no bucket is new, unless there is one that may hold it and cannot be read."""
+        for bucket in self._buckets.get(key.source, {}).values():
+            if bucket.is_damaged:
+                raise DamagedStateError(f"bucket {bucket.number} of {key.source} cannot be read")
+
+    def _new_home(self, source: str) -> _Bucket:
+        numbered = self._buckets.setdefault(source, {})
+        last = max(numbered, default=-1)
+        if last < 0 or len(numbered[last].streams) >= STREAMS_A_BUCKET:
+            last += 1
+            numbered[last] = _Bucket(source, last, group=self._groups[source])
+        return numbered[last]
+
+
+def _forget_packs_of_others(bucket: _Bucket, group: str) -> None:
+    """Numbers of packs of another group are not comparable with those at hand."""
+    if bucket.group != group:
+        bucket.group = group
+        for stream_id, stored in bucket.streams.items():
+            bucket.streams[stream_id] = msgspec.structs.replace(stored, last_pack=_NO_PACK)
+
+
+def _if_unchanged(bucket: _Bucket) -> _Condition:
+    names = {"#version": "version"}
+    if bucket.version == 0:
+        return {"ConditionExpression": "attribute_not_exists(#version)", "ExpressionAttributeNames": names}
+    return {
+        "ConditionExpression": "#version = :read",
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": {":read": {"N": str(bucket.version)}},
+    }
+
+
+def _encode(bucket: _Bucket) -> dict[str, Any]:
+    return {
+        "source": {"S": bucket.source},
+        "bucket": {"N": str(bucket.number)},
+        "version": {"N": str(bucket.version + 1)},
+        "group": {"S": bucket.group},
+        "streams": {"B": msgspec.msgpack.encode(list(bucket.streams.values()))},
+    }
+
+
+def bucket_of_item(item: Attributes) -> _Bucket:
+    """The bucket that an item is.
+
+    Raises:
+        DamagedStateError: its streams cannot be told.
+    """
+    try:
+        streams = _decoder.decode(item["streams"]["B"])
+        return _Bucket(
+            source=item["source"]["S"],
+            number=int(item["bucket"]["N"]),
+            version=int(item["version"]["N"]),
+            group=item["group"]["S"],
+            streams={stored.stream_id: stored for stored in streams},
+        )
+    except (KeyError, ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise DamagedStateError(f"the streams of an item cannot be told: {error}") from error
+
+
+def _bucket_or_damage(item: Attributes) -> _Bucket:
+    """The bucket that an item is; one that is damaged holds no stream, and is never written."""
+    try:
+        return bucket_of_item(item)
+    except DamagedStateError:
+        return _Bucket(source=item["source"]["S"], number=int(item["bucket"]["N"]), is_damaged=True)

@@ -1,0 +1,95 @@
+"""Where alarm events go: an EventBridge bus, and a log group in which they can be read again."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from afluente.adapters.aws.calls import in_chunks, retry_unfinished, unavailable
+from afluente.application.alarms.ports import AlarmSink
+from afluente.domain.alarms import AlarmEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+SOURCE = "afluente"
+DETAIL_TYPES = {"raised": "Alarm raised", "cleared": "Alarm cleared"}
+
+MAX_EVENTS_A_CALL = 10
+"""PutEvents quota."""
+
+MAX_LOG_EVENTS_A_CALL = 500
+"""PutLogEvents takes 10,000 events and 1 MiB; an alarm event is at most 1.5 KiB: source and stream have up to 128
+characters each, of up to four bytes."""
+
+_RETRY_DELAYS = (0.05, 0.2, 0.6)
+
+_encoder = msgspec.json.Encoder()
+
+
+class EventBridgeAlarms:
+    """Puts alarm events on a bus, in order, retrying the failed ones alone."""
+
+    def __init__(self, client: "EventBridgeClient", bus: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._bus = bus
+        self._sleep = sleep
+
+    def publish(self, events: Sequence[AlarmEvent]) -> None:
+        """See `AlarmSink.publish`."""
+        for chunk in in_chunks(events, MAX_EVENTS_A_CALL):
+            retry_unfinished(chunk, self._put, what="EventBridge", delays=_RETRY_DELAYS, sleep=self._sleep)
+
+    def _put(self, events: Sequence[AlarmEvent]) -> Sequence[AlarmEvent]:
+        with unavailable("EventBridge"):
+            answer = self._client.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._bus,
+                        "Source": SOURCE,
+                        "DetailType": DETAIL_TYPES[event.state],
+                        "Detail": _encoder.encode(event).decode(),
+                        "Resources": [f"{event.domain}/{event.source_id}/{event.stream_id}"],
+                    }
+                    for event in events
+                ]
+            )
+        outcomes = zip(events, answer["Entries"], strict=True)
+        return [event for event, outcome in outcomes if outcome.get("ErrorCode")]
+
+
+class LogGroupAlarms:
+    """Writes alarm events as JSON lines into a log group, for `afluente alarms` and Logs Insights."""
+
+    def __init__(
+        self, client: "CloudWatchLogsClient", log_group: str, log_stream: str, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._log_group = log_group
+        self._log_stream = log_stream
+        self._clock = clock
+
+    def publish(self, events: Sequence[AlarmEvent]) -> None:
+        """See `AlarmSink.publish`."""
+        now = int(self._clock() * 1000)
+        for chunk in in_chunks(events, MAX_LOG_EVENTS_A_CALL):
+            with unavailable("CloudWatch Logs"):
+                self._client.put_log_events(
+                    logGroupName=self._log_group,
+                    logStreamName=self._log_stream,
+                    logEvents=[{"timestamp": now, "message": _encoder.encode(event).decode()} for event in chunk],
+                )
+
+
+class AlarmSinks:
+    """Publishes to several sinks, one after the other."""
+
+    def __init__(self, *sinks: AlarmSink) -> None:
+        self._sinks = sinks
+
+    def publish(self, events: Sequence[AlarmEvent]) -> None:
+        """See `AlarmSink.publish`."""
+        for sink in self._sinks:
+            sink.publish(events)

@@ -1,0 +1,118 @@
+"""The options that were given for a file in a bucket: beside it, in its folder, or in its metadata."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from afluente.adapters.aws.calls import unavailable
+from afluente.adapters.codecs.csv.options import option_faults
+from afluente.application.csv.jobs import (
+    FOLDER_OPTIONS,
+    SIDE_FILE_SUFFIX,
+    FileVersion,
+    JobFault,
+    NotReadableError,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_METADATA = "afluente-"
+_MAX_OPTIONS_BYTES = 256 * 1024
+_SOURCE_FOLDER_DEPTH = 3
+_MISSING = frozenset({"NoSuchKey", "404"})
+
+
+class BucketOptions:
+    """Reads options in a bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def options_of(self, file: FileVersion) -> tuple[dict[str, Any], str | None]:
+        """See `OptionsReader.options_of`."""
+        for key in _option_files(file.key):
+            document = self._document(key)
+            if document is not None:
+                return _checked(parsed_options(document, key), key), key
+        metadata = _of_metadata(self._metadata(file))
+        return (_checked(metadata, "the object's metadata"), "metadata") if metadata else ({}, None)
+
+    def _document(self, key: str) -> bytes | None:
+        with unavailable("S3"):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+                return answer["Body"].read(_MAX_OPTIONS_BYTES)
+            except ClientError as error:
+                if error.response["Error"].get("Code") in _MISSING:
+                    return None
+                raise
+
+    def _metadata(self, file: FileVersion) -> Mapping[str, str]:
+        with unavailable("S3"):
+            try:
+                answer = self._client.head_object(Bucket=self._bucket, Key=file.key, VersionId=file.version_id)
+            except ClientError as error:
+                if error.response["Error"].get("Code") in _MISSING:
+                    return {}  # That it was deleted is told when it is to be read.
+                raise
+        return answer["Metadata"]
+
+
+def parsed_options(document: bytes, key: str) -> dict[str, Any]:
+    """The options that a file of options holds; whether they are any is not checked.
+
+    Args:
+        document: the file.
+        key: its key, for messages.
+
+    Raises:
+        NotReadableError: it is no JSON, or no object.
+    """
+    try:
+        options = json.loads(document.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{key} is no JSON: {error}") from error
+    if not isinstance(options, dict):
+        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{key} must hold a JSON object of options")
+    return options
+
+
+def _option_files(key: str) -> Iterator[str]:
+    """Where the options of a file may be: beside it, in its folder, in those above it down from the source's."""
+    yield key + SIDE_FILE_SUFFIX
+    folders = key.split("/")[:-1]
+    while len(folders) >= _SOURCE_FOLDER_DEPTH:
+        yield "/".join([*folders, FOLDER_OPTIONS])
+        folders.pop()
+
+
+def _of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Options of an object's metadata: `afluente-timezone: Europe/Madrid`; lists and the like as JSON."""
+    given = {}
+    for name, text in metadata.items():
+        if name.lower().startswith(_METADATA):
+            option = name.lower().removeprefix(_METADATA).replace("-", "_")
+            given[option] = _as_json(text)
+    return given
+
+
+def _as_json(text: str) -> object:
+    """A list or an object; anything else is read by what its option is."""
+    if not text.lstrip().startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return text
+
+
+def _checked(options: dict[str, Any], where: str) -> dict[str, Any]:
+    faults = option_faults(options)
+    if faults:
+        told = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{where}: {told}")
+    return options

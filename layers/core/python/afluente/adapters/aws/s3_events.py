@@ -1,0 +1,76 @@
+"""What S3 tells of files that were dropped, as the inbox queue has it."""
+
+from base64 import b64encode
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from afluente.application.csv.jobs import FileVersion
+from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+
+
+class NoNotificationError(Exception):
+    """The message is no notification of S3."""
+
+
+class _Object(msgspec.Struct, rename={"etag": "eTag", "version_id": "versionId"}):
+    key: str
+    size: int
+    etag: str
+    # Of an object from before versions were kept.
+    version_id: str = "null"
+
+
+class _S3(msgspec.Struct):
+    object: _Object
+
+
+class _Event(msgspec.Struct):
+    s3: _S3
+
+
+class _Notification(msgspec.Struct, rename={"records": "Records"}):
+    # None in the test that S3 sends when notifications are switched on.
+    records: list[_Event] = []
+
+
+_decoder = msgspec.json.Decoder(_Notification)
+
+
+def dropped_files(body: str) -> list[FileVersion]:
+    """The files of a notification.
+
+    Raises:
+        NoNotificationError: it is none.
+    """
+    try:
+        notification = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        raise NoNotificationError(f"the message is no notification of S3: {error}") from error
+    return [_file(event.s3.object) for event in notification.records]
+
+
+def _file(item: _Object) -> FileVersion:
+    # The key is as in a form: a space is a plus sign, and a plus sign %2B.
+    return FileVersion(unquote_plus(item.key), item.version_id, item.etag.strip('"'), item.size)
+
+
+def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) -> QuarantinedRecord:
+    """What is kept of a message of either queue that nothing can be done with.
+
+    Args:
+        body: the message.
+        error: why nothing can.
+        message_id: the queue's id of the message.
+        sent_at: when the queue got it, in Unix seconds.
+    """
+    return QuarantinedRecord(
+        record_id=message_id,
+        reason=QuarantineReason.UNUSABLE_MESSAGE,
+        transport="csv",
+        failed_at=sent_at,
+        message=str(error),
+        origin={},
+        payload=b64encode(body.encode("utf-8", "surrogatepass")).decode(),
+        payload_encoding="base64",
+    )

@@ -1,0 +1,55 @@
+"""The queue of parts of CSV files to be read: an SQS FIFO queue, so that the jobs of a source follow each other."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from afluente.adapters.aws.calls import unavailable
+from afluente.application.csv.jobs import CsvJob, group_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class NoPartError(Exception):
+    """The message names no part."""
+
+
+class PartToRead(msgspec.Struct, frozen=True):
+    """A message of the queue: which part of which job is to be read."""
+
+    job_id: str
+    part: int
+
+
+_decoder = msgspec.json.Decoder(PartToRead)
+
+
+class SqsJobQueue:
+    """Sends parts to be read."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, job: CsvJob, part: int) -> None:
+        """See `JobQueue.send`."""
+        with unavailable("SQS"):
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=msgspec.json.encode(PartToRead(job.job_id, part)).decode(),
+                MessageGroupId=group_of(job, part),
+                MessageDeduplicationId=f"{job.job_id}-{part}",
+            )
+
+
+def part_to_read(body: str) -> PartToRead:
+    """The part that a message names.
+
+    Raises:
+        NoPartError: it names none, so that no `SqsJobQueue` wrote it.
+    """
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise NoPartError(f"the message names no part of a job: {error}") from error

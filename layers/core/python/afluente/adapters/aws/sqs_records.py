@@ -1,0 +1,38 @@
+"""Records of an SQS event: from what Lambda hands over to packs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from afluente.adapters.codecs.packs import decode_pack
+from afluente.application.ingest.packs import ReceivedPack
+from afluente.application.ingest.quarantine import QuarantinedRecord, undecodable
+
+
+def received_pack(record: Mapping[str, Any]) -> ReceivedPack:
+    """The pack in a record of an event.
+
+    Raises:
+        UndecodablePackError: the body is no pack.
+    """
+    attributes = record["attributes"]
+    return ReceivedPack(
+        message_id=record["messageId"],
+        group=attributes["MessageGroupId"],
+        sequence_number=int(attributes["SequenceNumber"]),
+        points=decode_pack(record["body"]),
+    )
+
+
+def quarantined(record: Mapping[str, Any]) -> QuarantinedRecord:
+    """What is kept of a record whose body is no pack."""
+    attributes = record["attributes"]
+    return undecodable(
+        record["body"],
+        message_id=record["messageId"],
+        sent_at=int(attributes["SentTimestamp"]) / 1000,
+        origin={
+            "queue": record["eventSourceARN"],
+            "group": attributes["MessageGroupId"],
+            "sequence_number": attributes["SequenceNumber"],
+        },
+    )

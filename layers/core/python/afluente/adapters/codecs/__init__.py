@@ -1,0 +1,1 @@
+"""Codecs: bytes to records and back, without I/O."""

@@ -1,0 +1,1 @@
+"""CSV text: inference, layout, and rows as points."""

@@ -1,0 +1,209 @@
+"""Rows as points, one by one: exact, and slow. What is wrong with a row is found out here."""
+
+import re
+from hashlib import blake2b
+
+import msgspec
+
+from afluente.adapters.codecs.csv.layout import Layout
+from afluente.adapters.codecs.csv.rejects import unmarked
+from afluente.adapters.codecs.csv.text import rows_of
+from afluente.application.csv.jobs import Position, RejectedRow, RowFault, RowFaultCode
+from afluente.application.ingest.packs import Series
+from afluente.domain.datapoints import MIN_TIMESTAMP, arrival_fault
+from afluente.domain.faults import FaultCode
+from afluente.domain.stream_keys import part_faults
+
+# What the handler `surrogateescape` makes of bytes that are no text.
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+# Some tens of megabytes of names.
+_MAX_KNOWN = 100_000
+_ARRIVAL_CODES = {
+    FaultCode.NOT_SECONDS: RowFaultCode.NOT_SECONDS,
+    FaultCode.IN_FUTURE: RowFaultCode.IN_FUTURE,
+}
+
+
+Stream = tuple[str, str | None]
+"""Id and type of a stream."""
+
+
+class Streams:
+    """The streams of a file, of which a part of a job takes its share.
+
+    Args:
+        layout: how the file is read.
+        source_id: the source.
+        part: which part it is, from 0.
+        parts: how many there are.
+    """
+
+    def __init__(self, layout: Layout, source_id: str, part: int, parts: int) -> None:
+        self._layout = layout
+        self._source_id = source_id
+        self._part = part
+        self._parts = parts
+        self._known: dict[tuple[int, str | None], Stream | RowFault | None] = {}
+
+    @property
+    def are_all(self) -> bool:
+        """Whether the part takes all streams."""
+        return self._parts == 1
+
+    @property
+    def tell_of_rows(self) -> bool:
+        """Whether this part tells what is wrong with rows as a whole, which every part reads."""
+        return self._part == 0
+
+    def columns(self) -> tuple[int, ...]:
+        """Places of the columns of which the part takes cells."""
+        values = self._layout.values
+        return values if self._layout.stream_column is not None else values[self._part :: self._parts]
+
+    def of(self, column: int, named: str | None) -> Stream | RowFault | None:
+        """Id and type of the stream of a cell; None where it is another part's, a fault where it cannot be so named.
+
+        Args:
+            column: place of the cell's column.
+            named: what the row's stream column says, where there is one.
+        """
+        key = (column, named)
+        if key not in self._known:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = self._find(column, named)
+        return self._known[key]
+
+    def _find(self, column: int, named: str | None) -> Stream | RowFault | None:
+        stream_id = self._layout.stream_id(self._source_id, column, named)
+        if named is not None and self._share_of(stream_id) != self._part:
+            return None
+        for fault in part_faults("stream", stream_id):
+            return RowFault(RowFaultCode.BAD_STREAM_NAME, None, f"the stream {stream_id!a} {fault.message}")
+        names = [self._layout.columns[column]] if named is None else [named.strip(), self._layout.columns[column]]
+        return stream_id, self._layout.type_of(*names)
+
+    def _share_of(self, stream_id: str) -> int:
+        return blake2b(stream_id.encode("utf-8", "surrogatepass"), digest_size=4).digest()[-1] % self._parts
+
+
+class RowsRead(msgspec.Struct, frozen=True):
+    """What some rows gave: the points of each stream, how many rows they were, and those that were rejected."""
+
+    series: tuple[Series, ...]
+    rows: int
+    rejected: tuple[RejectedRow, ...] = ()
+
+
+class RowReader:
+    """Reads the rows of a block.
+
+    Args:
+        layout: how the file is read.
+        streams: those that are wanted.
+    """
+
+    def __init__(self, layout: Layout, streams: Streams) -> None:
+        self._layout = layout
+        self._streams = streams
+        self._numbers = layout.notation.reader()
+        self._read_time = layout.times.reader(self._numbers) if layout.times else None
+        self._nulls = frozenset(layout.nulls)
+        named = () if layout.stream_column is None else (layout.stream_column,)
+        self._used = (*layout.time_columns, *named, *layout.values)
+
+    def read(self, text: str, begins: Position, now: float) -> RowsRead:
+        """Read whole rows; one without any cell is none.
+
+        Args:
+            text: the rows.
+            begins: where they begin.
+            now: Unix seconds.
+        """
+        lines = text.split("\n")
+        lines = [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+        points: dict[Stream, tuple[list[float], list[float]]] = {}
+        rejected = []
+        place = begins.row
+        for row in rows_of(lines, self._layout.delimiter):
+            if row.cells is not None and not any(cell.strip() for cell in row.cells):
+                continue
+            if self._layout.max_rows is not None and place >= self._layout.max_rows:
+                break
+            cells = list(map(unmarked, row.cells)) if row.cells and self._layout.is_marked else row.cells
+            faults = self._take(cells, place, now, points)
+            place += 1
+            if faults:
+                raw = "".join(lines[row.first : row.first + row.lines]).rstrip("\r\n")
+                rejected.append(RejectedRow(begins.line + row.first, raw, tuple(faults)))
+        series = tuple(Series(*stream, times, values) for stream, (times, values) in points.items())
+        return RowsRead(series, place - begins.row, tuple(rejected))
+
+    def _take(
+        self,
+        cells: list[str] | None,
+        place: int,
+        now: float,
+        points: dict[Stream, tuple[list[float], list[float]]],
+    ) -> list[RowFault]:
+        """Put the points of a row to the others; returns what is wrong with the row that this part is to tell."""
+        time = self._fault_of_row(cells) or self._time(cells or [], place, now)
+        if isinstance(time, RowFault):
+            return [time] if self._streams.tell_of_rows else []
+        cells = cells or []
+        named = None if self._layout.stream_column is None else cells[self._layout.stream_column]
+        faults = []
+        for column in self._streams.columns():
+            cell = cells[column].strip()
+            stream = None if cell in self._nulls else self._streams.of(column, named)
+            if stream is None:
+                continue
+            value = self._value(cell, column, stream)
+            if isinstance(value, RowFault):
+                faults.append(value)
+                continue
+            times, values = points.setdefault(stream, ([], []))  # type: ignore[arg-type] # a fault gave no value
+            times.append(time)
+            values.append(value)
+        return faults
+
+    def _value(self, cell: str, column: int, stream: Stream | RowFault) -> float | RowFault:
+        name = self._layout.columns[column]
+        if isinstance(stream, RowFault):
+            return RowFault(stream.code, name, stream.message)
+        value = self._numbers.read(cell)
+        if isinstance(value, RowFaultCode):
+            what = "a finite number" if value is RowFaultCode.NOT_FINITE else "a number"
+            return RowFault(value, name, f"{cell[:80]!a} is not {what}")
+        return value
+
+    def _fault_of_row(self, cells: list[str] | None) -> RowFault | None:
+        if cells is None:
+            message = "its quotes do not match: one is never closed, or stands in the middle of a cell"
+            return RowFault(RowFaultCode.UNTERMINATED_QUOTE, None, message)
+        if len(cells) != len(self._layout.columns):
+            message = f"the row has {len(cells)} cell(s), the header {len(self._layout.columns)}"
+            return RowFault(RowFaultCode.RAGGED_ROW, None, message)
+        if any(_UNDECODABLE.search(cells[column]) for column in self._used):
+            message = f"holds bytes that are no {self._layout.encoding.name}"
+            return RowFault(RowFaultCode.UNDECODABLE, None, message)
+        if self._layout.stream_column is not None and cells[self._layout.stream_column].strip() in self._nulls:
+            return RowFault(RowFaultCode.MISSING_STREAM, None, "the cell that names the stream is empty")
+        return None
+
+    def _time(self, cells: list[str], place: int, now: float) -> float | RowFault:
+        if self._read_time is None:
+            time: float | RowFault = self._layout.start + place * self._layout.step
+        else:
+            parts = [cells[column].strip() for column in self._layout.time_columns]
+            if any(part in self._nulls for part in parts):
+                return RowFault(RowFaultCode.MISSING_TIME, None, "the cell of the time is empty")
+            time = self._read_time(" ".join(parts))
+            if self._layout.start and isinstance(time, float):
+                time = self._layout.start + time
+        if isinstance(time, RowFault):
+            return time
+        if time < MIN_TIMESTAMP:
+            return RowFault(RowFaultCode.UNREADABLE_TIME, None, "the time is before the year 1")
+        fault = arrival_fault(time, now)
+        return RowFault(_ARRIVAL_CODES[fault.code], None, fault.message) if fault else time

@@ -1,0 +1,187 @@
+"""Points as JSON has them, the same for every transport.
+
+Points that are sound throughout are taken the quick way. One that is not is read again slowly, so that it gets all its
+faults named and its good neighbours go through.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from afluente.application.ingest.accept_points import RejectedPoint
+from afluente.domain.datapoints import DataPoint, arrival_fault, faults_of, is_deeper_than
+from afluente.domain.faults import Fault, FaultCode, FaultyError
+from afluente.domain.stream_keys import json_type
+
+MAX_DEPTH = 64
+"""Objects and arrays inside each other in a document: twice what metadata may have."""
+
+_REQUIRED = frozenset({"stream_id", "value", "timestamp"})
+# Of the longest integer that Python converts, and msgspec reads.
+_MAX_INTEGER_DIGITS = sys.int_info.default_max_str_digits
+# The document, its array of points, and the point.
+_LEVELS_ABOVE_METADATA = 3
+
+
+class MalformedJsonError(Exception):
+    """A document is no JSON that can be worked with.
+
+    Attributes:
+        fault: what is wrong with it, to follow its name in a sentence.
+        offset: the byte at which it is wrong; None where no single one is.
+    """
+
+    def __init__(self, fault: str, offset: int | None = None) -> None:
+        super().__init__(fault)
+        self.fault = fault
+        self.offset = offset
+
+    def of(self, document: str) -> str:
+        """The fault as a sentence about the document, which people know by that name."""
+        where = "" if self.offset is None else f" (at byte {self.offset})"
+        return f"the {document} {self.fault}{where}"
+
+
+class JsonPoint(msgspec.Struct, omit_defaults=True):
+    """A point whose fields have the right types; more is not known of them.
+
+    Attributes:
+        stream_id: the stream among those of the source; by custom `{source_id}:{what}`.
+        value: any finite number that a 64-bit double can hold.
+        timestamp: when it was measured, in Unix seconds.
+        stream_type: what kind of stream it is, to find constraint templates by.
+        sequence: the sender's count; orders points of one timestamp.
+        metadata: anything else.
+    """
+
+    stream_id: str
+    value: float
+    timestamp: float
+    stream_type: str | None = None
+    sequence: int | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def parse_json(document: bytes, *, object_of: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Read a document, tolerantly.
+
+    The standard library's parser takes what some clients write though JSON does not have it (NaN, lone surrogates), so
+    that only the points with such values are lost. It also knows the place of an error.
+
+    Args:
+        document: bytes of JSON.
+        object_of: what to make of the fields of an object; a dict with the last of each name if it is not given.
+
+    Raises:
+        MalformedJsonError: it is no UTF-8, no JSON, or nests too deeply.
+    """
+    try:
+        parsed = json.loads(document.decode("utf-8"), parse_int=_parse_int, object_pairs_hook=object_of)
+    except UnicodeDecodeError as error:
+        raise MalformedJsonError("is not UTF-8", error.start) from error
+    except json.JSONDecodeError as error:
+        raise MalformedJsonError(f"is no JSON: {error.msg}", len(error.doc[: error.pos].encode())) from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    if is_deeper_than(MAX_DEPTH, parsed):
+        raise _too_deep()
+    return parsed
+
+
+def take_points(
+    items: Iterable[object], *, domain: str, source_id: str, now: float
+) -> tuple[list[DataPoint], list[RejectedPoint]]:
+    """Sort points into those that can be taken and those that cannot.
+
+    Args:
+        items: `JsonPoint`s, or JSON values of any kind.
+        domain: of all of them, already checked.
+        source_id: of all of them, already checked.
+        now: the time of their arrival, in Unix seconds.
+
+    Raises:
+        MalformedJsonError: a point that has a fault nests too deeply to be kept.
+    """
+    points: list[DataPoint] = []
+    rejected: list[RejectedPoint] = []
+    for index, item in enumerate(items):
+        point = _take(item, domain, source_id, now) if isinstance(item, JsonPoint) else None
+        if point is None:
+            raw = _as_it_came(item)
+            taken = take_point(raw, domain=domain, source_id=source_id, now=now)
+            if not isinstance(taken, DataPoint):
+                rejected.append(RejectedPoint(index, taken, raw))
+                continue
+            point = taken
+        points.append(point)
+    return points, rejected
+
+
+def take_point(raw: object, *, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
+    """One point of a JSON value, or every fault that keeps it from being one. A null is a field left out."""
+    if not isinstance(raw, dict):
+        return (Fault(FaultCode.WRONG_TYPE, "datapoint", f"must be an object, not {json_type(raw)}"),)
+    fields = {
+        name: raw[name]
+        for name in JsonPoint.__struct_fields__
+        if raw.get(name) is not None or name in _REQUIRED & raw.keys()
+    }
+    faults = with_arrival_fault(faults_of(fields), fields.get("timestamp"), now)
+    if faults:
+        return faults
+    return DataPoint(domain=domain, source_id=source_id, ingested_at=now, **fields)
+
+
+def with_arrival_fault(faults: tuple[Fault, ...], timestamp: Any, now: float) -> tuple[Fault, ...]:
+    """The faults of a point, with what the service's clock has against its time.
+
+    Args:
+        faults: of the point.
+        timestamp: of the point; a number, or one of the faults is of it.
+        now: the time of its arrival, in Unix seconds.
+    """
+    if any(fault.field == "timestamp" and fault.code is not FaultCode.OUT_OF_RANGE for fault in faults):
+        return faults
+    arrival = arrival_fault(float(timestamp), now)
+    return (*(fault for fault in faults if fault.field != "timestamp"), arrival) if arrival else faults
+
+
+def _take(item: JsonPoint, domain: str, source_id: str, now: float) -> DataPoint | None:
+    """The quick way, for a point that has no fault; None for one that has."""
+    if arrival_fault(item.timestamp, now):
+        return None
+    try:
+        return DataPoint(
+            domain=domain,
+            source_id=source_id,
+            stream_id=item.stream_id,
+            value=item.value,
+            timestamp=item.timestamp,
+            stream_type=item.stream_type,
+            sequence=item.sequence,
+            metadata=item.metadata or {},
+            ingested_at=now,
+        )
+    except FaultyError:
+        return None
+
+
+def _as_it_came(item: object) -> object:
+    """A point that has a fault, as it is kept for those who look into it; not what no JSON writer could write again."""
+    if not isinstance(item, JsonPoint):
+        return item
+    if is_deeper_than(MAX_DEPTH - _LEVELS_ABOVE_METADATA, item.metadata):
+        raise _too_deep()
+    return msgspec.to_builtins(item)
+
+
+def _parse_int(digits: str) -> float:
+    """An integer, or infinity for one so long that no field could hold it."""
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
+
+
+def _too_deep() -> MalformedJsonError:
+    return MalformedJsonError(f"nests deeper than {MAX_DEPTH} levels")

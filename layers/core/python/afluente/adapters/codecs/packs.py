@@ -1,0 +1,163 @@
+"""The form of a pack on the queue: compressed MessagePack in base64.
+
+Base64, since SQS refuses characters that XML does not have; compressed, since SQS bills each 64 KiB.
+"""
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import groupby, repeat
+
+import msgspec
+
+from afluente.application.ingest.packs import Series
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import FaultyError
+
+VERSION = 1
+
+MAX_UNPACKED_BYTES = 16 * 1024 * 1024
+"""Of a pack; those that are sent have less than a megabyte. A message of a megabyte could else become a gigabyte."""
+
+_COMPRESSION_LEVEL = 1
+# A double in MessagePack.
+_ARRIVAL_BYTES = 9
+
+
+class UndecodablePackError(Exception):
+    """The text is no pack, or one of a version that this one does not know."""
+
+
+class EncodedPack(msgspec.Struct, frozen=True):
+    """A pack as a message.
+
+    Attributes:
+        body: the message body, ASCII.
+        deduplication_id: the same for the same points, whenever they arrived.
+        uncompressed_bytes: what the body can take at the most before compression and base64; the same for the same
+            points, too, so that they are always cut into the same messages.
+    """
+
+    body: str
+    deduplication_id: str
+    uncompressed_bytes: int
+
+
+class _WirePoint(msgspec.Struct, array_like=True):
+    stream_id: str
+    value: float
+    timestamp: float
+    sequence: int | None
+    stream_type: str | None
+    # As JSON: MessagePack has no integers beyond 64 bits.
+    metadata: bytes | None
+
+
+WireRow = tuple[str, float, float, None, str | None, None]
+"""A point in the order of the fields of `_WirePoint`, which MessagePack has alike."""
+
+
+class _WireSource(msgspec.Struct, array_like=True):
+    domain: str
+    source_id: str
+    points: list[_WirePoint]
+
+
+class _WirePack(msgspec.Struct, array_like=True):
+    version: int
+    # One for all points, or one a point: points of one request share it, those of a batch of messages do not.
+    arrivals: list[float]
+    sources: msgspec.Raw
+
+
+_pack_encoder = msgspec.msgpack.Encoder()
+_pack_decoder = msgspec.msgpack.Decoder(_WirePack)
+_sources_decoder = msgspec.msgpack.Decoder(list[_WireSource])
+_json_encoder = msgspec.json.Encoder()
+_json_decoder = msgspec.json.Decoder(dict)
+
+
+def encode_pack(points: Sequence[DataPoint]) -> EncodedPack:
+    """Encode points that have their `ingested_at`."""
+    arrivals = [point.ingested_at or 0.0 for point in points]
+    if len(set(arrivals)) == 1:
+        arrivals = arrivals[:1]
+    return _encoded(_pack_encoder.encode(list(_wire_sources(points))), arrivals, len(points))
+
+
+def rows_of(series: Sequence[Series]) -> list[WireRow]:
+    """The points of series as they are in a pack."""
+    rows: list[WireRow] = []
+    for one in series:
+        rows += zip(
+            repeat(one.stream_id), one.values, one.timestamps, repeat(None), repeat(one.stream_type), repeat(None)
+        )
+    return rows
+
+
+def encode_rows(domain: str, source_id: str, rows: Sequence[WireRow], ingested_at: float) -> EncodedPack:
+    """Encode points of one source by `rows_of`: the same message as `encode_pack` makes of them."""
+    return _encoded(_pack_encoder.encode([(domain, source_id, rows)]), [ingested_at], len(rows))
+
+
+def decode_pack(body: str) -> tuple[DataPoint, ...]:
+    """Decode the body of a message.
+
+    Raises:
+        UndecodablePackError: it is not a pack of this version.
+    """
+    try:
+        pack = _pack_decoder.decode(_unpacked(base64.b64decode(body, validate=True)))
+        if pack.version != VERSION:
+            raise UndecodablePackError(f"version {pack.version} is not {VERSION}")
+        sources = _sources_decoder.decode(pack.sources)
+        rows = [(source, point) for source in sources for point in source.points]
+        arrivals = pack.arrivals * len(rows) if len(pack.arrivals) == 1 else pack.arrivals
+        return tuple(_point(*row, arrival) for row, arrival in zip(rows, arrivals, strict=True))
+    except (ValueError, zlib.error, msgspec.DecodeError, FaultyError, RecursionError) as error:
+        raise UndecodablePackError(type(error).__name__) from error
+
+
+def _unpacked(packed: bytes) -> bytes:
+    reader = zlib.decompressobj()
+    unpacked = reader.decompress(packed, MAX_UNPACKED_BYTES)
+    if not reader.eof:
+        raise UndecodablePackError(f"it is cut off, or has more than {MAX_UNPACKED_BYTES} bytes")
+    return unpacked
+
+
+def _encoded(sources: bytes, arrivals: list[float], points: int) -> EncodedPack:
+    packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources)))
+    body = base64.b64encode(zlib.compress(packed, _COMPRESSION_LEVEL)).decode("ascii")
+    return EncodedPack(body, sha256(sources).hexdigest(), len(sources) + _ARRIVAL_BYTES * points)
+
+
+def _wire_sources(points: Iterable[DataPoint]) -> Iterator[_WireSource]:
+    for (domain, source_id), its_points in groupby(points, lambda point: (point.domain, point.source_id)):
+        rows = [
+            _WirePoint(
+                point.stream_id,
+                point.value,
+                point.timestamp,
+                point.sequence,
+                point.stream_type,
+                _json_encoder.encode(point.metadata) if point.metadata else None,
+            )
+            for point in its_points
+        ]
+        yield _WireSource(domain, source_id, rows)
+
+
+def _point(source: _WireSource, point: _WirePoint, ingested_at: float) -> DataPoint:
+    return DataPoint(
+        domain=source.domain,
+        source_id=source.source_id,
+        stream_id=point.stream_id,
+        value=point.value,
+        timestamp=point.timestamp,
+        stream_type=point.stream_type,
+        sequence=point.sequence,
+        metadata=_json_decoder.decode(point.metadata) if point.metadata else {},
+        ingested_at=ingested_at,
+    )

@@ -1,0 +1,62 @@
+"""In-memory twins of the ports of access."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from afluente.application.access.api_keys import ApiKey, StaleKeyError
+from afluente.application.access.tenants import Tenant
+
+
+class MemoryApiKeys:
+    """Keeps API keys by id."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+
+    def find(self, key_id: str) -> ApiKey | None:
+        """See `ApiKeyStore.find`."""
+        return self._keys.get(key_id)
+
+    def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
+        """See `ApiKeyStore.put`."""
+        found = self._keys.get(key.key_id)
+        if _without_use(found) != _without_use(replacing):
+            raise StaleKeyError(key.key_id)
+        last_used_at = found.last_used_at if found else None
+        self._keys[key.key_id] = msgspec.structs.replace(key, last_used_at=last_used_at)
+
+    def used(self, key_id: str, now: float) -> None:
+        """See `ApiKeyStore.used`."""
+        self._keys[key_id] = msgspec.structs.replace(self._keys[key_id], last_used_at=now)
+
+    def list(self) -> Iterator[ApiKey]:
+        """See `ApiKeyStore.list`."""
+        return iter(list(self._keys.values()))
+
+
+def _without_use(key: ApiKey | None) -> ApiKey | None:
+    return msgspec.structs.replace(key, last_used_at=None) if key else None
+
+
+class MemoryTenants:
+    """Keeps tenants by name."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, Tenant] = {}
+
+    def find(self, name: str) -> Tenant | None:
+        """See `TenantStore.find`."""
+        return self._tenants.get(name)
+
+    def put(self, tenant: Tenant) -> None:
+        """See `TenantStore.put`."""
+        self._tenants[tenant.name] = tenant
+
+    def remove(self, name: str) -> None:
+        """See `TenantStore.remove`."""
+        self._tenants.pop(name, None)
+
+    def list(self) -> Iterator[Tenant]:
+        """See `TenantStore.list`."""
+        return iter(list(self._tenants.values()))

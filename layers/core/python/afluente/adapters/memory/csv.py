@@ -1,0 +1,174 @@
+"""In-memory twins of the ports of CSV jobs."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO, cast
+
+import msgspec
+
+from afluente.adapters.codecs.csv.chunks import ChunkReader
+from afluente.adapters.codecs.csv.inference import inspect, sample_of
+from afluente.adapters.codecs.csv.layout import from_document, to_document
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv_jobs import decode_head, decode_part, encode_head, encode_part
+from afluente.application.csv.jobs import (
+    CsvJob,
+    FileVersion,
+    JobFault,
+    JobStatus,
+    NotReadableError,
+    PartProgress,
+    Position,
+    RejectedRow,
+    StaleJobError,
+)
+from afluente.application.csv.load_file import Chunk, Look
+from afluente.application.csv.uploads import MultipartUpload, part_bytes_of
+
+
+class MemoryCsvFiles:
+    """Keeps plain files by key and version, and what was rejected of them by job.
+
+    Args:
+        parts: in how many parts a file is read at the most.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, *, parts: int = 1, clock: Callable[[], float]) -> None:
+        self.contents: dict[tuple[str, str], bytes] = {}
+        self.options: dict[str, dict[str, Any]] = {}
+        self.rejected: dict[str, dict[tuple[int, int], Sequence[RejectedRow]]] = {}
+        self._parts = parts
+        self._clock = clock
+
+    def put(self, key: str, content: bytes) -> FileVersion:
+        """Keep a file as the next version under its key."""
+        version = str(sum(1 for known, _ in self.contents if known == key))
+        self.contents[key, version] = content
+        return FileVersion(key, version, str(hash(content)), len(content))
+
+    def options_of(self, file: FileVersion) -> tuple[dict[str, Any], str | None]:
+        """See `OptionsReader.options_of`."""
+        return (self.options[file.key], "memory") if file.key in self.options else ({}, None)
+
+    def look(self, job: CsvJob) -> Look:
+        """See `CsvFiles.look`."""
+        sample, is_whole = sample_of(io.BytesIO(self._content(job)))
+        config = CSVIngestConfig.model_validate({**job.options, "source_id": job.source_id})
+        seen = inspect(sample, is_whole=is_whole, given=config, file=job.file)
+        return Look(to_document(seen.layout), seen.config.given(), min(self._parts, seen.distinct_streams))
+
+    def chunks(self, job: CsvJob, part: int, position: Position) -> Iterator[Chunk]:
+        """See `CsvFiles.chunks`."""
+        layout = from_document(job.layout or {})
+        if position == Position():
+            position = layout.begins
+        file = io.BytesIO(self._content(job))
+        file.seek(position.offset)
+        begun = job.started_at or self._clock()
+        reader = ChunkReader(layout, job.source_id, part=part, parts=len(job.parts), clock=self._clock, now=begun)
+        return reader.chunks(cast("BinaryIO", file), position, file.tell)
+
+    def keep_rejected(self, job: CsvJob, part: int, position: Position, rows: Sequence[RejectedRow]) -> None:
+        """See `CsvFiles.keep_rejected`."""
+        self.rejected.setdefault(job.job_id, {})[position.offset, part] = rows
+
+    @staticmethod
+    def gather_rejected(job: CsvJob) -> str:
+        """See `CsvFiles.gather_rejected`."""
+        return f"rejects/{job.job_id}.csv"
+
+    def _content(self, job: CsvJob) -> bytes:
+        file = job.version_of_file
+        if file is None or (file.key, file.version_id) not in self.contents:
+            raise NotReadableError(JobFault.FILE_GONE, "the file is not there")
+        return self.contents[file.key, file.version_id]
+
+
+class MemoryCsvJobs:
+    """Keeps CSV jobs by id, and which job has which content."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, CsvJob] = {}
+        self._owners: dict[str, str] = {}
+
+    def create(self, job: CsvJob) -> CsvJob:
+        """See `CsvJobStore.create`."""
+        return self._jobs.setdefault(job.job_id, _as_kept(job))
+
+    def find(self, job_id: str) -> CsvJob | None:
+        """See `CsvJobStore.find`."""
+        return self._jobs.get(job_id)
+
+    def change(self, job: CsvJob) -> CsvJob:
+        """See `CsvJobStore.change`."""
+        kept = self._jobs.get(job.job_id)
+        if kept is None or kept.version != job.version:
+            raise StaleJobError(f"job {job.job_id} was changed meanwhile")
+        parts = kept.parts + job.parts[len(kept.parts) :]
+        changed = msgspec.structs.replace(job, parts=parts, version=job.version + 1)
+        self._jobs[job.job_id] = _as_kept(changed)
+        return self._jobs[job.job_id]
+
+    def save_part(self, job: CsvJob, number: int, part: PartProgress) -> PartProgress:
+        """See `CsvJobStore.save_part`."""
+        kept = self._jobs.get(job.job_id)
+        is_read = kept is not None and kept.status is JobStatus.READING and number < len(kept.parts)
+        if kept is None or not is_read or kept.parts[number].version != part.version:
+            raise StaleJobError(f"job {job.job_id} was changed meanwhile")
+        saved = msgspec.structs.replace(part, version=part.version + 1)
+        parts = (*kept.parts[:number], saved, *kept.parts[number + 1 :])
+        self._jobs[job.job_id] = _as_kept(msgspec.structs.replace(kept, parts=parts))
+        return saved
+
+    def newest(self, domain: str, *, before: float | None, limit: int) -> Sequence[CsvJob]:
+        """See `CsvJobStore.newest`."""
+        found = [
+            job for job in self._jobs.values() if job.domain == domain and (before is None or job.created_at < before)
+        ]
+        return sorted(found, key=lambda job: (-job.created_at, job.job_id))[:limit]
+
+    def claim(self, content_id: str, job_id: str, now: float) -> str:
+        """See `CsvJobStore.claim`; the twin forgets nothing, whatever the time."""
+        del now
+        return self._owners.setdefault(content_id, job_id)
+
+    def release(self, content_id: str, job_id: str) -> None:
+        """See `CsvJobStore.release`."""
+        if self._owners.get(content_id) == job_id:
+            del self._owners[content_id]
+
+
+def _as_kept(job: CsvJob) -> CsvJob:
+    """A job as it comes back from a store that keeps text."""
+    parts = tuple(decode_part(encode_part(part)) for part in job.parts)
+    return msgspec.structs.replace(decode_head(encode_head(job)), parts=parts)
+
+
+class MemoryCsvUploads:
+    """Keeps uploaded files by key; its URLs lead nowhere."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def put(self, key: str, body: bytes) -> None:
+        """See `CsvUploads.put`."""
+        self.files[key] = body
+
+    def presign_put(self, key: str, size: int | None) -> str:
+        """See `CsvUploads.presign_put`."""
+        return f"memory:put/{key}?size={size}"
+
+    def begin_multipart(self, key: str, size: int) -> MultipartUpload:
+        """See `CsvUploads.begin_multipart`."""
+        return self.go_on_with(key, size, "upload-1")
+
+    def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
+        """See `CsvUploads.go_on_with`."""
+        part_bytes = part_bytes_of(size)
+        urls = tuple(f"memory:part/{key}?number={number + 1}" for number in range(-(-size // part_bytes)))
+        return MultipartUpload(upload_id, part_bytes, urls, f"memory:complete/{key}", f"memory:abort/{key}")
+
+    def presign_rejects(self, key: str) -> str:
+        """See `CsvUploads.presign_rejects`."""
+        return f"memory:get/{key}"

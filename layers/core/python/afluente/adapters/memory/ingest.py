@@ -1,0 +1,40 @@
+"""In-memory twins of the ports of ingest."""
+
+from collections.abc import Sequence
+
+from afluente.adapters.codecs.packs import encode_pack
+from afluente.application.ingest.packs import Pack, ReceivedPack, SeriesPack
+from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.application.ingest.redaction import redacted_record
+
+
+class MemoryPackQueue:
+    """Keeps packs as `ReceivedPack`s, numbered as they come, and drops those it has seen."""
+
+    def __init__(self) -> None:
+        self.packs: list[ReceivedPack] = []
+        self._seen: set[tuple[str, str]] = set()
+
+    def send(self, packs: Sequence[Pack]) -> None:
+        """See `PackQueue.send`."""
+        for pack in packs:
+            identity = (pack.group, encode_pack(pack.points).deduplication_id)
+            if identity not in self._seen:
+                self._seen.add(identity)
+                number = len(self.packs)
+                self.packs.append(ReceivedPack(str(number), pack.group, number, pack.points))
+
+    def send_series(self, pack: SeriesPack) -> None:
+        """See `SeriesQueue.send_series`."""
+        self.send([Pack(pack.group, tuple(pack.points()))])
+
+
+class MemoryQuarantine:
+    """Keeps quarantined records by id."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, QuarantinedRecord] = {}
+
+    def put(self, record: QuarantinedRecord) -> None:
+        """See `Quarantine.put`."""
+        self.records[record.record_id] = redacted_record(record)

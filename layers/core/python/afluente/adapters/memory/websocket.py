@@ -1,0 +1,32 @@
+"""In-memory twins of the ports of WebSocket connections."""
+
+from afluente.application.websocket.connections import Connection
+
+
+class MemoryConnections:
+    """Keeps connections by id, and the last acknowledged sequence by source."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, Connection] = {}
+        self._sequences: dict[str, int] = {}
+
+    def find(self, connection_id: str) -> Connection | None:
+        """See `ConnectionStore.find`."""
+        return self._connections.get(connection_id)
+
+    def open(self, connection: Connection) -> None:
+        """See `ConnectionStore.open`."""
+        self._connections[connection.connection_id] = connection
+
+    def close(self, connection_id: str) -> None:
+        """See `ConnectionStore.close`."""
+        self._connections.pop(connection_id, None)
+
+    def last_sequence(self, source: str) -> int | None:
+        """See `ConnectionStore.last_sequence`."""
+        return self._sequences.get(source)
+
+    def acknowledged(self, source: str, sequence: int, now: float) -> None:
+        """See `ConnectionStore.acknowledged`; the twin forgets nothing, whatever the time."""
+        del now
+        self._sequences[source] = sequence

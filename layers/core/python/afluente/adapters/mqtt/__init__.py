@@ -1,0 +1,1 @@
+"""MQTT: the messages of the inbox queue."""

@@ -1,0 +1,208 @@
+"""Messages of the MQTT inbox: what the rules of AWS IoT Core put there, and the points in their payloads."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json, take_point
+from afluente.adapters.codecs.senml import SenmlError, is_senml, resolve
+from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import Fault, FaultCode, FaultyError
+from afluente.domain.stream_keys import StreamKey, json_type
+
+# What the error action has for a message that came by none, over HTTP.
+_NO_CLIENT = "N/A"
+
+
+class MqttMessage(msgspec.Struct, frozen=True):
+    """A message as a topic rule hands it on.
+
+    Attributes:
+        payload: as the device sent it, in base64.
+        topic: that it was published to.
+        arrived_at: when the broker had it, in Unix milliseconds.
+        client_id: of the device.
+    """
+
+    payload: str
+    topic: str
+    arrived_at: float
+    client_id: str = ""
+
+
+class _UndeliveredMessage(msgspec.Struct, frozen=True):
+    """What a topic rule hands to its error action; when the broker had the message is no part of it."""
+
+    payload: str = msgspec.field(name="base64OriginalPayload")
+    topic: str
+    client_id: str = msgspec.field(name="clientId", default=_NO_CLIENT)
+
+
+class UnusableMessageError(Exception):
+    """No point can be made of a message; says why."""
+
+
+_decoder = msgspec.json.Decoder(MqttMessage)
+_undelivered_decoder = msgspec.json.Decoder(_UndeliveredMessage)
+
+
+def read_message(body: str, *, sent_at: float) -> MqttMessage:
+    """Read a message of the inbox: of a rule's action, or of its error action, redriven.
+
+    Args:
+        body: the message as the inbox has it.
+        sent_at: when the inbox got it, in Unix seconds; the arrival of a message whose rule failed.
+
+    Raises:
+        UnusableMessageError: no rule of ours wrote it.
+    """
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        undelivered = _undelivered(body)
+        if undelivered is None:
+            raise UnusableMessageError(f"the message is none of a topic rule: {error}") from error
+    client_id = "" if undelivered.client_id == _NO_CLIENT else undelivered.client_id
+    return MqttMessage(undelivered.payload, undelivered.topic, sent_at * 1000, client_id)
+
+
+def decode_message(message: MqttMessage, *, domains: Collection[str], request_id: str) -> PointsRequest:
+    """Sort the points of a message into those that can be taken and those that cannot.
+
+    Args:
+        message: its topic says domain, source and stream; SenML names its streams itself.
+        domains: the domains that are open.
+        request_id: the inbox's id of the message.
+
+    Raises:
+        UnusableMessageError: the topic is not `domain/source/stream`, or the payload is no JSON or of no known shape.
+    """
+    key = _key(message.topic, domains)
+    arrived_at = message.arrived_at / 1000
+    document = payload_document(message.payload)
+    names_streams = is_senml(document)
+    items = _resolved(document, key, arrived_at) if names_streams else _listed(document)
+    points: list[DataPoint] = []
+    rejected: list[RejectedPoint] = []
+    for index, raw in enumerate(items):
+        taken = _taken(raw, key, arrived_at, names_streams=names_streams)
+        if isinstance(taken, DataPoint):
+            points.append(taken)
+        else:
+            rejected.append(RejectedPoint(index, taken, raw))
+    origin = {"topic": message.topic, "client_id": message.client_id}
+    return PointsRequest(request_id, "mqtt", key.domain, key.source_id, arrived_at, points, rejected, origin)
+
+
+def unusable(
+    body: str,
+    cause: str,
+    *,
+    message_id: str,
+    sent_at: float,
+    reason: QuarantineReason = QuarantineReason.UNUSABLE_MESSAGE,
+) -> QuarantinedRecord:
+    """What is kept of a message of the inbox that cannot be taken.
+
+    Args:
+        body: the message as the inbox has it.
+        cause: why it cannot be, for a person.
+        message_id: the inbox's id of the message.
+        sent_at: when the inbox got it, in Unix seconds.
+        reason: of which kind the cause is.
+    """
+    try:
+        message = read_message(body, sent_at=sent_at)
+    except UnusableMessageError:
+        payload, origin = b64encode(body.encode("utf-8", "surrogatepass")).decode(), {}
+    else:
+        payload, origin = message.payload, {"topic": message.topic, "client_id": message.client_id}
+    return QuarantinedRecord(
+        record_id=message_id,
+        reason=reason,
+        transport="mqtt",
+        failed_at=sent_at,
+        message=cause,
+        origin=origin,
+        payload=payload,
+        payload_encoding="base64",
+    )
+
+
+def _undelivered(body: str) -> _UndeliveredMessage | None:
+    try:
+        return _undelivered_decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return None
+
+
+def _key(topic: str, domains: Collection[str]) -> StreamKey:
+    try:
+        key = StreamKey.parse(topic)
+    except FaultyError as error:
+        told = "; ".join(f"{fault.field} {fault.message}" for fault in error.faults)
+        raise UnusableMessageError(f"the topic is not domain/source/stream: {told}") from error
+    if key.domain not in domains:
+        raise UnusableMessageError(f"the domain '{key.domain}' is not open; open are {', '.join(sorted(domains))}")
+    return key
+
+
+def payload_document(payload: str) -> Any:
+    """The JSON of a payload.
+
+    Raises:
+        UnusableMessageError: it is no base64, empty, or no JSON.
+    """
+    try:
+        raw = b64decode(payload, validate=True)
+    except ValueError as error:
+        raise UnusableMessageError("the message is none of a topic rule: its payload is no base64") from error
+    if not raw:
+        raise UnusableMessageError("the payload is empty; send a point, an array of points or SenML")
+    try:
+        return parse_json(raw)
+    except MalformedJsonError as error:
+        raise UnusableMessageError(error.of("payload")) from error
+
+
+def _resolved(pack: Any, key: StreamKey, arrived_at: float) -> Sequence[object]:
+    try:
+        return resolve(pack, stream_id=key.stream_id, arrived_at=arrived_at)
+    except SenmlError as error:
+        raise UnusableMessageError(f"the payload {error}") from error
+
+
+def _listed(document: Any) -> Sequence[object]:
+    if isinstance(document, dict):
+        document = document.get("datapoints", [document])
+    if not isinstance(document, list) or not document:
+        what = "an empty array" if document == [] else json_type(document)
+        raise UnusableMessageError(f"the payload must be a point, an array of points or SenML, not {what}")
+    return document
+
+
+def _taken(raw: object, key: StreamKey, arrived_at: float, *, names_streams: bool) -> DataPoint | tuple[Fault, ...]:
+    """A point with what the topic and the broker say of it, or its faults."""
+    if isinstance(raw, dict):
+        own = raw.get("stream_id")
+        if own is None:
+            raw = {**raw, "stream_id": key.stream_id}
+        elif own != key.stream_id and not names_streams:
+            message = f"is {own!a}, but '{key.stream_id}' in the topic; leave it out, or publish to its own topic"
+            return (Fault(FaultCode.CONTRADICTION, "stream_id", message),)
+        raw = _with_timestamp(raw, arrived_at)
+    return take_point(raw, domain=key.domain, source_id=key.source_id, now=arrived_at)
+
+
+def _with_timestamp(raw: dict[str, Any], arrived_at: float) -> dict[str, Any]:
+    """The point with the time of its arrival, where it has none of its own; its metadata says so."""
+    if raw.get("timestamp") is not None:
+        return raw
+    metadata = {} if raw.get("metadata") is None else raw["metadata"]
+    if isinstance(metadata, dict):
+        metadata = {**metadata, "timestamp_source": "arrival"}
+    return {**raw, "timestamp": arrived_at, "metadata": metadata}

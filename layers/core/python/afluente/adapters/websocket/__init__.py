@@ -1,0 +1,1 @@
+"""WebSocket: the messages of the protocol."""

@@ -1,0 +1,1 @@
+"""Classification: packs of the queue become points on the streams of their classes."""

@@ -1,0 +1,79 @@
+"""Ways of judging: what the points of a batch are classified by, looked up once for all its streams."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.errors import UnavailableError
+from afluente.domain.classification import Outcome, StreamState, VersionedConfig, classify
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.stream_keys import StreamKey
+
+
+class Judges(Protocol):
+    """What the points of some streams are judged by."""
+
+    @property
+    def waiting(self) -> Mapping[StreamKey, UnavailableError]:
+        """Streams of which that cannot be known by now: their points have to wait."""
+        ...
+
+    def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+        """Classify points of one of the streams; see `afluente.domain.classification.classify`.
+
+        Args:
+            key: of the stream.
+            points: in the order in which they are to be taken.
+            state: of the stream before the points.
+            processed_at: the time of classification, in Unix seconds.
+        """
+        ...
+
+    def done(self, unsaved: Collection[str]) -> None:
+        """Everything is delivered and saved, but for the states of some sources, whose points come again.
+
+        Args:
+            unsaved: those sources.
+        """
+        ...
+
+
+class WayOfJudging(Protocol):
+    """A way of judging points."""
+
+    def look_up(self, streams: Mapping[StreamKey, str | None]) -> Judges:
+        """Look up what the points of some streams are judged by.
+
+        Args:
+            streams: streams with their types.
+
+        Raises:
+            UnavailableError: it cannot be known of any of them by now.
+        """
+        ...
+
+
+class ByConstraints:
+    """Judges points by the constraints of their streams."""
+
+    def __init__(self, constraints: ConstraintsLookup) -> None:
+        self._constraints = constraints
+
+    def look_up(self, streams: Mapping[StreamKey, str | None]) -> "FoundConstraints":
+        """See `WayOfJudging.look_up`."""
+        return FoundConstraints(self._constraints.find(streams))
+
+
+class FoundConstraints:
+    """Constraints by stream, None where a stream has none; no stream waits alone."""
+
+    def __init__(self, found: Mapping[StreamKey, VersionedConfig | None]) -> None:
+        self.waiting: Mapping[StreamKey, UnavailableError] = {}
+        self._found = found
+
+    def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+        """See `Judges.classify`."""
+        return classify(points, self._found[key], state, processed_at)
+
+    def done(self, unsaved: Collection[str]) -> None:
+        """See `Judges.done`; constraints remember nothing."""

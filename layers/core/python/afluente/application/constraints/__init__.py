@@ -1,0 +1,1 @@
+"""Constraints: documents, scopes, look-up, changes and their history."""

@@ -1,0 +1,36 @@
+"""Find the constraints of streams: the stream's own, else its type's template, else its domain's."""
+
+from collections.abc import Callable, Mapping
+
+from afluente.application.constraints.ports import ConstraintsStore
+from afluente.application.constraints.scopes import lookup_order
+from afluente.application.read_through_cache import Remembered
+from afluente.domain.classification import VersionedConfig
+from afluente.domain.stream_keys import StreamKey
+
+CACHED_SCOPES = 50_000
+
+
+class ConstraintsLookup:
+    """Looks constraints up through a cache that also remembers where there are none.
+
+    A change of constraints is in force everywhere once `ttl_seconds` have passed.
+    """
+
+    def __init__(self, store: ConstraintsStore, *, ttl_seconds: float, clock: Callable[[], float]) -> None:
+        self._scopes: Remembered[str, VersionedConfig] = Remembered(
+            store.fetch, size=CACHED_SCOPES, ttl_seconds=ttl_seconds, clock=clock
+        )
+
+    def find(self, streams: Mapping[StreamKey, str | None]) -> dict[StreamKey, VersionedConfig | None]:
+        """The constraints of each stream, None where it has none.
+
+        Args:
+            streams: streams with their types.
+
+        Raises:
+            UnavailableError: the store does not answer for a scope that is not cached.
+        """
+        scopes = {key: lookup_order(key, stream_type) for key, stream_type in streams.items()}
+        known = self._scopes.find({scope for order in scopes.values() for scope in order})
+        return {key: next((known[scope] for scope in order if known[scope]), None) for key, order in scopes.items()}

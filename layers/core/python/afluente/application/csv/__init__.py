@@ -1,0 +1,1 @@
+"""CSV: jobs, their reports, and the loading of files."""

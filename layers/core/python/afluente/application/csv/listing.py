@@ -1,0 +1,104 @@
+"""CSV jobs of many sources, the newest first, in pages."""
+
+import math
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from afluente.application.access.grants import EVERYTHING, Action, Grant
+from afluente.application.csv.jobs import NO_DOMAIN, CsvJob, CsvJobStore, JobStatus
+
+MAX_PAGE = 100
+"""Jobs of a page."""
+
+_MAX_LOOKS = 10
+
+
+class JobQuery(msgspec.Struct, frozen=True):
+    """Which jobs are asked for.
+
+    Attributes:
+        domain, source_id, status: of the jobs; None for any.
+        limit: how many, 1 to `MAX_PAGE`.
+        before: the time, in Unix seconds, before which they were created; None for any.
+    """
+
+    domain: str | None = None
+    source_id: str | None = None
+    status: JobStatus | None = None
+    limit: int = 20
+    before: float | None = None
+
+    def missing(self, grant: Grant) -> str | None:
+        """The scope that a grant lacks for a domain or source that is asked for by name; None where nothing is."""
+        asked = msgspec.structs.replace(
+            grant,
+            domains=(EVERYTHING,) if self.domain is None else grant.domains,
+            sources=(EVERYTHING,) if self.source_id is None else grant.sources,
+        )
+        return asked.missing(Action.JOBS, self.domain or "", self.source_id or "")
+
+    def wants(self, job: CsvJob) -> bool:
+        """Whether a job is asked for."""
+        return self.source_id in {None, job.source_id} and self.status in {None, job.status}
+
+
+class JobPage(msgspec.Struct, frozen=True):
+    """Some jobs, the newest first.
+
+    Attributes:
+        jobs: they may be fewer than were asked for.
+        before: what to ask for to have the next page; None where there is none.
+    """
+
+    jobs: tuple[CsvJob, ...]
+    before: float | None
+
+
+def newest_jobs(store: CsvJobStore, query: JobQuery, *, domains: Collection[str], grant: Grant) -> JobPage:
+    """A page of the jobs that a caller may see.
+
+    Args:
+        store: where jobs are kept.
+        query: which are asked for.
+        domains: the domains that are open.
+        grant: what the caller may do.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    names = [query.domain] if query.domain is not None else [*domains, NO_DOMAIN]
+    visible = [name for name in names if JobQuery(domain=name).missing(grant) is None]
+    found: list[CsvJob] = []
+    before = query.before
+    size = query.limit + 1
+    for _ in range(_MAX_LOOKS):
+        jobs = _newest(store, visible, before, size)
+        for place, job in enumerate(jobs, start=1):
+            before = job.created_at
+            if query.wants(job) and grant.missing(Action.JOBS, job.domain, job.source_id) is None:
+                found.append(job)
+            if len(found) == query.limit:
+                is_last = place == len(jobs) < size
+                return JobPage(tuple(found), None if is_last else before)
+        if len(jobs) < size:
+            return JobPage(tuple(found), None)
+        # Most are others': look at more at a time.
+        size = MAX_PAGE
+    return JobPage(tuple(found), _untold(jobs[-1].created_at, found, query.before))
+
+
+def _untold(looked_until: float, found: Sequence[CsvJob], before: float | None) -> float:
+    """Where the next page begins, if the last job that was looked at is another's: its time is nobody else's business.
+
+    It is a whole second, after which jobs may be looked at twice, but none of the caller's own is given twice.
+    """
+    begins = min(float(math.ceil(looked_until)), found[-1].created_at if found else math.inf)
+    # Where a second has more jobs than a page looks at, the next one would come no further.
+    return begins if before is None or begins < before else looked_until
+
+
+def _newest(store: CsvJobStore, domains: Sequence[str], before: float | None, limit: int) -> list[CsvJob]:
+    """The newest jobs of several domains: each gives as many as are asked for, so that none can be missing between."""
+    jobs = [job for domain in domains for job in store.newest(domain, before=before, limit=limit)]
+    return sorted(jobs, key=lambda job: (-job.created_at, job.job_id))[:limit]

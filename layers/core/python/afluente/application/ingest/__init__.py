@@ -1,0 +1,1 @@
+"""Ingest: the points of a request become packs on the queue, or quarantined records."""

@@ -1,0 +1,1 @@
+"""Rate limits: rules, shared token buckets, and the admission of requests and points."""

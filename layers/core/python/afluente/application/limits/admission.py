@@ -1,0 +1,107 @@
+"""The gate: which limits a request has to keep to, in which order; docs/reference/limits.md."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from afluente.application.limits.limiter import Demand, Limiter, Over, Taken
+from afluente.application.limits.limits import KeyLimits, StageLimits, Subject
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Who sends a request.
+
+    Attributes:
+        address: that the gateway saw; empty where it saw none.
+        key_id: of its key.
+        limits: of the key, where it has its own.
+    """
+
+    address: str
+    key_id: str
+    limits: KeyLimits | None = None
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """How many points a message brings, and of which source (`domain/source_id`)."""
+
+    source: str
+    points: int
+
+
+class Gate:
+    """Lets requests through within the limits of a stage: of the address first, then of the key, then of the source.
+
+    Args:
+        limiter: counts.
+        limits: of the stage.
+    """
+
+    def __init__(self, limiter: Limiter, limits: StageLimits) -> None:
+        self._limiter = limiter
+        self._limits = limits
+
+    def connect(self, address: str, now: float) -> Taken | Over:
+        """Take a request of somebody who has not said yet who it is.
+
+        Raises:
+            UnavailableError: it cannot be counted, and the limits fail shut.
+        """
+        return self._limiter.take([Demand(Subject.IP, address, self._limits.ip, 1)] if address else [], now)
+
+    def enter(self, sender: Sender, now: float) -> Taken | Over:
+        """Take a request, before anything is known of what it brings.
+
+        Raises:
+            UnavailableError: it cannot be counted, and the limits fail shut.
+        """
+        return self._limiter.take([*self._demands(sender, requests=1)], now)
+
+    def bring(self, sender: Sender, points: Sequence[Batch], entered: Taken, now: float) -> Taken | Over:
+        """Take the points of a request that entered; where they do not go through, the request is given back too.
+
+        Args:
+            sender: of the request.
+            points: that it brings, each source once.
+            entered: what `enter` gave.
+            now: in Unix seconds.
+
+        Returns:
+            What it took, with the standings of both; that it was not counted is not said a second time.
+
+        Raises:
+            UnavailableError: they cannot be counted, and the limits fail shut.
+        """
+        total = sum(batch.points for batch in points)
+        taken = self._limiter.take([*self._demands(sender, points=total), *self._of_sources(points)], now)
+        if isinstance(taken, Over):
+            self._limiter.give_back(entered, now)
+            return taken
+        return msgspec.structs.replace(
+            taken,
+            standings=(*entered.standings, *taken.standings),
+            uncounted=None if entered.uncounted else taken.uncounted,
+        )
+
+    def receive(
+        self, messages: Sequence[Sequence[Batch]], now: float, *, run: Callable[..., Iterable[object]] = map
+    ) -> list[Taken | Over]:
+        """Take messages of devices, which have no key and no address; each by itself, in their order.
+
+        Args:
+            messages: what each brings.
+            now: in Unix seconds.
+            run: maps, as an executor does side by side.
+
+        Raises:
+            UnavailableError: they cannot be counted, and the limits fail shut.
+        """
+        return self._limiter.take_each([self._of_sources(message) for message in messages], now, run=run)
+
+    def _of_sources(self, points: Sequence[Batch]) -> list[Demand]:
+        return [Demand(Subject.SOURCE, batch.source, self._limits.source, 1, batch.points) for batch in points]
+
+    def _demands(self, sender: Sender, *, requests: int = 0, points: int = 0) -> Iterable[Demand]:
+        if sender.address:
+            yield Demand(Subject.IP, sender.address, self._limits.ip, requests, points)
+        yield Demand(Subject.KEY, sender.key_id, self._limits.key.with_(sender.limits), requests, points)

@@ -1,0 +1,1 @@
+"""WebSocket connections: who is at the other end, and how far the source is acknowledged."""

@@ -1,0 +1,1 @@
+"""Migration from the legacy service: a wing that can be taken off whole."""

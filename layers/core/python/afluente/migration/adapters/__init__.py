@@ -1,0 +1,1 @@
+"""Adapters of the migration: SQL tables, DynamoDB, legacy packets."""

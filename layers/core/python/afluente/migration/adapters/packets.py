@@ -1,0 +1,158 @@
+"""What clients of the old service send, over HTTP and MQTT: readings, sorted into those to be taken and the others."""
+
+from codecs import BOM_UTF8
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from afluente.adapters.codecs.domain_shapes.shapes import time_of
+from afluente.adapters.http.requests import (
+    MAX_POINTS,
+    RequestError,
+    invalid_request,
+    object_of,
+    open_domain_faults,
+)
+from afluente.adapters.mqtt.messages import MqttMessage, UnusableMessageError, payload_document
+from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.domain.faults import Fault, FaultCode
+from afluente.domain.stream_keys import MISSING_SOURCE, json_type
+from afluente.migration.adapters.readings import TIME, Reading, Surroundings, device_of, read, sensor_name
+from afluente.migration.application.sensors import SensorName
+from afluente.migration.domain.thresholds import DOMAIN, Sensor
+
+FORM = "legacy"
+"""What the origin of a quarantined record says of how its points were written."""
+
+OLD_TOPIC = "iot/sensors/{sensor_id}/readings"
+"""Where the old service's devices publish to."""
+
+_LEVELS = OLD_TOPIC.split("/")
+
+
+class OldReadings(msgspec.Struct, frozen=True):
+    """The readings of a packet or a message.
+
+    Attributes:
+        transport: how they came: `http` or `mqtt`.
+        readings: those that can be taken, in their order.
+        rejected: the others.
+        device: the UUID of the device that all of them are of, if it is said.
+        received_at: when they came, in Unix seconds.
+        origin: what else is known of where they came from.
+    """
+
+    transport: str
+    readings: Sequence[Reading]
+    rejected: Sequence[RejectedPoint]
+    device: str | None
+    received_at: float
+    origin: dict[str, str]
+
+    @property
+    def devices(self) -> set[str]:
+        """The devices that are named."""
+        return {name for name in (self.device, *(reading.device for reading in self.readings)) if name is not None}
+
+    @property
+    def to_look_up(self) -> set[SensorName]:
+        """What the sensor directory is to be asked for."""
+        return {name for reading in self.readings if (name := reading.to_look_up) is not None}
+
+    def request(self, request_id: str, sensors: Mapping[SensorName, Sensor | None]) -> PointsRequest:
+        """The points of the readings.
+
+        Args:
+            request_id: the transport's id of the packet or the message.
+            sensors: what the directory has of the sensors.
+        """
+        points = [reading.point(sensors.get(reading.sensor)) for reading in self.readings]
+        source_id = self.device or MISSING_SOURCE
+        origin = {"form": FORM, **self.origin}
+        return PointsRequest(
+            request_id, self.transport, DOMAIN, source_id, self.received_at, points, self.rejected, origin
+        )
+
+
+def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> OldReadings:
+    """Read the body of `POST /ingest/packets`: `{device_uuid, ts?, readings: [{sensor_id | sensor_uuid, value, …}]}`.
+
+    Args:
+        body: as `read_body` gives it.
+        domains: the domains that are open.
+        now: the time of arrival, in Unix seconds.
+
+    Raises:
+        RequestError: 400 for a body that is no JSON, or that as a whole is not of the form; 413 for too many readings.
+    """
+    # Some languages write a mark at the beginning of UTF-8.
+    document = object_of(body.removeprefix(BOM_UTF8))
+    faults = list(open_domain_faults(DOMAIN, domains))
+    readings = _readings(document, faults)
+    device = device_of(document, faults)
+    time_field = next((name for name in TIME if document.get(name) is not None), TIME[0])
+    beside = Surroundings(device, time_of(document.get(time_field), time_field, faults), time_field)
+    if faults:
+        raise invalid_request(faults)
+    if len(readings) > MAX_POINTS:
+        detail = f"{len(readings)} readings are more than {MAX_POINTS}; send them in several requests"
+        raise RequestError(413, "too_many_points", detail)
+    origin = {} if beside.time is None else {time_field: str(document[time_field])}
+    taken, rejected = _sorted(readings, beside, now)
+    return OldReadings("http", taken, rejected, device, now, origin)
+
+
+def is_old_topic(topic: str) -> bool:
+    """Whether a topic is one of the old service."""
+    levels = topic.split("/")
+    return len(levels) == len(_LEVELS) and levels[:2] == _LEVELS[:2] and levels[3] == _LEVELS[3]
+
+
+def decode_old_message(message: MqttMessage, *, domains: Collection[str]) -> OldReadings:
+    """Read a message that came to such a topic: a reading, or an array of them.
+
+    Args:
+        message: its topic says the sensor, which its readings may repeat.
+        domains: the domains that are open.
+
+    Raises:
+        UnusableMessageError: the topic names no sensor, the domain is not open, or the payload is no JSON or not of the
+            form.
+    """
+    faults = list(open_domain_faults(DOMAIN, domains))
+    sensor = sensor_name(message.topic.split("/")[2], "sensor", faults)
+    if faults:
+        raise UnusableMessageError("; ".join(f"the topic's {fault.field} {fault.message}" for fault in faults))
+    document = payload_document(message.payload)
+    readings = [document] if isinstance(document, dict) else document
+    if not isinstance(readings, list) or not readings:
+        what = "an empty array" if readings == [] else json_type(readings)
+        raise UnusableMessageError(f"the payload must be a reading or an array of readings, not {what}")
+    now = message.arrived_at / 1000
+    taken, rejected = _sorted(readings, Surroundings(time_field=TIME[1], sensor=sensor), now)
+    origin = {"topic": message.topic, "client_id": message.client_id}
+    return OldReadings("mqtt", taken, rejected, None, now, origin)
+
+
+def _readings(document: Mapping[str, Any], faults: list[Fault]) -> Sequence[object]:
+    readings = document.get("readings")
+    if isinstance(readings, list):
+        return readings
+    if "readings" in document:
+        faults.append(Fault(FaultCode.WRONG_TYPE, "readings", f"must be an array, not {json_type(readings)}"))
+    else:
+        faults.append(Fault(FaultCode.MISSING, "readings", "is required: an array of readings"))
+    return ()
+
+
+def _sorted(items: Sequence[object], beside: Surroundings, now: float) -> tuple[list[Reading], list[RejectedPoint]]:
+    taken: list[Reading] = []
+    rejected: list[RejectedPoint] = []
+    for index, raw in enumerate(items):
+        reading = read(raw, beside, now=now)
+        if isinstance(reading, Reading):
+            taken.append(reading)
+        else:
+            rejected.append(RejectedPoint(index, reading, raw))
+    return taken, rejected

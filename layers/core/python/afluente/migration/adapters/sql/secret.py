@@ -1,0 +1,41 @@
+"""What a secret says of the way to the old service's database."""
+
+import msgspec
+import sqlalchemy as sa
+
+from afluente.migration.adapters.sql.errors import OldSqlUrlError
+
+_HOW = "write an SQL URL, or an object with engine, host, username, password, dbname and, if need be, port"
+
+
+class _Login(msgspec.Struct):
+    """As RDS writes and rotates its secrets."""
+
+    engine: str
+    host: str
+    username: str
+    password: str
+    dbname: str
+    port: int | str | None = None
+
+
+def url_of(secret: str) -> str:
+    """The SQLAlchemy URL of a secret: the URL itself, or the fields that the secrets of RDS have.
+
+    Raises:
+        OldSqlUrlError: it is neither; the message holds nothing of it.
+    """
+    if not secret.strip():
+        raise OldSqlUrlError(f"the secret is empty: {_HOW}")
+    if not secret.lstrip().startswith("{"):
+        return secret.strip()
+    try:
+        login = msgspec.json.decode(secret, type=_Login)
+        port = None if login.port is None else int(login.port)
+    except (msgspec.DecodeError, ValueError):
+        # Not as the cause either: it may hold the password.
+        raise OldSqlUrlError(f"the secret lacks a field or has a wrong one: {_HOW}") from None
+    # RDS tells editions of SQL Server apart: sqlserver-se, sqlserver-ee.
+    engine = login.engine.partition("-")[0]
+    url = sa.URL.create(engine, login.username, login.password, login.host, port, login.dbname)
+    return url.render_as_string(hide_password=False)

@@ -1,0 +1,124 @@
+"""The old service's tables as SQLAlchemy knows them: by their names, whatever the types of their columns are.
+
+Rows come as the driver has them; `afluente.migration.adapters.sql.rows` makes of them what they mean.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+
+from afluente.migration.adapters.sql.names import TableName, TableNames
+from afluente.migration.domain.thresholds import Sensor
+
+Statement: TypeAlias = "sa.Select[*tuple[Any, ...]]"
+
+# Numbers that a key can hold need not fit the column: drivers that cast what they are given are to cast it wide.
+_IDS = frozenset({"id", "sensor_id", "device_id"})
+
+
+class OldTable:
+    """A table, its columns by their classic names.
+
+    Attributes:
+        clause: as a part of a statement.
+        name: as people call it, for messages.
+    """
+
+    def __init__(self, name: TableName, schema: str | None) -> None:
+        self.name = f"{schema}.{name.table}" if schema else name.table
+        self._names = name.columns
+        types = {classic: sa.BigInteger() if classic in _IDS else sa.types.NULLTYPE for classic in self._names}
+        columns = [sa.column(self._names[classic], types[classic]) for classic in self._names]
+        self.clause = sa.table(name.table, *columns, schema=schema)
+
+    def __getitem__(self, classic: str) -> "sa.ColumnElement[object]":
+        """A column."""
+        return self.clause.c[self._names[classic]]
+
+    def column_name(self, classic: str) -> str:
+        """What a column is called."""
+        return self._names[classic]
+
+    def columns(self) -> "Iterator[sa.ColumnElement[object]]":
+        """All columns, labelled with their classic names."""
+        return (self[classic].label(classic) for classic in self._names)
+
+
+class OldSchema:
+    """All tables."""
+
+    def __init__(self, names: TableNames) -> None:
+        schema = names.db_schema
+        self.alerts = OldTable(names.alert_thresholds, schema)
+        self.deltas = OldTable(names.delta_thresholds, schema)
+        self.latest = OldTable(names.sensor_readings_latest, schema)
+        self.sensors = OldTable(names.sensors, schema)
+        self.devices = OldTable(names.devices, schema)
+
+    def sensors_by_id(self, ids: Iterable[int]) -> Statement:
+        """Sensors of some ids."""
+        return self._sensors().where(self.sensors["id"].in_(list(ids)))
+
+    def sensors_by_uuid(self, uuids: Iterable[str]) -> Statement:
+        """Sensors of some UUIDs in lower case with dashes.
+
+        The column's may be texts in any case, with dashes or without, or of a type of their own.
+        """
+        forms = {form: None for name in uuids for form in (name, name.replace("-", ""))}
+        written = sa.func.lower(sa.cast(self.sensors["uuid"], sa.String(36)))
+        return self._sensors().where(written.in_(list(forms)))
+
+    def sensors_after(self, after: int | None, limit: int) -> Statement:
+        """A page of sensors by ascending id."""
+        page = self._sensors().order_by(self.sensors["id"]).limit(limit)
+        return page if after is None else page.where(self.sensors["id"] > after)
+
+    def count_of_sensors(self) -> Statement:
+        """How many sensors there are."""
+        return sa.select(sa.func.count()).select_from(self.sensors.clause)
+
+    @staticmethod
+    def rows_of(table: OldTable, sensor_ids: Iterable[int]) -> Statement:
+        """All rows that a table has of some sensors."""
+        return sa.select(*table.columns()).where(table["sensor_id"].in_(list(sensor_ids)))
+
+    def locked_rows_of(self, table: OldTable, sensor: Sensor) -> Statement:
+        """All rows that a table has of a sensor, which nobody else may change until the transaction ends."""
+        # SQL Server has no FOR UPDATE, and is told by a hint.
+        return (
+            self.rows_of(table, [sensor.sensor_id]).with_for_update().with_hint(table.clause, "WITH (UPDLOCK)", "mssql")
+        )
+
+    def rows_without_sensor(self, table: OldTable) -> Statement:
+        """The rows of a table whose sensor is not there; those whose `active` decides too."""
+        sensors = self.sensors
+        joined = table.clause.outerjoin(sensors.clause, table["sensor_id"] == sensors["id"])
+        columns = (table[name].label(name) for name in ("id", "sensor_id", "active"))
+        return sa.select(*columns).select_from(joined).where(sensors["id"].is_(None)).order_by(table["id"])
+
+    def _sensors(self) -> Statement:
+        sensors, devices = self.sensors, self.devices
+        joined = sensors.clause.outerjoin(devices.clause, sensors["device_id"] == devices["id"])
+        columns = (sensors[name].label(name) for name in ("id", "uuid", "sensor_type"))
+        return sa.select(*columns, devices["uuid"].label("device_uuid")).select_from(joined)
+
+
+def missing_names(inspector: sa.Inspector, names: TableNames) -> list[str]:
+    """Which of the tables and columns are not there, a sentence each with its way out."""
+    found = []
+    schema = names.db_schema
+    # PostgreSQL tells names apart by their case; where another database does not, case is not what is wrong.
+    folded: Callable[[str], str] = str if inspector.dialect.name == "postgresql" else str.lower
+    for classic, name in names.tables.items():
+        if not inspector.has_table(name.table, schema=schema):
+            where = f"schema {schema}" if schema else "the user's schema"
+            found.append(f"there is no table {name.table} in {where}: name it as {classic}.table")
+            continue
+        there = {folded(column["name"]) for column in inspector.get_columns(name.table, schema=schema)}
+        found += [
+            f"table {name.table} has no column {column}: name it as {classic}.{meaning}"
+            for meaning, column in name.columns.items()
+            if folded(column) not in there
+        ]
+    return found

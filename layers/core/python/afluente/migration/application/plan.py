@@ -1,0 +1,131 @@
+"""What moving would do: a look at every sensor that writes nothing."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from afluente.migration.application.assess import Assessment, Assessor, Choice, pages
+from afluente.migration.application.ports import OldTables, Orphan
+from afluente.migration.application.records import Prospect
+from afluente.migration.application.selection import Selection
+
+COLUMNS = (
+    "sensor_id",
+    "sensor_uuid",
+    "device_uuid",
+    "key",
+    "prospect",
+    "faults",
+    "adjusted",
+    "duplicates",
+    "notes",
+)
+"""Fields of a line of the report, in order."""
+
+
+class PlannedSensor(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the report.
+
+    Attributes:
+        sensor_id, sensor_uuid, device_uuid: the sensor, as the old service knows it.
+        key: of its stream; empty where it can have none.
+        prospect: what becomes of it.
+        faults: what contradicts in its thresholds, by column.
+        adjusted: what is written otherwise than in the tables, though no reading is judged otherwise for it.
+        duplicates: active rows that another outdoes, as `table:id`.
+        notes: how a conflict differs, what will judge the sensor instead.
+    """
+
+    sensor_id: int
+    sensor_uuid: str | None
+    device_uuid: str | None
+    key: str
+    prospect: Prospect
+    faults: tuple[str, ...]
+    adjusted: tuple[str, ...]
+    duplicates: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Totals:
+    """Counts of what becomes of sensors.
+
+    Attributes:
+        prospects: how many sensors have which.
+        adjusted: how many are written otherwise than in the tables.
+        with_duplicates: of how many an active row is outdone by another.
+        duplicate_rows: how many rows that are.
+        same_uuid: how many have the UUID of one before.
+        orphans: active rows without a sensor.
+    """
+
+    def __init__(self, orphans: tuple[Orphan, ...] = ()) -> None:
+        self.prospects: Counter[Prospect] = Counter()
+        self.adjusted = 0
+        self.with_duplicates = 0
+        self.duplicate_rows = 0
+        self.same_uuid = 0
+        self._uuids: set[str] = set()
+        self.orphans = orphans
+
+    def add(self, line: PlannedSensor) -> None:
+        """Count a sensor."""
+        self.prospects[line.prospect] += 1
+        self.adjusted += bool(line.adjusted)
+        self.with_duplicates += bool(line.duplicates)
+        self.duplicate_rows += len(line.duplicates)
+        if line.sensor_uuid is not None:
+            self.same_uuid += line.sensor_uuid in self._uuids
+            self._uuids.add(line.sensor_uuid)
+
+    @property
+    def sensors(self) -> int:
+        """How many sensors were looked at."""
+        return self.prospects.total()
+
+
+def plan(
+    tables: OldTables, assessor: Assessor, selection: Selection, choice: Choice
+) -> Iterator[tuple[int, list[PlannedSensor]]]:
+    """What would become of the sensors, a page at a time.
+
+    Yields:
+        How many sensors were looked at, and a line for each of those that the selection takes.
+
+    Raises:
+        UnavailableError: the database or a table does not answer.
+    """
+    first: dict[str, int] = {}
+    for page in pages(tables, selection):
+        lines = [planned(assessment) for assessment in assessor.assess(page.sensors, choice)]
+        yield page.looked_at, [_told_of_twin(line, first) for line in lines]
+
+
+def _told_of_twin(line: PlannedSensor, first: dict[str, int]) -> PlannedSensor:
+    """The line, with a note if a sensor before has the same UUID; `first` is which has which."""
+    if line.sensor_uuid is None:
+        return line
+    twin = first.setdefault(line.sensor_uuid, line.sensor_id)
+    if twin == line.sensor_id:
+        return line
+    note = (
+        f"sensor {twin} has the same UUID: a reading that names its sensor by it goes to one of them; give each its own"
+    )
+    return msgspec.structs.replace(line, notes=(*line.notes, note))
+
+
+def planned(assessment: Assessment) -> PlannedSensor:
+    """An assessment as a line of the report."""
+    sensor = assessment.thresholds.sensor
+    return PlannedSensor(
+        sensor_id=sensor.sensor_id,
+        sensor_uuid=sensor.uuid,
+        device_uuid=sensor.device_uuid,
+        key=assessment.scope,
+        prospect=assessment.prospect,
+        faults=tuple(f"{fault.field}: {fault.message}" for fault in assessment.faults),
+        adjusted=assessment.adjusted,
+        duplicates=assessment.thresholds.duplicates,
+        notes=assessment.notes,
+    )

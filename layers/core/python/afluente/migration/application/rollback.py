@@ -1,0 +1,150 @@
+"""Take back what moving wrote and nobody has changed since. The directory and the records stay: they harm nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from enum import StrEnum
+
+import msgspec
+
+from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
+from afluente.domain.classification import VersionedConfig
+from afluente.migration.application.assess import PAGE
+from afluente.migration.application.ports import MigrationRecords
+from afluente.migration.application.records import (
+    NOTHING_THERE,
+    Origin,
+    SensorRecord,
+    Status,
+    hash_of_constraints,
+)
+from afluente.migration.application.selection import Selection
+
+COLUMNS = ("sensor_id", "key", "outcome", "reason")
+"""Fields of a line of the report, in order."""
+
+
+class TakenBack(StrEnum):
+    """What became of a sensor."""
+
+    REMOVED = "removed"
+    NOTHING = "nothing"
+    KEPT = "kept"
+    CONFLICT = "conflict"
+
+
+class RolledBack(msgspec.Struct, frozen=True):
+    """What became of a sensor, and why it is no other."""
+
+    record: SensorRecord
+    outcome: TakenBack
+    reason: str = ""
+
+    @property
+    def line(self) -> "RolledBackLine":
+        """As a line of the report."""
+        return RolledBackLine(self.record.sensor_id, self.record.scope, self.outcome, self.reason)
+
+
+class RolledBackLine(msgspec.Struct, frozen=True):
+    """A line of the report."""
+
+    sensor_id: int
+    key: str
+    outcome: TakenBack
+    reason: str
+
+
+class Rollback:
+    """Takes back what moving wrote.
+
+    Args:
+        constraints: where it is.
+        records: of what was written.
+        executor: takes constraints away in parallel.
+        clock: gives the time in Unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        constraints: ConstraintsCatalogue,
+        records: MigrationRecords,
+        executor: Executor,
+        clock: Callable[[], float],
+    ) -> None:
+        self._constraints = constraints
+        self._records = records
+        self._executor = executor
+        self._clock = clock
+
+    def moved(self, selection: Selection) -> list[SensorRecord]:
+        """The records of the sensors that are moved and that the selection takes, by ascending id.
+
+        Raises:
+            UnavailableError: the records cannot be read.
+        """
+        moved = [record for record in self._records.list() if record.status is Status.MIGRATED]
+        taken = [its for its in moved if selection.takes_names(its.sensor_id, its.uuid, its.device_uuid)]
+        return sorted(taken, key=lambda record: record.sensor_id)
+
+    def take_back(
+        self, records: Sequence[SensorRecord], *, overwrite_conflicts: bool = False
+    ) -> Iterator[list[RolledBack]]:
+        """Take the constraints of sensors back, a page at a time.
+
+        Args:
+            records: of the sensors.
+            overwrite_conflicts: take away as well what was changed since.
+
+        Raises:
+            UnavailableError: a table does not answer; the same can be done again.
+        """
+        for start in range(0, len(records), PAGE):
+            page = records[start : start + PAGE]
+            present = self._constraints.fetch(record.scope for record in page)
+            judged = [
+                _judged(record, present.get(record.scope), overwrite_conflicts=overwrite_conflicts) for record in page
+            ]
+            there = [present.get(record.scope) for record in page]
+            judged = list(self._executor.map(self._take_away, judged, there))
+            done = [its.record for its in judged if its.outcome in {TakenBack.REMOVED, TakenBack.NOTHING}]
+            now = self._clock()
+            if done:
+                self._records.put_many([_taken_back(record, now) for record in done])
+            yield judged
+
+    def _take_away(self, judged: RolledBack, present: VersionedConfig | None) -> RolledBack:
+        if judged.outcome is not TakenBack.REMOVED or present is None:
+            return judged
+        try:
+            self._constraints.delete(judged.record.scope, expected_version=present.version)
+        except StaleConstraintsError:
+            return RolledBack(judged.record, TakenBack.CONFLICT, "they were changed by hand at this very moment")
+        return judged
+
+
+def _judged(record: SensorRecord, present: VersionedConfig | None, *, overwrite_conflicts: bool) -> RolledBack:
+    if present is None:
+        return RolledBack(record, TakenBack.NOTHING)
+    if record.origin is Origin.BEFORE:
+        return RolledBack(record, TakenBack.KEPT, "they were there before the migration")
+    reason = _changed_since(record, present)
+    if reason and not overwrite_conflicts:
+        return RolledBack(record, TakenBack.CONFLICT, reason)
+    return RolledBack(record, TakenBack.REMOVED, reason)
+
+
+def _changed_since(record: SensorRecord, present: VersionedConfig) -> str:
+    if record.constraints_hash == NOTHING_THERE:
+        return "they were written by hand since the migration"
+    if record.constraints_hash != hash_of_constraints(present.config):
+        return "they were changed by hand since the migration"
+    if record.origin is Origin.CONSTRAINTS:
+        return "they were changed by hand, and the old tables have followed"
+    return ""
+
+
+def _taken_back(record: SensorRecord, now: float) -> SensorRecord:
+    return msgspec.structs.replace(
+        record, status=Status.ROLLED_BACK, constraints_hash=NOTHING_THERE, version=0, written_at=now
+    )

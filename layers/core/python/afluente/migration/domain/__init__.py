@@ -1,0 +1,1 @@
+"""The legacy rules, thresholds and their mapping to constraints."""

@@ -1,0 +1,1 @@
+"""Composition of what the functions take from the migration wing."""

@@ -1,0 +1,115 @@
+"""The old service's database, for a stage that has one."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from afluente.adapters.aws.secrets_manager import SecretsManagerSecret
+from afluente.application.errors import UnavailableError
+from afluente.domain.faults import Fault
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.application.ports import OldTables, Orphan
+from afluente.migration.domain.thresholds import SensorThresholds
+from afluente.runtime.clients import client
+from afluente.runtime.observability import LogCode, logger
+from afluente.runtime.settings import ClassifierSettings
+
+if TYPE_CHECKING:
+    from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+
+_TOLD_STREAMS = 10_000
+
+_Answer = TypeVar("_Answer")
+
+
+def old_tables(settings: ClassifierSettings) -> OldTables | None:
+    """The old service's tables; None in a stage that has none, or that has left them behind.
+
+    Nothing is read or connected before the first question.
+    """
+    if not settings.old_sql_secret or settings.use_agnostic_constraints:
+        return None
+    secret = SecretsManagerSecret(client("secretsmanager"), settings.old_sql_secret)
+    return ConnectedTables(lambda: _connect(secret, settings.old_sql_tables))
+
+
+class ConnectedTables:
+    """Tables that are connected when they are first asked, and anew after a question that failed.
+
+    A failure is logged with a code of its own, for which there is an alarm. The secret is read again then: its password
+    may have been changed.
+
+    Args:
+        connect: makes the tables.
+    """
+
+    def __init__(self, connect: "Callable[[], SqlOldTables]") -> None:
+        self._connect = connect
+        self._tables: SqlOldTables | None = None
+
+    def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
+        """See `OldTables.find`."""
+        return self._asked(lambda tables: tables.find(streams))
+
+    def count(self) -> int:
+        """See `OldTables.count`."""
+        return self._asked(lambda tables: tables.count())
+
+    def sensors(self, *, after: int | None = None, limit: int = 500) -> Sequence[SensorThresholds]:
+        """See `OldTables.sensors`."""
+        return self._asked(lambda tables: tables.sensors(after=after, limit=limit))
+
+    def orphans(self) -> Sequence[Orphan]:
+        """See `OldTables.orphans`."""
+        return self._asked(lambda tables: tables.orphans())
+
+    def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
+        """See `OldTables.write`."""
+        return self._asked(lambda tables: tables.write(thresholds, expected=expected))
+
+    def _asked(self, question: "Callable[[SqlOldTables], _Answer]") -> _Answer:
+        try:
+            if self._tables is None:
+                self._tables = self._connect()
+            return question(self._tables)
+        except UnavailableError as error:
+            logger().error("no answer of the old database", code=LogCode.OLD_TABLES_UNAVAILABLE, cause=str(error))
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        if self._tables is not None:
+            self._tables.close()
+            self._tables = None
+
+
+class ContradictionLog:
+    """Logs of each stream once that its thresholds contradict each other."""
+
+    def __init__(self) -> None:
+        self._told: set[StreamKey] = set()
+
+    def __call__(self, key: StreamKey, faults: Sequence[Fault]) -> None:
+        """See `Witness.contradiction`."""
+        if key not in self._told and len(self._told) < _TOLD_STREAMS:
+            self._told.add(key)
+            logger().warning(
+                "thresholds contradict each other",
+                code=LogCode.THRESHOLDS_CONTRADICT,
+                stream=str(key),
+                columns=[fault.field for fault in faults],
+            )
+
+
+def _connect(secret: SecretsManagerSecret, names: str) -> "SqlOldTables":
+    # SQLAlchemy takes a quarter of a second to import, and is in a layer of its own.
+    from afluente.migration.adapters.sql.engine import old_engine  # noqa: PLC0415
+    from afluente.migration.adapters.sql.errors import OldSqlUrlError  # noqa: PLC0415
+    from afluente.migration.adapters.sql.legacy_tables import SqlOldTables  # noqa: PLC0415
+    from afluente.migration.adapters.sql.names import TableNames, TableNamesError  # noqa: PLC0415
+    from afluente.migration.adapters.sql.secret import url_of  # noqa: PLC0415
+
+    try:
+        return SqlOldTables(old_engine(url_of(secret.read())), TableNames.read(names) if names else None)
+    except (OldSqlUrlError, TableNamesError) as error:
+        # Packs wait until somebody has mended it, and the alarm rings.
+        raise UnavailableError(f"the old service's database: {error}") from None
