@@ -20,7 +20,7 @@ from afluente.adapters.websocket.messages import (
 )
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import MISSING_SOURCE
-from afluente.migration.adapters.packets import OLD_TOPIC
+from afluente.migration.adapters.packets import LEGACY_TOPIC
 from apidoc import examples
 from apidoc.catalogue import schemas as schemas_of_http
 from apidoc.schemas import DOMAIN, PART, Record, Schema, ref, schemas_of
@@ -143,7 +143,7 @@ def _channels() -> Schema:
             "messages": {name: _message_ref(name) for name in _PUBLISHED},
         },
         "oldReadings": {
-            "address": OLD_TOPIC,
+            "address": LEGACY_TOPIC,
             "title": "Readings of devices of the old service",
             "servers": [{"$ref": "#/servers/mqtt"}],
             "parameters": {"sensor_id": {"description": "The number of a sensor, or its UUID."}},

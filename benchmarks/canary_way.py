@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
-from afluente.migration.application.canary_commands import CanaryOrders, Plan
+from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.trial import Gates, Phase
 from cli.local_stack.state import CHECKOUT, StateDir
 from tests.canary_fleet import CanaryFleet, Request
@@ -69,7 +69,7 @@ def main() -> None:
 
 def move(stack: LocalStack, fleet: CanaryFleet, commands: "Commands", arguments: argparse.Namespace) -> None:
     trial = DynamoTrial(stack.client("dynamodb"), stack.target["MigrationTable"])
-    orders = CanaryOrders(trial, clock=time.time, by="benchmark")
+    orders = CanaryCommands(trial, clock=time.time, by="benchmark")
     gates = Gates(max_added_p95_ms=arguments.max_added_ms, min_seconds=arguments.seconds, min_points=100)
     with Traffic(stack, fleet, arguments.rate) as traffic:
         traffic.phase("warm-up", _WARM_UP_SECONDS)

@@ -18,28 +18,35 @@ from itertools import pairwise
 
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
-from afluente.application.classification.classifiers import ByConstraints, WayOfJudging
+from afluente.application.classification.classifiers import Classifier, ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.datapoints import DataPoint
-from afluente.migration.adapters.memory import MemoryOldTables, MemoryTrial
+from afluente.migration.adapters.memory import MemoryLegacyTables, MemoryTrial
 from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
-from afluente.migration.adapters.sql.engine import old_engine
-from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.adapters.sql.engine import legacy_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 from afluente.migration.application.assess import pages
 from afluente.migration.application.canary import event_of
-from afluente.migration.application.monitor import Trial
-from afluente.migration.application.ports import OldTables
+from afluente.migration.application.monitor import TrialMonitor
+from afluente.migration.application.ports import LegacyTables
 from afluente.migration.application.selection import Selection
-from afluente.migration.application.shadow_classifier import TwoWays, Witness
+from afluente.migration.application.shadow_classifier import ShadowClassifier, TrialObserver
 from afluente.migration.application.thresholds_lookup import ThresholdsLookup
 from afluente.migration.application.trial import EventKind, TrialCounts
 from afluente.migration.domain.mapping import BOUNDS
 from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import NOW
 from tests.moving import Moving
-from tests.old_service import IMPOSSIBLE, SENSORS_A_DEVICE, OldService, an_old_service, create_tables, fill
+from tests.old_service import (
+    IMPOSSIBLE,
+    SENSORS_A_DEVICE,
+    LegacyService,
+    an_old_service,
+    create_tables,
+    fill,
+)
 from tests.postgres import running_postgres
 from tests.unit.test_expected_classes import STREAMS, points_of
 
@@ -70,19 +77,19 @@ def main() -> None:
     arguments = parser.parse_args()
     service = an_old_service(arguments.sensors, middle=MIDDLE, width=WIDTH)
     with ExitStack() as stack:
-        tables = MemoryOldTables(service.sensors) if arguments.in_memory else in_postgres(service, stack)
+        tables = MemoryLegacyTables(service.sensors) if arguments.in_memory else in_postgres(service, stack)
         compare(service, tables, arguments.readings)
 
 
-def in_postgres(service: OldService, stack: ExitStack) -> OldTables:
-    engine = old_engine(stack.enter_context(running_postgres()).new_database())
+def in_postgres(service: LegacyService, stack: ExitStack) -> LegacyTables:
+    engine = legacy_engine(stack.enter_context(running_postgres()).new_database())
     stack.callback(engine.dispose)
     create_tables(engine)
     fill(engine, service)
-    return SqlOldTables(engine)
+    return SqlLegacyTables(engine)
 
 
-def compare(service: OldService, tables: OldTables, readings: int) -> None:
+def compare(service: LegacyService, tables: LegacyTables, readings: int) -> None:
     sensors = [its for page in pages(tables, Selection()) for its in page.sensors]
     moving = Moving(*sensors)
     moving.run()
@@ -90,7 +97,7 @@ def compare(service: OldService, tables: OldTables, readings: int) -> None:
     both = two_ways(moving, tables, trial, compared)
     print(f"{len(sensors):,} sensors, {len(sensors) * readings:,} readings\n")
     print("| judged by | readings | processor seconds | readings a second | µs a reading |\n|---|---|---|---|---|")
-    constraints = ByConstraints(ConstraintsLookup(moving.constraints, ttl_seconds=3600, clock=time.monotonic))
+    constraints = ConstraintClassifier(ConstraintsLookup(moving.constraints, ttl_seconds=3600, clock=time.monotonic))
     new = run("constraints alone", constraints, sensors, readings)
     old = run("old rules alone", two_ways(moving, tables, MemoryTrial(), []), sensors, readings)
     switch_on(trial)
@@ -103,14 +110,16 @@ def compare(service: OldService, tables: OldTables, readings: int) -> None:
         raise SystemExit("the ways do not make the same of these readings")
 
 
-def two_ways(moving: Moving, tables: OldTables, store: MemoryTrial, compared: list[TrialCounts]) -> TwoWays:
+def two_ways(moving: Moving, tables: LegacyTables, store: MemoryTrial, compared: list[TrialCounts]) -> ShadowClassifier:
     old = ThresholdsLookup(tables, ttl_seconds=3600, clock=time.monotonic)
     by_sql = SqlConstraintsManager(old.find, on_contradiction=lambda *_: None)
-    return TwoWays(
+    return ShadowClassifier(
         old=old,
         new=ConstraintsLookup(MigratedFirst(moving.constraints, by_sql), ttl_seconds=3600, clock=time.monotonic),
-        trial=Trial(store, clock=time.monotonic, now=time.time, on_event=lambda _: None, on_unavailable=lambda _: None),
-        witness=Witness(contradiction=lambda *_: None, error=print, compared=compared.append),
+        trial=TrialMonitor(
+            store, clock=time.monotonic, now=time.time, on_event=lambda _: None, on_unavailable=lambda _: None
+        ),
+        witness=TrialObserver(contradiction=lambda *_: None, error=print, compared=compared.append),
         timer=time.perf_counter,
         settling_seconds=0,
     )
@@ -123,7 +132,7 @@ def switch_on(store: MemoryTrial) -> None:
     store.save(after, event_of(EventKind.SHADOW_ON, before, after, counts=counts, now=time.time(), by="cli", why=""))
 
 
-def run(name: str, way: WayOfJudging, sensors: Sequence[SensorThresholds], readings: int) -> Tally:
+def run(name: str, way: Classifier, sensors: Sequence[SensorThresholds], readings: int) -> Tally:
     """All readings by one way; the processor's time for the use case is measured, not that for making the readings."""
     streams, seconds, taken = Tally(), 0.0, 0
     classify = ClassifyPacks(way=way, states=MemoryStates(), streams=streams, alarms=MemoryAlarms(), clock=lambda: NOW)
@@ -146,7 +155,7 @@ def sum_of(compared: list[TrialCounts]) -> TrialCounts:
     return total
 
 
-def tell(service: OldService, streams: Tally, trial: MemoryTrial, counts: TrialCounts) -> None:
+def tell(service: LegacyService, streams: Tally, trial: MemoryTrial, counts: TrialCounts) -> None:
     contradictory = len(service.of(*IMPOSSIBLE))
     print(f"\ncompared {counts.compared:,}, errors {counts.errors:,}, differences {counts.differences:,}")
     print(

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from afluente.domain.stream_keys import domain_faults
 from afluente.migration.adapters.sql.names import TableNames
-from afluente.migration.domain.thresholds import DOMAIN as OLD_DOMAIN
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
 from infra.paths import stages_directory
 
 Architecture = Literal["arm64", "x86_64"]

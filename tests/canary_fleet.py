@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from afluente.domain.datapoints import DataPoint
-from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.application.trial import Phase, TrialSettings
 from afluente.migration.domain.mapping import new_class, to_constraints
 from afluente.migration.domain.rules import judge
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW
 from tests.legacy import thresholds
-from tests.old_service import OldService, create_tables, fill
+from tests.old_service import LegacyService, create_tables, fill
 from tests.stack import LocalStack
 
 SENSORS_A_DEVICE = 4
@@ -69,9 +69,9 @@ class CanaryFleet:
 
     def fill(self, url: str, *others: SensorThresholds) -> None:
         """Write the thresholds into a database, beside those of other sensors."""
-        engine = old_engine(url)
+        engine = legacy_engine(url)
         create_tables(engine)
-        fill(engine, OldService([*self.sensors, *others], {}, [], []))
+        fill(engine, LegacyService([*self.sensors, *others], {}, [], []))
         engine.dispose()
 
     def constrain(self, stack: LocalStack) -> None:

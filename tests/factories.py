@@ -14,7 +14,7 @@ from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.limits.admission import Gate
+from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.leases import LimitStore
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.limits import StageLimits
@@ -48,11 +48,13 @@ def points(*values: float, **fields: Any) -> list[DataPoint]:
     return [a_point(value, float(second), **fields) for second, value in enumerate(values)]
 
 
-def a_gate(limits: StageLimits | None = None, store: LimitStore | None = None, *, fails_open: bool = False) -> Gate:
+def a_gate(
+    limits: StageLimits | None = None, store: LimitStore | None = None, *, fails_open: bool = False
+) -> RateLimits:
     """A gate with its buckets in memory; without limits it lets everything through."""
     store = MemoryLimits() if store is None else store
     limiter = Limiter(store, container="tests", fails_open=fails_open, sleep=lambda _: None)
-    return Gate(limiter, StageLimits() if limits is None else limits)
+    return RateLimits(limiter, StageLimits() if limits is None else limits)
 
 
 def arrived(*its_points: DataPoint, ingested_at: float = NOW) -> tuple[DataPoint, ...]:

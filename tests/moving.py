@@ -9,7 +9,7 @@ import msgspec
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.constraints.ports import StaleConstraintsError
 from afluente.domain.constraints import StreamConfig
-from afluente.migration.adapters.memory import MemoryMigrationRecords, MemoryOldTables, MemorySensors
+from afluente.migration.adapters.memory import MemoryLegacyTables, MemoryMigrationRecords, MemorySensors
 from afluente.migration.application.assess import Assessment, Assessor, Choice
 from afluente.migration.application.dual_write import DualWriting
 from afluente.migration.application.plan import PlannedSensor, plan
@@ -50,7 +50,7 @@ class Moving:
 
     def __init__(self, *sensors: SensorThresholds, orphans: Sequence[Orphan] = ()) -> None:
         self.clock = Clock(NOW)
-        self.tables = MemoryOldTables(sensors, orphans)
+        self.tables = MemoryLegacyTables(sensors, orphans)
         self.constraints = MemoryConstraints(self.clock)
         self.records = MemoryMigrationRecords()
         self.directory = MemorySensors()

@@ -13,7 +13,7 @@ import msgspec
 
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.domain.thresholds import DOMAIN, Sensor
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN, Sensor
 
 FOLDER = Path(__file__).parent / "events" / "legacy"
 
@@ -103,7 +103,9 @@ def new_way(recording: RecordedRequest | RecordedMessage) -> dict[str, Document]
     bodies: dict[str, Document] = {}
     for key, its in recording.streams.items():
         stream = StreamKey.parse(key)
-        body = bodies.setdefault(stream.source_id, {"domain": DOMAIN, "source_id": stream.source_id, "datapoints": []})
+        body = bodies.setdefault(
+            stream.source_id, {"domain": LEGACY_DOMAIN, "source_id": stream.source_id, "datapoints": []}
+        )
         for one in its:
             point = {"stream_id": stream.stream_id} | msgspec.to_builtins(one)
             body["datapoints"].append({name: value for name, value in point.items() if value is not None})

@@ -101,7 +101,7 @@ IMPOSSIBLE = frozenset({Shape.CONTRADICTORY, Shape.NEGATIVE_DELTA})
 NOTHING_IN_FORCE = frozenset({Shape.INACTIVE, Shape.NO_THRESHOLDS})
 
 
-class OldService(NamedTuple):
+class LegacyService(NamedTuple):
     """What the tables of an old service hold.
 
     Attributes:
@@ -121,7 +121,7 @@ class OldService(NamedTuple):
         return [its for its in self.sensors if self.shapes[its.sensor.sensor_id] in shapes]
 
 
-def an_old_service(sensors: int = 100, *, seed: int = 1, middle: float = 50.0, width: float = 30.0) -> OldService:
+def an_old_service(sensors: int = 100, *, seed: int = 1, middle: float = 50.0, width: float = 30.0) -> LegacyService:
     """Sensors of every shape, each shape as often as the others but for the full ones, which are half.
 
     Args:
@@ -154,7 +154,7 @@ def an_old_service(sensors: int = 100, *, seed: int = 1, middle: float = 50.0, w
         (999_003, AlertThresholds(row_id=next(rows), threshold_max=1.0, active=False, updated_at=NOW - 60)),
     ]
     orphans = [Orphan(_table_of(row).name, row.row_id, sensor_id) for sensor_id, row in stray if row.active]
-    return OldService(made, shapes, orphans, stray)
+    return LegacyService(made, shapes, orphans, stray)
 
 
 def create_tables(engine: sa.Engine) -> None:
@@ -163,7 +163,7 @@ def create_tables(engine: sa.Engine) -> None:
     _metadata.create_all(engine)
 
 
-def fill(engine: sa.Engine, service: OldService) -> None:
+def fill(engine: sa.Engine, service: LegacyService) -> None:
     """Write what an old service holds into its tables, which are empty."""
     devices = {name: number for number, name in enumerate(sorted(_devices(service)), start=1)}
     with engine.begin() as connection:
@@ -319,7 +319,7 @@ def _new_uuid(chance: random.Random) -> str:
     return str(uuid.UUID(int=chance.getrandbits(128), version=4))
 
 
-def _devices(service: OldService) -> set[str]:
+def _devices(service: LegacyService) -> set[str]:
     return {its.sensor.device_uuid for its in service.sensors if its.sensor.device_uuid}
 
 
@@ -334,7 +334,7 @@ def _table_of(row: AlertThresholds | DeltaThresholds) -> sa.Table:
     return ALERT_THRESHOLDS if isinstance(row, AlertThresholds) else DELTA_THRESHOLDS
 
 
-def _threshold_rows(service: OldService) -> Mapping[sa.Table, list[dict[str, Any]]]:
+def _threshold_rows(service: LegacyService) -> Mapping[sa.Table, list[dict[str, Any]]]:
     rows: dict[sa.Table, list[dict[str, Any]]] = {ALERT_THRESHOLDS: [], DELTA_THRESHOLDS: []}
     for its in service.sensors:
         rows[ALERT_THRESHOLDS] += [_threshold_row(its.sensor.sensor_id, alert) for alert in its.alerts]

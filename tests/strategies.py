@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from afluente.domain.alarms import AlarmState, StandingAlarm
-from afluente.domain.classification import NO_SEQUENCE, StreamState, Taken
+from afluente.domain.classification import NO_SEQUENCE, StreamState, TakenPoint
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
 from tests.factories import NOW
@@ -56,7 +56,7 @@ def datapoints(draw: st.DrawFn, *, arrivals: st.SearchStrategy[float] = timestam
     )
 
 
-taken = st.builds(Taken, timestamps, st.just(NO_SEQUENCE) | sequences, finite, st.booleans())
+taken = st.builds(TakenPoint, timestamps, st.just(NO_SEQUENCE) | sequences, finite, st.booleans())
 
 _counts = st.integers(min_value=0, max_value=2**31)
 alarm_states = st.builds(

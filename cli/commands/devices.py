@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from afluente.migration.domain.thresholds import DOMAIN as OLD_DOMAIN
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
 from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json

@@ -189,15 +189,15 @@ def policy(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = 
 def _check_old_devices(target: Target, made: "Tenant", others: "list[Tenant]") -> None:
     """See that no device of the old service reaches into the new ground: such devices publish for every sensor."""
     from afluente.application.access.tenants import in_the_way_of_all
-    from afluente.migration.domain.thresholds import DOMAIN
+    from afluente.migration.domain.thresholds import LEGACY_DOMAIN
     from cli.devices import devices
 
-    if DOMAIN not in made.domains or not in_the_way_of_all(DOMAIN, made, [*others, made]):
+    if LEGACY_DOMAIN not in made.domains or not in_the_way_of_all(LEGACY_DOMAIN, made, [*others, made]):
         return
     old = [one.name for one in devices.devices(target) if one.legacy and one.is_active]
     if old:
         raise CommandError(
-            f"devices of the old service may publish for every sensor of '{DOMAIN}': {', '.join(old)}",
+            f"devices of the old service may publish for every sensor of '{LEGACY_DOMAIN}': {', '.join(old)}",
             way_out="move them (docs/how-to/move-a-client.md) and revoke them first, or give the tenant another domain",
         )
 

@@ -17,14 +17,14 @@ from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
-from afluente.migration.domain.thresholds import DOMAIN as OLD_DOMAIN
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
 from afluente.migration.domain.thresholds import Sensor
 from cli.constraints.catalogue import catalogue_of
 from cli.core.errors import CommandError
 from cli.core.local_key import key_for
 from cli.core.target import Target
 from cli.csv.client import CsvApi
-from cli.demo.legacy_clients import OldMqttClient, PacketClient, takes_packets
+from cli.demo.legacy_clients import LegacyMqttClient, PacketClient, takes_packets
 from cli.devices.devices import device_for
 from cli.reading.log_events import read
 from cli.reading.rendering import decode_alarm, decode_point
@@ -220,7 +220,7 @@ def _transport(target: Target, name: str, place: StreamKey, ids: Mapping[str, st
     sensors = {f"{source}:{column}": int(stream_id) for column, stream_id in ids.items()} if name in _OLD_WAYS else {}
     match name:
         case "old mqtt":
-            return OldMqttClient(device_for(target, domain, source, legacy=True), domain, source, sensors)
+            return LegacyMqttClient(device_for(target, domain, source, legacy=True), domain, source, sensors)
         case "old http":
             return PacketClient(target.api_url, key_for(target, None), source, sensors)
         case "ws":

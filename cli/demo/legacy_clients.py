@@ -55,7 +55,7 @@ class PacketClient:
         return Outcome(len(points))
 
 
-class OldMqttClient:
+class LegacyMqttClient:
     """Publishes points of a device as readings of its sensors, which the sensor directory knows to be its own.
 
     Args:

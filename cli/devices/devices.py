@@ -10,8 +10,8 @@ import msgspec
 
 from afluente.application.access.tenants import in_the_way_of_all, owner_of
 from afluente.domain.stream_keys import part_faults
-from afluente.migration.adapters.packets import OLD_TOPIC
-from afluente.migration.domain.thresholds import DOMAIN as OLD_DOMAIN
+from afluente.migration.adapters.packets import LEGACY_TOPIC
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
 from cli.access.operators import find_tenant, tenants_of
 from cli.core.errors import CommandError, ExitCode
 from cli.core.target import Target
@@ -313,7 +313,7 @@ def _connection(target: Target, name: str, domain: str, *, legacy: bool) -> Devi
         source_id=name,
         topic=f"{domain}/{name}/{{stream_id}}",
         ca="ca.pem" if target.is_local else None,
-        old_topic=OLD_TOPIC if legacy else None,
+        old_topic=LEGACY_TOPIC if legacy else None,
     )
 
 

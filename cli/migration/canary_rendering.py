@@ -9,7 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from afluente.migration.application.canary import Decision, Gate, Reading, Standing, Verdict
+from afluente.migration.application.canary import (
+    Decision,
+    Gate,
+    Standing,
+    StepReading,
+    Verdict,
+)
 from afluente.migration.application.trial import SHARED_PHASES, Phase, TrialCounts, TrialEvent, TrialSettings
 
 _LISTED = 10
@@ -33,7 +39,7 @@ class Look(msgspec.Struct, frozen=True):
     now: float
 
     @property
-    def told(self) -> Sequence[Reading]:
+    def told(self) -> Sequence[StepReading]:
         """The gates that matter: a complete canary waits for nothing."""
         readings = self.decision.readings
         if self.settings.phase is not Phase.COMPLETE:

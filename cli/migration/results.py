@@ -8,11 +8,11 @@ from rich.console import Console
 
 from afluente.migration.application.plan import PlannedSensor, Totals
 from afluente.migration.application.records import Prospect, RunProgress
-from afluente.migration.application.rollback import RolledBack, TakenBack
+from afluente.migration.application.rollback import Reverted, RolledBack
 from cli.migration.rendering import SHOWN, print_named, prospects_table
 
 _WRITTEN = (Prospect.MIGRATE, Prospect.UPDATE, Prospect.REMOVE)
-_STAYING = {TakenBack.CONFLICT, TakenBack.KEPT}
+_STAYING = {Reverted.CONFLICT, Reverted.KEPT}
 
 
 def document_of_plan(totals: Totals, report: Path | None) -> dict[str, object]:
@@ -73,7 +73,7 @@ def document_of_rollback(done: Sequence[RolledBack]) -> dict[str, object]:
 
 def show_rollback(console: Console, done: Sequence[RolledBack]) -> None:
     """A rollback for people, with the sensors whose constraints stay."""
-    removed = sum(its.outcome is TakenBack.REMOVED for its in done)
+    removed = sum(its.outcome is Reverted.REMOVED for its in done)
     staying = [its for its in done if its.outcome in _STAYING]
     console.print(f"{removed:,} constraints were taken away, {len(staying):,} stay")
     named = [(its.record.sensor_id, its.outcome.value, (its.reason,)) for its in staying]

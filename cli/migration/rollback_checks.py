@@ -32,10 +32,10 @@ def stop_canary(target: "Target") -> bool:
     Raises:
         CommandError: the canary has changed at this moment.
     """
-    from afluente.migration.application.canary_commands import CanaryOrders, OrderError  # noqa: PLC0415
+    from afluente.migration.application.canary_commands import CanaryCommands, CommandRefusedError  # noqa: PLC0415
 
     try:
-        event = CanaryOrders(trial_of(target), clock=time.time).roll_back("the thresholds were taken back")
-    except OrderError as error:
+        event = CanaryCommands(trial_of(target), clock=time.time).roll_back("the thresholds were taken back")
+    except CommandRefusedError as error:
         raise CommandError(error.message, way_out="run the same command again") from None
     return event is not None

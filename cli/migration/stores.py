@@ -14,7 +14,7 @@ from cli.core.target import Target
 
 if TYPE_CHECKING:
     from afluente.application.constraints.ports import ConstraintsCatalogue
-    from afluente.migration.application.ports import MigrationRecords, OldTables
+    from afluente.migration.application.ports import LegacyTables, MigrationRecords
     from afluente.migration.application.sensors import WritableSensorDirectory
 
 WRITERS = 16
@@ -60,7 +60,7 @@ def stores_of(target: Target, by: str = "migrate") -> Stores:
 
 
 @contextmanager
-def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[OldTables]":
+def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[LegacyTables]":
     """The old service's database, for the block.
 
     Args:
@@ -78,9 +78,9 @@ def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[OldTab
             code=ExitCode.USAGE,
         )
     try:
-        from afluente.migration.adapters.sql.engine import old_engine  # noqa: PLC0415 - only commands that need it
-        from afluente.migration.adapters.sql.errors import OldSqlUrlError  # noqa: PLC0415
-        from afluente.migration.adapters.sql.legacy_tables import SqlOldTables  # noqa: PLC0415
+        from afluente.migration.adapters.sql.engine import legacy_engine  # noqa: PLC0415 - only commands that need it
+        from afluente.migration.adapters.sql.errors import LegacySqlUrlError  # noqa: PLC0415
+        from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables  # noqa: PLC0415
         from afluente.migration.adapters.sql.names import TableNames, TableNamesError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise CommandError(
@@ -89,8 +89,8 @@ def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[OldTab
         ) from None
     try:
         names = TableNames.read(_document(names_file)) if names_file else TableNames()
-        tables = SqlOldTables(old_engine(sql_url, timeout_seconds=_SQL_TIMEOUT_SECONDS), names)
-    except OldSqlUrlError as error:
+        tables = SqlLegacyTables(legacy_engine(sql_url, timeout_seconds=_SQL_TIMEOUT_SECONDS), names)
+    except LegacySqlUrlError as error:
         raise CommandError(f"--sql-url: {error}", code=ExitCode.USAGE) from None
     except TableNamesError as error:
         raise CommandError(f"{names_file}: {error}", code=ExitCode.USAGE) from None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from afluente.application.errors import UnavailableError
-from afluente.migration.application.dual_write import DualWriting, TooManyGoneError
+from afluente.migration.application.dual_write import DualWriting, TooManyDeletedError
 from afluente.migration.application.ports import MigrationRecords
 from afluente.migration.application.records import DualWrite, SyncPass
 from cli.core.errors import CommandError
@@ -47,7 +47,7 @@ class Passes:
                     if self._interrupts.asked and not done.finished_at:
                         err().print("stopped; what was carried over is remembered, the next pass does the rest")
                         return None
-        except TooManyGoneError as error:
+        except TooManyDeletedError as error:
             raise CommandError(
                 f"{error}: are they the right tables? Nothing was taken away",
                 way_out="if the sensors are gone for good, run it once with --allow-removals",

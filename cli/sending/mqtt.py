@@ -13,7 +13,7 @@ from awsiot import mqtt5_client_builder
 
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import part_faults
-from afluente.migration.adapters.packets import OLD_TOPIC
+from afluente.migration.adapters.packets import LEGACY_TOPIC
 from cli.core.errors import CommandError, ExitCode
 from cli.devices.devices import read_connection
 from cli.sending.points import Fault, Outcome, Readable, Rejected
@@ -70,7 +70,7 @@ class MqttTransport:
                 f"the device publishes for {connection.domain}/{connection.source_id}, not {domain}/{source}",
                 code=ExitCode.USAGE,
             )
-        old_topic = OLD_TOPIC.partition("{sensor_id}")
+        old_topic = LEGACY_TOPIC.partition("{sensor_id}")
         self._topic, self._topic_end = (old_topic[0], old_topic[2]) if legacy else (f"{domain}/{source}/", "")
         self._on_wait = on_wait
         self._connected: Future[None] = Future()

@@ -8,7 +8,7 @@ from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files, 
 from afluente.adapters.aws.sqs_csv_jobs import NoPartError, part_to_read
 from afluente.adapters.aws.sqs_packs import backoff_seconds
 from afluente.application.csv.jobs import CsvJob, JobStatus, is_option_file
-from afluente.application.csv.load_file import Outcome, Reading
+from afluente.application.csv.load_file import PartOutcome, PartResult
 from afluente.application.errors import UnavailableError
 from afluente.runtime.csv_composition import csv_reader, csv_registrar
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
@@ -75,14 +75,14 @@ def _read(record: Record, is_time_left: Callable[[], bool]) -> bool:
     reading = csv_reader().read(message.job_id, message.part, is_time_left=is_time_left)
     count({Metric.POINTS_ACCEPTED: reading.points, Metric.CSV_ROWS_REJECTED: reading.rejected})
     match reading.outcome:
-        case Outcome.PAUSED:
+        case PartOutcome.PAUSED:
             _tell_pause(reading, message.part)
             _come_again(record, 0)
             return False
-        case Outcome.WAITING:
+        case PartOutcome.WAITING:
             _come_again(record, _backoff(record))
             return False
-        case Outcome.ENDED:
+        case PartOutcome.ENDED:
             _tell_end(reading.job)
     return True
 
@@ -100,7 +100,7 @@ def _backoff(record: Record) -> int:
     return backoff_seconds(received)
 
 
-def _tell_pause(reading: Reading, part: int) -> None:
+def _tell_pause(reading: PartResult, part: int) -> None:
     job_id = reading.job.job_id if reading.job else None
     logger().info("goes on", code=LogCode.CSV_PART_PAUSED, job_id=job_id, part=part, points=reading.points)
 

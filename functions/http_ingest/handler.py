@@ -13,7 +13,7 @@ from afluente.adapters.http.answers import Answer, problem, receipt
 from afluente.adapters.http.requests import check_scope, decode_points, permitted, read_body
 from afluente.adapters.http.routes import HEALTH, INGEST_DATAPOINTS, INGEST_PACKETS, ROUTES, Route
 from afluente.application.access.grants import Action
-from afluente.migration.domain.thresholds import DOMAIN
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN
 from afluente.runtime.composition import http_ingest
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, refused, response
@@ -105,7 +105,7 @@ def _open_routes() -> Iterator[Route]:
     flags = {
         "enable_agnostic_api": settings.enable_agnostic_api,
         "enable_csv_ingest": settings.enable_csv_ingest,
-        "takes_packets": settings.enable_legacy_api and DOMAIN in settings.domains,
+        "takes_packets": settings.enable_legacy_api and LEGACY_DOMAIN in settings.domains,
     }
     return (route for route in ROUTES if route.flag is None or flags[route.flag])
 

@@ -6,7 +6,7 @@ from afluente.adapters.http.answers import Answer, deprecation, document, reject
 from afluente.adapters.http.requests import RequestError, check_scope, permitted, read_body
 from afluente.application.access.grants import EVERYTHING
 from afluente.migration.adapters.packets import decode_packet
-from afluente.migration.domain.thresholds import DOMAIN
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN
 from afluente.runtime.composition import HttpIngest
 from afluente.runtime.http_function import Event
 from afluente.runtime.limiting import LimitedRequest
@@ -29,7 +29,7 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
         UnavailableError: the sensor directory does not answer, or the readings are not all queued.
     """
     grant = permitted(event)
-    check_scope(grant, grant.missing_domain(DOMAIN))
+    check_scope(grant, grant.missing_domain(LEGACY_DOMAIN))
     limits = LimitedRequest(function.gate, event, grant)
     count_of(grant.key_id, Metric.LEGACY_REQUESTS)
     headers = event["headers"]

@@ -10,8 +10,8 @@ from afluente.adapters.mqtt.messages import UnusableMessageError, decode_message
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.limits.limiter import Taken
-from afluente.migration.adapters.packets import OldReadings, decode_old_message, is_old_topic
+from afluente.application.limits.limiter import Allowed
+from afluente.migration.adapters.packets import LegacyReadings, decode_legacy_message, is_legacy_topic
 from afluente.runtime.composition import iot_rule_handler
 from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
@@ -32,7 +32,7 @@ class Batch(msgspec.Struct, frozen=True):
     """
 
     requests: list[PointsRequest] = []
-    old: dict[str, OldReadings] = {}
+    old: dict[str, LegacyReadings] = {}
     unusable: list[QuarantinedRecord] = []
 
 
@@ -71,8 +71,8 @@ def _read(records: list[Record]) -> Batch:
         sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
         try:
             message = read_message(record["body"], sent_at=sent_at)
-            if is_old_topic(message.topic):
-                batch.old[message_id] = decode_old_message(message, domains=domains)
+            if is_legacy_topic(message.topic):
+                batch.old[message_id] = decode_legacy_message(message, domains=domains)
             else:
                 batch.requests.append(decode_message(message, domains=domains, request_id=message_id))
         except UnusableMessageError as error:
@@ -95,7 +95,7 @@ def _within_limits(
     bodies = {record["messageId"]: record["body"] for record in records}
     within, over = [], []
     for request, answer in zip(requests, answers, strict=True):
-        if isinstance(answer, Taken):
+        if isinstance(answer, Allowed):
             within.append(request)
             continue
         message_id = request.request_id
@@ -110,7 +110,7 @@ def _within_limits(
     return within, over
 
 
-def _complete(old: dict[str, OldReadings]) -> tuple[list[PointsRequest], set[str]]:
+def _complete(old: dict[str, LegacyReadings]) -> tuple[list[PointsRequest], set[str]]:
     """The points of old messages, and the ids of those that have to wait for the sensor directory."""
     waiting: set[str] = set()
     sensors = {}
@@ -156,7 +156,7 @@ def _report(requests: list[PointsRequest]) -> None:
     count({Metric.POINTS_ACCEPTED: inserted, Metric.POINTS_REJECTED: rejected})
 
 
-def _report_old(taken: list[OldReadings]) -> None:
+def _report_old(taken: list[LegacyReadings]) -> None:
     """Who still publishes in the old way: names in one line, since each in a metric of its own would be dear."""
     if not taken:
         return

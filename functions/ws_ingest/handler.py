@@ -28,7 +28,7 @@ from afluente.adapters.websocket.messages import (
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.limits.admission import Sender
-from afluente.application.limits.limiter import Over, Taken
+from afluente.application.limits.limiter import Allowed, Throttled
 from afluente.application.websocket.connections import Connection, RefusedError
 from afluente.runtime.composition import ws_ingest
 from afluente.runtime.limiting import report
@@ -123,7 +123,7 @@ def _answer_to(event: dict[str, Any], connection_id: str) -> object:
     sender = Sender(client_address(event), connection.key_id, connection.limits)
     entered = ws_ingest().gate.enter(sender, time.time())
     report([entered])
-    if isinstance(entered, Over):
+    if isinstance(entered, Throttled):
         return over_a_limit(entered)
     match message:
         case Authentication():
@@ -155,18 +155,18 @@ def _authenticated(connection: Connection) -> Authenticated:
     return Authenticated(connection.domain, connection.source_id, last)
 
 
-def _over_connections(event: dict[str, Any]) -> Over | None:
+def _over_connections(event: dict[str, Any]) -> Throttled | None:
     """The limit of connections that an address is over; None where it may open another."""
     entered = ws_ingest().gate.connect(client_address(event), time.time())
     report([entered])
-    return entered if isinstance(entered, Over) else None
+    return entered if isinstance(entered, Throttled) else None
 
 
-def _bring(sender: Sender, entered: Taken, request: PointsRequest) -> Wait | ErrorMessage | None:
+def _bring(sender: Sender, entered: Allowed, request: PointsRequest) -> Wait | ErrorMessage | None:
     """Take the points of a message; gives the answer where a limit is over."""
     brought = ws_ingest().gate.bring(sender, request.batches, entered, time.time())
     report([brought])
-    return over_a_limit(brought) if isinstance(brought, Over) else None
+    return over_a_limit(brought) if isinstance(brought, Throttled) else None
 
 
 def _take(message: Points, connection: Connection, request_id: str, bring: Bring) -> object:

@@ -74,7 +74,7 @@ class DevicePolicy(Construct):
         _policy(self, self.name, allowed=f"{_DOMAIN}/{_THING}/*", denied=f"{_DOMAIN}/{_THING}/*/*")
 
 
-class OldDevicePolicy(Construct):
+class LegacyDevicePolicy(Construct):
     """The one IoT policy of devices of the old service: they publish readings of any sensor, and nothing else.
 
     A topic of more levels is denied, as other devices are denied theirs.

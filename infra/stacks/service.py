@@ -19,7 +19,7 @@ from infra.constructs.functions import ServiceFunction
 from infra.constructs.http_api import ServiceApi
 from infra.constructs.layers import Layers
 from infra.constructs.monitoring import Monitoring
-from infra.constructs.mqtt import DevicePolicy, MqttInbox, OldDevicePolicy
+from infra.constructs.mqtt import DevicePolicy, LegacyDevicePolicy, MqttInbox
 from infra.constructs.websocket_api import StreamApi, UnansweredConnections
 from infra.layer_build import LayerFolders
 from infra.stacks.data import DataStack
@@ -280,7 +280,7 @@ class ServiceStack(StageStack):
         if stage.enable_mqtt_multi_domain:
             self._optional["IotPolicy"] = DevicePolicy(self, "Devices", stage=stage).name
         if stage.takes_old_messages:
-            self._optional["LegacyIotPolicy"] = OldDevicePolicy(self, "OldDevices", stage=stage).name
+            self._optional["LegacyIotPolicy"] = LegacyDevicePolicy(self, "OldDevices", stage=stage).name
 
     def _websocket(self) -> ServiceFunction:
         tables = self._data.tables

@@ -24,7 +24,7 @@ from afluente.adapters.codecs.packs import decode_pack
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.classification import Classification
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
-from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.trial import EventKind, Phase, TrialCounts
 from afluente.runtime import clients, composition
@@ -271,7 +271,7 @@ def test_points_of_an_old_service_wait_for_its_database_and_are_judged_by_its_th
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     service, secrets, secret = an_old_service(2), aws.client("secretsmanager"), f"old-sql-{next(NUMBERS)}"
-    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
     create_tables(engine)
     fill(engine, service)
     secrets.create_secret(Name=secret, SecretString="sqlite:////no/such/folder/old.db")
@@ -300,7 +300,7 @@ def test_on_trial_points_of_an_old_service_are_judged_by_its_constraints_too_and
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     service, secret = an_old_service(2), f"old-sql-{next(NUMBERS)}"
-    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
     create_tables(engine)
     fill(engine, service)
     engine.dispose()

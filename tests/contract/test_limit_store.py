@@ -11,7 +11,7 @@ from afluente.adapters.aws.dynamodb_limits import DynamoLimits
 from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.leases import Hold, LimitStore, SharedBucket
-from afluente.application.limits.limiter import Demand, Limiter, Taken
+from afluente.application.limits.limiter import Allowed, Demand, Limiter
 from afluente.application.limits.limits import Limits, Subject
 from tests.contract.local_aws import LocalAws, count_requests, fail
 from tests.factories import NOW
@@ -80,7 +80,7 @@ def test_containers_side_by_side_let_no_more_through_than_burst_and_rate_give(
         through = 0
         for _ in range(200):
             try:
-                through += isinstance(one.take([demand], time.time()), Taken)
+                through += isinstance(one.take([demand], time.time()), Allowed)
             except UnavailableError:
                 continue
         return through, time.time()

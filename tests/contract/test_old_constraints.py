@@ -10,10 +10,10 @@ from afluente.application.errors import UnavailableError
 from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
-from afluente.migration.adapters.sql.engine import old_engine
-from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.adapters.sql.engine import legacy_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 from afluente.migration.domain.mapping import to_constraints
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, a_config
@@ -21,7 +21,7 @@ from tests.legacy import DEVICE, UUID, thresholds
 from tests.old_service import (
     IMPOSSIBLE,
     NOTHING_IN_FORCE,
-    OldService,
+    LegacyService,
     Shape,
     an_old_service,
     create_tables,
@@ -30,7 +30,7 @@ from tests.old_service import (
 
 STREAM = f"iot/{DEVICE}/42"
 
-Managing = Callable[[OldService], SqlConstraintsManager]
+Managing = Callable[[LegacyService], SqlConstraintsManager]
 
 
 @pytest.fixture
@@ -49,22 +49,22 @@ def managing(
         contradictions.append((str(key), ", ".join(fault.field for fault in faults)))
 
     if request.param == "memory":
-        yield lambda service: SqlConstraintsManager(MemoryOldTables(service.sensors).find, on_contradiction=note)
+        yield lambda service: SqlConstraintsManager(MemoryLegacyTables(service.sensors).find, on_contradiction=note)
         return
     sqlite = f"sqlite:///{tmp_path / 'old.db'}"
-    engine = old_engine(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres").new_database())
+    engine = legacy_engine(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres").new_database())
 
-    def make(service: OldService) -> SqlConstraintsManager:
+    def make(service: LegacyService) -> SqlConstraintsManager:
         create_tables(engine)
         fill(engine, service)
-        return SqlConstraintsManager(SqlOldTables(engine).find, on_contradiction=note)
+        return SqlConstraintsManager(SqlLegacyTables(engine).find, on_contradiction=note)
 
     yield make
     engine.dispose()
 
 
-def holding(*sensors: SensorThresholds) -> OldService:
-    return OldService(sensors, {}, (), ())
+def holding(*sensors: SensorThresholds) -> LegacyService:
+    return LegacyService(sensors, {}, (), ())
 
 
 def test_constraints_are_the_thresholds_mapped_with_their_time_and_the_last_reading(managing: Managing) -> None:
@@ -130,7 +130,7 @@ class Old(SqlConstraintsManager):
     """The old thresholds of one sensor; remembers what it was asked for."""
 
     def __init__(self) -> None:
-        tables = MemoryOldTables([thresholds(42, physical_max=9)])
+        tables = MemoryLegacyTables([thresholds(42, physical_max=9)])
         super().__init__(tables.find, on_contradiction=lambda key, faults: None)
         self.asked: list[list[str]] = []
 

@@ -9,21 +9,27 @@ import pytest
 import sqlalchemy as sa
 
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.adapters.memory import MemoryOldTables
-from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.memory import MemoryLegacyTables
+from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.adapters.sql.errors import WrongTablesError
-from afluente.migration.adapters.sql.legacy_tables import IDS_A_STATEMENT, SqlOldTables
+from afluente.migration.adapters.sql.legacy_tables import IDS_A_STATEMENT, SqlLegacyTables
 from afluente.migration.adapters.sql.names import TableNames
-from afluente.migration.application.ports import NotTakenError, OldTables
+from afluente.migration.application.ports import LegacyTables, RowRejectedError
 from afluente.migration.domain.thresholds import AlertThresholds, DeltaThresholds, SensorThresholds
 from tests.factories import NOW
 from tests.legacy import DEVICE, UUID, a_delta, a_sensor, an_alert, thresholds
-from tests.old_service import OldService, Shape, an_old_service, create_tables, fill
+from tests.old_service import (
+    LegacyService,
+    Shape,
+    an_old_service,
+    create_tables,
+    fill,
+)
 from tests.postgres import PostgresServer
 
 NOBODY = "11111111-2222-4333-8444-555566667777"
 
-Filled = Callable[[OldService], OldTables]
+Filled = Callable[[LegacyService], LegacyTables]
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
@@ -40,21 +46,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
 def filled(url: str | None) -> Iterator[Filled]:
     """Makes tables that hold what an old service has."""
     if url is None:
-        yield lambda service: MemoryOldTables(service.sensors, service.orphans)
+        yield lambda service: MemoryLegacyTables(service.sensors, service.orphans)
         return
-    engine = old_engine(url)
+    engine = legacy_engine(url)
 
-    def make(service: OldService) -> OldTables:
+    def make(service: LegacyService) -> LegacyTables:
         create_tables(engine)
         fill(engine, service)
-        return SqlOldTables(engine)
+        return SqlLegacyTables(engine)
 
     yield make
     engine.dispose()
 
 
-def holding(*sensors: SensorThresholds) -> OldService:
-    return OldService(sensors, {}, (), ())
+def holding(*sensors: SensorThresholds) -> LegacyService:
+    return LegacyService(sensors, {}, (), ())
 
 
 def a_stream(stream_id: str, source_id: str = "_", domain: str = "iot") -> StreamKey:
@@ -147,7 +153,7 @@ def test_active_rows_without_a_sensor_are_told_of(filled: Filled) -> None:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def read(tables: OldTables, sensor_id: int = 42) -> SensorThresholds:
+def read(tables: LegacyTables, sensor_id: int = 42) -> SensorThresholds:
     return tables.find([a_stream(str(sensor_id))])[a_stream(str(sensor_id))]
 
 
@@ -247,12 +253,12 @@ def test_other_sensors_are_left_alone(filled: Filled) -> None:
 
 @pytest.mark.integration
 def test_a_number_that_a_column_cannot_hold_is_not_taken_and_nothing_is_written(postgres: PostgresServer) -> None:
-    engine = old_engine(postgres.new_database())
+    engine = legacy_engine(postgres.new_database())
     create_tables(engine)
     fill(engine, holding(thresholds(physical_max=9.0, abs_delta=1.0, updated_at=NOW)))
-    tables = SqlOldTables(engine)
+    tables = SqlLegacyTables(engine)
 
-    with pytest.raises(NotTakenError, match="numeric field overflow"):
+    with pytest.raises(RowRejectedError, match="numeric field overflow"):
         tables.write(thresholds(physical_max=1e30, abs_delta=2.0, updated_at=NOW))
 
     assert content(read(tables)) == content(thresholds(physical_max=9.0, abs_delta=1.0, updated_at=NOW))
@@ -262,14 +268,14 @@ def test_a_number_that_a_column_cannot_hold_is_not_taken_and_nothing_is_written(
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", ["varchar(5)", "numeric(1)", "smallint", "boolean"])
 def test_rows_are_put_in_force_and_out_of_it_whatever_type_says_so(postgres: PostgresServer, kind: str) -> None:
-    engine = old_engine(postgres.new_database())
+    engine = legacy_engine(postgres.new_database())
     create_tables(engine)
     fill(engine, holding(thresholds(physical_max=9.0, updated_at=NOW - 9)))
     yes_or_no = {"varchar(5)": "CASE WHEN active THEN 'Y' ELSE 'N' END", "boolean": "active"}.get(kind, "active::int")
     with engine.begin() as connection:
         for table in ("alert_thresholds", "delta_thresholds"):
             connection.execute(sa.text(f"ALTER TABLE {table} ALTER active TYPE {kind} USING {yes_or_no}"))
-    tables = SqlOldTables(engine)
+    tables = SqlLegacyTables(engine)
 
     tables.write(AFTER)
     assert content(read(tables)) == content(AFTER)
@@ -280,13 +286,13 @@ def test_rows_are_put_in_force_and_out_of_it_whatever_type_says_so(postgres: Pos
 
 @pytest.mark.integration
 def test_a_column_in_another_case_is_not_the_one_that_was_named(postgres: PostgresServer) -> None:
-    engine = old_engine(postgres.new_database())
+    engine = legacy_engine(postgres.new_database())
     create_tables(engine)
     with engine.begin() as connection:
         connection.execute(sa.text('ALTER TABLE sensors RENAME uuid TO "Guid"'))
 
     with pytest.raises(WrongTablesError, match="table sensors has no column guid: name it as"):
-        SqlOldTables(engine, TableNames.read({"sensors": {"uuid": "guid"}})).sensors()
+        SqlLegacyTables(engine, TableNames.read({"sensors": {"uuid": "guid"}})).sensors()
     engine.dispose()
 
 

@@ -9,7 +9,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from afluente.adapters.aws.sqs_packs import MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, SqsGiveBack, SqsPackQueue
+from afluente.adapters.aws.sqs_packs import (
+    MAX_BATCH_ENTRIES,
+    MAX_MESSAGE_BYTES,
+    SqsPackQueue,
+    SqsRetryBackoff,
+)
 from afluente.adapters.aws.sqs_records import received_pack
 from afluente.adapters.memory.ingest import MemoryPackQueue
 from afluente.application.errors import UnavailableError
@@ -295,7 +300,7 @@ def test_a_message_that_failed_comes_again_sooner_than_the_queue_has_it(aws: Loc
     (message,) = client.receive_message(QueueUrl=url)["Messages"]
     assert "Messages" not in client.receive_message(QueueUrl=url)
 
-    SqsGiveBack(client, url)([(message["ReceiptHandle"], 1)])
+    SqsRetryBackoff(client, url)([(message["ReceiptHandle"], 1)])
 
     deadline = time.monotonic() + 10
     while "Messages" not in client.receive_message(QueueUrl=url):
@@ -308,7 +313,7 @@ def test_a_message_waits_longer_each_time_it_fails_and_a_minute_at_the_most(aws:
     calls = record_calls(client, "ChangeMessageVisibilityBatch")
     handle = _a_receipt(client, url)
 
-    SqsGiveBack(client, url)([(handle, received) for received in (1, 2, 3, 6, 7, 8, 60, 10_000)])
+    SqsRetryBackoff(client, url)([(handle, received) for received in (1, 2, 3, 6, 7, 8, 60, 10_000)])
 
     assert [entry["VisibilityTimeout"] for entry in calls[0]["Entries"]] == [1, 2, 4, 32, 60, 60, 60, 60]
 
@@ -318,7 +323,7 @@ def test_giving_back_to_a_queue_that_fails_is_told_of(aws: LocalAws) -> None:
     fail(client, "ChangeMessageVisibilityBatch")
 
     with pytest.raises(UnavailableError):
-        SqsGiveBack(client, url)([("receipt", 1)])
+        SqsRetryBackoff(client, url)([("receipt", 1)])
 
 
 def _a_receipt(client: Any, url: str) -> str:

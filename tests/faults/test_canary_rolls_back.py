@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
-from afluente.migration.application.canary_commands import CanaryOrders, Plan
+from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.trial import ADDED_MS_BOUNDS, EventKind, Gates, Phase, TrialEvent
 from tests.canary_fleet import CanaryFleet, Measurement, Request
 from tests.faults.releases import Defect, released
@@ -157,7 +157,7 @@ class Canary(NamedTuple):
     """A canary, who gives it orders, and the devices that send."""
 
     trial: DynamoTrial
-    orders: CanaryOrders
+    orders: CanaryCommands
     traffic: Traffic
     stack: LocalStack
 
@@ -166,7 +166,7 @@ class Canary(NamedTuple):
 def canary(local_stack: LocalStack, outbox: Outbox, fleet: CanaryFleet) -> Iterator[Canary]:
     """A canary that is back at the end."""
     trial = DynamoTrial(local_stack.client("dynamodb"), local_stack.target["MigrationTable"])
-    orders = CanaryOrders(trial, clock=time.time, by="tests")
+    orders = CanaryCommands(trial, clock=time.time, by="tests")
     yield Canary(trial, orders, Traffic(local_stack, outbox, fleet), local_stack)
     orders.roll_back("the test is over")
 

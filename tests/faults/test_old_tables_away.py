@@ -10,7 +10,7 @@ import pytest
 
 from afluente.application.ingest.packs import group_of
 from afluente.domain.datapoints import DataPoint
-from afluente.migration.adapters.sql.engine import old_engine
+from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.domain.mapping import new_class
 from afluente.migration.domain.rules import judge
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
@@ -37,7 +37,7 @@ class OldFleet:
         service = an_old_service(2 * SENSORS, seed=secrets.randbits(32))
         # The first reading is judged without one before it, so that every class is seen by the thresholds alone.
         sensors = [msgspec.structs.replace(its, latest=None) for its in service.sensors]
-        engine = old_engine(url)
+        engine = legacy_engine(url)
         create_tables(engine)
         fill(engine, service._replace(sensors=sensors))
         engine.dispose()

@@ -496,8 +496,8 @@ def _same_points(points: tuple[DataPoint, ...]) -> None:
 
 
 def _read_mqtt(message: mqtt_messages.MqttMessage) -> None:
-    if legacy_packets.is_old_topic(message.topic):
-        old = legacy_packets.decode_old_message(message, domains=_DOMAINS)
+    if legacy_packets.is_legacy_topic(message.topic):
+        old = legacy_packets.decode_legacy_message(message, domains=_DOMAINS)
         _accept(old.request("m", {}))
     else:
         _accept(mqtt_messages.decode_message(message, domains=_DOMAINS, request_id="m"))

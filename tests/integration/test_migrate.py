@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.domain.classification import VersionedConfig
 from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
-from afluente.migration.adapters.sql.engine import old_engine
-from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.adapters.sql.engine import legacy_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 from afluente.migration.application.assess import PAGE
 from afluente.migration.domain.thresholds import SensorThresholds
 from cli import main as command_line
@@ -26,7 +26,7 @@ from tests.old_service import (
     ALERT_THRESHOLDS,
     IMPOSSIBLE,
     NOTHING_IN_FORCE,
-    OldService,
+    LegacyService,
     Shape,
     an_old_service,
     create_tables,
@@ -54,8 +54,8 @@ class Moving:
     """An old service in PostgreSQL, a stack, and `afluente migrate` between them."""
 
     def __init__(self, stack: LocalStack, url: str, run: Callable[[Sequence[str]], Done]) -> None:
-        self.engine = old_engine(url)
-        self.tables = SqlOldTables(self.engine)
+        self.engine = legacy_engine(url)
+        self.tables = SqlLegacyTables(self.engine)
         client = stack.client("dynamodb")
         tables = stack.target["ConstraintsTable"], stack.target["ConstraintHistoryTable"]
         self.constraints = DynamoConstraintsCatalogue(client, *tables, by="tests")
@@ -65,7 +65,7 @@ class Moving:
     def __call__(self, *arguments: str) -> Done:
         return self._run(arguments)
 
-    def seed(self, service: OldService) -> None:
+    def seed(self, service: LegacyService) -> None:
         create_tables(self.engine)
         fill(self.engine, service)
 

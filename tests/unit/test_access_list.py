@@ -8,7 +8,7 @@ import typer.main
 from afluente.adapters.http.routes import ROUTES
 from afluente.adapters.websocket.messages import Authentication, Ping, Points, read_message
 from afluente.application.access.grants import Action
-from afluente.migration.adapters.packets import OLD_TOPIC
+from afluente.migration.adapters.packets import LEGACY_TOPIC
 from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
 from cli.commands.keys import REVOKED_WITHIN_SECONDS
 from cli.main import app
@@ -50,8 +50,8 @@ def test_there_is_no_message_of_the_websocket_but_these() -> None:
 
 
 def test_every_topic_is_there() -> None:
-    assert list(entries_of("MQTT")) == ["{domain}/{source_id}/{stream_id}", OLD_TOPIC]
-    assert OLD_TOPIC.replace("{sensor_id}", "+") == OLD_RULE
+    assert list(entries_of("MQTT")) == ["{domain}/{source_id}/{stream_id}", LEGACY_TOPIC]
+    assert LEGACY_TOPIC.replace("{sensor_id}", "+") == OLD_RULE
 
 
 def test_every_command_is_there_with_what_it_needs() -> None:

@@ -7,7 +7,7 @@ from afluente.migration.application import plan, rollback, verify
 from afluente.migration.application.assess import PAGE
 from afluente.migration.application.dual_write import SUSPICIOUS
 from afluente.migration.application.records import MAX_TOLD, Prospect, SyncPass
-from afluente.migration.application.rollback import TakenBack
+from afluente.migration.application.rollback import Reverted
 from afluente.migration.application.verify import Finding
 from afluente.migration.domain.mapping import _SEVERITIES, BOUNDS, METADATA
 from cli.core.errors import ExitCode
@@ -22,7 +22,7 @@ def test_the_reference_of_migration_has_every_column_that_is_mapped_and_what_it_
 
 
 def test_the_reference_of_migration_has_every_word_of_the_reports() -> None:
-    words = {*plan.COLUMNS, *verify.COLUMNS, *rollback.COLUMNS, *Prospect, *Finding, *TakenBack}
+    words = {*plan.COLUMNS, *verify.COLUMNS, *rollback.COLUMNS, *Prospect, *Finding, *Reverted}
 
     assert_names(PAGE_OF_MIGRATION, words)
 

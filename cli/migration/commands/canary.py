@@ -14,7 +14,7 @@ from cli.core.target import TargetChoice, resolve
 from cli.migration.commands.migrate import AsJson
 
 if TYPE_CHECKING:
-    from afluente.migration.application.canary_commands import CanaryOrders, Plan
+    from afluente.migration.application.canary_commands import CanaryCommands, Plan
     from afluente.migration.application.trial import TrialEvent, TrialStore
     from cli.migration.canary_rendering import Look
 
@@ -241,18 +241,18 @@ def _trial(target: TargetChoice) -> "TrialStore":
 
 
 @contextmanager
-def _orders(store: "TrialStore") -> "Iterator[CanaryOrders]":
+def _orders(store: "TrialStore") -> "Iterator[CanaryCommands]":
     from afluente.migration.application.canary_commands import (
-        CanaryOrders,
+        CanaryCommands,
+        CommandRefusedError,
         DifferencesFoundError,
         FaultyPlanError,
-        OrderError,
     )
 
     codes = {DifferencesFoundError: ExitCode.REJECTED, FaultyPlanError: ExitCode.USAGE}
     try:
-        yield CanaryOrders(store, clock=time.time)
-    except OrderError as error:
+        yield CanaryCommands(store, clock=time.time)
+    except CommandRefusedError as error:
         code = codes.get(type(error), ExitCode.FAILED)
         raise CommandError(error.message, way_out=error.way_out, code=code) from None
 

@@ -18,7 +18,7 @@ from cli.core.target import TargetChoice, resolve
 
 if TYPE_CHECKING:
     from afluente.migration.application.assess import Choice
-    from afluente.migration.application.ports import OldTables
+    from afluente.migration.application.ports import LegacyTables
     from afluente.migration.application.records import RunProgress, SensorRecord
     from afluente.migration.application.rollback import Rollback, RolledBack
     from afluente.migration.application.run import Migration
@@ -258,7 +258,7 @@ def rollback(
 
     [dim]Example:[/]  afluente migrate rollback --only 42
     """
-    from afluente.migration.application.rollback import Rollback, TakenBack
+    from afluente.migration.application.rollback import Reverted, Rollback
     from cli.migration.results import document_of_rollback, show_rollback
     from cli.migration.stores import WRITERS, stores_of
 
@@ -274,7 +274,7 @@ def rollback(
         print_json(document_of_rollback(done))
     else:
         show_rollback(out(), done)
-    if any(its.outcome is TakenBack.CONFLICT for its in done):
+    if any(its.outcome is Reverted.CONFLICT for its in done):
         raise typer.Exit(int(ExitCode.REJECTED))
 
 
@@ -435,7 +435,7 @@ def _selection(only: list[str] | None, exclude: list[str] | None) -> "Selection"
     return Selection.of(only or (), exclude or ())
 
 
-def _count(tables: "OldTables") -> int:
+def _count(tables: "LegacyTables") -> int:
     """How many sensors there are; tables without any rather are not the right ones."""
     sensors = tables.count()
     if not sensors:

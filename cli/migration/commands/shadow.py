@@ -82,13 +82,13 @@ def report(
 
 
 def _switch(store: "TrialStore", *, is_on: bool) -> None:
-    from afluente.migration.application.canary_commands import OrderError
+    from afluente.migration.application.canary_commands import CommandRefusedError
     from afluente.migration.application.shadow_commands import switch
 
     said = "on" if is_on else "off"
     try:
         event = switch(store, on=is_on, clock=time.time)
-    except OrderError as error:
+    except CommandRefusedError as error:
         raise CommandError(error.message, way_out=error.way_out) from None
     if event is None:
         err().print(f"shadow is {said} already")

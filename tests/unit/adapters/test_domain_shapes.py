@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from afluente.adapters.codecs.domain_shapes.finance import take_tick
 from afluente.adapters.codecs.domain_shapes.health import take_vital_sign
 from afluente.adapters.codecs.domain_shapes.infrastructure import take_metric
-from afluente.adapters.codecs.domain_shapes.shapes import Taken
+from afluente.adapters.codecs.domain_shapes.shapes import PointOrFaults
 from afluente.domain.datapoints import DataPoint
-from afluente.migration.adapters.readings import Reading, Surroundings, read
+from afluente.migration.adapters.readings import LegacyReading, Surroundings, read
 from tests import strategies
 from tests.factories import NOW
 from tests.legacy import DEVICE, UUID, a_sensor
 
-Take = Callable[..., Taken]
+Take = Callable[..., PointOrFaults]
 
 METRIC = {"host": "web-1", "metric": "cpu", "value": 41.5, "timestamp": NOW - 5}
 TICK = {"symbol": "ACME", "price": 12.25, "timestamp": NOW - 5, "venue": "XMAD", "field": "bid"}
@@ -29,12 +29,12 @@ each_shape = pytest.mark.parametrize(
 )
 
 
-def point_of(taken: Taken) -> DataPoint:
+def point_of(taken: PointOrFaults) -> DataPoint:
     assert isinstance(taken, DataPoint), taken
     return taken
 
 
-def faults_of(taken: Taken | Reading) -> list[tuple[str, str]]:
+def faults_of(taken: PointOrFaults | LegacyReading) -> list[tuple[str, str]]:
     assert isinstance(taken, tuple), taken
     assert all(fault.message for fault in taken)
     return [(fault.field, fault.code.value) for fault in taken]
@@ -152,7 +152,7 @@ def test_whatever_comes_is_a_point_or_faults(take: Take, raw: dict[str, Any], ch
 def test_a_reading_of_a_sensor_that_is_in_no_directory(sensor: dict[str, Any], beside: Surroundings, key: str) -> None:
     reading = read({"value": 1, "ts": NOW, **sensor}, beside, now=NOW)
 
-    assert isinstance(reading, Reading)
+    assert isinstance(reading, LegacyReading)
     assert str(reading.point(None).key) == key
 
 
@@ -160,8 +160,8 @@ def test_a_reading_is_completed_by_the_directory_and_its_own_device_counts_more(
     other = "7" * 8 + DEVICE[8:]
     by_uuid = read({"value": 1, "sensor_uuid": UUID}, Surroundings(), now=NOW)
     with_device = read({"value": 1, "sensor_uuid": UUID, "device_uuid": other}, Surroundings(), now=NOW)
-    assert isinstance(by_uuid, Reading)
-    assert isinstance(with_device, Reading)
+    assert isinstance(by_uuid, LegacyReading)
+    assert isinstance(with_device, LegacyReading)
 
     assert (by_uuid.to_look_up, with_device.to_look_up) == (UUID, UUID)
     assert str(by_uuid.point(a_sensor()).key) == f"iot/{DEVICE}/42"
@@ -197,4 +197,4 @@ def test_what_is_no_number_of_a_sensor_is_a_fault(sensor_id: object, fault: str)
 def test_whatever_an_old_client_sends_is_a_reading_or_faults(raw: dict[str, Any]) -> None:
     taken = read(raw, Surroundings(), now=NOW)
 
-    assert isinstance(taken, Reading) or taken
+    assert isinstance(taken, LegacyReading) or taken

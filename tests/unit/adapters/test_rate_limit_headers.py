@@ -3,7 +3,7 @@
 import pytest
 
 from afluente.adapters.http.rate_limits import explained, limited, rate_limit_headers
-from afluente.application.limits.limiter import Demand, Over, Standing
+from afluente.application.limits.limiter import Demand, Standing, Throttled
 from afluente.application.limits.limits import Limits, Rule, Subject, rules_of
 
 LIMITS = Limits(
@@ -17,10 +17,10 @@ def rule(index: int) -> Rule:
     return found
 
 
-def over(index: int, *, retry_after: int | None = 7) -> Over:
+def over(index: int, *, retry_after: int | None = 7) -> Throttled:
     standings = (Standing(Subject.IP, rule(0), 3, 2), Standing(Subject.KEY, rule(index), 0, 7))
     demand = Demand(Subject.KEY, "abc", LIMITS, 1, 400)
-    return Over(demand=demand, rule=rule(index), needed=400, retry_after=retry_after, standings=standings)
+    return Throttled(demand=demand, rule=rule(index), needed=400, retry_after=retry_after, standings=standings)
 
 
 def test_the_fields_say_each_limit_as_a_quota_and_what_is_left_of_it() -> None:

@@ -37,7 +37,7 @@ from afluente.application.websocket.connections import Connection
 from afluente.domain import datapoints
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import MAX_PART_LENGTH, domain_faults
-from afluente.migration.adapters.packets import decode_old_message, decode_packet
+from afluente.migration.adapters.packets import decode_legacy_message, decode_packet
 from apidoc import examples
 from apidoc.__main__ import DOCUMENTS, current, released, text_of
 from apidoc.asyncapi import REASONS, asyncapi_document
@@ -259,7 +259,7 @@ def test_every_example_of_what_is_published_is_understood(name: str) -> None:
 
 
 def test_the_example_of_an_old_reading_is_understood() -> None:
-    readings = decode_old_message(published("iot/sensors/42/readings", "Readings"), domains=DOMAINS)
+    readings = decode_legacy_message(published("iot/sensors/42/readings", "Readings"), domains=DOMAINS)
 
     assert (len(readings.readings), readings.rejected) == (1, [])
 

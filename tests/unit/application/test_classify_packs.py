@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
-from afluente.application.classification.classifiers import ByConstraints
+from afluente.application.classification.classifiers import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks, Result
 from afluente.application.classification.ports import (
     DamagedStateError,
@@ -51,7 +51,7 @@ class World:
         self.fault: Callable[[str], None] = lambda effect: None
         self.damaged: set[StreamKey] = set()
         self.classify = ClassifyPacks(
-            way=ByConstraints(ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock)),
+            way=ConstraintClassifier(ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock)),
             states=self,
             streams=self,
             alarms=self,

@@ -1,7 +1,7 @@
 """The gate: the address first, then the key, then the source."""
 
-from afluente.application.limits.admission import Batch, Gate, Sender
-from afluente.application.limits.limiter import Over, Taken
+from afluente.application.limits.admission import Batch, RateLimits, Sender
+from afluente.application.limits.limiter import Allowed, Throttled
 from afluente.application.limits.limits import Dimension, KeyLimits, Limits, StageLimits, Subject
 from tests.factories import NOW, a_gate
 
@@ -9,14 +9,14 @@ FURNACE = Batch("iot/furnace-1", 10)
 SENDER = Sender("192.0.2.1", "abc")
 
 
-def entered(gate: Gate, sender: Sender = SENDER) -> Taken:
+def entered(gate: RateLimits, sender: Sender = SENDER) -> Allowed:
     answer = gate.enter(sender, NOW)
-    assert isinstance(answer, Taken)
+    assert isinstance(answer, Allowed)
     return answer
 
 
-def over(answer: Taken | Over) -> tuple[Subject, str, Dimension]:
-    assert isinstance(answer, Over)
+def over(answer: Allowed | Throttled) -> tuple[Subject, str, Dimension]:
+    assert isinstance(answer, Throttled)
     return answer.demand.kind, answer.demand.name, answer.rule.dimension
 
 
@@ -39,7 +39,7 @@ def test_of_several_limits_that_are_over_the_addresss_is_told_first_then_the_key
 
 def test_points_are_counted_for_the_key_before_the_source() -> None:
     gate = a_gate(StageLimits(key=points(15), source=points(15)))
-    assert isinstance(gate.bring(SENDER, [FURNACE], entered(gate), NOW), Taken)
+    assert isinstance(gate.bring(SENDER, [FURNACE], entered(gate), NOW), Allowed)
 
     assert over(gate.bring(SENDER, [FURNACE], entered(gate), NOW)) == (Subject.KEY, "abc", Dimension.POINTS)
     other = Sender("192.0.2.1", "another")
@@ -52,12 +52,12 @@ def test_points_are_counted_for_the_key_before_the_source() -> None:
 
 def test_a_request_whose_points_are_over_a_limit_is_given_back() -> None:
     gate = a_gate(StageLimits(key=requests(3), source=points(10)))
-    assert isinstance(gate.bring(SENDER, [FURNACE], entered(gate), NOW), Taken)
+    assert isinstance(gate.bring(SENDER, [FURNACE], entered(gate), NOW), Allowed)
 
     for _ in range(10):
-        assert isinstance(gate.bring(SENDER, [FURNACE], entered(gate), NOW), Over)
+        assert isinstance(gate.bring(SENDER, [FURNACE], entered(gate), NOW), Throttled)
 
-    assert isinstance(gate.bring(SENDER, [Batch("iot/furnace-2", 1)], entered(gate), NOW), Taken)
+    assert isinstance(gate.bring(SENDER, [Batch("iot/furnace-2", 1)], entered(gate), NOW), Allowed)
 
 
 def test_a_key_with_limits_of_its_own_is_held_to_those() -> None:
@@ -65,16 +65,16 @@ def test_a_key_with_limits_of_its_own_is_held_to_those() -> None:
     wide = Sender("", "wide", KeyLimits(requests_burst=5))
     free = Sender("", "free", KeyLimits(requests_per_second=0))
 
-    assert [isinstance(gate.enter(wide, NOW), Taken) for _ in range(6)] == [True] * 5 + [False]
-    assert all(isinstance(gate.enter(free, NOW), Taken) for _ in range(100))
+    assert [isinstance(gate.enter(wide, NOW), Allowed) for _ in range(6)] == [True] * 5 + [False]
+    assert all(isinstance(gate.enter(free, NOW), Allowed) for _ in range(100))
 
 
 def test_who_has_no_key_yet_is_held_to_the_limit_of_the_address() -> None:
     gate = a_gate(StageLimits(ip=requests(2)))
 
-    assert [isinstance(gate.connect("192.0.2.1", NOW), Taken) for _ in range(3)] == [True, True, False]
-    assert isinstance(gate.connect("192.0.2.2", NOW), Taken)
-    assert isinstance(gate.connect("", NOW), Taken)
+    assert [isinstance(gate.connect("192.0.2.1", NOW), Allowed) for _ in range(3)] == [True, True, False]
+    assert isinstance(gate.connect("192.0.2.2", NOW), Allowed)
+    assert isinstance(gate.connect("", NOW), Allowed)
 
 
 def test_messages_of_devices_are_held_to_the_limits_of_their_sources() -> None:
@@ -83,7 +83,7 @@ def test_messages_of_devices_are_held_to_the_limits_of_their_sources() -> None:
 
     answers = gate.receive(messages, NOW)
 
-    assert [isinstance(answer, Taken) for answer in answers] == [True] * 4 + [False] * 2
+    assert [isinstance(answer, Allowed) for answer in answers] == [True] * 4 + [False] * 2
 
 
 def test_a_request_that_went_through_has_the_standings_of_all_its_limits() -> None:

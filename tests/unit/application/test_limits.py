@@ -16,11 +16,11 @@ from afluente.application.limits.limiter import (
     LEASE_SECONDS,
     LONGEST_LEASE_SECONDS,
     RECOVERY_SECONDS,
+    Allowed,
     Demand,
     Limiter,
-    Over,
     Standing,
-    Taken,
+    Throttled,
 )
 from afluente.application.limits.limits import (
     DAY_SECONDS,
@@ -54,16 +54,16 @@ def demand(limits: Limits = TEN_A_SECOND, *, requests: int = 1, points: int = 0,
 
 def taken_of(limiter: Limiter, demands: Iterable[Demand], now: float) -> int:
     """How many of the demands go through."""
-    return sum(isinstance(limiter.take([one], now), Taken) for one in demands)
+    return sum(isinstance(limiter.take([one], now), Allowed) for one in demands)
 
 
-def over(answer: Taken | Over) -> Over:
-    assert isinstance(answer, Over)
+def over(answer: Allowed | Throttled) -> Throttled:
+    assert isinstance(answer, Throttled)
     return answer
 
 
-def taken(answer: Taken | Over) -> Taken:
-    assert isinstance(answer, Taken)
+def taken(answer: Allowed | Throttled) -> Allowed:
+    assert isinstance(answer, Allowed)
     return answer
 
 
@@ -85,13 +85,13 @@ def test_after_a_burst_requests_go_through_at_the_rate() -> None:
 def test_a_refusal_says_which_limit_and_when_again() -> None:
     one = limiter()
     limits = Limits(points_per_second=100, points_burst=1_000)
-    assert isinstance(one.take([demand(limits, points=900)], NOW), Taken)
+    assert isinstance(one.take([demand(limits, points=900)], NOW), Allowed)
 
     refused = over(one.take([demand(limits, points=600)], NOW))
 
     assert (refused.demand.kind, refused.rule.dimension, refused.needed) == (Subject.KEY, Dimension.POINTS, 600)
     assert refused.retry_after == 5
-    assert isinstance(one.take([demand(limits, points=600)], NOW + 5), Taken)
+    assert isinstance(one.take([demand(limits, points=600)], NOW + 5), Allowed)
 
 
 def test_a_request_larger_than_the_burst_never_goes_through_and_asks_nobody() -> None:
@@ -160,7 +160,7 @@ def test_the_first_limit_that_is_over_is_told_and_nothing_is_taken_from_the_othe
     one = limiter(store)
     by_address = Demand(Subject.IP, "192.0.2.1", Limits(requests_per_second=1, requests_burst=5), 1)
     by_key = Demand(Subject.KEY, "abc", Limits(requests_per_second=1, requests_burst=2), 1)
-    assert [isinstance(one.take([by_address, by_key], NOW), Taken) for _ in range(2)] == [True, True]
+    assert [isinstance(one.take([by_address, by_key], NOW), Allowed) for _ in range(2)] == [True, True]
 
     refusals = [over(one.take([by_address, by_key], NOW)) for _ in range(10)]
 
@@ -264,7 +264,7 @@ def test_a_sender_of_a_message_a_minute_causes_less_than_a_write_each() -> None:
     one = limiter(store)
 
     for minute in range(24 * 60):
-        assert isinstance(one.take([demand()], NOW + 60 * minute), Taken)
+        assert isinstance(one.take([demand()], NOW + 60 * minute), Allowed)
 
     assert store.saves < 24 * 60 / 4
 
@@ -381,7 +381,7 @@ class Crowd:
     now: float = NOW
     containers: dict[int, Limiter] = field(default_factory=dict)
     begun: int = 0
-    under_way: list[tuple[Limiter, Taken]] = field(default_factory=list)
+    under_way: list[tuple[Limiter, Allowed]] = field(default_factory=list)
 
     def drain(self, place: int, points: int) -> None:
         """Send small requests until one does not go through."""
@@ -393,7 +393,7 @@ class Crowd:
             self.begun += 1
             self.containers[place] = limiter(self.store, container=f"container-{self.begun}")
         answer = self.containers[place].take([demand(self.limits, requests=requests, points=points)], self.now)
-        if isinstance(answer, Over):
+        if isinstance(answer, Throttled):
             return False
         if goes_on:
             self.admitted.append((self.now, requests, points))
@@ -588,7 +588,7 @@ def test_the_messages_of_a_batch_go_through_in_their_order_until_a_limit_is_over
 
     answers = limiter(store).take_each([[message] for message in messages], NOW)
 
-    assert [isinstance(answer, Taken) for answer in answers] == [True] * 6 + [True, False, True, False]
+    assert [isinstance(answer, Allowed) for answer in answers] == [True] * 6 + [True, False, True, False]
 
 
 def test_a_batch_has_one_lease_a_source() -> None:

@@ -1,4 +1,4 @@
-"""Reading CSV files: from the first look to the last row, broken off, repeated, cancelled, in parts."""
+"""PartResult CSV files: from the first look to the last row, broken off, repeated, cancelled, in parts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +20,13 @@ from afluente.application.csv.jobs import (
     Reason,
     StaleJobError,
 )
-from afluente.application.csv.load_file import Chunk, Look, Outcome, ReadCsv, Reading
+from afluente.application.csv.load_file import (
+    Chunk,
+    LoadCsv,
+    Look,
+    PartOutcome,
+    PartResult,
+)
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import SeriesPack
 from tests.factories import NOW, Clock
@@ -69,8 +75,8 @@ class Service:
         self.jobs = CsvJobs(store=self.store, domains=["iot"])
         self.read_csv = self.reader(self.store)
 
-    def reader(self, store: MemoryCsvJobs) -> ReadCsv:
-        return ReadCsv(store=store, files=self.files, jobs=self.parts, points=self.queue, shards=64, clock=self.clock)
+    def reader(self, store: MemoryCsvJobs) -> LoadCsv:
+        return LoadCsv(store=store, files=self.files, jobs=self.parts, points=self.queue, shards=64, clock=self.clock)
 
     def drop(self, content: str, key: str = KEY) -> CsvJob:
         return self.register(self.files.put(key, content.encode()))
@@ -78,7 +84,7 @@ class Service:
     def register(self, file: FileVersion) -> CsvJob:
         return self.jobs.register(file, self.clock.now, options=self.files, queue=self.parts)
 
-    def read(self, job: CsvJob, part: int = 0, *, chunks: int = 1_000) -> Reading:
+    def read(self, job: CsvJob, part: int = 0, *, chunks: int = 1_000) -> PartResult:
         """Read on, for so many chunks at the most."""
         left = iter(range(chunks - 1))
         return self.read_csv(job.job_id, part, is_time_left=lambda: next(left, None) is not None)
@@ -103,7 +109,7 @@ def test_a_file_is_read_to_its_end(service: Service) -> None:
 
     reading = service.read(job)
 
-    assert (reading.outcome, reading.points, reading.rejected) == (Outcome.ENDED, 1_000, 0)
+    assert (reading.outcome, reading.points, reading.rejected) == (PartOutcome.ENDED, 1_000, 0)
     ended = service.now(job)
     assert ended == reading.job
     assert (ended.status, ended.started_at, ended.finished_at, ended.rejects_key) == (
@@ -139,11 +145,11 @@ def test_it_goes_on_where_it_stopped(service: Service) -> None:
     job = service.drop(ROWS)
 
     readings = [service.read(job, chunks=3)]
-    while readings[-1].outcome is Outcome.PAUSED:
+    while readings[-1].outcome is PartOutcome.PAUSED:
         readings.append(service.read(job, chunks=3))
 
     assert len(readings) == 5
-    assert readings[-1].outcome is Outcome.ENDED
+    assert readings[-1].outcome is PartOutcome.ENDED
     assert sum(reading.points for reading in readings) == 1_000
     assert service.values() == list(range(1_000))
 
@@ -152,8 +158,8 @@ def test_a_job_that_has_ended_is_not_read_again(service: Service) -> None:
     job = service.drop(ROWS)
     service.read(job)
 
-    assert service.read(job).outcome is Outcome.NOTHING
-    assert service.read_csv("unknown", 0, is_time_left=lambda: True) == Reading(Outcome.NOTHING, None)
+    assert service.read(job).outcome is PartOutcome.NOTHING
+    assert service.read_csv("unknown", 0, is_time_left=lambda: True) == PartResult(PartOutcome.NOTHING, None)
     assert len(service.values()) == 1_000
 
 
@@ -206,7 +212,7 @@ def test_of_two_that_read_the_same_one_stops(service: Service) -> None:
     service.read(job, chunks=2)
     with pytest.raises(StaleJobError):
         service.store.save_part(first, 0, first.parts[0])
-    assert service.read(job).outcome is Outcome.ENDED
+    assert service.read(job).outcome is PartOutcome.ENDED
     assert service.values() == list(range(1_000))
 
 
@@ -222,7 +228,7 @@ def test_a_part_that_another_one_got_on_with_is_left_to_it(service: Service) -> 
     reading = service.read_csv(job.job_id, 0, is_time_left=lambda: next(turns))
 
     # Whether the other one lives is not known: it is looked at again later.
-    assert reading.outcome is Outcome.WAITING
+    assert reading.outcome is PartOutcome.WAITING
     assert service.now(job).status is JobStatus.READING
     service.read(job)
     assert service.values() == list(range(1_000))
@@ -250,7 +256,7 @@ def test_a_queue_that_is_away_for_a_while_costs_no_row(service: Service, got_on:
         service.read(job)
 
     assert service.now(job).parts[0].attempts == 0
-    assert service.read(job).outcome is Outcome.ENDED
+    assert service.read(job).outcome is PartOutcome.ENDED
     assert service.values() == list(range(1_000))
 
 
@@ -288,8 +294,8 @@ def test_a_change_whose_answer_is_lost_stops_no_job(service: Service, lost: int)
     again = service.read(job)
 
     assert (first.outcome, again.outcome) in {
-        (Outcome.WAITING, Outcome.ENDED),
-        (Outcome.NOTHING, Outcome.NOTHING),  # it was the last change
+        (PartOutcome.WAITING, PartOutcome.ENDED),
+        (PartOutcome.NOTHING, PartOutcome.NOTHING),  # it was the last change
     }
     assert service.now(job).status is JobStatus.COMPLETE
     assert service.values() == list(range(1_000))
@@ -330,7 +336,7 @@ def test_a_file_at_which_each_look_breaks_off_is_given_up(service: Service) -> N
         with pytest.raises(Killed):
             service.read(job)
 
-    assert service.read(job).outcome is Outcome.ENDED
+    assert service.read(job).outcome is PartOutcome.ENDED
     reason = service.now(job).reason
     assert reason is not None
     assert (reason.code, service.now(job).status) == (JobFault.GIVEN_UP, JobStatus.FAILED)
@@ -383,7 +389,7 @@ def test_a_piece_without_any_point_is_passed(service: Service) -> None:
 def test_a_file_that_is_no_csv_ends_at_once_with_the_reason(service: Service, content: str, code: JobFault) -> None:
     job = service.drop(content)
 
-    assert service.read(job).outcome is Outcome.ENDED
+    assert service.read(job).outcome is PartOutcome.ENDED
     ended = service.now(job)
     assert (ended.status, ended.reason and ended.reason.code, ended.rejects_key) == (JobStatus.FAILED, code, None)
 
@@ -474,7 +480,7 @@ def test_a_cancelled_job_stops_after_the_rows_at_hand(service: Service) -> None:
 
     reading = service.read_csv(job.job_id, 0, is_time_left=cancelled_after_two)
 
-    assert reading.outcome is Outcome.NOTHING
+    assert reading.outcome is PartOutcome.NOTHING
     assert reading.job is not None
     assert (reading.job.status, reading.job.finished_at) == (JobStatus.CANCELLED, NOW + 1)
     assert reading.job.parts[0].points_queued < len(service.values()) < 1_000
@@ -488,7 +494,7 @@ def test_what_was_rejected_of_a_cancelled_job_can_be_had(service: Service) -> No
     service.jobs.cancel(job.job_id, NOW)
 
     for _ in range(2):
-        assert service.read(job).outcome is Outcome.NOTHING
+        assert service.read(job).outcome is PartOutcome.NOTHING
         assert service.now(job).rejects_key == f"rejects/{job.job_id}.csv"
     assert service.now(job).status is JobStatus.CANCELLED
 
@@ -497,7 +503,7 @@ def test_a_job_that_is_cancelled_before_it_begins_is_not_read(service: Service) 
     job = service.drop(ROWS)
     service.jobs.cancel(job.job_id, NOW)
 
-    assert service.read(job).outcome is Outcome.NOTHING
+    assert service.read(job).outcome is PartOutcome.NOTHING
     assert service.values() == []
 
 
@@ -508,7 +514,7 @@ def test_one_that_failed_meanwhile_is_left_as_it_is(service: Service) -> None:
     failed = service.now(job)
 
     assert service.read_csv._failed(job, Reason(JobFault.NOT_CSV, "")) == failed
-    assert service.read_csv._ended(job.job_id, Reading(Outcome.ENDED, job)).job == failed
+    assert service.read_csv._ended(job.job_id, PartResult(PartOutcome.ENDED, job)).job == failed
 
 
 class DamagedFiles(MemoryCsvFiles):
@@ -549,12 +555,12 @@ def test_the_streams_of_a_large_file_are_read_side_by_side(service: Service) -> 
     service = Service(parts=2)
     job = service.drop(WIDE + "2023-01-02,x,1,y\n")
 
-    assert service.read(job).outcome is Outcome.WAITING
+    assert service.read(job).outcome is PartOutcome.WAITING
     assert service.parts.sent == [(job.job_id, 0), (job.job_id, 1)]
     others = service.read(job, 1)
     last = service.read(job)
 
-    assert (others.outcome, last.outcome) == (Outcome.ENDED, Outcome.ENDED)
+    assert (others.outcome, last.outcome) == (PartOutcome.ENDED, PartOutcome.ENDED)
     ended = service.now(job)
     assert ended.status is JobStatus.COMPLETE
     assert [sorted(part.streams) for part in ended.parts] == [["furnace-1:a", "furnace-1:c"], ["furnace-1:b"]]
@@ -567,14 +573,14 @@ def test_a_job_waits_for_all_its_parts(service: Service) -> None:
     service.read_csv = service.reader(service.store)
     job = service.drop(WIDE)
 
-    assert service.read(job).outcome is Outcome.WAITING
-    assert service.read(job, 1, chunks=1).outcome is Outcome.PAUSED
-    assert service.read(job).outcome is Outcome.WAITING
+    assert service.read(job).outcome is PartOutcome.WAITING
+    assert service.read(job, 1, chunks=1).outcome is PartOutcome.PAUSED
+    assert service.read(job).outcome is PartOutcome.WAITING
     # Those that were begun are not asked for again.
     assert service.parts.sent == [(job.job_id, 0), (job.job_id, 1), (job.job_id, 2), (job.job_id, 2)]
     service.read(job, 1)
     service.read(job, 2)
     assert service.now(job).status is JobStatus.READING
 
-    assert service.read(job).outcome is Outcome.ENDED
+    assert service.read(job).outcome is PartOutcome.ENDED
     assert service.now(job).status is JobStatus.COMPLETE

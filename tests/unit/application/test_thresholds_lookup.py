@@ -6,7 +6,7 @@ import pytest
 
 from afluente.application.errors import UnavailableError
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application.thresholds_lookup import ThresholdsLookup
 from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import Clock, a_key
@@ -16,7 +16,7 @@ THERE = thresholds(42, physical_max=9)
 MISSING = a_key("43")
 
 
-class Tables(MemoryOldTables):
+class Tables(MemoryLegacyTables):
     """Tables in memory that can be away, and remember what they were asked for."""
 
     def __init__(self) -> None:

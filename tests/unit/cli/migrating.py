@@ -23,7 +23,7 @@ from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.domain.thresholds import SensorThresholds
 from cli import main as command_line
-from tests.old_service import OldService, create_tables, fill
+from tests.old_service import LegacyService, create_tables, fill
 
 CONSTRAINTS, HISTORY, MIGRATION, CLASSIFIER = "constraints", "constraint-history", "migration", "classifier"
 TWO_WAYS = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old-service/sql"}
@@ -59,7 +59,7 @@ class Migrating:
         self.directory = DynamoSensors(client, MIGRATION)
         self.trial = DynamoTrial(client, MIGRATION)
 
-    def seed(self, service: OldService) -> None:
+    def seed(self, service: LegacyService) -> None:
         fill(self.engine, service)
 
     def sql(self, statement: str, **parameters: object) -> None:

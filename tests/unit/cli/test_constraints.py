@@ -16,7 +16,7 @@ import http_admin.handler
 from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.memory.limits import MemoryLimits
-from afluente.application.limits.admission import Gate
+from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.limits import StageLimits
 from afluente.domain.classification import VersionedConfig
@@ -64,7 +64,7 @@ class World:
             domains=DOMAINS, constraints_table="memory", constraint_history_table="memory", alarm_log_group="memory"
         )
         limiter = Limiter(MemoryLimits(), container="tests", fails_open=False, sleep=lambda _: None)
-        gate = Gate(limiter, StageLimits())
+        gate = RateLimits(limiter, StageLimits())
         self.function = HttpAdmin(settings, self.constraints.written_by, MemoryAlarmLog(), gate)
 
     def present(self, scope: str) -> VersionedConfig | None:

@@ -14,27 +14,33 @@ from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogu
 from afluente.application.errors import UnavailableError
 from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
 from afluente.migration.application import assess
-from afluente.migration.application.canary_commands import CanaryOrders, Plan
+from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.plan import COLUMNS
 from afluente.migration.application.records import DualWrite, Prospect
 from afluente.migration.application.trial import Phase
 from cli.core.errors import ExitCode
 from cli.migration.pace import Pace
 from tests.factories import NOW, Clock, a_config
-from tests.old_service import IMPOSSIBLE, NOTHING_IN_FORCE, OldService, Shape, an_old_service
+from tests.old_service import (
+    IMPOSSIBLE,
+    NOTHING_IN_FORCE,
+    LegacyService,
+    Shape,
+    an_old_service,
+)
 from tests.unit.cli.migrating import CLASSIFIER, TWO_WAYS, Migrating, calling_first, migrating
 
 SENSORS = 36
 
 
 @pytest.fixture
-def service() -> OldService:
+def service() -> LegacyService:
     return an_old_service(SENSORS, seed=3)
 
 
 @pytest.fixture
 def migrate(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, service: OldService
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, service: LegacyService
 ) -> Iterator[Migrating]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(assess, "PAGE", 10)
@@ -47,7 +53,7 @@ def migrate(
 
 
 def test_a_plan_counts_what_would_become_of_the_sensors_and_writes_nothing(
-    migrate: Migrating, service: OldService
+    migrate: Migrating, service: LegacyService
 ) -> None:
     planned = migrate("plan", "--json")
 
@@ -64,7 +70,7 @@ def test_a_plan_counts_what_would_become_of_the_sensors_and_writes_nothing(
     assert list(migrate.records.list()) == []
 
 
-def test_a_plan_tells_people_what_cannot_be_moved_and_why(migrate: Migrating, service: OldService) -> None:
+def test_a_plan_tells_people_what_cannot_be_moved_and_why(migrate: Migrating, service: LegacyService) -> None:
     planned = migrate("plan")
 
     (contradictory,) = service.of(Shape.CONTRADICTORY)
@@ -77,7 +83,7 @@ def test_a_plan_tells_people_what_cannot_be_moved_and_why(migrate: Migrating, se
 
 
 @pytest.mark.parametrize("name", ["plan.csv", "plan.ndjson"])
-def test_the_report_has_a_line_for_each_sensor(migrate: Migrating, service: OldService, name: str) -> None:
+def test_the_report_has_a_line_for_each_sensor(migrate: Migrating, service: LegacyService, name: str) -> None:
     planned = migrate("plan", "--report", name)
 
     lines = list(read_report(Path(name)))
@@ -92,7 +98,7 @@ def read_report(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file) if path.suffix == ".csv" else map(json.loads, file)
 
 
-def test_only_the_named_sensors_are_planned(migrate: Migrating, service: OldService) -> None:
+def test_only_the_named_sensors_are_planned(migrate: Migrating, service: LegacyService) -> None:
     device = service.sensors[0].sensor.device_uuid or ""
 
     planned = migrate("plan", "--only", device.upper(), "--exclude", "1001,1002", "--json")
@@ -127,7 +133,7 @@ def test_sensors_are_moved_verified_and_not_written_twice(migrate: Migrating) ->
     assert "nothing was written: all is as it should be" in again.out
 
 
-def test_a_run_without_anything_to_pass_over_ends_with_0(migrate: Migrating, service: OldService) -> None:
+def test_a_run_without_anything_to_pass_over_ends_with_0(migrate: Migrating, service: LegacyService) -> None:
     impossible = [str(its.sensor.sensor_id) for its in service.of(*IMPOSSIBLE)]
 
     ran = migrate("run", "--exclude", ",".join(impossible), "--json")
@@ -136,7 +142,7 @@ def test_a_run_without_anything_to_pass_over_ends_with_0(migrate: Migrating, ser
     assert set(ran.document["counts"]) == {"migrate", "nothing"}
 
 
-def test_a_verification_names_what_differs(migrate: Migrating, service: OldService) -> None:
+def test_a_verification_names_what_differs(migrate: Migrating, service: LegacyService) -> None:
     migrate("run")
     its = service.of(Shape.FULL)[0]
     migrate.constrain(its, a_config(max_value=1))
@@ -186,7 +192,7 @@ def test_a_run_that_finds_a_table_away_says_that_it_can_go_on(
     assert "with 10 sensors done" in migrate("run").err
 
 
-def test_conflicts_stay_unless_they_are_to_be_overwritten(migrate: Migrating, service: OldService) -> None:
+def test_conflicts_stay_unless_they_are_to_be_overwritten(migrate: Migrating, service: LegacyService) -> None:
     its = service.of(Shape.FULL)[0]
     migrate.constrain(its, a_config(max_value=1))
     only = ("--only", str(its.sensor.sensor_id))
@@ -312,7 +318,7 @@ def test_nothing_is_carried_over_while_dual_write_is_off(migrate: Migrating) -> 
     assert "run 'afluente migrate dual-write on'" in refused.err
 
 
-def test_changes_of_either_side_reach_the_other(migrate: Migrating, service: OldService) -> None:
+def test_changes_of_either_side_reach_the_other(migrate: Migrating, service: LegacyService) -> None:
     migrate("run")
     assert migrate("dual-write", "on").code == ExitCode.OK
     one, other = service.of(Shape.FULL)[:2]
@@ -334,7 +340,7 @@ def test_changes_of_either_side_reach_the_other(migrate: Migrating, service: Old
     assert "nothing to carry over" in migrate("dual-write", "sync").out
 
 
-def test_a_conflict_is_told_and_kept(migrate: Migrating, service: OldService) -> None:
+def test_a_conflict_is_told_and_kept(migrate: Migrating, service: LegacyService) -> None:
     migrate("run")
     migrate("dual-write", "on")
     its = service.of(Shape.FULL)[0]
@@ -353,7 +359,9 @@ def test_a_conflict_is_told_and_kept(migrate: Migrating, service: OldService) ->
     assert len(migrate("dual-write", "status", "--conflicts", "--json").document["conflicts"]) == 1
 
 
-def test_thresholds_that_contradict_each_other_now_end_a_pass_with_4(migrate: Migrating, service: OldService) -> None:
+def test_thresholds_that_contradict_each_other_now_end_a_pass_with_4(
+    migrate: Migrating, service: LegacyService
+) -> None:
     migrate("run")
     migrate("dual-write", "on")
     its = service.of(Shape.FULL)[0]
@@ -459,7 +467,7 @@ def test_a_rollback_asks_first(migrate: Migrating) -> None:
     assert list(migrate.constraints.list()) == []
 
 
-def test_a_rollback_names_what_stays(migrate: Migrating, service: OldService) -> None:
+def test_a_rollback_names_what_stays(migrate: Migrating, service: LegacyService) -> None:
     migrate("run")
     its = service.of(Shape.FULL)[0]
     migrate.constrain(its, a_config(max_value=1))
@@ -516,7 +524,7 @@ def test_a_canary_goes_back_with_all_sensors_but_not_with_some(
     migrate: Migrating, options: list[str], phase: Phase
 ) -> None:
     migrate("run")
-    CanaryOrders(migrate.trial, clock=Clock(NOW)).start(Plan())
+    CanaryCommands(migrate.trial, clock=Clock(NOW)).start(Plan())
 
     done = migrate("rollback", "--yes", *options)
 

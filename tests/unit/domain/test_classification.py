@@ -11,8 +11,8 @@ from afluente.domain.classification import (
     WINDOW,
     Baseline,
     Classification,
+    Classified,
     ClassifiedDataPoint,
-    Outcome,
     RateViolation,
     Reason,
     StreamState,
@@ -42,7 +42,7 @@ def classified(
 
 def outcome_of(
     its_points: list[DataPoint], its_constraints: VersionedConfig | None, state: StreamState | None = None
-) -> Outcome:
+) -> Classified:
     return classify(its_points, its_constraints, state or StreamState(), processed_at=NOW)
 
 
@@ -553,7 +553,7 @@ def test_a_duplicate_leaves_the_state_as_it_is() -> None:
 
     outcome = outcome_of([stream[1], stream[0]], its_constraints, before)
 
-    assert outcome == Outcome(before, [], 2, [])
+    assert outcome == Classified(before, [], 2, [])
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------
@@ -592,7 +592,7 @@ def test_another_point_has_another_id(changed: dict[str, Any]) -> None:
 def test_no_points_change_nothing() -> None:
     state = outcome_of(points(1, 2, 3), None).state
 
-    assert outcome_of([], constraints(max_value=1), state) == Outcome(state, [], 0, [])
+    assert outcome_of([], constraints(max_value=1), state) == Classified(state, [], 0, [])
 
 
 def test_a_stream_remembers_its_newest_point_its_baseline_and_the_last_32_points() -> None:

@@ -11,7 +11,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afluente.domain.classification import Outcome, StreamState, VersionedConfig, classify
+from afluente.domain.classification import (
+    Classified,
+    StreamState,
+    VersionedConfig,
+    classify,
+)
 from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import FaultyError
@@ -135,7 +140,7 @@ def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, f
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 
-def as_the_book_says_it(outcome: Outcome) -> dict[str, Any]:
+def as_the_book_says_it(outcome: Classified) -> dict[str, Any]:
     return {
         "judgements": [
             (
@@ -211,7 +216,7 @@ def test_a_state_holds_all_that_the_history_is_needed_for(
     before = classify(stream[:cut], found, StreamState(), NOW)
     after = classify(stream[cut:], found, before.state, NOW)
 
-    whole = Outcome(
+    whole = Classified(
         after.state,
         before.points + after.points,
         before.duplicates + after.duplicates,

@@ -12,7 +12,7 @@ from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.memory.ingest import MemoryQuarantine
-from afluente.application.classification.classifiers import ByConstraints
+from afluente.application.classification.classifiers import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.classification.ports import Delivery, LoadedStates
 from afluente.application.constraints.lookup import ConstraintsLookup
@@ -20,7 +20,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain.classification import Classification
 from afluente.domain.stream_keys import StreamKey
-from afluente.runtime.composition import Classifier
+from afluente.runtime.composition import ClassifierFunction
 from classifier.handler import lambda_handler
 from tests.factories import Clock, a_config
 from tests.unit.functions.conftest import CONTEXT, LogLines
@@ -41,9 +41,9 @@ class World:
         self.given_back: list[tuple[str, int]] = []
         constraints = MemoryConstraints()
         constraints.put("iot", a_config(max_value=50, consecutive_violations_required=1))
-        self.function = Classifier(
+        self.function = ClassifierFunction(
             ClassifyPacks(
-                way=ByConstraints(ConstraintsLookup(constraints, ttl_seconds=60, clock=Clock())),
+                way=ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=60, clock=Clock())),
                 states=_States(self),
                 streams=_Streams(self),
                 alarms=self.alarms,

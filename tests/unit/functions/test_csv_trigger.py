@@ -17,7 +17,7 @@ from afluente.adapters.codecs.csv import chunks
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.jobs import CsvJob, CsvJobs, FileVersion, JobFault, JobStatus
-from afluente.application.csv.load_file import ReadCsv
+from afluente.application.csv.load_file import LoadCsv
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import SeriesPack
 from afluente.runtime.csv_composition import CsvReader, CsvRegistrar
@@ -80,7 +80,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    read = ReadCsv(store=world.store, files=world.files, jobs=world, points=world, shards=64, clock=Clock())
+    read = LoadCsv(store=world.store, files=world.files, jobs=world, points=world, shards=64, clock=Clock())
     registrar = CsvRegistrar(CsvJobs(store=world.store, domains=["iot"]), world.files, world, world.quarantine)
     reader = CsvReader(read, world.give_back)
     monkeypatch.setattr(csv_trigger.handler, "csv_registrar", lambda: registrar)

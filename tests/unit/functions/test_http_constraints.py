@@ -21,7 +21,7 @@ from afluente.application.constraints.history import ChangeKind, ConstraintsChan
 from afluente.application.constraints.listing import ConstraintsQuery, digest_of
 from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.errors import UnavailableError
-from afluente.application.limits.admission import Gate
+from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.constraints import StreamConfig
@@ -104,7 +104,7 @@ def ask(world: World, event: Callable[[str], dict[str, Any]], monkeypatch: pytes
         limits_table="memory",
     )
     limiter = Limiter(MemoryLimits(), container="tests", fails_open=False, sleep=lambda _: None)
-    function = HttpAdmin(settings, world.written_by, MemoryAlarmLog(), Gate(limiter, settings.limits))
+    function = HttpAdmin(settings, world.written_by, MemoryAlarmLog(), RateLimits(limiter, settings.limits))
     monkeypatch.setattr(http_admin.handler, "http_admin", lambda: function)
 
     def to(

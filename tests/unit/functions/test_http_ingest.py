@@ -22,7 +22,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
-from afluente.application.limits.admission import Gate
+from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.limits import Limits, StageLimits
 from afluente.migration.adapters.memory import MemorySensors
@@ -377,7 +377,7 @@ def test_whatever_comes_is_answered(world: World, request_event: Event, body: st
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 
-def narrow(**of: Limits) -> Gate:
+def narrow(**of: Limits) -> RateLimits:
     """A gate whose buckets are filled so slowly that no test sees it."""
     return a_gate(msgspec.structs.replace(StageLimits(), **of))
 

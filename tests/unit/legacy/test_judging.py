@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from afluente.domain.classification import (
     Baseline,
     Classification,
-    Outcome,
+    Classified,
     RateViolation,
     StreamState,
     VersionedConfig,
@@ -19,7 +19,7 @@ from afluente.domain.classification import (
 )
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
-from afluente.migration.domain.evaluation import old_rules
+from afluente.migration.domain.evaluation import legacy_rule_set
 from afluente.migration.domain.mapping import new_class
 from afluente.migration.domain.rules import judge
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
@@ -32,11 +32,11 @@ _streams = st.lists(
 )
 
 
-def judged(its_points: list[DataPoint], its: SensorThresholds, state: StreamState | None = None) -> Outcome:
-    return classify_by(old_rules(its).rules, its_points, state or StreamState(), NOW)
+def judged(its_points: list[DataPoint], its: SensorThresholds, state: StreamState | None = None) -> Classified:
+    return classify_by(legacy_rule_set(its).rules, its_points, state or StreamState(), NOW)
 
 
-def in_other_words(outcome: Outcome) -> Outcome:
+def in_other_words(outcome: Classified) -> Classified:
     """The outcome without the version, of which each way has its own."""
     plain = [msgspec.structs.replace(point, config_version=None) for point in outcome.points]
     return outcome._replace(points=plain)
@@ -48,7 +48,7 @@ def test_points_are_judged_as_by_the_constraints_that_the_thresholds_come_to(
     its: SensorThresholds, latest: LatestReading | None, stream: list[DataPoint]
 ) -> None:
     its = msgspec.structs.replace(its, latest=latest)
-    found = old_rules(its)
+    found = legacy_rule_set(its)
     assume(not found.faults)
     baseline = Baseline(latest.timestamp, latest.value) if latest else None
     state = classify_by(found.rules, [], StreamState(), NOW).state
@@ -63,7 +63,7 @@ def test_points_are_judged_as_by_the_constraints_that_the_thresholds_come_to(
 def test_points_are_judged_as_ever_by_thresholds_that_contradict_each_other_and_json_can_say_why(
     its: SensorThresholds, values: list[float]
 ) -> None:
-    assume(old_rules(its).faults)
+    assume(legacy_rule_set(its).faults)
     stream = [a_point(value, float(second)) for second, value in enumerate(values)]
 
     outcome = judged(stream, its)

@@ -8,11 +8,22 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from afluente.domain.classification import Classification, StreamState, Taken, VersionedConfig, classify
+from afluente.domain.classification import (
+    Classification,
+    StreamState,
+    TakenPoint,
+    VersionedConfig,
+    classify,
+)
 from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.faults import FaultCode, FaultyError
 from afluente.migration.domain.mapping import Mapped, judgement, judges_as, new_class, to_constraints, to_thresholds
-from afluente.migration.domain.rules import Cause, OldClass, Verdict, judge
+from afluente.migration.domain.rules import (
+    Cause,
+    LegacyClass,
+    Verdict,
+    judge,
+)
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, a_config, a_point, fields_and_codes
 from tests.legacy import DEVICE, UUID, a_delta, a_sensor, all_thresholds, an_alert, readings, thresholds
@@ -169,11 +180,11 @@ def test_a_threshold_without_any_bound_judges_as_none_does() -> None:
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [
-        (Verdict(OldClass.ALERT, Cause.PHYSICAL_RANGE), Classification.ALERT),
-        (Verdict(OldClass.ALERT, Cause.ALERT_ZONE), Classification.ALERT),
-        (Verdict(OldClass.WARNING, Cause.WARNING_ZONE), Classification.WARNING),
-        (Verdict(OldClass.WARNING, Cause.DELTA_SPIKE), Classification.ANOMALY),
-        (Verdict(OldClass.ML_PREDICTION, Cause.NONE), Classification.NORMAL),
+        (Verdict(LegacyClass.ALERT, Cause.PHYSICAL_RANGE), Classification.ALERT),
+        (Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE), Classification.ALERT),
+        (Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE), Classification.WARNING),
+        (Verdict(LegacyClass.WARNING, Cause.DELTA_SPIKE), Classification.ANOMALY),
+        (Verdict(LegacyClass.ML_PREDICTION, Cause.NONE), Classification.NORMAL),
     ],
 )
 def test_every_old_class_has_a_new_one(verdict: Verdict, expected: Classification) -> None:
@@ -195,7 +206,7 @@ def test_every_reading_is_judged_as_before(
         assume(False)
     constraints = VersionedConfig(found.config, 1) if found else None
     point = a_point(value)
-    baseline = None if before is None else Taken(point.timestamp - seconds, -1, before, within_hard_limits=True)
+    baseline = None if before is None else TakenPoint(point.timestamp - seconds, -1, before, within_hard_limits=True)
     newest = None if baseline is None else (baseline.timestamp, baseline.sequence - 1)
 
     outcome = classify([point], constraints, StreamState(newest=newest, baseline=baseline), processed_at=NOW)

@@ -4,12 +4,17 @@ from typing import Any
 
 import pytest
 
-from afluente.migration.domain.rules import Cause, OldClass, Verdict, judge
+from afluente.migration.domain.rules import (
+    Cause,
+    LegacyClass,
+    Verdict,
+    judge,
+)
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.legacy import thresholds
 
-NORMAL = Verdict(OldClass.ML_PREDICTION, Cause.NONE)
-SPIKE = Verdict(OldClass.WARNING, Cause.DELTA_SPIKE)
+NORMAL = Verdict(LegacyClass.ML_PREDICTION, Cause.NONE)
+SPIKE = Verdict(LegacyClass.WARNING, Cause.DELTA_SPIKE)
 
 ZONES = thresholds(
     physical_min=0, physical_max=100, threshold_min=10, threshold_max=90, warning_min=20, warning_max=80, abs_delta=5
@@ -23,13 +28,13 @@ def of(value: float, its: SensorThresholds, latest: LatestReading | None = None,
 @pytest.mark.parametrize(
     ("value", "verdict"),
     [
-        (-1, Verdict(OldClass.ALERT, Cause.PHYSICAL_RANGE)),
-        (101, Verdict(OldClass.ALERT, Cause.PHYSICAL_RANGE)),
-        (0, Verdict(OldClass.ALERT, Cause.ALERT_ZONE)),
-        (9.9, Verdict(OldClass.ALERT, Cause.ALERT_ZONE)),
-        (90.1, Verdict(OldClass.ALERT, Cause.ALERT_ZONE)),
-        (10, Verdict(OldClass.WARNING, Cause.WARNING_ZONE)),
-        (80.1, Verdict(OldClass.WARNING, Cause.WARNING_ZONE)),
+        (-1, Verdict(LegacyClass.ALERT, Cause.PHYSICAL_RANGE)),
+        (101, Verdict(LegacyClass.ALERT, Cause.PHYSICAL_RANGE)),
+        (0, Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE)),
+        (9.9, Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE)),
+        (90.1, Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE)),
+        (10, Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE)),
+        (80.1, Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE)),
         (20, NORMAL),
         (50, NORMAL),
         (80, NORMAL),
@@ -72,7 +77,7 @@ def test_without_a_last_reading_there_is_no_spike() -> None:
 
 
 def test_a_zone_goes_before_a_spike() -> None:
-    assert of(85, ZONES, LatestReading(50, 100)) == Verdict(OldClass.WARNING, Cause.WARNING_ZONE)
+    assert of(85, ZONES, LatestReading(50, 100)) == Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE)
     assert of(70, ZONES, LatestReading(50, 100)) == SPIKE
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from afluente.application.errors import UnavailableError
 from afluente.domain.faults import Fault, FaultCode
-from afluente.migration.adapters.sql.engine import old_engine
-from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
-from afluente.runtime.migration.legacy_tables import ConnectedTables, ContradictionLog, old_tables
+from afluente.migration.adapters.sql.engine import legacy_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
+from afluente.runtime.migration.legacy_tables import ConnectedTables, ContradictionLog, legacy_tables
 from afluente.runtime.settings import ClassifierSettings
 from tests.factories import a_key
 from tests.legacy import thresholds
@@ -28,14 +28,14 @@ class Database:
     def __init__(self, file: Path) -> None:
         self.url = f"sqlite:///{file}"
         self.connected = 0
-        engine = old_engine(self.url)
+        engine = legacy_engine(self.url)
         create_tables(engine)
         fill(engine, SERVICE)
         engine.dispose()
 
-    def connect(self) -> SqlOldTables:
+    def connect(self) -> SqlLegacyTables:
         self.connected += 1
-        return SqlOldTables(old_engine(self.url))
+        return SqlLegacyTables(legacy_engine(self.url))
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def tables(database: Database) -> Iterator[ConnectedTables]:
     ],
 )
 def test_a_stage_may_have_no_old_tables(environment: dict[str, str]) -> None:
-    assert old_tables(ClassifierSettings.read(CLASSIFIER | environment)) is None
+    assert legacy_tables(ClassifierSettings.read(CLASSIFIER | environment)) is None
 
 
 def test_a_stage_with_a_secret_has_some_and_connects_nothing_before_the_first_question() -> None:
     environment = {"AFLUENTE_OLD_SQL_SECRET": "old", "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}
 
-    assert old_tables(ClassifierSettings.read(CLASSIFIER | environment)) is not None
+    assert legacy_tables(ClassifierSettings.read(CLASSIFIER | environment)) is not None
 
 
 def test_questions_are_answered_by_one_connection(database: Database, tables: ConnectedTables) -> None:

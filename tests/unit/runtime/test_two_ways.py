@@ -7,10 +7,10 @@ import pytest
 
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.domain.classification import StreamState
-from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application.trial import TrialCounts
 from afluente.runtime import clients
-from afluente.runtime.migration.classifier import tell_compared, tell_error, two_ways
+from afluente.runtime.migration.classifier import shadow_classifier, tell_compared, tell_error
 from afluente.runtime.settings import ClassifierSettings
 from tests.factories import NOW, a_key, a_point
 from tests.unit.runtime.test_settings import CLASSIFIER
@@ -45,7 +45,7 @@ def test_streams_of_no_sensor_are_judged_though_the_trial_cannot_be_read(
         monkeypatch.setenv(name, value)
     clients._session.cache_clear()
     settings = ClassifierSettings.read(CLASSIFIER | {"AFLUENTE_MIGRATION_TABLE": "migration"})
-    way = two_ways(settings, MemoryConstraints(), MemoryOldTables())
+    way = shadow_classifier(settings, MemoryConstraints(), MemoryLegacyTables())
 
     outcome = way.look_up({a_key(): None}).classify(a_key(), [a_point()], StreamState(), NOW)
 

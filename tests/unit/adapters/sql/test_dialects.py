@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from afluente.migration.adapters.sql.names import TableNames
-from afluente.migration.adapters.sql.tables import OldSchema
+from afluente.migration.adapters.sql.tables import LegacySchema
 from afluente.migration.domain.thresholds import Sensor
 
 DIALECTS: dict[str, Any] = {name: sa.dialects.registry.load(name)() for name in ("mssql", "postgresql", "sqlite")}
-SCHEMA = OldSchema(
+SCHEMA = LegacySchema(
     TableNames.read({"schema": "dbo", "alert_thresholds": {"table": "Alert Thresholds", "active": "IsOn"}})
 )
 

@@ -14,11 +14,11 @@ import sqlalchemy as sa
 
 from afluente.application.errors import UnavailableError
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.adapters.sql.engine import is_of_the_values, old_engine, unavailable
-from afluente.migration.adapters.sql.errors import OldSqlUrlError, WrongTablesError
-from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+from afluente.migration.adapters.sql.engine import is_of_the_values, legacy_engine, unavailable
+from afluente.migration.adapters.sql.errors import LegacySqlUrlError, WrongTablesError
+from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 from afluente.migration.adapters.sql.names import TableNames
-from afluente.migration.application.ports import NotTakenError
+from afluente.migration.application.ports import RowRejectedError
 from tests.legacy import thresholds
 from tests.old_service import an_old_service, create_tables, fill
 
@@ -42,7 +42,7 @@ STREAM = StreamKey("iot", "_", "1001")
     ],
 )
 def test_a_url_needs_no_driver(url: str, driver: str) -> None:
-    engine = old_engine(url)
+    engine = legacy_engine(url)
 
     assert f"{engine.dialect.name}+{engine.driver}" == driver
 
@@ -62,8 +62,8 @@ def test_a_url_needs_no_driver(url: str, driver: str) -> None:
     ],
 )
 def test_a_url_that_cannot_be_says_what_to_write_and_nothing_of_itself(url: str, told: str) -> None:
-    with pytest.raises(OldSqlUrlError, match=told) as caught:
-        old_engine(url)
+    with pytest.raises(LegacySqlUrlError, match=told) as caught:
+        legacy_engine(url)
 
     assert PASSWORD not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -106,7 +106,7 @@ def test_every_connection_and_every_answer_has_its_timeout(url: str, timeouts: d
 def arguments_of(url: str, **options: Any) -> dict[str, Any]:
     """What the driver would be connected with."""
     given: dict[str, Any] = {}
-    engine = old_engine(url, **options)
+    engine = legacy_engine(url, **options)
 
     def connect(dialect: Any, record: Any, positional: Any, arguments: dict[str, Any]) -> None:
         given.update(arguments)
@@ -128,7 +128,7 @@ def silent_server() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def calls(tables: SqlOldTables) -> list[Any]:
+def calls(tables: SqlLegacyTables) -> list[Any]:
     return [
         lambda: tables.find([STREAM]),
         tables.count,
@@ -142,7 +142,7 @@ def calls(tables: SqlOldTables) -> list[Any]:
 def test_a_database_that_nobody_serves_is_unavailable(call: int) -> None:
     with silent_server() as port:
         pass  # nobody listens there any more
-    tables = SqlOldTables(old_engine(f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/iot"))
+    tables = SqlLegacyTables(legacy_engine(f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/iot"))
 
     with pytest.raises(UnavailableError, match="the old service's database: InterfaceError") as caught:
         calls(tables)[call]()
@@ -154,7 +154,9 @@ def test_a_database_that_nobody_serves_is_unavailable(call: int) -> None:
 @pytest.mark.parametrize("dialect", ["postgresql", "mssql"])
 def test_a_database_that_takes_connections_and_says_nothing_is_unavailable(dialect: str) -> None:
     with silent_server() as port:
-        tables = SqlOldTables(old_engine(f"{dialect}://reader:{PASSWORD}@127.0.0.1:{port}/iot", timeout_seconds=0.2))
+        tables = SqlLegacyTables(
+            legacy_engine(f"{dialect}://reader:{PASSWORD}@127.0.0.1:{port}/iot", timeout_seconds=0.2)
+        )
 
         with pytest.raises(UnavailableError) as caught:
             tables.count()
@@ -184,7 +186,7 @@ def test_what_a_driver_says_is_told_without_its_wrapping(raised: object, told: s
 
 def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="OperationalError"):
-        SqlOldTables(old_engine(f"sqlite:///{tmp_path}/no/such/folder/old.db")).count()
+        SqlLegacyTables(legacy_engine(f"sqlite:///{tmp_path}/no/such/folder/old.db")).count()
 
 
 def test_when_all_connections_are_taken_the_database_is_unavailable(tmp_path: Path) -> None:
@@ -197,14 +199,14 @@ def test_when_all_connections_are_taken_the_database_is_unavailable(tmp_path: Pa
 
     full = sa.create_engine(f"sqlite:///{tmp_path / 'old.db'}", poolclass=Full)
     with pytest.raises(UnavailableError, match="TimeoutError"):
-        SqlOldTables(full).count()
+        SqlLegacyTables(full).count()
     assert taken.is_set()
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     """A database with the classic tables."""
-    engine = old_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
     create_tables(engine)
     fill(engine, an_old_service(20))
     yield engine
@@ -215,7 +217,7 @@ def test_a_table_that_is_not_there_is_named_with_the_way_out(engine: sa.Engine) 
     names = TableNames.read({"alert_thresholds": {"table": "AlertThresholds"}, "devices": {"table": "gateways"}})
 
     with pytest.raises(WrongTablesError) as caught:
-        SqlOldTables(engine, names).find([STREAM])
+        SqlLegacyTables(engine, names).find([STREAM])
     assert str(caught.value).split("; ") == [
         "there is no table AlertThresholds in the user's schema: name it as alert_thresholds.table",
         "there is no table gateways in the user's schema: name it as devices.table",
@@ -226,7 +228,7 @@ def test_columns_that_are_not_there_are_named_with_the_way_out(engine: sa.Engine
     names = TableNames.read({"sensors": {"uuid": "guid"}, "delta_thresholds": {"abs_slope": "slope"}})
 
     with pytest.raises(WrongTablesError) as caught:
-        SqlOldTables(engine, names).sensors()
+        SqlLegacyTables(engine, names).sensors()
     assert str(caught.value).split("; ") == [
         "table delta_thresholds has no column slope: name it as delta_thresholds.abs_slope",
         "table sensors has no column guid: name it as sensors.uuid",
@@ -238,17 +240,17 @@ def test_a_table_that_is_not_there_is_named_where_it_is_written(engine: sa.Engin
         connection.execute(sa.text("DROP TABLE delta_thresholds"))
 
     with pytest.raises(WrongTablesError, match="there is no table delta_thresholds"):
-        SqlOldTables(engine).write(thresholds(abs_delta=1))
+        SqlLegacyTables(engine).write(thresholds(abs_delta=1))
 
 
 def test_a_schema_that_is_not_there_is_named(engine: sa.Engine) -> None:
     with pytest.raises(WrongTablesError, match="there is no table sensors in schema iot: name it as sensors"):
-        SqlOldTables(engine, TableNames.read({"schema": "iot"})).count()
+        SqlLegacyTables(engine, TableNames.read({"schema": "iot"})).count()
 
 
 def test_a_failure_that_names_explain_nothing_of_is_unavailable_without_the_statement(engine: sa.Engine) -> None:
-    read_only = old_engine(f"sqlite:///file:{engine.url.database}?mode=ro&uri=true")
-    tables = SqlOldTables(read_only)
+    read_only = legacy_engine(f"sqlite:///file:{engine.url.database}?mode=ro&uri=true")
+    tables = SqlLegacyTables(read_only)
     (first, *_) = tables.sensors()
 
     with pytest.raises(UnavailableError, match="OperationalError: attempt to write a readonly database") as caught:
@@ -263,10 +265,10 @@ def test_values_that_the_database_does_not_take_are_told_apart_from_one_that_is_
         connection.execute(
             sa.text("CREATE TRIGGER no BEFORE UPDATE ON alert_thresholds BEGIN SELECT RAISE(ABORT, 'too hot'); END")
         )
-    tables = SqlOldTables(engine)
+    tables = SqlLegacyTables(engine)
     before = tables.sensors()
 
-    with pytest.raises(NotTakenError, match=r"^too hot$"):
+    with pytest.raises(RowRejectedError, match=r"^too hot$"):
         tables.write(before[0])
     assert tables.sensors() == before
 
@@ -287,13 +289,13 @@ def test_what_a_driver_minds_is_told_by_its_codes(raised: tuple[object, ...], ex
 
 
 def test_a_sensor_whose_uuid_is_written_without_dashes_is_found_by_it(engine: sa.Engine) -> None:
-    (first, *_) = SqlOldTables(engine).sensors()
+    (first, *_) = SqlLegacyTables(engine).sensors()
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE sensors SET uuid = replace(uuid, '-', '')"))
         connection.execute(sa.text("UPDATE devices SET uuid = replace(uuid, '-', '')"))
     stream = StreamKey("iot", first.sensor.device_uuid or "_", first.sensor.uuid or "")
 
-    assert SqlOldTables(engine).find([stream]) == {stream: first}
+    assert SqlLegacyTables(engine).find([stream]) == {stream: first}
 
 
 def test_a_sensor_that_is_there_twice_is_named(engine: sa.Engine) -> None:
@@ -302,7 +304,7 @@ def test_a_sensor_that_is_there_twice_is_named(engine: sa.Engine) -> None:
         connection.execute(sa.text("CREATE TABLE devices AS SELECT * FROM keyed UNION ALL SELECT * FROM keyed"))
 
     with pytest.raises(WrongTablesError, match="sensor 1001 is there more than once: table sensors has its id twice"):
-        SqlOldTables(engine).sensors()
+        SqlLegacyTables(engine).sensors()
 
 
 def test_a_value_that_is_none_is_named(engine: sa.Engine) -> None:
@@ -310,4 +312,4 @@ def test_a_value_that_is_none_is_named(engine: sa.Engine) -> None:
         connection.execute(sa.text("UPDATE alert_thresholds SET threshold_max = 'high' WHERE sensor_id = 1001"))
 
     with pytest.raises(WrongTablesError, match="table alert_thresholds has 'high' as threshold_max in row 1"):
-        SqlOldTables(engine).find([STREAM])
+        SqlLegacyTables(engine).find([STREAM])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from afluente.migration.adapters.sql.errors import OldSqlUrlError
+from afluente.migration.adapters.sql.errors import LegacySqlUrlError
 from afluente.migration.adapters.sql.secret import url_of
 
 RDS = {"engine": "postgres", "host": "db", "port": 5432, "username": "reader", "password": "p@ss/w", "dbname": "iot"}
@@ -31,7 +31,7 @@ def test_or_what_rds_writes_and_rotates(fields: dict[str, object], url: str) -> 
     ["", " ", "{", '{"engine": "postgres"}', json.dumps(RDS | {"port": "p@ss/w"}), json.dumps(RDS | {"host": 1})],
 )
 def test_anything_else_is_refused_without_telling_of_it(secret: str) -> None:
-    with pytest.raises(OldSqlUrlError, match="write an SQL URL, or an object with engine, host") as caught:
+    with pytest.raises(LegacySqlUrlError, match="write an SQL URL, or an object with engine, host") as caught:
         url_of(secret)
 
     assert "p@ss/w" not in str(caught.value)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from afluente.domain.classification import Baseline
 from afluente.domain.constraints import StreamConfig
-from afluente.migration.adapters.memory import MemoryOldTables
+from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application import assess, dual_write
-from afluente.migration.application.dual_write import TooManyGoneError
-from afluente.migration.application.ports import NotTakenError
+from afluente.migration.application.dual_write import TooManyDeletedError
+from afluente.migration.application.ports import RowRejectedError
 from afluente.migration.application.records import NOTHING_THERE, Origin, Prospect, SyncPass
 from afluente.migration.domain.mapping import judges_as
 from afluente.migration.domain.thresholds import SensorThresholds
@@ -251,7 +251,7 @@ def test_thresholds_that_change_while_they_are_written_wait_for_the_next_pass(mo
 # --- what the tables cannot hold -------------------------------------------------------------------------------------
 
 
-class RoundingTables(MemoryOldTables):
+class RoundingTables(MemoryLegacyTables):
     """Tables whose columns hold whole numbers."""
 
     def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
@@ -262,7 +262,7 @@ class RoundingTables(MemoryOldTables):
         return super().write(msgspec.structs.replace(thresholds, alerts=tuple(rounded)), expected=expected)
 
 
-class LosingTables(MemoryOldTables):
+class LosingTables(MemoryLegacyTables):
     """Tables that make of any row one that contradicts itself."""
 
     def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
@@ -270,7 +270,7 @@ class LosingTables(MemoryOldTables):
         return super().write(msgspec.structs.replace(thresholds, alerts=tuple(wrong)), expected=expected)
 
 
-class ForgettingTables(MemoryOldTables):
+class ForgettingTables(MemoryLegacyTables):
     """Tables that keep no row."""
 
     def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
@@ -285,7 +285,9 @@ class ForgettingTables(MemoryOldTables):
         (ForgettingTables, "constraints some: it is None there"),
     ],
 )
-def test_columns_that_are_narrower_than_a_number_are_told_and_no_loop(tables: type[MemoryOldTables], lost: str) -> None:
+def test_columns_that_are_narrower_than_a_number_are_told_and_no_loop(
+    tables: type[MemoryLegacyTables], lost: str
+) -> None:
     moving = moved(physical_max=9.0)
     moving.tables = tables([moving.of_sensor()])
     moving.change_constraints(max_value=8.4)
@@ -309,12 +311,12 @@ def test_a_run_leaves_what_a_column_has_rounded_unless_it_is_told_to_replace_it(
     assert [line.prospect for line in moving.plan()] == [Prospect.UPDATE]
 
 
-class NarrowTables(MemoryOldTables):
+class NarrowTables(MemoryLegacyTables):
     """Tables whose columns hold two digits."""
 
     def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
         if any(row.physical_max and row.physical_max >= 100 for row in thresholds.alerts):
-            raise NotTakenError("numeric field overflow (22003)")
+            raise RowRejectedError("numeric field overflow (22003)")
         return super().write(thresholds, expected=expected)
 
 
@@ -492,7 +494,7 @@ def test_so_many_sensors_that_are_gone_are_taken_for_a_mistake(monkeypatch: pyte
         moving.tables.remove(number)
     moving.change_thresholds(4, physical_max=8)
 
-    with pytest.raises(TooManyGoneError) as refused:
+    with pytest.raises(TooManyDeletedError) as refused:
         moving.sync()
 
     assert (refused.value.gone, refused.value.known) == (3, 10)

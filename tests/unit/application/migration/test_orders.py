@@ -7,10 +7,10 @@ from afluente.migration.adapters.memory import MemoryTrial
 from afluente.migration.application.canary import review, rolled_back
 from afluente.migration.application.canary_commands import (
     MAX_LISTED,
-    CanaryOrders,
+    CanaryCommands,
+    CommandRefusedError,
     DifferencesFoundError,
     FaultyPlanError,
-    OrderError,
     Plan,
     plan_of,
 )
@@ -36,7 +36,7 @@ class World:
     def __init__(self) -> None:
         self.now = NOW
         self.store = MemoryTrial()
-        self.orders = CanaryOrders(self.store, clock=lambda: self.now, by="ada")
+        self.orders = CanaryCommands(self.store, clock=lambda: self.now, by="ada")
 
     @property
     def settings(self) -> TrialSettings:
@@ -89,7 +89,7 @@ def test_a_canary_starts_with_the_first_step_of_its_plan(world: World) -> None:
 def test_one_canary_goes_at_a_time(world: World) -> None:
     world.orders.start(PLAN)
 
-    with pytest.raises(OrderError, match="a canary is running at 5 %"):
+    with pytest.raises(CommandRefusedError, match="a canary is running at 5 %"):
         world.orders.start(PLAN)
 
 
@@ -166,13 +166,13 @@ def test_a_canary_that_is_held_goes_on_with_what_was_counted(world: World) -> No
 
 
 def test_what_does_not_run_cannot_be_held_and_what_is_not_held_cannot_go_on(world: World) -> None:
-    with pytest.raises(OrderError, match="the canary is idle"):
+    with pytest.raises(CommandRefusedError, match="the canary is idle"):
         world.orders.hold()
     world.orders.start(PLAN)
-    with pytest.raises(OrderError, match="the canary is running, not held"):
+    with pytest.raises(CommandRefusedError, match="the canary is running, not held"):
         world.orders.resume()
     world.orders.roll_back()
-    with pytest.raises(OrderError, match="the canary is rolled back: there is no next step"):
+    with pytest.raises(CommandRefusedError, match="the canary is rolled back: there is no next step"):
         world.orders.hold()
 
 
@@ -248,7 +248,7 @@ def test_a_share_is_a_part_of_a_hundred(world: World, share: int) -> None:
 
 
 def test_where_there_is_no_canary_nothing_can_be_changed(world: World) -> None:
-    with pytest.raises(OrderError, match="the canary is idle: there is nothing to change"):
+    with pytest.raises(CommandRefusedError, match="the canary is idle: there is nothing to change"):
         world.orders.change(PLAN)
 
 
@@ -268,13 +268,13 @@ class Overtaken(MemoryTrial):
 
 
 def test_an_order_that_comes_too_late_changes_nothing() -> None:
-    with pytest.raises(OrderError, match="has changed meanwhile"):
-        CanaryOrders(Overtaken(1), clock=lambda: NOW).start(PLAN)
+    with pytest.raises(CommandRefusedError, match="has changed meanwhile"):
+        CanaryCommands(Overtaken(1), clock=lambda: NOW).start(PLAN)
 
 
 def test_a_rollback_does_not_come_too_late() -> None:
     store = Overtaken(0)
-    orders = CanaryOrders(store, clock=lambda: NOW)
+    orders = CanaryCommands(store, clock=lambda: NOW)
     orders.start(PLAN)
     store.times = 2
 
@@ -286,9 +286,9 @@ def test_a_rollback_does_not_come_too_late() -> None:
 
 def test_a_rollback_that_is_never_through_says_so() -> None:
     store = Overtaken(0)
-    orders = CanaryOrders(store, clock=lambda: NOW)
+    orders = CanaryCommands(store, clock=lambda: NOW)
     orders.start(PLAN)
     store.times = 10**6
 
-    with pytest.raises(OrderError, match="has changed meanwhile"):
+    with pytest.raises(CommandRefusedError, match="has changed meanwhile"):
         orders.roll_back()

@@ -6,7 +6,7 @@ import pytest
 
 from afluente.migration.application import rollback
 from afluente.migration.application.records import NOTHING_THERE, Prospect, Status
-from afluente.migration.application.rollback import TakenBack
+from afluente.migration.application.rollback import Reverted
 from afluente.migration.application.selection import Selection
 from tests.factories import a_config
 from tests.legacy import DEVICE, UUID, thresholds
@@ -19,14 +19,14 @@ def moved(*sensor_ids: int) -> Moving:
     return moving
 
 
-def outcomes(moving: Moving, *, overwrite_conflicts: bool = False) -> list[tuple[int, TakenBack]]:
+def outcomes(moving: Moving, *, overwrite_conflicts: bool = False) -> list[tuple[int, Reverted]]:
     return [(its.record.sensor_id, its.outcome) for its in moving.roll_back(overwrite_conflicts=overwrite_conflicts)]
 
 
 def test_what_moving_wrote_goes() -> None:
     moving = moved()
 
-    assert outcomes(moving) == [(42, TakenBack.REMOVED)]
+    assert outcomes(moving) == [(42, Reverted.REMOVED)]
     assert dict(moving.constraints.list()) == {}
     assert (moving.record().status, moving.record().constraints_hash) == (Status.ROLLED_BACK, NOTHING_THERE)
 
@@ -37,7 +37,7 @@ def test_a_line_of_the_report_says_what_became_of_a_sensor_and_why() -> None:
 
     (kept,) = moving.roll_back()
 
-    assert kept.line == rollback.RolledBackLine(42, moving.scope(), TakenBack.CONFLICT, kept.reason)
+    assert kept.line == rollback.RolledBackLine(42, moving.scope(), Reverted.CONFLICT, kept.reason)
     assert rollback.RolledBackLine.__struct_fields__ == rollback.COLUMNS
 
 
@@ -68,11 +68,11 @@ def test_what_was_changed_by_hand_stays_unless_it_is_to_go() -> None:
     moving.change_constraints(max_value=7)
 
     (kept,) = moving.roll_back()
-    assert (kept.outcome, kept.reason) == (TakenBack.CONFLICT, "they were changed by hand since the migration")
+    assert (kept.outcome, kept.reason) == (Reverted.CONFLICT, "they were changed by hand since the migration")
     assert moving.config() is not None
     assert moving.record().status is Status.MIGRATED
 
-    assert outcomes(moving, overwrite_conflicts=True) == [(42, TakenBack.REMOVED)]
+    assert outcomes(moving, overwrite_conflicts=True) == [(42, Reverted.REMOVED)]
     assert moving.config() is None
 
 
@@ -87,7 +87,7 @@ def test_what_is_changed_by_hand_at_the_very_moment_stays(monkeypatch: pytest.Mo
     monkeypatch.setattr(moving.constraints, "delete", overtaken)
     (kept,) = moving.roll_back()
 
-    assert kept.outcome is TakenBack.CONFLICT
+    assert kept.outcome is Reverted.CONFLICT
     assert moving.config() is not None
     assert moving.record().status is Status.MIGRATED
 
@@ -99,7 +99,7 @@ def test_what_was_written_by_hand_where_nothing_was_moved_stays() -> None:
 
     (kept,) = moving.roll_back()
 
-    assert (kept.outcome, kept.reason) == (TakenBack.CONFLICT, "they were written by hand since the migration")
+    assert (kept.outcome, kept.reason) == (Reverted.CONFLICT, "they were written by hand since the migration")
 
 
 def test_what_was_changed_by_hand_stays_though_the_old_tables_have_followed() -> None:
@@ -117,7 +117,7 @@ def test_what_was_there_before_stays_in_any_case() -> None:
     moving.constraints.put(moving.scope(), a_config(max_value=9))
     moving.run()
 
-    assert outcomes(moving, overwrite_conflicts=True) == [(42, TakenBack.KEPT)]
+    assert outcomes(moving, overwrite_conflicts=True) == [(42, Reverted.KEPT)]
     assert moving.config() is not None
 
 
@@ -125,7 +125,7 @@ def test_where_nothing_is_nothing_is_taken_away() -> None:
     moving = Moving(thresholds())
     moving.run()
 
-    assert outcomes(moving) == [(42, TakenBack.NOTHING)]
+    assert outcomes(moving) == [(42, Reverted.NOTHING)]
     assert moving.record().status is Status.ROLLED_BACK
 
 
@@ -144,5 +144,5 @@ def test_many_sensors_are_taken_back_in_pages(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(rollback, "PAGE", 2)
     moving = moved(*range(1, 6))
 
-    assert outcomes(moving) == [(number, TakenBack.REMOVED) for number in range(1, 6)]
+    assert outcomes(moving) == [(number, Reverted.REMOVED) for number in range(1, 6)]
     assert dict(moving.constraints.list()) == {}

@@ -4,16 +4,23 @@ from typing import Any
 
 import pytest
 
-from afluente.domain.classification import Baseline, Outcome, StreamState, Taken, VersionedConfig, classify
+from afluente.domain.classification import (
+    Baseline,
+    Classified,
+    StreamState,
+    TakenPoint,
+    VersionedConfig,
+    classify,
+)
 from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.migration.application.comparison import compare
 from tests.factories import NOW, a_config, a_key, a_point, points
 
-REFERENCE = Taken(NOW - 3600, -1, 20, within_hard_limits=True)
+REFERENCE = TakenPoint(NOW - 3600, -1, 20, within_hard_limits=True)
 
 
-def outcome(config: StreamConfig | None, its_points: list[DataPoint]) -> Outcome:
+def outcome(config: StreamConfig | None, its_points: list[DataPoint]) -> Classified:
     return classify(its_points, VersionedConfig(config, 1) if config else None, StreamState(), NOW)
 
 

@@ -5,7 +5,7 @@ import pytest
 from afluente.domain.classification import Classification
 from afluente.migration.adapters.memory import MemoryTrial
 from afluente.migration.application.canary import event_of
-from afluente.migration.application.canary_commands import OrderError
+from afluente.migration.application.canary_commands import CommandRefusedError
 from afluente.migration.application.shadow_commands import report, switch
 from afluente.migration.application.trial import (
     Difference,
@@ -90,7 +90,7 @@ def test_of_two_who_switch_at_once_one_is_told() -> None:
             super().save(settings, event)
             return super().save(settings, event)
 
-    with pytest.raises(OrderError, match="changed meanwhile"):
+    with pytest.raises(CommandRefusedError, match="changed meanwhile"):
         switch(Overtaken(), on=True, clock=Clock())
 
 

@@ -22,11 +22,11 @@ from afluente.domain.constraints import ValueConstraints
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.adapters.memory import MemoryOldTables, MemoryTrial
+from afluente.migration.adapters.memory import MemoryLegacyTables, MemoryTrial
 from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
 from afluente.migration.application.canary import event_of
-from afluente.migration.application.monitor import Trial
-from afluente.migration.application.shadow_classifier import TwoWays, Witness
+from afluente.migration.application.monitor import TrialMonitor
+from afluente.migration.application.shadow_classifier import ShadowClassifier, TrialObserver
 from afluente.migration.application.thresholds_lookup import ThresholdsLookup
 from afluente.migration.application.trial import (
     Difference,
@@ -67,17 +67,17 @@ class World(MemoryConstraints):
         self.events: list[TrialEvent] = []
         old = ThresholdsLookup(self.tables, ttl_seconds=60, clock=self.clock)
         by_sql = SqlConstraintsManager(old.find, on_contradiction=lambda *_: None)
-        self.ways = TwoWays(
+        self.ways = ShadowClassifier(
             old=old,
             new=ConstraintsLookup(MigratedFirst(self, by_sql), ttl_seconds=60, clock=self.clock),
-            trial=Trial(
+            trial=TrialMonitor(
                 self.store,
                 clock=self.clock,
                 now=lambda: NOW + self.clock.now,
                 on_event=self.events.append,
                 on_unavailable=self.errors.append,
             ),
-            witness=Witness(
+            witness=TrialObserver(
                 contradiction=lambda key, faults: self.contradictions.append((str(key), faults)),
                 error=self.errors.append,
                 compared=self.compared.append,
@@ -143,7 +143,7 @@ class World(MemoryConstraints):
         return [(noted.example.cause.value, noted.count) for noted in found]
 
 
-class _Tables(MemoryOldTables):
+class _Tables(MemoryLegacyTables):
     def __init__(self, world: World, sensors: Sequence[SensorThresholds]) -> None:
         super().__init__(sensors)
         self._world = world

@@ -11,7 +11,7 @@ from afluente.migration.application.monitor import (
     NOTED_AT_ONCE,
     RETRY_SECONDS,
     SETTINGS_SECONDS,
-    Trial,
+    TrialMonitor,
 )
 from afluente.migration.application.trial import (
     Difference,
@@ -64,8 +64,8 @@ class World:
         self.failures: list[UnavailableError] = []
         self.trial = self.another_classifier()
 
-    def another_classifier(self) -> Trial:
-        return Trial(
+    def another_classifier(self) -> TrialMonitor:
+        return TrialMonitor(
             self.store,
             clock=lambda: self.seconds,
             now=lambda: NOW + self.seconds,

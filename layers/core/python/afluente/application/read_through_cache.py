@@ -9,7 +9,7 @@ Name = TypeVar("Name", bound=Hashable)
 Found = TypeVar("Found")
 
 
-class Remembered(Generic[Name, Found]):
+class ReadThroughCache(Generic[Name, Found]):
     """Asks a store for what is not remembered, in one question.
 
     Args:

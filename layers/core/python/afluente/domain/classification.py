@@ -88,7 +88,7 @@ class ClassifiedDataPoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
     processed_at: float
 
 
-class Taken(NamedTuple):
+class TakenPoint(NamedTuple):
     """What a stream remembers of a point it has taken."""
 
     timestamp: float
@@ -108,8 +108,8 @@ class StreamState(msgspec.Struct, frozen=True):
     """
 
     newest: tuple[float, int] | None = None
-    baseline: Taken | None = None
-    window: tuple[Taken, ...] = ()
+    baseline: TakenPoint | None = None
+    window: tuple[TakenPoint, ...] = ()
     alarm: AlarmState = QUIET
 
 
@@ -128,7 +128,7 @@ class VersionedConfig(msgspec.Struct, frozen=True):
     baseline: Baseline | None = None
 
 
-class Judgement(NamedTuple):
+class Evaluation(NamedTuple):
     """What is made of a value; see `ClassifiedDataPoint`."""
 
     classification: Classification
@@ -138,11 +138,11 @@ class Judgement(NamedTuple):
     severity: Severity | None
 
 
-Judge = Callable[[float, float, Taken | None], Judgement]
+Evaluator = Callable[[float, float, TakenPoint | None], Evaluation]
 """Judges a value of a time, in Unix seconds, against the point that its change is measured by."""
 
 
-class Rules(NamedTuple):
+class RuleSet(NamedTuple):
     """How points of one stream are judged.
 
     Attributes:
@@ -152,13 +152,13 @@ class Rules(NamedTuple):
         baseline: where the stream stood before it was known.
     """
 
-    judge: Judge
+    judge: Evaluator
     alarm: StreamConfig
     version: int | None = None
     baseline: Baseline | None = None
 
 
-class Outcome(NamedTuple):
+class Classified(NamedTuple):
     """What came of classifying points of one stream.
 
     Attributes:
@@ -177,10 +177,10 @@ class Outcome(NamedTuple):
 _OPEN = StreamConfig()
 _NOTHING_VIOLATED: Mapping[str, float] = {}
 _NO_RATE_VIOLATED: Mapping[str, RateViolation] = {}
-_WITHIN = Judgement(
+_WITHIN = Evaluation(
     Classification.NORMAL, Reason.WITHIN_CONSTRAINTS, _NOTHING_VIOLATED, _NO_RATE_VIOLATED, severity=None
 )
-_UNCONSTRAINED = Judgement(
+_UNCONSTRAINED = Evaluation(
     Classification.NORMAL, Reason.NO_CONSTRAINTS, _NOTHING_VIOLATED, _NO_RATE_VIOLATED, severity=None
 )
 _IDENTITY = BinaryLayout("<dqd")
@@ -195,7 +195,7 @@ def in_stream_order(points: Iterable[DataPoint]) -> list[DataPoint]:
 
 def classify(
     points: Sequence[DataPoint], constraints: VersionedConfig | None, state: StreamState, processed_at: float
-) -> Outcome:
+) -> Classified:
     """Classify points of one stream by its constraints, in the order given.
 
     Args:
@@ -204,27 +204,27 @@ def classify(
         state: of the stream before the points.
         processed_at: the time of classification, in Unix seconds.
     """
-    return classify_by(rules_of(constraints), points, state, processed_at)
+    return classify_by(rule_set_of(constraints), points, state, processed_at)
 
 
-def rules_of(constraints: VersionedConfig | None) -> Rules:
+def rule_set_of(constraints: VersionedConfig | None) -> RuleSet:
     """How constraints judge the points of a stream; None are no constraints."""
     if constraints is None:
-        return Rules(lambda *_: _UNCONSTRAINED, _OPEN)
+        return RuleSet(lambda *_: _UNCONSTRAINED, _OPEN)
     config = constraints.config
     bounds, limits = config.value_constraints, config.rate_constraints
 
-    def judge(value: float, timestamp: float, reference: Taken | None) -> Judgement:
+    def judge(value: float, timestamp: float, reference: TakenPoint | None) -> Evaluation:
         values = violated_values(value, bounds)
         rates = violated_rates(value, timestamp, reference, limits)
         if not values and not rates:
             return _WITHIN
-        return Judgement(*_class_of(values), values, rates, _gravest(values, rates, config))
+        return Evaluation(*_class_of(values), values, rates, _gravest(values, rates, config))
 
-    return Rules(judge, config, constraints.version, constraints.baseline)
+    return RuleSet(judge, config, constraints.version, constraints.baseline)
 
 
-def classify_by(rules: Rules, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+def classify_by(rules: RuleSet, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Classified:
     """Classify points of one stream, in the order given.
 
     The first point of a stream that is new is measured against the baseline of its rules, if it is newer. No point is
@@ -277,7 +277,7 @@ def classify_by(rules: Rules, points: Sequence[DataPoint], state: StreamState, p
             processed_at=processed_at,
         )
         classified.append(judged)
-        taken = Taken(*order, point.value, reason is not Reason.HARD_LIMIT)
+        taken = TakenPoint(*order, point.value, reason is not Reason.HARD_LIMIT)
         window.append(taken)
         if late:
             continue
@@ -287,7 +287,7 @@ def classify_by(rules: Rules, points: Sequence[DataPoint], state: StreamState, p
         alarm, transition = advance(alarm, stream, point.timestamp, severity, alarm_config)
         if transition:
             alarms.append(_alarm_event(transition, judged))
-    return Outcome(StreamState(newest, baseline, tuple(window[-WINDOW:]), alarm), classified, duplicates, alarms)
+    return Classified(StreamState(newest, baseline, tuple(window[-WINDOW:]), alarm), classified, duplicates, alarms)
 
 
 def violated_values(value: float, bounds: ValueConstraints) -> Mapping[str, float]:
@@ -309,7 +309,7 @@ def violated_values(value: float, bounds: ValueConstraints) -> Mapping[str, floa
 
 
 def violated_rates(
-    value: float, timestamp: float, reference: Taken | None, bounds: RateConstraints
+    value: float, timestamp: float, reference: TakenPoint | None, bounds: RateConstraints
 ) -> Mapping[str, RateViolation]:
     """The bounds of change that a value violates against `reference`, by name; none without a reference.
 
@@ -337,19 +337,19 @@ def _order(point: DataPoint) -> tuple[float, int]:
     return point.timestamp, NO_SEQUENCE if point.sequence is None else point.sequence
 
 
-def _newest_before(order: tuple[float, int], window: list[Taken]) -> Taken | None:
+def _newest_before(order: tuple[float, int], window: list[TakenPoint]) -> TakenPoint | None:
     """What a late point is judged by: the newest point older than it within hard limits, the last of equals."""
-    newest: Taken | None = None
+    newest: TakenPoint | None = None
     for taken in window:
         if taken.within_hard_limits and taken[:2] < order and (newest is None or taken[:2] >= newest[:2]):
             newest = taken
     return newest
 
 
-def _taken_before(before: Baseline, judge: Judge) -> Taken | None:
+def _taken_before(before: Baseline, judge: Evaluator) -> TakenPoint | None:
     """A reading from before the stream was known, if it is one to measure others against."""
     is_within = judge(before.value, before.timestamp, None).reason is not Reason.HARD_LIMIT
-    return Taken(before.timestamp, NO_SEQUENCE, before.value, is_within) if is_within else None
+    return TakenPoint(before.timestamp, NO_SEQUENCE, before.value, is_within) if is_within else None
 
 
 def _class_of(values: Mapping[str, float]) -> tuple[Classification, Reason]:

@@ -6,7 +6,7 @@ from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.application.access.api_keys import Authentication
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, logger
-from afluente.runtime.secrets import remembered_secret
+from afluente.runtime.secrets import cached_secret
 from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
 
 
@@ -14,7 +14,7 @@ def authentication(settings: HttpAuthorizerSettings | WsIngestSettings) -> Authe
     """Build what tells whose a key is."""
     return Authentication(
         DynamoApiKeys(client("dynamodb"), settings.access_table),
-        pepper=remembered_secret(settings.key_pepper_secret),
+        pepper=cached_secret(settings.key_pepper_secret),
         ttl_seconds=settings.key_ttl_seconds,
         clock=time.monotonic,
         on_use_lost=tell_lost_use,

@@ -19,11 +19,11 @@ from afluente.adapters.aws.eventbridge import AlarmSinks, EventBridgeAlarms, Log
 from afluente.adapters.aws.kinesis import KinesisStreams
 from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
 from afluente.adapters.aws.s3_quarantine import S3Quarantine
-from afluente.adapters.aws.sqs_packs import SqsGiveBack, SqsPackQueue
+from afluente.adapters.aws.sqs_packs import SqsPackQueue, SqsRetryBackoff
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.access.key_guard import KeyGuard
 from afluente.application.alarms.history import AlarmLog
-from afluente.application.classification.classifiers import ByConstraints, WayOfJudging
+from afluente.application.classification.classifiers import Classifier, ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.constraints.ports import ConstraintsCatalogue, ConstraintsStore
@@ -31,7 +31,7 @@ from afluente.application.csv.jobs import CsvJobs, CsvJobStore
 from afluente.application.csv.uploads import CsvUploads
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.ports import Quarantine
-from afluente.application.limits.admission import Gate
+from afluente.application.limits.admission import RateLimits
 from afluente.application.websocket.connections import Connections
 from afluente.domain.classification import Classification
 from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
@@ -39,8 +39,8 @@ from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.authentication import authentication
 from afluente.runtime.clients import client
 from afluente.runtime.limiting import gate
-from afluente.runtime.migration.classifier import two_ways
-from afluente.runtime.migration.legacy_tables import old_tables
+from afluente.runtime.migration.classifier import shadow_classifier
+from afluente.runtime.migration.legacy_tables import legacy_tables
 from afluente.runtime.settings import (
     AcceptingSettings,
     ClassifierSettings,
@@ -71,7 +71,7 @@ class HttpIngest(msgspec.Struct, frozen=True):
     accept: AcceptPoints
     csv: CsvIngest
     sensors: SensorLookup
-    gate: Gate
+    gate: RateLimits
 
 
 class IotRuleHandler(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class IotRuleHandler(msgspec.Struct, frozen=True):
     quarantine: Quarantine
     executor: Executor
     sensors: SensorLookup
-    gate: Gate
+    gate: RateLimits
 
 
 class WsIngest(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ class WsIngest(msgspec.Struct, frozen=True):
     accept: AcceptPoints
     gateway: WebSocketConnections
     unanswered: UnansweredQueue
-    gate: Gate
+    gate: RateLimits
 
 
 class HttpAuthorizer(msgspec.Struct, frozen=True):
@@ -114,10 +114,10 @@ class HttpAdmin(msgspec.Struct, frozen=True):
     settings: HttpAdminSettings
     constraints: Callable[[str], ConstraintsCatalogue]
     alarms: AlarmLog
-    gate: Gate
+    gate: RateLimits
 
 
-class Classifier(msgspec.Struct, frozen=True):
+class ClassifierFunction(msgspec.Struct, frozen=True):
     """What `classifier` works with."""
 
     classify: ClassifyPacks
@@ -177,7 +177,7 @@ def http_admin() -> HttpAdmin:
 
 
 @cache
-def classifier() -> Classifier:
+def classifier() -> ClassifierFunction:
     """Build `classifier`."""
     settings = ClassifierSettings.read(os.environ)
     dynamodb = client("dynamodb")
@@ -205,8 +205,8 @@ def classifier() -> Classifier:
         clock=time.time,
     )
     quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
-    give_back = SqsGiveBack(client("sqs"), settings.datapoints_queue_url)
-    return Classifier(classify, quarantine, give_back)
+    give_back = SqsRetryBackoff(client("sqs"), settings.datapoints_queue_url)
+    return ClassifierFunction(classify, quarantine, give_back)
 
 
 def _accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:
@@ -219,13 +219,15 @@ def _catalogue(settings: HttpAdminSettings, by: str) -> DynamoConstraintsCatalog
     return DynamoConstraintsCatalogue(client("dynamodb"), *tables, by=by, sleep=wait)
 
 
-def _way_of_judging(settings: ClassifierSettings) -> WayOfJudging:
+def _way_of_judging(settings: ClassifierSettings) -> Classifier:
     table: ConstraintsStore = DynamoConstraints(client("dynamodb"), settings.constraints_table, sleep=wait)
-    old = old_tables(settings)
+    old = legacy_tables(settings)
     if old is not None:
-        return two_ways(settings, table, old)
+        return shadow_classifier(settings, table, old)
     store = table if settings.use_agnostic_constraints else MemoryConstraints()
-    return ByConstraints(ConstraintsLookup(store, ttl_seconds=settings.constraints_ttl_seconds, clock=time.monotonic))
+    return ConstraintClassifier(
+        ConstraintsLookup(store, ttl_seconds=settings.constraints_ttl_seconds, clock=time.monotonic)
+    )
 
 
 def _sensors(settings: HttpIngestSettings | IotRuleHandlerSettings) -> SensorLookup:

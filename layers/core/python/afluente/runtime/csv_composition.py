@@ -12,9 +12,9 @@ from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.aws.s3_csv_options import BucketOptions
 from afluente.adapters.aws.s3_quarantine import S3Quarantine
 from afluente.adapters.aws.sqs_csv_jobs import SqsJobQueue
-from afluente.adapters.aws.sqs_packs import SqsGiveBack, SqsPackQueue
+from afluente.adapters.aws.sqs_packs import SqsPackQueue, SqsRetryBackoff
 from afluente.application.csv.jobs import CsvJobs, CsvJobStore, JobQueue, OptionsReader
-from afluente.application.csv.load_file import ReadCsv
+from afluente.application.csv.load_file import LoadCsv
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.clients import client
 from afluente.runtime.composition import wait
@@ -37,7 +37,7 @@ class CsvRegistrar(msgspec.Struct, frozen=True):
 class CsvReader(msgspec.Struct, frozen=True):
     """What `csv_trigger` reads files with, and gives messages back with: by receipt, to come again after seconds."""
 
-    read: ReadCsv
+    read: LoadCsv
     give_back: Callable[[str, int], None]
 
 
@@ -69,7 +69,7 @@ def csv_reader() -> CsvReader:
         parts=settings.csv_parts,
         clock=time.time,
     )
-    read = ReadCsv(
+    read = LoadCsv(
         store=_store(settings),
         files=files,
         jobs=SqsJobQueue(sqs, settings.csv_jobs_queue_url),
@@ -77,7 +77,7 @@ def csv_reader() -> CsvReader:
         shards=settings.shards,
         clock=time.time,
     )
-    return CsvReader(read, SqsGiveBack(sqs, settings.csv_jobs_queue_url).after)
+    return CsvReader(read, SqsRetryBackoff(sqs, settings.csv_jobs_queue_url).after)
 
 
 @cache

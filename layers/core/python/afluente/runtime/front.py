@@ -8,7 +8,7 @@ from afluente.adapters.http.client_address import Front
 from afluente.adapters.http.requests import RequestError
 from afluente.runtime.http_function import Event, answered
 from afluente.runtime.observability import LogCode
-from afluente.runtime.secrets import remembered_secret
+from afluente.runtime.secrets import cached_secret
 
 SECRETS = "AFLUENTE_FRONT_SECRETS"
 """The variable that names the secrets of the front, with commas between them; a stage without a front has none."""
@@ -20,7 +20,7 @@ def front() -> Front | None:
     names = [name for name in os.environ.get(SECRETS, "").split(",") if name]
     if not names:
         return None
-    kept = [remembered_secret(name) for name in names]
+    kept = [cached_secret(name) for name in names]
     return Front(lambda: [secret() for secret in kept])
 
 

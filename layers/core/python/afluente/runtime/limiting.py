@@ -12,8 +12,8 @@ from afluente.adapters.http.answers import Answer
 from afluente.adapters.http.client_address import client_address
 from afluente.adapters.http.rate_limits import explained, limited, rate_limit_headers
 from afluente.application.access.grants import Grant
-from afluente.application.limits.admission import Batch, Gate, Sender
-from afluente.application.limits.limiter import Limiter, Over, Taken
+from afluente.application.limits.admission import Batch, RateLimits, Sender
+from afluente.application.limits.limiter import Allowed, Limiter, Throttled
 from afluente.application.limits.limits import Subject
 from afluente.runtime.clients import client
 from afluente.runtime.front import front
@@ -27,7 +27,7 @@ _LIMITED_BY = {
 }
 
 
-def gate(settings: LimitedSettings, sleep: Callable[[float], None]) -> Gate:
+def gate(settings: LimitedSettings, sleep: Callable[[float], None]) -> RateLimits:
     """Build what keeps to the limits of a stage."""
     limiter = Limiter(
         DynamoLimits(client("dynamodb", config=LIMITS_CLIENT_CONFIG), settings.limits_table),
@@ -35,7 +35,7 @@ def gate(settings: LimitedSettings, sleep: Callable[[float], None]) -> Gate:
         fails_open=settings.limits_fail == "open",
         sleep=sleep,
     )
-    return Gate(limiter, settings.limits)
+    return RateLimits(limiter, settings.limits)
 
 
 class LimitedRequest:
@@ -51,7 +51,7 @@ class LimitedRequest:
         UnavailableError: it cannot be counted, and the limits fail shut.
     """
 
-    def __init__(self, gate: Gate, event: dict[str, Any], grant: Grant) -> None:
+    def __init__(self, gate: RateLimits, event: dict[str, Any], grant: Grant) -> None:
         self._gate = gate
         self._sender = Sender(client_address(event, front()), grant.key_id, grant.limits)
         self._taken = _passed(gate.enter(self._sender, time.time()))
@@ -71,10 +71,10 @@ class LimitedRequest:
         return msgspec.structs.replace(answer, headers={**answer.headers, **headers}) if headers else answer
 
 
-def report(answers: Sequence[Taken | Over]) -> None:
+def report(answers: Sequence[Allowed | Throttled]) -> None:
     """Log and count what was over a limit, and what could not be counted."""
-    overs = [answer for answer in answers if isinstance(answer, Over)]
-    uncounted = [answer.uncounted for answer in answers if isinstance(answer, Taken) and answer.uncounted]
+    overs = [answer for answer in answers if isinstance(answer, Throttled)]
+    uncounted = [answer.uncounted for answer in answers if isinstance(answer, Allowed) and answer.uncounted]
     counts = {metric: sum(over.demand.kind is kind for over in overs) for kind, metric in _LIMITED_BY.items()}
     if overs:
         first = overs[0]
@@ -93,8 +93,8 @@ def report(answers: Sequence[Taken | Over]) -> None:
         count({**counts, Metric.POINTS_LIMITED: points, Metric.REQUESTS_UNCOUNTED: len(uncounted)})
 
 
-def _passed(answer: Taken | Over) -> Taken:
-    if isinstance(answer, Over):
+def _passed(answer: Allowed | Throttled) -> Allowed:
+    if isinstance(answer, Throttled):
         report([answer])
         raise limited(answer)
     if answer.uncounted:

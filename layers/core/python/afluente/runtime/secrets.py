@@ -10,7 +10,7 @@ from afluente.runtime.clients import client
 _SECONDS = 300
 
 
-def remembered_secret(name: str) -> Callable[[], str]:
+def cached_secret(name: str) -> Callable[[], str]:
     """What gives the secret of this name or ARN, which is read at most every five minutes.
 
     Raises:

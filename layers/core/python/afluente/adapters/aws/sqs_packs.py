@@ -120,7 +120,7 @@ def backoff_seconds(received: int) -> int:
     return min(1 << min(received - 1, 10), _MAX_BACKOFF_SECONDS)
 
 
-class SqsGiveBack:
+class SqsRetryBackoff:
     """Lets messages that failed come again sooner than the visibility timeout has them."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 
 from afluente.adapters.http.requests import RequestError
-from afluente.application.limits.limiter import Over, Standing
+from afluente.application.limits.limiter import Standing, Throttled
 from afluente.application.limits.limits import DAY_SECONDS, Dimension, Rule, Subject
 
 _NAMES = {Dimension.REQUESTS: "requests", Dimension.POINTS: "points", Dimension.POINTS_PER_DAY: "points-per-day"}
@@ -38,7 +38,7 @@ def rate_limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
     }
 
 
-def limited(over: Over) -> RequestError:
+def limited(over: Throttled) -> RequestError:
     """The error of a request that is over a limit: 429 and when it would go through, or 413 where it never would."""
     headers = rate_limit_headers(over.standings)
     kind, rule = over.demand.kind, over.rule
@@ -63,7 +63,7 @@ def limited(over: Over) -> RequestError:
     )
 
 
-def explained(over: Over) -> str:
+def explained(over: Throttled) -> str:
     """Which limit it is, and the way out, for a person."""
     rule, unit = over.rule, _UNITS[over.rule.dimension]
     size = f"{int(rule.size):,}"

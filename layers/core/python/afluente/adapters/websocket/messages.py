@@ -9,7 +9,7 @@ from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, 
 from afluente.adapters.http.rate_limits import explained
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.redaction import redacted
-from afluente.application.limits.limiter import Over
+from afluente.application.limits.limiter import Throttled
 from afluente.application.websocket.connections import Connection
 from afluente.domain.datapoints import MAX_SEQUENCE
 from afluente.domain.stream_keys import json_type
@@ -187,7 +187,7 @@ def encode(answer: object) -> str:
     return redacted(_encoder.encode(answer).decode())
 
 
-def over_a_limit(over: Over) -> Wait | ErrorMessage:
+def over_a_limit(over: Throttled) -> Wait | ErrorMessage:
     """The answer to a message that is over a limit: when it would go through, or that it never would."""
     if over.retry_after is None:
         return ErrorMessage(TOO_BIG, "over_the_burst", explained(over))

@@ -5,12 +5,17 @@ from typing import Protocol
 
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Outcome, StreamState, VersionedConfig, classify
+from afluente.domain.classification import (
+    Classified,
+    StreamState,
+    VersionedConfig,
+    classify,
+)
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
 
 
-class Judges(Protocol):
+class BatchClassifier(Protocol):
     """What the points of some streams are judged by."""
 
     @property
@@ -18,7 +23,9 @@ class Judges(Protocol):
         """Streams of which that cannot be known by now: their points have to wait."""
         ...
 
-    def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+    def classify(
+        self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
+    ) -> Classified:
         """Classify points of one of the streams; see `afluente.domain.classification.classify`.
 
         Args:
@@ -38,10 +45,10 @@ class Judges(Protocol):
         ...
 
 
-class WayOfJudging(Protocol):
+class Classifier(Protocol):
     """A way of judging points."""
 
-    def look_up(self, streams: Mapping[StreamKey, str | None]) -> Judges:
+    def look_up(self, streams: Mapping[StreamKey, str | None]) -> BatchClassifier:
         """Look up what the points of some streams are judged by.
 
         Args:
@@ -53,27 +60,29 @@ class WayOfJudging(Protocol):
         ...
 
 
-class ByConstraints:
-    """Judges points by the constraints of their streams."""
+class ConstraintClassifier:
+    """BatchClassifier points by the constraints of their streams."""
 
     def __init__(self, constraints: ConstraintsLookup) -> None:
         self._constraints = constraints
 
-    def look_up(self, streams: Mapping[StreamKey, str | None]) -> "FoundConstraints":
-        """See `WayOfJudging.look_up`."""
-        return FoundConstraints(self._constraints.find(streams))
+    def look_up(self, streams: Mapping[StreamKey, str | None]) -> "ConstraintBatchClassifier":
+        """See `Classifier.look_up`."""
+        return ConstraintBatchClassifier(self._constraints.find(streams))
 
 
-class FoundConstraints:
+class ConstraintBatchClassifier:
     """Constraints by stream, None where a stream has none; no stream waits alone."""
 
     def __init__(self, found: Mapping[StreamKey, VersionedConfig | None]) -> None:
         self.waiting: Mapping[StreamKey, UnavailableError] = {}
         self._found = found
 
-    def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
-        """See `Judges.classify`."""
+    def classify(
+        self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
+    ) -> Classified:
+        """See `BatchClassifier.classify`."""
         return classify(points, self._found[key], state, processed_at)
 
     def done(self, unsaved: Collection[str]) -> None:
-        """See `Judges.done`; constraints remember nothing."""
+        """See `BatchClassifier.done`; constraints remember nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from afluente.application.alarms.ports import AlarmSink
-from afluente.application.classification.classifiers import WayOfJudging
+from afluente.application.classification.classifiers import Classifier
 from afluente.application.classification.ports import (
     ClassifiedStreams,
     DamagedStateError,
@@ -60,7 +60,7 @@ class ClassifyPacks:
     def __init__(
         self,
         *,
-        way: WayOfJudging,
+        way: Classifier,
         states: StateStore,
         streams: ClassifiedStreams,
         alarms: AlarmSink,

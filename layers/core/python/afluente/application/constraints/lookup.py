@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import lookup_order
-from afluente.application.read_through_cache import Remembered
+from afluente.application.read_through_cache import ReadThroughCache
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.stream_keys import StreamKey
 
@@ -18,7 +18,7 @@ class ConstraintsLookup:
     """
 
     def __init__(self, store: ConstraintsStore, *, ttl_seconds: float, clock: Callable[[], float]) -> None:
-        self._scopes: Remembered[str, VersionedConfig] = Remembered(
+        self._scopes: ReadThroughCache[str, VersionedConfig] = ReadThroughCache(
             store.fetch, size=CACHED_SCOPES, ttl_seconds=ttl_seconds, clock=clock
         )
 

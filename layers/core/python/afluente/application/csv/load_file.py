@@ -29,7 +29,7 @@ from afluente.application.ingest.packs import Series, SeriesPack, group_of
 from afluente.application.ingest.ports import SeriesQueue
 
 
-class Outcome(StrEnum):
+class PartOutcome(StrEnum):
     """What became of reading a part, for now."""
 
     NOTHING = "nothing"
@@ -38,7 +38,7 @@ class Outcome(StrEnum):
     WAITING = "waiting"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class PartResult(msgspec.Struct, frozen=True):
     """What one go at a part did.
 
     Attributes:
@@ -49,7 +49,7 @@ class Reading(msgspec.Struct, frozen=True):
         rejected: how many rows were rejected.
     """
 
-    outcome: Outcome
+    outcome: PartOutcome
     job: CsvJob | None
     points: int = 0
     rejected: int = 0
@@ -120,7 +120,7 @@ class CsvFiles(Protocol):
         ...
 
 
-class ReadCsv:
+class LoadCsv:
     """Reads parts of jobs.
 
     Args:
@@ -149,7 +149,7 @@ class ReadCsv:
         self._shards = shards
         self._clock = clock
 
-    def __call__(self, job_id: str, part: int, *, is_time_left: Callable[[], bool]) -> Reading:
+    def __call__(self, job_id: str, part: int, *, is_time_left: Callable[[], bool]) -> PartResult:
         """Read a part of a job until its end, or until no time is left.
 
         It may be called again at any time, also while another call is at it: of the two only one gets on, and what both
@@ -160,20 +160,20 @@ class ReadCsv:
         """
         job = self._store.find(job_id)
         if job is None or job.status.is_final:
-            return Reading(Outcome.NOTHING, self._with_rejects(job))
+            return PartResult(PartOutcome.NOTHING, self._with_rejects(job))
         try:
             job = self._begun(job) if job.status is not JobStatus.READING else job
             if job.status is not JobStatus.READING:
-                return Reading(Outcome.ENDED, job)
+                return PartResult(PartOutcome.ENDED, job)
             return self._read(job, part, is_time_left)
         except NotReadableError as error:
-            return Reading(Outcome.ENDED, self._failed(job, error.reason))
+            return PartResult(PartOutcome.ENDED, self._failed(job, error.reason))
         except StaleJobError:
             # Cancelled, or another call reads it, or the answer to a change of ours was lost: that is seen later.
             job = self._store.find(job_id)
             if job is not None and not job.status.is_final:
-                return Reading(Outcome.WAITING, job)
-            return Reading(Outcome.NOTHING, self._with_rejects(job))
+                return PartResult(PartOutcome.WAITING, job)
+            return PartResult(PartOutcome.NOTHING, self._with_rejects(job))
 
     # --- begin -------------------------------------------------------------------------------------------------------
 
@@ -225,15 +225,15 @@ class ReadCsv:
 
     # --- read --------------------------------------------------------------------------------------------------------
 
-    def _read(self, job: CsvJob, number: int, is_time_left: Callable[[], bool]) -> Reading:
+    def _read(self, job: CsvJob, number: int, is_time_left: Callable[[], bool]) -> PartResult:
         if number == 0:
             self._have_others_read(job)
         part = job.parts[number]
         points, rejected = part.points_queued, part.rows_rejected
         if not part.is_done:
             part = self._go_on(job, number, part, is_time_left)
-        done = Reading(
-            Outcome.ENDED if part.is_done else Outcome.PAUSED,
+        done = PartResult(
+            PartOutcome.ENDED if part.is_done else PartOutcome.PAUSED,
             job,
             part.points_queued - points,
             part.rows_rejected - rejected,
@@ -276,13 +276,13 @@ class ReadCsv:
 
     # --- end ---------------------------------------------------------------------------------------------------------
 
-    def _ended(self, job_id: str, done: Reading) -> Reading:
+    def _ended(self, job_id: str, done: PartResult) -> PartResult:
         """End the job, if all its parts have ended."""
         job = self._store.find(job_id)
         if job is None or job.status.is_final:
             return msgspec.structs.replace(done, job=job)
         if not all(part.is_done for part in job.parts):
-            return msgspec.structs.replace(done, outcome=Outcome.WAITING, job=job)
+            return msgspec.structs.replace(done, outcome=PartOutcome.WAITING, job=job)
         damage = next((part.damage for part in job.parts if part.damage is not None), None)
         ended = end(
             self._store,

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from afluente.application.limits.limiter import Demand, Limiter, Over, Taken
+from afluente.application.limits.limiter import (
+    Allowed,
+    Demand,
+    Limiter,
+    Throttled,
+)
 from afluente.application.limits.limits import KeyLimits, StageLimits, Subject
 
 
@@ -29,7 +34,7 @@ class Batch(msgspec.Struct, frozen=True):
     points: int
 
 
-class Gate:
+class RateLimits:
     """Lets requests through within the limits of a stage: of the address first, then of the key, then of the source.
 
     Args:
@@ -41,7 +46,7 @@ class Gate:
         self._limiter = limiter
         self._limits = limits
 
-    def connect(self, address: str, now: float) -> Taken | Over:
+    def connect(self, address: str, now: float) -> Allowed | Throttled:
         """Take a request of somebody who has not said yet who it is.
 
         Raises:
@@ -49,7 +54,7 @@ class Gate:
         """
         return self._limiter.take([Demand(Subject.IP, address, self._limits.ip, 1)] if address else [], now)
 
-    def enter(self, sender: Sender, now: float) -> Taken | Over:
+    def enter(self, sender: Sender, now: float) -> Allowed | Throttled:
         """Take a request, before anything is known of what it brings.
 
         Raises:
@@ -57,7 +62,7 @@ class Gate:
         """
         return self._limiter.take([*self._demands(sender, requests=1)], now)
 
-    def bring(self, sender: Sender, points: Sequence[Batch], entered: Taken, now: float) -> Taken | Over:
+    def bring(self, sender: Sender, points: Sequence[Batch], entered: Allowed, now: float) -> Allowed | Throttled:
         """Take the points of a request that entered; where they do not go through, the request is given back too.
 
         Args:
@@ -74,7 +79,7 @@ class Gate:
         """
         total = sum(batch.points for batch in points)
         taken = self._limiter.take([*self._demands(sender, points=total), *self._of_sources(points)], now)
-        if isinstance(taken, Over):
+        if isinstance(taken, Throttled):
             self._limiter.give_back(entered, now)
             return taken
         return msgspec.structs.replace(
@@ -85,7 +90,7 @@ class Gate:
 
     def receive(
         self, messages: Sequence[Sequence[Batch]], now: float, *, run: Callable[..., Iterable[object]] = map
-    ) -> list[Taken | Over]:
+    ) -> list[Allowed | Throttled]:
         """Take messages of devices, which have no key and no address; each by itself, in their order.
 
         Args:

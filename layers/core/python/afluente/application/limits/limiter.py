@@ -82,7 +82,7 @@ class Standing(msgspec.Struct, frozen=True):
     reset: int
 
 
-class Over(msgspec.Struct, frozen=True, kw_only=True):
+class Throttled(msgspec.Struct, frozen=True, kw_only=True):
     """A limit that a request goes beyond; nothing was taken for it.
 
     Attributes:
@@ -100,7 +100,7 @@ class Over(msgspec.Struct, frozen=True, kw_only=True):
     standings: tuple[Standing, ...] = ()
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
+class Allowed(msgspec.Struct, frozen=True, kw_only=True):
     """What a request took.
 
     Attributes:
@@ -143,7 +143,7 @@ class Limiter:
         self._finding = Lock()
         self._away: tuple[float, str] = (0.0, "")
 
-    def take(self, demands: Sequence[Demand], now: float) -> Taken | Over:
+    def take(self, demands: Sequence[Demand], now: float) -> Allowed | Throttled:
         """Take what a request asks of each of its subjects: of all of them or, where a limit is over, of none.
 
         Args:
@@ -172,11 +172,11 @@ class Limiter:
         ]
         spent = tuple(account.spend(demand, now) for demand, account in counted)
         cause = next(iter(uncounted.values()), None)
-        return Taken(at=now, standings=_standings(demands, accounts, now), uncounted=cause, spent=spent)
+        return Allowed(at=now, standings=_standings(demands, accounts, now), uncounted=cause, spent=spent)
 
     def take_each(
         self, requests: Sequence[Sequence[Demand]], now: float, *, run: Callable[..., Iterable[object]] = map
-    ) -> list[Taken | Over]:
+    ) -> list[Allowed | Throttled]:
         """Take what each of several requests asks of its subjects, in their order; one that is over leaves the others.
 
         Args:
@@ -197,7 +197,7 @@ class Limiter:
             pass
         return [self.take(demands, now) for demands in requests]
 
-    def give_back(self, taken: Taken, now: float) -> None:
+    def give_back(self, taken: Allowed, now: float) -> None:
         """Put back what a request took that went no further."""
         for spent in taken.spent:
             account = self._accounts.get(spent.subject)
@@ -218,11 +218,11 @@ class Limiter:
         except UnavailableError:
             return
 
-    def _short_of(self, demand: Demand, account: "_Account", now: float) -> Over | None:
+    def _short_of(self, demand: Demand, account: "_Account", now: float) -> Throttled | None:
         rules = rules_of(demand.limits)
         for rule, needed in zip(rules, demand.need, strict=True):
             if rule is not None and needed > rule.size:
-                return Over(demand=demand, rule=rule, needed=needed, retry_after=None)
+                return Throttled(demand=demand, rule=rule, needed=needed, retry_after=None)
         lacking = account.lacking(demand, now)
         if not lacking:
             return None
@@ -233,7 +233,7 @@ class Limiter:
             return None
         rule = rules[short.index]
         assert rule is not None  # noqa: S101 - only what is limited can be short
-        return Over(
+        return Throttled(
             demand=demand, rule=rule, needed=demand.need[short.index], retry_after=max(1, math.ceil(short.seconds))
         )
 
@@ -418,7 +418,7 @@ class _Account:
 
 
 def _standings(
-    demands: Sequence[Demand], accounts: Sequence[_Account], now: float, over: Over | None = None
+    demands: Sequence[Demand], accounts: Sequence[_Account], now: float, over: Throttled | None = None
 ) -> tuple[Standing, ...]:
     told = []
     for demand, account in zip(demands, accounts, strict=True):

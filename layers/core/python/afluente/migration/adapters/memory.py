@@ -16,10 +16,16 @@ from afluente.migration.application.trial import (
     TrialEvent,
     TrialSettings,
 )
-from afluente.migration.domain.thresholds import DOMAIN, AlertThresholds, DeltaThresholds, Sensor, SensorThresholds
+from afluente.migration.domain.thresholds import (
+    LEGACY_DOMAIN,
+    AlertThresholds,
+    DeltaThresholds,
+    Sensor,
+    SensorThresholds,
+)
 
 
-class MemoryOldTables:
+class MemoryLegacyTables:
     """Keeps the old service's sensors by id.
 
     Args:
@@ -44,7 +50,7 @@ class MemoryOldTables:
     def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
         """See `OldTables.find`."""
         by_name = {name: its for its in self._sensors.values() for name in (its.sensor.uuid, str(its.sensor.sensor_id))}
-        found = {key: by_name.get(key.stream_id.lower()) for key in streams if key.domain == DOMAIN}
+        found = {key: by_name.get(key.stream_id.lower()) for key in streams if key.domain == LEGACY_DOMAIN}
         return {
             key: its
             for key, its in found.items()

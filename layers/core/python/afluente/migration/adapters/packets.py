@@ -18,20 +18,27 @@ from afluente.adapters.mqtt.messages import MqttMessage, UnusableMessageError, p
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import MISSING_SOURCE, json_type
-from afluente.migration.adapters.readings import TIME, Reading, Surroundings, device_of, read, sensor_name
+from afluente.migration.adapters.readings import (
+    TIME,
+    LegacyReading,
+    Surroundings,
+    device_of,
+    read,
+    sensor_name,
+)
 from afluente.migration.application.sensors import SensorName
-from afluente.migration.domain.thresholds import DOMAIN, Sensor
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN, Sensor
 
 FORM = "legacy"
 """What the origin of a quarantined record says of how its points were written."""
 
-OLD_TOPIC = "iot/sensors/{sensor_id}/readings"
+LEGACY_TOPIC = "iot/sensors/{sensor_id}/readings"
 """Where the old service's devices publish to."""
 
-_LEVELS = OLD_TOPIC.split("/")
+_LEVELS = LEGACY_TOPIC.split("/")
 
 
-class OldReadings(msgspec.Struct, frozen=True):
+class LegacyReadings(msgspec.Struct, frozen=True):
     """The readings of a packet or a message.
 
     Attributes:
@@ -44,7 +51,7 @@ class OldReadings(msgspec.Struct, frozen=True):
     """
 
     transport: str
-    readings: Sequence[Reading]
+    readings: Sequence[LegacyReading]
     rejected: Sequence[RejectedPoint]
     device: str | None
     received_at: float
@@ -71,11 +78,11 @@ class OldReadings(msgspec.Struct, frozen=True):
         source_id = self.device or MISSING_SOURCE
         origin = {"form": FORM, **self.origin}
         return PointsRequest(
-            request_id, self.transport, DOMAIN, source_id, self.received_at, points, self.rejected, origin
+            request_id, self.transport, LEGACY_DOMAIN, source_id, self.received_at, points, self.rejected, origin
         )
 
 
-def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> OldReadings:
+def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> LegacyReadings:
     """Read the body of `POST /ingest/packets`: `{device_uuid, ts?, readings: [{sensor_id | sensor_uuid, value, …}]}`.
 
     Args:
@@ -88,7 +95,7 @@ def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> OldRe
     """
     # Some languages write a mark at the beginning of UTF-8.
     document = object_of(body.removeprefix(BOM_UTF8))
-    faults = list(open_domain_faults(DOMAIN, domains))
+    faults = list(open_domain_faults(LEGACY_DOMAIN, domains))
     readings = _readings(document, faults)
     device = device_of(document, faults)
     time_field = next((name for name in TIME if document.get(name) is not None), TIME[0])
@@ -100,16 +107,16 @@ def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> OldRe
         raise RequestError(413, "too_many_points", detail)
     origin = {} if beside.time is None else {time_field: str(document[time_field])}
     taken, rejected = _sorted(readings, beside, now)
-    return OldReadings("http", taken, rejected, device, now, origin)
+    return LegacyReadings("http", taken, rejected, device, now, origin)
 
 
-def is_old_topic(topic: str) -> bool:
+def is_legacy_topic(topic: str) -> bool:
     """Whether a topic is one of the old service."""
     levels = topic.split("/")
     return len(levels) == len(_LEVELS) and levels[:2] == _LEVELS[:2] and levels[3] == _LEVELS[3]
 
 
-def decode_old_message(message: MqttMessage, *, domains: Collection[str]) -> OldReadings:
+def decode_legacy_message(message: MqttMessage, *, domains: Collection[str]) -> LegacyReadings:
     """Read a message that came to such a topic: a reading, or an array of them.
 
     Args:
@@ -120,7 +127,7 @@ def decode_old_message(message: MqttMessage, *, domains: Collection[str]) -> Old
         UnusableMessageError: the topic names no sensor, the domain is not open, or the payload is no JSON or not of the
             form.
     """
-    faults = list(open_domain_faults(DOMAIN, domains))
+    faults = list(open_domain_faults(LEGACY_DOMAIN, domains))
     sensor = sensor_name(message.topic.split("/")[2], "sensor", faults)
     if faults:
         raise UnusableMessageError("; ".join(f"the topic's {fault.field} {fault.message}" for fault in faults))
@@ -132,7 +139,7 @@ def decode_old_message(message: MqttMessage, *, domains: Collection[str]) -> Old
     now = message.arrived_at / 1000
     taken, rejected = _sorted(readings, Surroundings(time_field=TIME[1], sensor=sensor), now)
     origin = {"topic": message.topic, "client_id": message.client_id}
-    return OldReadings("mqtt", taken, rejected, None, now, origin)
+    return LegacyReadings("mqtt", taken, rejected, None, now, origin)
 
 
 def _readings(document: Mapping[str, Any], faults: list[Fault]) -> Sequence[object]:
@@ -146,12 +153,14 @@ def _readings(document: Mapping[str, Any], faults: list[Fault]) -> Sequence[obje
     return ()
 
 
-def _sorted(items: Sequence[object], beside: Surroundings, now: float) -> tuple[list[Reading], list[RejectedPoint]]:
-    taken: list[Reading] = []
+def _sorted(
+    items: Sequence[object], beside: Surroundings, now: float
+) -> tuple[list[LegacyReading], list[RejectedPoint]]:
+    taken: list[LegacyReading] = []
     rejected: list[RejectedPoint] = []
     for index, raw in enumerate(items):
         reading = read(raw, beside, now=now)
-        if isinstance(reading, Reading):
+        if isinstance(reading, LegacyReading):
             taken.append(reading)
         else:
             rejected.append(RejectedPoint(index, reading, raw))

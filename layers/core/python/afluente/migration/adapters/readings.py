@@ -45,7 +45,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     sensor: SensorName | None = None
 
 
-class Reading(msgspec.Struct, frozen=True):
+class LegacyReading(msgspec.Struct, frozen=True):
     """A reading whose stream may take the directory to tell.
 
     Attributes:
@@ -73,7 +73,7 @@ class Reading(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self.measured, source_id=source, stream_id=stream)
 
 
-def read(raw: object, beside: Surroundings, *, now: float) -> Reading | tuple[Fault, ...]:
+def read(raw: object, beside: Surroundings, *, now: float) -> LegacyReading | tuple[Fault, ...]:
     """Read a reading, or name all its faults; a null is a field left out.
 
     Args:
@@ -89,7 +89,7 @@ def read(raw: object, beside: Surroundings, *, now: float) -> Reading | tuple[Fa
     words = {"timestamp": _name_in(raw, TIME) or beside.time_field, "stream_type": _name_in(raw, SENSOR_TYPE) or ""}
     measured = _measured(raw, beside, faults)
     point = made(DataPoint.from_iot_reading, {"sensor_id": PLACEHOLDER} | measured, words=words, told=faults, now=now)
-    return point if isinstance(point, tuple) else Reading(sensor, device, point)
+    return point if isinstance(point, tuple) else LegacyReading(sensor, device, point)
 
 
 def device_of(raw: Mapping[str, object], faults: list[Fault]) -> str | None:

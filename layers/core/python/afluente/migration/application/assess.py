@@ -11,7 +11,7 @@ from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.faults import Fault, FaultyError
 from afluente.migration.application.differences import differences, is_same
-from afluente.migration.application.ports import MigrationRecords, OldTables
+from afluente.migration.application.ports import LegacyTables, MigrationRecords
 from afluente.migration.application.records import (
     NOTHING_THERE,
     Origin,
@@ -103,7 +103,7 @@ class Assessor:
         return [_assess(thresholds, present, records.get(thresholds.sensor.sensor_id), choice) for thresholds in page]
 
 
-def pages(tables: OldTables, selection: Selection, *, after: int | None = None) -> "Iterator[Page]":
+def pages(tables: LegacyTables, selection: Selection, *, after: int | None = None) -> "Iterator[Page]":
     """The sensors by ascending id, a page at a time; of a page those that the selection takes."""
     while sensors := tables.sensors(after=after, limit=PAGE):
         after = sensors[-1].sensor.sensor_id

@@ -66,7 +66,7 @@ class Standing(StrEnum):
     BROKEN = "broken"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class StepReading(msgspec.Struct, frozen=True):
     """How a step stands at one gate.
 
     Attributes:
@@ -103,7 +103,7 @@ class Decision(msgspec.Struct, frozen=True):
     """
 
     verdict: Verdict
-    readings: tuple[Reading, ...]
+    readings: tuple[StepReading, ...]
 
     def why(self) -> str:
         """The readings that decide, in a sentence."""
@@ -211,7 +211,7 @@ def event_of(
     )
 
 
-def _verdict(settings: TrialSettings, readings: tuple[Reading, ...]) -> Verdict:
+def _verdict(settings: TrialSettings, readings: tuple[StepReading, ...]) -> Verdict:
     if settings.phase not in SHARED_PHASES:
         return Verdict.NOTHING
     standings = {reading.standing for reading in readings}
@@ -229,7 +229,7 @@ def _next_share(settings: TrialSettings) -> int:
     return min((share for share in settings.steps if share > settings.share), default=settings.share)
 
 
-def _readings(settings: TrialSettings, counts: TrialCounts, now: float, recent: TrialCounts) -> tuple[Reading, ...]:
+def _readings(settings: TrialSettings, counts: TrialCounts, now: float, recent: TrialCounts) -> tuple[StepReading, ...]:
     gates = settings.gates
     return (
         _differences(gates, counts),
@@ -240,33 +240,33 @@ def _readings(settings: TrialSettings, counts: TrialCounts, now: float, recent: 
     )
 
 
-def _differences(gates: Gates, counts: TrialCounts) -> Reading:
+def _differences(gates: Gates, counts: TrialCounts) -> StepReading:
     limit = gates.max_differences
     standing = Standing.BROKEN if counts.differences > limit else Standing.PASSED
     told = f"{counts.differences:,} differences, {limit:,} at most"
-    return Reading(Gate.DIFFERENCES, standing, counts.differences, limit, told)
+    return StepReading(Gate.DIFFERENCES, standing, counts.differences, limit, told)
 
 
-def _errors(gates: Gates, counts: TrialCounts) -> Reading:
+def _errors(gates: Gates, counts: TrialCounts) -> StepReading:
     rate, limit = counts.error_rate, gates.max_error_rate
     standing = Standing.PASSED
     if rate > limit:
         enough = counts.errors >= EARLY_ERRORS or counts.compared >= EARLY_POINTS
         standing = Standing.BROKEN if enough else Standing.WAITING
     told = f"{rate * 100:.2f} % errors ({counts.errors:,} of {counts.compared:,} points), {limit * 100:g} % at most"
-    return Reading(Gate.ERRORS, standing, rate, limit, told)
+    return StepReading(Gate.ERRORS, standing, rate, limit, told)
 
 
-def _recent_errors(gates: Gates, recent: TrialCounts) -> Reading | None:
+def _recent_errors(gates: Gates, recent: TrialCounts) -> StepReading | None:
     """The gate of errors, if the last minute breaks it."""
     rate, limit = recent.error_rate, gates.max_error_rate
     if recent.compared < EARLY_POINTS or rate <= limit:
         return None
     told = f"{rate * 100:.2f} % errors in the last minute ({recent.errors:,} of {recent.compared:,} points), "
-    return Reading(Gate.ERRORS, Standing.BROKEN, rate, limit, f"{told}{limit * 100:g} % at most")
+    return StepReading(Gate.ERRORS, Standing.BROKEN, rate, limit, f"{told}{limit * 100:g} % at most")
 
 
-def _recent_latency(gates: Gates, recent: TrialCounts) -> Reading | None:
+def _recent_latency(gates: Gates, recent: TrialCounts) -> StepReading | None:
     """The gate of latency, if the last minute breaks it."""
     p95, limit = recent.p95(), gates.max_added_p95_ms
     is_enough = recent.invocations >= RECENT_INVOCATIONS and recent.slower_than(limit) >= EARLY_SLOW
@@ -275,27 +275,29 @@ def _recent_latency(gates: Gates, recent: TrialCounts) -> Reading | None:
     told = (
         f"added latency p95 {p95:g} ms in {recent.invocations:,} invocations of the last minute, {limit:g} ms at most"
     )
-    return Reading(Gate.LATENCY, Standing.BROKEN, p95, limit, told)
+    return StepReading(Gate.LATENCY, Standing.BROKEN, p95, limit, told)
 
 
-def _latency(gates: Gates, counts: TrialCounts) -> Reading:
+def _latency(gates: Gates, counts: TrialCounts) -> StepReading:
     p95, limit = counts.p95(), gates.max_added_p95_ms
     if p95 is None or counts.invocations < EARLY_INVOCATIONS:
         told = f"added latency: {counts.invocations} invocations, {EARLY_INVOCATIONS} are needed to tell"
-        return Reading(Gate.LATENCY, Standing.WAITING, p95, limit, told)
+        return StepReading(Gate.LATENCY, Standing.WAITING, p95, limit, told)
     standing = Standing.PASSED
     if p95 > limit:
         standing = Standing.BROKEN if counts.slower_than(limit) >= EARLY_SLOW else Standing.WAITING
     told = f"added latency p95 {p95:g} ms in {counts.invocations:,} invocations, {limit:g} ms at most"
-    return Reading(Gate.LATENCY, standing, p95, limit, told)
+    return StepReading(Gate.LATENCY, standing, p95, limit, told)
 
 
-def _time(gates: Gates, seconds: float) -> Reading:
+def _time(gates: Gates, seconds: float) -> StepReading:
     standing = Standing.PASSED if seconds >= gates.min_seconds else Standing.WAITING
-    return Reading(Gate.TIME, standing, seconds, gates.min_seconds, f"{seconds:,.0f} s of {gates.min_seconds:,.0f} s")
+    return StepReading(
+        Gate.TIME, standing, seconds, gates.min_seconds, f"{seconds:,.0f} s of {gates.min_seconds:,.0f} s"
+    )
 
 
-def _traffic(gates: Gates, counts: TrialCounts) -> Reading:
+def _traffic(gates: Gates, counts: TrialCounts) -> StepReading:
     standing = Standing.PASSED if counts.points >= gates.min_points else Standing.WAITING
     told = f"{counts.points:,} points the new way of {gates.min_points:,}"
-    return Reading(Gate.TRAFFIC, standing, counts.points, gates.min_points, told)
+    return StepReading(Gate.TRAFFIC, standing, counts.points, gates.min_points, told)

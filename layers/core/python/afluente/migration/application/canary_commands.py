@@ -26,7 +26,7 @@ _ALL = 100
 _ATTEMPTS = 5
 
 
-class OrderError(Exception):
+class CommandRefusedError(Exception):
     """The canary cannot do that now; nothing has changed.
 
     Attributes:
@@ -40,11 +40,11 @@ class OrderError(Exception):
         self.way_out = way_out
 
 
-class DifferencesFoundError(OrderError):
+class DifferencesFoundError(CommandRefusedError):
     """The ways did not make the same of some points: the canary would go back at once."""
 
 
-class FaultyPlanError(OrderError):
+class FaultyPlanError(CommandRefusedError):
     """A plan that no canary can follow."""
 
 
@@ -64,10 +64,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     exclude: frozenset[str] = frozenset()
 
 
-class CanaryOrders:
+class CanaryCommands:
     """Carries orders out, each with an event.
 
-    Every method raises `OrderError`, and `UnavailableError` where the store does not answer.
+    Every method raises `CommandRefusedError`, and `UnavailableError` where the store does not answer.
 
     Args:
         store: of the trial.
@@ -91,7 +91,7 @@ class CanaryOrders:
         before = self._store.settings()
         if before.phase in SHARED_PHASES:
             message = f"a canary is {before.phase} at {before.share} %"
-            raise OrderError(message, "change it with 'set', or take it back with 'rollback' first")
+            raise CommandRefusedError(message, "change it with 'set', or take it back with 'rollback' first")
         # Of shadow alone, that may have been switched off since: a canary's step ends with it.
         found = self._store.counts(before.step).differences
         if found > plan.gates.max_differences and not despite_differences:
@@ -116,14 +116,14 @@ class CanaryOrders:
         """Let no next step come; a broken gate still takes it back."""
         before = self._store.settings()
         if before.phase is not Phase.RUNNING:
-            raise OrderError(f"the canary is {_told(before.phase)}: there is no next step to hold back")
+            raise CommandRefusedError(f"the canary is {_told(before.phase)}: there is no next step to hold back")
         return self._save(EventKind.HELD, before, before.changed(phase=Phase.HELD), "held")
 
     def resume(self) -> TrialEvent:
         """Let the next step come again; what was counted meanwhile counts."""
         before = self._store.settings()
         if before.phase is not Phase.HELD:
-            raise OrderError(f"the canary is {_told(before.phase)}, not held")
+            raise CommandRefusedError(f"the canary is {_told(before.phase)}, not held")
         return self._save(EventKind.RESUMED, before, before.changed(phase=Phase.RUNNING), "resumed")
 
     def roll_back(self, why: str = "rolled back by hand") -> TrialEvent | None:
@@ -133,7 +133,7 @@ class CanaryOrders:
             What happened; None where nobody did.
         """
         for _ in range(_ATTEMPTS - 1):
-            with suppress(OrderError):
+            with suppress(CommandRefusedError):
                 return self._roll_back(why)
         return self._roll_back(why)
 
@@ -151,7 +151,7 @@ class CanaryOrders:
             raise FaultyPlanError(f"a share is from 0 to 100, not {share}")
         before = self._store.settings()
         if before.phase not in SHARED_PHASES:
-            raise OrderError(f"the canary is {_told(before.phase)}: there is nothing to change", "'start' one")
+            raise CommandRefusedError(f"the canary is {_told(before.phase)}: there is nothing to change", "'start' one")
         changes: dict[str, Any] = {"steps": plan.steps, "gates": plan.gates}
         others = {"include": plan.include, "exclude": plan.exclude, "share": before.share if share is None else share}
         goes_on = others["share"] != before.share or plan.steps[-1] > before.share
@@ -173,7 +173,7 @@ class CanaryOrders:
         counts = self._store.counts(before.step) if before.step else TrialCounts()
         event = event_of(kind, before, after, counts=counts, now=self._clock(), by=self._by, why=why)
         if not self._store.save(after, event):
-            raise OrderError("the canary has changed meanwhile", "look at 'status', and try again")
+            raise CommandRefusedError("the canary has changed meanwhile", "look at 'status', and try again")
         return event
 
 

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 from afluente.domain.alarms import AlarmChange, AlarmEvent
-from afluente.domain.classification import Baseline, Classification, ClassifiedDataPoint, Outcome, Taken
+from afluente.domain.classification import (
+    Baseline,
+    Classification,
+    Classified,
+    ClassifiedDataPoint,
+    TakenPoint,
+)
 from afluente.domain.constraints import Severity, StreamConfig
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.application.trial import Difference, DifferenceCause
@@ -14,9 +20,9 @@ _BY_RATE = {Classification.ANOMALY, Classification.NORMAL}
 
 def compare(
     key: StreamKey,
-    outcomes: tuple[Outcome, Outcome],
+    outcomes: tuple[Classified, Classified],
     configs: tuple[StreamConfig | None, StreamConfig | None],
-    references: Sequence[Taken | None],
+    references: Sequence[TakenPoint | None],
 ) -> list[Difference]:
     """The differences between what the ways made of the same points of a stream, from the same state.
 
@@ -72,7 +78,7 @@ def _difference(
     cause: DifferenceCause,
     old: ClassifiedDataPoint,
     new: ClassifiedDataPoint,
-    reference: Taken | None,
+    reference: TakenPoint | None,
 ) -> Difference:
     return Difference(
         stream=str(key),

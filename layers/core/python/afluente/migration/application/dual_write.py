@@ -16,7 +16,7 @@ from afluente.domain.constraints import StreamConfig
 from afluente.domain.faults import FaultyError
 from afluente.migration.application.assess import PAGE, baseline_of, pages, scope_of, with_metadata_of
 from afluente.migration.application.differences import differences
-from afluente.migration.application.ports import MigrationRecords, NotTakenError, OldTables
+from afluente.migration.application.ports import LegacyTables, MigrationRecords, RowRejectedError
 from afluente.migration.application.records import (
     MAX_TOLD,
     NOTHING_THERE,
@@ -38,7 +38,7 @@ SUSPICIOUS = 10
 """So many sensors may be gone from the old tables at once; more, and more than a twentieth, are taken for a mistake."""
 
 
-class TooManyGoneError(Exception):
+class TooManyDeletedError(Exception):
     """So many sensors are gone from the old tables that they rather are not the right tables.
 
     Attributes:
@@ -85,7 +85,7 @@ class DualWriting:
     def __init__(
         self,
         *,
-        tables: OldTables,
+        tables: LegacyTables,
         constraints: ConstraintsCatalogue,
         records: MigrationRecords,
         clock: Callable[[], float],
@@ -106,7 +106,7 @@ class DualWriting:
 
         Raises:
             UnavailableError: the database or a table does not answer; what was carried over is remembered.
-            TooManyGoneError: see there; the changes of the other sensors are carried over.
+            TooManyDeletedError: see there; the changes of the other sensors are carried over.
         """
         done = _Told(self._clock())
         seen: set[int] = set()
@@ -136,7 +136,7 @@ class DualWriting:
         known = [record for record in self._records.list() if record.status is Status.MIGRATED]
         gone = [record for record in known if record.sensor_id not in seen and record.rows_hash != NOTHING_THERE]
         if len(gone) > max(SUSPICIOUS, len(known) // 20) and not allow_removals:
-            raise TooManyGoneError(len(gone), len(known))
+            raise TooManyDeletedError(len(gone), len(known))
         for start in range(0, len(gone), PAGE):
             page = gone[start : start + PAGE]
             present = self._constraints.fetch(record.scope for record in page)
@@ -237,7 +237,7 @@ class DualWriting:
         )
         try:
             is_written = self._tables.write(rows, expected=thresholds)
-        except NotTakenError as error:
+        except RowRejectedError as error:
             done.add(not_taken=1)
             done.tell(sides, f"the old tables do not take what its constraints say: {error}")
             # Tried again at each pass. Where the thresholds had changed too, that is settled, and what lost is kept.

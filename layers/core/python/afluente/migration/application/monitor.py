@@ -32,7 +32,7 @@ MAX_GATHERED = 1_000
 """Of how many streams and causes differences wait; those of more are counted, but not noted."""
 
 
-class Trial:
+class TrialMonitor:
     """The trial, as one classifier sees it.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from afluente.migration.application.assess import Assessment, Assessor, Choice, pages
-from afluente.migration.application.ports import OldTables, Orphan
+from afluente.migration.application.ports import LegacyTables, Orphan
 from afluente.migration.application.records import Prospect
 from afluente.migration.application.selection import Selection
 
@@ -86,7 +86,7 @@ class Totals:
 
 
 def plan(
-    tables: OldTables, assessor: Assessor, selection: Selection, choice: Choice
+    tables: LegacyTables, assessor: Assessor, selection: Selection, choice: Choice
 ) -> Iterator[tuple[int, list[PlannedSensor]]]:
     """What would become of the sensors, a page at a time.
 

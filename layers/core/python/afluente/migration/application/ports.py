@@ -18,14 +18,14 @@ class Orphan(msgspec.Struct, frozen=True):
     sensor_id: int
 
 
-class NotTakenError(Exception):
+class RowRejectedError(Exception):
     """The database does not take the values that were to be written, such as a number that its column cannot hold.
 
     It answers, and takes others: nothing of this one sensor is written. The message is the database's own.
     """
 
 
-class OldTables(Protocol):
+class LegacyTables(Protocol):
     """The tables of the old service.
 
     Every method raises `UnavailableError` where the database does not answer.
@@ -65,7 +65,7 @@ class OldTables(Protocol):
             Whether it was written.
 
         Raises:
-            NotTakenError: the tables cannot hold what it says; nothing is written.
+            RowRejectedError: the tables cannot hold what it says; nothing is written.
         """
         ...
 

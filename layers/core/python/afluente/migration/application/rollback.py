@@ -23,7 +23,7 @@ COLUMNS = ("sensor_id", "key", "outcome", "reason")
 """Fields of a line of the report, in order."""
 
 
-class TakenBack(StrEnum):
+class Reverted(StrEnum):
     """What became of a sensor."""
 
     REMOVED = "removed"
@@ -36,7 +36,7 @@ class RolledBack(msgspec.Struct, frozen=True):
     """What became of a sensor, and why it is no other."""
 
     record: SensorRecord
-    outcome: TakenBack
+    outcome: Reverted
     reason: str = ""
 
     @property
@@ -50,7 +50,7 @@ class RolledBackLine(msgspec.Struct, frozen=True):
 
     sensor_id: int
     key: str
-    outcome: TakenBack
+    outcome: Reverted
     reason: str
 
 
@@ -107,31 +107,31 @@ class Rollback:
             ]
             there = [present.get(record.scope) for record in page]
             judged = list(self._executor.map(self._take_away, judged, there))
-            done = [its.record for its in judged if its.outcome in {TakenBack.REMOVED, TakenBack.NOTHING}]
+            done = [its.record for its in judged if its.outcome in {Reverted.REMOVED, Reverted.NOTHING}]
             now = self._clock()
             if done:
                 self._records.put_many([_taken_back(record, now) for record in done])
             yield judged
 
     def _take_away(self, judged: RolledBack, present: VersionedConfig | None) -> RolledBack:
-        if judged.outcome is not TakenBack.REMOVED or present is None:
+        if judged.outcome is not Reverted.REMOVED or present is None:
             return judged
         try:
             self._constraints.delete(judged.record.scope, expected_version=present.version)
         except StaleConstraintsError:
-            return RolledBack(judged.record, TakenBack.CONFLICT, "they were changed by hand at this very moment")
+            return RolledBack(judged.record, Reverted.CONFLICT, "they were changed by hand at this very moment")
         return judged
 
 
 def _judged(record: SensorRecord, present: VersionedConfig | None, *, overwrite_conflicts: bool) -> RolledBack:
     if present is None:
-        return RolledBack(record, TakenBack.NOTHING)
+        return RolledBack(record, Reverted.NOTHING)
     if record.origin is Origin.BEFORE:
-        return RolledBack(record, TakenBack.KEPT, "they were there before the migration")
+        return RolledBack(record, Reverted.KEPT, "they were there before the migration")
     reason = _changed_since(record, present)
     if reason and not overwrite_conflicts:
-        return RolledBack(record, TakenBack.CONFLICT, reason)
-    return RolledBack(record, TakenBack.REMOVED, reason)
+        return RolledBack(record, Reverted.CONFLICT, reason)
+    return RolledBack(record, Reverted.REMOVED, reason)
 
 
 def _changed_since(record: SensorRecord, present: VersionedConfig) -> str:

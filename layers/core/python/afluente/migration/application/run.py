@@ -14,7 +14,7 @@ import msgspec
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.faults import FaultyError
 from afluente.migration.application.assess import Assessment, Assessor, Choice, pages
-from afluente.migration.application.ports import MigrationRecords, OldTables
+from afluente.migration.application.ports import LegacyTables, MigrationRecords
 from afluente.migration.application.records import (
     MAX_TOLD,
     PassedOver,
@@ -48,7 +48,7 @@ class Migration:
     def __init__(
         self,
         *,
-        tables: OldTables,
+        tables: LegacyTables,
         constraints: ConstraintsCatalogue,
         records: MigrationRecords,
         directory: WritableSensorDirectory,

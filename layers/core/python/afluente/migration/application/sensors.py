@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from afluente.application.read_through_cache import Remembered
+from afluente.application.read_through_cache import ReadThroughCache
 from afluente.domain.stream_keys import MISSING_SOURCE
 from afluente.migration.domain.thresholds import Sensor
 
@@ -46,7 +46,7 @@ class SensorLookup:
     """
 
     def __init__(self, directory: SensorDirectory, *, ttl_seconds: float, clock: Callable[[], float]) -> None:
-        self._sensors: Remembered[SensorName, Sensor] = Remembered(
+        self._sensors: ReadThroughCache[SensorName, Sensor] = ReadThroughCache(
             directory.resolve, size=CACHED_SENSORS, ttl_seconds=ttl_seconds, clock=clock
         )
 

@@ -20,32 +20,32 @@ from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
 from afluente.domain.classification import (
     Baseline,
-    Judgement,
-    Outcome,
-    Rules,
+    Classified,
+    Evaluation,
+    RuleSet,
     StreamState,
-    Taken,
+    TakenPoint,
     VersionedConfig,
     classify,
     classify_by,
-    rules_of,
+    rule_set_of,
 )
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.application.comparison import cause_in_constraints, compare
-from afluente.migration.application.monitor import Trial
+from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.thresholds_lookup import CACHED_STREAMS, ThresholdsLookup
 from afluente.migration.application.trial import Difference, TrialCounts, TrialSettings, added
-from afluente.migration.domain.evaluation import OldRules, old_rules
-from afluente.migration.domain.thresholds import DOMAIN, SensorThresholds
+from afluente.migration.domain.evaluation import LegacyRules, legacy_rule_set
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN, SensorThresholds
 
 Configs = tuple[StreamConfig | None, StreamConfig | None]
 """The constraints that the old way's thresholds come to, and those of the new way."""
 
 
-class Witness(msgspec.Struct, frozen=True):
+class TrialObserver(msgspec.Struct, frozen=True):
     """Those who are told of what the ways do.
 
     Attributes:
@@ -80,7 +80,7 @@ class _Agreement(NamedTuple):
     differing_since: float | None
 
 
-class TwoWays:
+class ShadowClassifier:
     """The way of judging of a service that is moving.
 
     Args:
@@ -98,8 +98,8 @@ class TwoWays:
         *,
         old: ThresholdsLookup,
         new: ConstraintsLookup,
-        trial: Trial,
-        witness: Witness,
+        trial: TrialMonitor,
+        witness: TrialObserver,
         timer: Callable[[], float],
         settling_seconds: float,
     ) -> None:
@@ -109,14 +109,14 @@ class TwoWays:
         self._old = old
         self._new = new
         self._settling_seconds = settling_seconds
-        self._rules: LRUCache[StreamKey, OldRules] = LRUCache(CACHED_STREAMS)
+        self._rules: LRUCache[StreamKey, LegacyRules] = LRUCache(CACHED_STREAMS)
         self._agreements: LRUCache[StreamKey, _Agreement] = LRUCache(CACHED_STREAMS)
         self._known_to_new: LRUCache[StreamKey, bool] = LRUCache(CACHED_STREAMS)
 
-    def look_up(self, streams: Mapping[StreamKey, str | None]) -> "TwoJudges":
+    def look_up(self, streams: Mapping[StreamKey, str | None]) -> "ShadowBatch":
         """See `WayOfJudging.look_up`; streams that have to wait do so alone."""
         settings = self.trial.settings()
-        by_both = {key for key in streams if key.domain == DOMAIN and settings.judged_by_both(key.source_id)}
+        by_both = {key for key in streams if key.domain == LEGACY_DOMAIN and settings.judged_by_both(key.source_id)}
         began = self.timer()
         on_trial = self._old.find_now(by_both)
         seconds = self.timer() - began
@@ -133,7 +133,7 @@ class TwoWays:
             by_constraints = self._new.find(others)
         except UnavailableError as error:
             waiting |= dict.fromkeys(others, error)
-        return TwoJudges(self, settings, old, by_constraints, self._put_on_trial(sound, seconds), waiting=waiting)
+        return ShadowBatch(self, settings, old, by_constraints, self._put_on_trial(sound, seconds), waiting=waiting)
 
     def counting(self, key: StreamKey, configs: Configs, differences: list[Difference]) -> list[Difference]:
         """The differences of a stream, if they count: while what it is judged by has just changed they may pass."""
@@ -153,14 +153,14 @@ class TwoWays:
         self._agreements[key] = _Agreement(configs, since)
         return since
 
-    def _old_rules(self, found: Mapping[StreamKey, SensorThresholds | None]) -> dict[StreamKey, OldRules]:
+    def _old_rules(self, found: Mapping[StreamKey, SensorThresholds | None]) -> dict[StreamKey, LegacyRules]:
         return {key: self._rules_of(key, thresholds) for key, thresholds in found.items() if thresholds}
 
-    def _rules_of(self, key: StreamKey, thresholds: SensorThresholds) -> OldRules:
+    def _rules_of(self, key: StreamKey, thresholds: SensorThresholds) -> LegacyRules:
         """What thresholds come to; made once, for as long as they are remembered."""
         rules = self._rules.get(key)
         if rules is None or rules.thresholds is not thresholds:
-            rules = self._rules[key] = old_rules(thresholds)
+            rules = self._rules[key] = legacy_rule_set(thresholds)
         if rules.faults:
             self.witness.contradiction(key, rules.faults)
         return rules
@@ -183,7 +183,7 @@ class TwoWays:
         return OnTrial(found, error, 0.0 if is_first else seconds)
 
 
-class TwoJudges:
+class ShadowBatch:
     """What the points of a batch are judged by, and what came of it.
 
     Args:
@@ -198,9 +198,9 @@ class TwoJudges:
 
     def __init__(
         self,
-        ways: TwoWays,
+        ways: ShadowClassifier,
         settings: TrialSettings,
-        old: Mapping[StreamKey, OldRules],
+        old: Mapping[StreamKey, LegacyRules],
         others: Mapping[StreamKey, VersionedConfig | None],
         on_trial: OnTrial,
         *,
@@ -216,7 +216,9 @@ class TwoJudges:
         self._added_seconds = on_trial.added_seconds
         self._compared: dict[StreamKey, tuple[TrialCounts, list[Difference]]] = {}
 
-    def classify(self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float) -> Outcome:
+    def classify(
+        self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
+    ) -> Classified:
         """See `Judges.classify`."""
         old = self._old.get(key)
         if old is None:
@@ -240,19 +242,19 @@ class TwoJudges:
 
     def _classify_by_both(
         self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
-    ) -> Outcome:
+    ) -> Classified:
         timer, old, constraints = self._ways.timer, self._old[key], self._on_trial.constraints[key]
         # Where the stream is new, both ways have it begin at the same reading.
         baseline = old.rules.baseline or (constraints.baseline if constraints else None)
-        references: list[Taken | None] = []
+        references: list[TakenPoint | None] = []
         began = timer()
         by_old = classify_by(_noting(old.rules, references, baseline), points, state, processed_at)
         half_way = timer()
-        by_new: Outcome | None = None
+        by_new: Classified | None = None
         differences: list[Difference] = []
         if self._on_trial.error is None:
             try:
-                by_new = classify_by(rules_of(constraints)._replace(baseline=baseline), points, state, processed_at)
+                by_new = classify_by(rule_set_of(constraints)._replace(baseline=baseline), points, state, processed_at)
                 self._added_seconds += timer() - half_way - (half_way - began)
                 configs = old.config, constraints.config if constraints else None
                 # The first reference may be that of the baseline.
@@ -273,10 +275,10 @@ class TwoJudges:
         return by_new if by_new is not None and goes_new_way else by_old
 
 
-def _noting(rules: Rules, references: list[Taken | None], baseline: Baseline | None) -> Rules:
+def _noting(rules: RuleSet, references: list[TakenPoint | None], baseline: Baseline | None) -> RuleSet:
     """The rules, with a list of what the change of each value was measured by."""
 
-    def judge(value: float, timestamp: float, reference: Taken | None) -> Judgement:
+    def judge(value: float, timestamp: float, reference: TakenPoint | None) -> Evaluation:
         references.append(reference)
         return rules.judge(value, timestamp, reference)
 

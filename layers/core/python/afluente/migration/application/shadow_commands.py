@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from afluente.migration.application.canary import event_of
-from afluente.migration.application.canary_commands import OrderError
+from afluente.migration.application.canary_commands import CommandRefusedError
 from afluente.migration.application.trial import (
     SHARED_PHASES,
     EventKind,
@@ -65,7 +65,7 @@ def switch(store: TrialStore, *, on: bool, clock: Callable[[], float], by: str =
         What happened; None where it was so already.
 
     Raises:
-        OrderError: somebody else has changed the trial meanwhile.
+        CommandRefusedError: somebody else has changed the trial meanwhile.
         UnavailableError: the store does not answer.
     """
     before = store.settings()
@@ -80,7 +80,7 @@ def switch(store: TrialStore, *, on: bool, clock: Callable[[], float], by: str =
     counts = store.counts(before.step)
     event = event_of(kind, before, after, counts=counts, now=now, by=by, why="switched by hand")
     if not store.save(after, event):
-        raise OrderError("the trial has changed meanwhile", "look at 'report', and try again")
+        raise CommandRefusedError("the trial has changed meanwhile", "look at 'report', and try again")
     return event
 
 

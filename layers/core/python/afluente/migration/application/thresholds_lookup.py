@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from afluente.application.errors import UnavailableError
-from afluente.application.read_through_cache import Remembered
+from afluente.application.read_through_cache import ReadThroughCache
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.application.ports import OldTables
+from afluente.migration.application.ports import LegacyTables
 from afluente.migration.application.sensors import may_name_sensor
-from afluente.migration.domain.thresholds import DOMAIN, SensorThresholds
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN, SensorThresholds
 
 CACHED_STREAMS = 50_000
 
@@ -26,8 +26,8 @@ class ThresholdsLookup:
     A change of the tables is in force everywhere once `ttl_seconds` have passed.
     """
 
-    def __init__(self, tables: OldTables, *, ttl_seconds: float, clock: Callable[[], float]) -> None:
-        self._streams: Remembered[StreamKey, SensorThresholds] = Remembered(
+    def __init__(self, tables: LegacyTables, *, ttl_seconds: float, clock: Callable[[], float]) -> None:
+        self._streams: ReadThroughCache[StreamKey, SensorThresholds] = ReadThroughCache(
             tables.find, size=CACHED_STREAMS, ttl_seconds=ttl_seconds, clock=clock
         )
 
@@ -52,7 +52,7 @@ class ThresholdsLookup:
             absence: how the database was found to be away a moment ago, so that it is not asked.
         """
         keys = list(streams)
-        asked = [key for key in keys if key.domain == DOMAIN and may_name_sensor(key.stream_id)]
+        asked = [key for key in keys if key.domain == LEGACY_DOMAIN and may_name_sensor(key.stream_id)]
         known: dict[StreamKey, SensorThresholds | None] = {}
         waiting: dict[StreamKey, UnavailableError] = {}
         if absence is None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from afluente.domain.classification import Baseline, Classification
-from afluente.migration.domain.thresholds import DOMAIN
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN
 
 ADDED_MS_BOUNDS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, 250.0, 1000.0)
 """Up to how many milliseconds each bucket of `TrialCounts.added_ms` goes; the last holds all that is more, too."""
@@ -308,5 +308,5 @@ class TrialStore(Protocol):
 @lru_cache(maxsize=50_000)
 def _place_of(source_id: str) -> int:
     """Where a source stands among all: a number from 0, as likely to be any, that has nothing to do with its shard."""
-    digest = blake2b(f"{DOMAIN}/{source_id}".encode(), digest_size=8, person=b"canary").digest()
+    digest = blake2b(f"{LEGACY_DOMAIN}/{source_id}".encode(), digest_size=8, person=b"canary").digest()
     return int.from_bytes(digest, "big") % _HASH_VALUES

@@ -11,7 +11,7 @@ from afluente.domain.classification import VersionedConfig
 from afluente.domain.faults import FaultyError
 from afluente.migration.application.assess import baseline_of, pages
 from afluente.migration.application.differences import Difference, differences
-from afluente.migration.application.ports import MigrationRecords, OldTables
+from afluente.migration.application.ports import LegacyTables, MigrationRecords
 from afluente.migration.application.records import Origin, SensorRecord, Status
 from afluente.migration.application.run import directory_entry
 from afluente.migration.application.selection import Selection
@@ -62,7 +62,7 @@ class Verification:
     def __init__(
         self,
         *,
-        tables: OldTables,
+        tables: LegacyTables,
         constraints: ConstraintsStore,
         records: MigrationRecords,
         directory: WritableSensorDirectory,

@@ -9,12 +9,12 @@ import msgspec
 from afluente.domain.classification import (
     Baseline,
     Classification,
-    Judgement,
+    Evaluation,
     RateViolation,
     Reason,
-    Rules,
-    Taken,
-    rules_of,
+    RuleSet,
+    TakenPoint,
+    rule_set_of,
 )
 from afluente.domain.constraints import RATE_NAMES, Severity, StreamConfig
 from afluente.domain.faults import Fault, FaultyError
@@ -29,7 +29,7 @@ from afluente.migration.domain.thresholds import (
 )
 
 
-class OldRules(msgspec.Struct, frozen=True):
+class LegacyRules(msgspec.Struct, frozen=True):
     """How a sensor's points are judged by its thresholds.
 
     Attributes:
@@ -40,12 +40,12 @@ class OldRules(msgspec.Struct, frozen=True):
     """
 
     thresholds: SensorThresholds
-    rules: Rules
+    rules: RuleSet
     config: StreamConfig | None
     faults: tuple[Fault, ...] = ()
 
 
-_WITHIN = Judgement(Classification.NORMAL, Reason.WITHIN_CONSTRAINTS, {}, {}, severity=None)
+_WITHIN = Evaluation(Classification.NORMAL, Reason.WITHIN_CONSTRAINTS, {}, {}, severity=None)
 _REASONS = {
     Cause.PHYSICAL_RANGE: Reason.HARD_LIMIT,
     Cause.ALERT_ZONE: Reason.ALERT_ZONE,
@@ -59,24 +59,24 @@ _SEVERITIES = {
 }
 
 
-def old_rules(thresholds: SensorThresholds) -> OldRules:
+def legacy_rule_set(thresholds: SensorThresholds) -> LegacyRules:
     """How a sensor's points are judged by its thresholds, contradictory ones included."""
     try:
         mapped = to_constraints(thresholds)
     except FaultyError as error:
-        return OldRules(thresholds, _rules(thresholds, None), None, error.faults)
+        return LegacyRules(thresholds, _rules(thresholds, None), None, error.faults)
     config = mapped.config if mapped else None
-    return OldRules(thresholds, _rules(thresholds, config), config)
+    return LegacyRules(thresholds, _rules(thresholds, config), config)
 
 
-def _rules(thresholds: SensorThresholds, config: StreamConfig | None) -> Rules:
+def _rules(thresholds: SensorThresholds, config: StreamConfig | None) -> RuleSet:
     alert, delta, latest = thresholds.alert, thresholds.delta, thresholds.latest
     baseline = Baseline(latest.timestamp, latest.value) if latest else None
     if alert is None and delta is None:
-        return rules_of(None)._replace(baseline=baseline)
+        return rule_set_of(None)._replace(baseline=baseline)
     alarm = config or _alarm_of(alert, delta)
     judging = _judging(alert, delta, _bounds(alert, config), alarm.rate_constraints.severity)
-    return Rules(judging, alarm, round(thresholds.updated_at * 1000), baseline)
+    return RuleSet(judging, alarm, round(thresholds.updated_at * 1000), baseline)
 
 
 def _judging(
@@ -84,10 +84,10 @@ def _judging(
     delta: DeltaThresholds | None,
     bounds: Sequence[tuple[str, float]],
     rate_severity: Severity,
-) -> Callable[[float, float, Taken | None], Judgement]:
+) -> Callable[[float, float, TakenPoint | None], Evaluation]:
     limits = _limits(delta)
 
-    def judge_point(value: float, timestamp: float, reference: Taken | None) -> Judgement:
+    def judge_point(value: float, timestamp: float, reference: TakenPoint | None) -> Evaluation:
         latest = LatestReading(reference.value, reference.timestamp) if reference else None
         verdict = judge_by_rows(value, timestamp, latest, alert, delta)
         if verdict.cause is Cause.NONE:
@@ -96,7 +96,7 @@ def _judging(
         graves = [_SEVERITIES[verdict.cause]] if verdict.cause in _SEVERITIES else []
         if rates or not graves:
             graves.append(rate_severity)
-        return Judgement(
+        return Evaluation(
             new_class(verdict),
             _REASONS[verdict.cause],
             _violated_values(value, bounds),
@@ -115,7 +115,7 @@ def _violated_values(value: float, bounds: Sequence[tuple[str, float]]) -> Mappi
 
 
 def _violated_rates(
-    value: float, timestamp: float, reference: Taken, limits: Mapping[str, float]
+    value: float, timestamp: float, reference: TakenPoint, limits: Mapping[str, float]
 ) -> Mapping[str, RateViolation]:
     change, seconds = abs(value - reference.value), timestamp - reference.timestamp
     observed = {"abs_delta": change}

@@ -21,7 +21,7 @@ from afluente.domain.classification import Classification
 from afluente.domain.constraints import RATE_NAMES, RateConstraints, Severity, StreamConfig, ValueConstraints
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import is_part
-from afluente.migration.domain.rules import Cause, OldClass, Verdict
+from afluente.migration.domain.rules import Cause, LegacyClass, Verdict
 from afluente.migration.domain.thresholds import AlertThresholds, DeltaThresholds, SensorThresholds
 
 METADATA = "legacy"
@@ -175,9 +175,9 @@ def judgement(config: StreamConfig | None) -> tuple[object, ...]:
 
 def new_class(verdict: Verdict) -> Classification:
     """The class that a reading has now which the old service judged so."""
-    if verdict.old_class is OldClass.ALERT:
+    if verdict.old_class is LegacyClass.ALERT:
         return Classification.ALERT
-    if verdict.old_class is OldClass.ML_PREDICTION:
+    if verdict.old_class is LegacyClass.ML_PREDICTION:
         return Classification.NORMAL
     return Classification.ANOMALY if verdict.cause is Cause.DELTA_SPIKE else Classification.WARNING
 

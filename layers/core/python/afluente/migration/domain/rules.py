@@ -9,7 +9,7 @@ from typing import NamedTuple
 from afluente.migration.domain.thresholds import AlertThresholds, DeltaThresholds, LatestReading, SensorThresholds
 
 
-class OldClass(StrEnum):
+class LegacyClass(StrEnum):
     """What the old service made of a reading."""
 
     ALERT = "ALERT"
@@ -30,7 +30,7 @@ class Cause(StrEnum):
 class Verdict(NamedTuple):
     """What the old service made of a reading, and why."""
 
-    old_class: OldClass
+    old_class: LegacyClass
     cause: Cause
 
 
@@ -55,10 +55,10 @@ def judge_by_rows(
 ) -> Verdict:
     """The same, by the rows that are in force."""
     if zones is not None and (cause := _zone(value, zones)) is not None:
-        return Verdict(OldClass.WARNING if cause is Cause.WARNING_ZONE else OldClass.ALERT, cause)
+        return Verdict(LegacyClass.WARNING if cause is Cause.WARNING_ZONE else LegacyClass.ALERT, cause)
     if delta is not None and latest is not None and _is_spike(value, timestamp, latest, delta):
-        return Verdict(OldClass.WARNING, Cause.DELTA_SPIKE)
-    return Verdict(OldClass.ML_PREDICTION, Cause.NONE)
+        return Verdict(LegacyClass.WARNING, Cause.DELTA_SPIKE)
+    return Verdict(LegacyClass.ML_PREDICTION, Cause.NONE)
 
 
 def _zone(value: float, zones: AlertThresholds) -> Cause | None:

@@ -8,7 +8,7 @@ import msgspec
 from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey
 
-DOMAIN = "iot"
+LEGACY_DOMAIN = "iot"
 """The one domain of the old service."""
 
 
@@ -35,7 +35,7 @@ class Sensor(msgspec.Struct, frozen=True, kw_only=True):
             FaultyError: the device's UUID is none that could be part of a key.
         """
         try:
-            return StreamKey(DOMAIN, self.device_uuid or MISSING_SOURCE, str(self.sensor_id))
+            return StreamKey(LEGACY_DOMAIN, self.device_uuid or MISSING_SOURCE, str(self.sensor_id))
         except FaultyError as error:
             faults = (Fault(fault.code, "devices.uuid", fault.message) for fault in error.faults)
             raise FaultyError(tuple(faults)) from None

@@ -5,8 +5,8 @@ import time
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
-from afluente.migration.application.ports import OldTables
-from afluente.migration.application.shadow_classifier import TwoWays, Witness
+from afluente.migration.application.ports import LegacyTables
+from afluente.migration.application.shadow_classifier import ShadowClassifier, TrialObserver
 from afluente.migration.application.thresholds_lookup import ThresholdsLookup
 from afluente.migration.application.trial import TrialCounts
 from afluente.runtime.migration.legacy_tables import ContradictionLog
@@ -19,17 +19,17 @@ SETTLING_TTLS = 3
 come to is remembered, and dual writing takes its time in between."""
 
 
-def two_ways(settings: ClassifierSettings, table: ConstraintsStore, tables: OldTables) -> TwoWays:
+def shadow_classifier(settings: ClassifierSettings, table: ConstraintsStore, tables: LegacyTables) -> ShadowClassifier:
     """Judge sensors of the old tables by the old rules, by constraints, or by both, as the trial says."""
     ttl_seconds = settings.constraints_ttl_seconds
     contradictions = ContradictionLog()
     old = ThresholdsLookup(tables, ttl_seconds=ttl_seconds, clock=time.monotonic)
     store = MigratedFirst(table, SqlConstraintsManager(old.find, on_contradiction=contradictions))
-    return TwoWays(
+    return ShadowClassifier(
         old=old,
         new=ConstraintsLookup(store, ttl_seconds=ttl_seconds, clock=time.monotonic),
         trial=trial(settings),
-        witness=Witness(contradiction=contradictions, error=tell_error, compared=tell_compared),
+        witness=TrialObserver(contradiction=contradictions, error=tell_error, compared=tell_compared),
         timer=time.perf_counter,
         settling_seconds=SETTLING_TTLS * ttl_seconds,
     )

@@ -7,21 +7,21 @@ from afluente.adapters.aws.secrets_manager import SecretsManagerSecret
 from afluente.application.errors import UnavailableError
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.application.ports import OldTables, Orphan
+from afluente.migration.application.ports import LegacyTables, Orphan
 from afluente.migration.domain.thresholds import SensorThresholds
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, logger
 from afluente.runtime.settings import ClassifierSettings
 
 if TYPE_CHECKING:
-    from afluente.migration.adapters.sql.legacy_tables import SqlOldTables
+    from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 
 _TOLD_STREAMS = 10_000
 
 _Answer = TypeVar("_Answer")
 
 
-def old_tables(settings: ClassifierSettings) -> OldTables | None:
+def legacy_tables(settings: ClassifierSettings) -> LegacyTables | None:
     """The old service's tables; None in a stage that has none, or that has left them behind.
 
     Nothing is read or connected before the first question.
@@ -42,31 +42,31 @@ class ConnectedTables:
         connect: makes the tables.
     """
 
-    def __init__(self, connect: "Callable[[], SqlOldTables]") -> None:
+    def __init__(self, connect: "Callable[[], SqlLegacyTables]") -> None:
         self._connect = connect
-        self._tables: SqlOldTables | None = None
+        self._tables: SqlLegacyTables | None = None
 
     def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
-        """See `OldTables.find`."""
+        """See `LegacyTables.find`."""
         return self._asked(lambda tables: tables.find(streams))
 
     def count(self) -> int:
-        """See `OldTables.count`."""
+        """See `LegacyTables.count`."""
         return self._asked(lambda tables: tables.count())
 
     def sensors(self, *, after: int | None = None, limit: int = 500) -> Sequence[SensorThresholds]:
-        """See `OldTables.sensors`."""
+        """See `LegacyTables.sensors`."""
         return self._asked(lambda tables: tables.sensors(after=after, limit=limit))
 
     def orphans(self) -> Sequence[Orphan]:
-        """See `OldTables.orphans`."""
+        """See `LegacyTables.orphans`."""
         return self._asked(lambda tables: tables.orphans())
 
     def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
-        """See `OldTables.write`."""
+        """See `LegacyTables.write`."""
         return self._asked(lambda tables: tables.write(thresholds, expected=expected))
 
-    def _asked(self, question: "Callable[[SqlOldTables], _Answer]") -> _Answer:
+    def _asked(self, question: "Callable[[SqlLegacyTables], _Answer]") -> _Answer:
         try:
             if self._tables is None:
                 self._tables = self._connect()
@@ -100,16 +100,16 @@ class ContradictionLog:
             )
 
 
-def _connect(secret: SecretsManagerSecret, names: str) -> "SqlOldTables":
+def _connect(secret: SecretsManagerSecret, names: str) -> "SqlLegacyTables":
     # SQLAlchemy takes a quarter of a second to import, and is in a layer of its own.
-    from afluente.migration.adapters.sql.engine import old_engine  # noqa: PLC0415
-    from afluente.migration.adapters.sql.errors import OldSqlUrlError  # noqa: PLC0415
-    from afluente.migration.adapters.sql.legacy_tables import SqlOldTables  # noqa: PLC0415
+    from afluente.migration.adapters.sql.engine import legacy_engine  # noqa: PLC0415
+    from afluente.migration.adapters.sql.errors import LegacySqlUrlError  # noqa: PLC0415
+    from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables  # noqa: PLC0415
     from afluente.migration.adapters.sql.names import TableNames, TableNamesError  # noqa: PLC0415
     from afluente.migration.adapters.sql.secret import url_of  # noqa: PLC0415
 
     try:
-        return SqlOldTables(old_engine(url_of(secret.read())), TableNames.read(names) if names else None)
-    except (OldSqlUrlError, TableNamesError) as error:
+        return SqlLegacyTables(legacy_engine(url_of(secret.read())), TableNames.read(names) if names else None)
+    except (LegacySqlUrlError, TableNamesError) as error:
         # Packs wait until somebody has mended it, and the alarm rings.
         raise UnavailableError(f"the old service's database: {error}") from None

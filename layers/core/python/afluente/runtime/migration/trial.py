@@ -8,7 +8,7 @@ from botocore.config import Config
 from afluente.adapters.aws.calls import CLIENT_CONFIG
 from afluente.application.errors import UnavailableError
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
-from afluente.migration.application.monitor import Trial
+from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.trial import EventKind, TrialEvent
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, Metric, count, logger
@@ -20,13 +20,15 @@ _QUICK = CLIENT_CONFIG.merge(
 )
 
 
-def trial(settings: ClassifierSettings) -> Trial:
+def trial(settings: ClassifierSettings) -> TrialMonitor:
     """The trial whose settings and counters are in the table of migration.
 
     Nothing is read before the first question.
     """
     store = DynamoTrial(client("dynamodb", config=_QUICK), settings.migration_table)
-    return Trial(store, clock=time.monotonic, now=time.time, on_event=tell_event, on_unavailable=tell_unavailable)
+    return TrialMonitor(
+        store, clock=time.monotonic, now=time.time, on_event=tell_event, on_unavailable=tell_unavailable
+    )
 
 
 def tell_event(event: TrialEvent) -> None:

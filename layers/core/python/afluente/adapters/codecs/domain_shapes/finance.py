@@ -1,6 +1,6 @@
 """Ticks of markets: `{symbol, price, timestamp?, venue?, field?, sequence?, metadata?}`."""
 
-from afluente.adapters.codecs.domain_shapes.shapes import Shape, Taken, take
+from afluente.adapters.codecs.domain_shapes.shapes import PointOrFaults, Shape, take
 from afluente.domain.datapoints import DataPoint
 
 _TICK = Shape(
@@ -13,7 +13,7 @@ _TICK = Shape(
 )
 
 
-def take_tick(raw: object, *, now: float) -> Taken:
+def take_tick(raw: object, *, now: float) -> PointOrFaults:
     """A point of a tick, or its faults.
 
     Args:

@@ -1,6 +1,6 @@
 """Vital signs of patients: `{patient_id, sign, value, timestamp?, sequence?, metadata?}`."""
 
-from afluente.adapters.codecs.domain_shapes.shapes import Shape, Taken, take
+from afluente.adapters.codecs.domain_shapes.shapes import PointOrFaults, Shape, take
 from afluente.domain.datapoints import DataPoint
 
 _SIGN = Shape(
@@ -12,7 +12,7 @@ _SIGN = Shape(
 )
 
 
-def take_vital_sign(raw: object, *, now: float) -> Taken:
+def take_vital_sign(raw: object, *, now: float) -> PointOrFaults:
     """A point of a vital sign, or its faults.
 
     Args:

@@ -1,6 +1,6 @@
 """Metrics of servers: `{host, metric, value, timestamp?, sequence?, metadata?}`."""
 
-from afluente.adapters.codecs.domain_shapes.shapes import Shape, Taken, take
+from afluente.adapters.codecs.domain_shapes.shapes import PointOrFaults, Shape, take
 from afluente.domain.datapoints import DataPoint
 
 _METRIC = Shape(
@@ -12,7 +12,7 @@ _METRIC = Shape(
 )
 
 
-def take_metric(raw: object, *, now: float) -> Taken:
+def take_metric(raw: object, *, now: float) -> PointOrFaults:
     """A point of a metric, or its faults.
 
     Args:

@@ -12,7 +12,7 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import json_type, part_faults
 
-Taken = DataPoint | tuple[Fault, ...]
+PointOrFaults = DataPoint | tuple[Fault, ...]
 """A point, or every fault that keeps a measurement from being one."""
 
 ARRIVAL = {"timestamp_source": "arrival"}
@@ -48,7 +48,7 @@ class Shape(msgspec.Struct, frozen=True):
     optional_parts: Sequence[str] = ()
 
 
-def take(raw: object, shape: Shape, *, now: float) -> Taken:
+def take(raw: object, shape: Shape, *, now: float) -> PointOrFaults:
     """Read a measurement; a null is a field left out.
 
     Args:
@@ -103,7 +103,7 @@ def made(
     words: Mapping[str, str],
     told: Iterable[Fault],
     now: float,
-) -> Taken:
+) -> PointOrFaults:
     """What a factory makes, or all faults of its arguments in the sender's words.
 
     Args:

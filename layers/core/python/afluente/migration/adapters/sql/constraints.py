@@ -7,12 +7,12 @@ from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.domain.mapping import to_constraints
-from afluente.migration.domain.thresholds import DOMAIN, SensorThresholds
+from afluente.migration.domain.thresholds import LEGACY_DOMAIN, SensorThresholds
 
 FindThresholds = Callable[[Iterable[StreamKey]], Mapping[StreamKey, SensorThresholds | None]]
 """`OldTables.find`, or a look-up that remembers what it gave."""
 
-_OF_DOMAIN = f"{DOMAIN}/"
+_OF_DOMAIN = f"{LEGACY_DOMAIN}/"
 
 
 class SqlConstraintsManager:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import (
 )
 
 from afluente.application.errors import UnavailableError
-from afluente.migration.adapters.sql.errors import OldSqlUrlError
+from afluente.migration.adapters.sql.errors import LegacySqlUrlError
 
 TIMEOUT_SECONDS = 3.0
 """For a connection, and for each answer. A ping, a new connection and an answer fit into the shortest timeout that a
@@ -35,7 +35,7 @@ _DRIVERS = {
 """Those that the layer has, for a URL that names none."""
 
 
-def old_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connections: int = 1) -> sa.Engine:
+def legacy_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connections: int = 1) -> sa.Engine:
     """An engine for the old service's database; it connects when it is first used.
 
     Args:
@@ -44,7 +44,7 @@ def old_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connection
         connections: kept open; twice as many at the most.
 
     Raises:
-        OldSqlUrlError: the URL is none, or there is no driver for it.
+        LegacySqlUrlError: the URL is none, or there is no driver for it.
     """
     parsed = _parsed(url)
     pool: dict[str, Any] = {}
@@ -62,17 +62,17 @@ def old_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connection
         arguments, parsed = _connect_arguments(parsed, timeout_seconds)
         # Parameters are kept out of messages, and so out of logs.
         return sa.create_engine(parsed, connect_args=arguments, hide_parameters=True, **pool)
-    except OldSqlUrlError:
+    except LegacySqlUrlError:
         raise
     except NoSuchModuleError:
         message = f"{parsed.drivername} is no database that SQLAlchemy knows here: write mssql, postgresql or sqlite"
-        raise OldSqlUrlError(message) from None
+        raise LegacySqlUrlError(message) from None
     except ModuleNotFoundError as error:
         known = ", ".join(sorted({*_DRIVERS.values()}))
         message = f"{parsed.drivername} needs {error.name}, which is not installed; there are {known} and sqlite"
-        raise OldSqlUrlError(message) from None
+        raise LegacySqlUrlError(message) from None
     except (SQLAlchemyError, TypeError, ValueError, OSError) as error:
-        raise OldSqlUrlError(f"this SQL URL cannot be connected by ({type(error).__name__}): {_EXAMPLE}") from None
+        raise LegacySqlUrlError(f"this SQL URL cannot be connected by ({type(error).__name__}): {_EXAMPLE}") from None
 
 
 def unavailable(error: SQLAlchemyError | OSError) -> UnavailableError:
@@ -114,7 +114,7 @@ def _parsed(url: str) -> sa.URL:
         return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
     except (ArgumentError, ValueError):
         # Not as the cause either: it may hold the password.
-        raise OldSqlUrlError(f"this is no SQL URL: write {_EXAMPLE}") from None
+        raise LegacySqlUrlError(f"this is no SQL URL: write {_EXAMPLE}") from None
 
 
 def _connect_arguments(url: sa.URL, timeout: float) -> tuple[dict[str, Any], sa.URL]:
@@ -128,7 +128,7 @@ def _of_pg8000(url: sa.URL, timeout: float) -> tuple[dict[str, Any], sa.URL]:
     arguments: dict[str, Any] = {"timeout": timeout, "application_name": "afluente"}
     if mode is not None:
         if mode not in _TLS:
-            raise OldSqlUrlError(f"sslmode is none of {', '.join(_TLS)}")
+            raise LegacySqlUrlError(f"sslmode is none of {', '.join(_TLS)}")
         arguments["ssl_context"] = _TLS[str(mode)](None if roots is None else str(roots))
     return arguments, url.set(query=options)
 

@@ -3,7 +3,7 @@
 from afluente.application.errors import UnavailableError
 
 
-class OldSqlUrlError(ValueError):
+class LegacySqlUrlError(ValueError):
     """A connection that cannot be; the message says what to write, and holds nothing of what was written."""
 
 

@@ -17,12 +17,17 @@ from afluente.migration.adapters.sql.engine import is_of_the_values, told_by, un
 from afluente.migration.adapters.sql.errors import WrongTablesError
 from afluente.migration.adapters.sql.names import TableNames
 from afluente.migration.adapters.sql.rows import Row, alert_of, delta_of, is_active, latest_of, orphan_of, sensor_of
-from afluente.migration.adapters.sql.tables import OldSchema, OldTable, Statement, missing_names
+from afluente.migration.adapters.sql.tables import (
+    LegacySchema,
+    LegacyTable,
+    Statement,
+    missing_names,
+)
 from afluente.migration.adapters.sql.writing import write_row
-from afluente.migration.application.ports import NotTakenError, Orphan
+from afluente.migration.application.ports import Orphan, RowRejectedError
 from afluente.migration.application.records import is_in_force
 from afluente.migration.domain.thresholds import (
-    DOMAIN,
+    LEGACY_DOMAIN,
     AlertThresholds,
     DeltaThresholds,
     LatestReading,
@@ -41,7 +46,7 @@ _Value = TypeVar("_Value")
 _Thresholds = TypeVar("_Thresholds", AlertThresholds, DeltaThresholds)
 
 
-class SqlOldTables:
+class SqlLegacyTables:
     """Reads, and writes, the old service's tables.
 
     Four statements answer for up to 500 sensors. They are not of one snapshot: a change that comes between two of them
@@ -57,12 +62,12 @@ class SqlOldTables:
         # A statement is all that is read at a time: no transaction is worth its two messages.
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._names = names or TableNames()
-        self._schema = OldSchema(self._names)
+        self._schema = LegacySchema(self._names)
         self._reflected: dict[str, sa.Table] = {}
 
     def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
         """See `OldTables.find`."""
-        names = {key: key.stream_id.lower() for key in streams if key.domain == DOMAIN}
+        names = {key: key.stream_id.lower() for key in streams if key.domain == LEGACY_DOMAIN}
         ids = sorted({int(name) for name in names.values() if _is_id(name)})
         uuids = sorted({name for name in names.values() if _UUID.fullmatch(name)})
         # Streams that no sensor could have cost no statement.
@@ -118,7 +123,7 @@ class SqlOldTables:
                 connection.commit()
             except DBAPIError as error:
                 if is_of_the_values(error):
-                    raise NotTakenError(told_by(error.orig)) from error
+                    raise RowRejectedError(told_by(error.orig)) from error
                 raise
         return True
 
@@ -127,14 +132,14 @@ class SqlOldTables:
         self._engine.dispose()
 
     def _locked(
-        self, connection: sa.Connection, old: OldTable, sensor: Sensor, decode: Callable[[Row, str], _Thresholds]
+        self, connection: sa.Connection, old: LegacyTable, sensor: Sensor, decode: Callable[[Row, str], _Thresholds]
     ) -> tuple[_Thresholds, ...]:
         return tuple(decode(row, old.name) for row in _rows(connection, self._schema.locked_rows_of(old, sensor)))
 
     def _write(
         self,
         connection: sa.Connection,
-        old: OldTable,
+        old: LegacyTable,
         sensor: Sensor,
         rows: Iterable[_Thresholds],
         change: tuple[_Thresholds | None, _Thresholds | None],
@@ -152,7 +157,7 @@ class SqlOldTables:
             row=None if after is None else msgspec.structs.asdict(after),
         )
 
-    def _table(self, connection: sa.Connection, old: OldTable) -> sa.Table:
+    def _table(self, connection: sa.Connection, old: LegacyTable) -> sa.Table:
         if old.name not in self._reflected:
             clause = old.clause
             self._reflected[old.name] = sa.Table(
@@ -188,7 +193,7 @@ class SqlOldTables:
 
     def _by_sensor(
         self,
-        table: OldTable,
+        table: LegacyTable,
         ids: Sequence[int],
         decode: Callable[[Row, str], _Value],
         connection: sa.Connection,

@@ -3,7 +3,7 @@
 import msgspec
 import sqlalchemy as sa
 
-from afluente.migration.adapters.sql.errors import OldSqlUrlError
+from afluente.migration.adapters.sql.errors import LegacySqlUrlError
 
 _HOW = "write an SQL URL, or an object with engine, host, username, password, dbname and, if need be, port"
 
@@ -23,10 +23,10 @@ def url_of(secret: str) -> str:
     """The SQLAlchemy URL of a secret: the URL itself, or the fields that the secrets of RDS have.
 
     Raises:
-        OldSqlUrlError: it is neither; the message holds nothing of it.
+        LegacySqlUrlError: it is neither; the message holds nothing of it.
     """
     if not secret.strip():
-        raise OldSqlUrlError(f"the secret is empty: {_HOW}")
+        raise LegacySqlUrlError(f"the secret is empty: {_HOW}")
     if not secret.lstrip().startswith("{"):
         return secret.strip()
     try:
@@ -34,7 +34,7 @@ def url_of(secret: str) -> str:
         port = None if login.port is None else int(login.port)
     except (msgspec.DecodeError, ValueError):
         # Not as the cause either: it may hold the password.
-        raise OldSqlUrlError(f"the secret lacks a field or has a wrong one: {_HOW}") from None
+        raise LegacySqlUrlError(f"the secret lacks a field or has a wrong one: {_HOW}") from None
     # RDS tells editions of SQL Server apart: sqlserver-se, sqlserver-ee.
     engine = login.engine.partition("-")[0]
     url = sa.URL.create(engine, login.username, login.password, login.host, port, login.dbname)

@@ -17,7 +17,7 @@ Statement: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 _IDS = frozenset({"id", "sensor_id", "device_id"})
 
 
-class OldTable:
+class LegacyTable:
     """A table, its columns by their classic names.
 
     Attributes:
@@ -45,16 +45,16 @@ class OldTable:
         return (self[classic].label(classic) for classic in self._names)
 
 
-class OldSchema:
+class LegacySchema:
     """All tables."""
 
     def __init__(self, names: TableNames) -> None:
         schema = names.db_schema
-        self.alerts = OldTable(names.alert_thresholds, schema)
-        self.deltas = OldTable(names.delta_thresholds, schema)
-        self.latest = OldTable(names.sensor_readings_latest, schema)
-        self.sensors = OldTable(names.sensors, schema)
-        self.devices = OldTable(names.devices, schema)
+        self.alerts = LegacyTable(names.alert_thresholds, schema)
+        self.deltas = LegacyTable(names.delta_thresholds, schema)
+        self.latest = LegacyTable(names.sensor_readings_latest, schema)
+        self.sensors = LegacyTable(names.sensors, schema)
+        self.devices = LegacyTable(names.devices, schema)
 
     def sensors_by_id(self, ids: Iterable[int]) -> Statement:
         """Sensors of some ids."""
@@ -79,18 +79,18 @@ class OldSchema:
         return sa.select(sa.func.count()).select_from(self.sensors.clause)
 
     @staticmethod
-    def rows_of(table: OldTable, sensor_ids: Iterable[int]) -> Statement:
+    def rows_of(table: LegacyTable, sensor_ids: Iterable[int]) -> Statement:
         """All rows that a table has of some sensors."""
         return sa.select(*table.columns()).where(table["sensor_id"].in_(list(sensor_ids)))
 
-    def locked_rows_of(self, table: OldTable, sensor: Sensor) -> Statement:
+    def locked_rows_of(self, table: LegacyTable, sensor: Sensor) -> Statement:
         """All rows that a table has of a sensor, which nobody else may change until the transaction ends."""
         # SQL Server has no FOR UPDATE, and is told by a hint.
         return (
             self.rows_of(table, [sensor.sensor_id]).with_for_update().with_hint(table.clause, "WITH (UPDLOCK)", "mssql")
         )
 
-    def rows_without_sensor(self, table: OldTable) -> Statement:
+    def rows_without_sensor(self, table: LegacyTable) -> Statement:
         """The rows of a table whose sensor is not there; those whose `active` decides too."""
         sensors = self.sensors
         joined = table.clause.outerjoin(sensors.clause, table["sensor_id"] == sensors["id"])

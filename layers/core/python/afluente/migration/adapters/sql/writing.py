@@ -6,13 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from afluente.migration.adapters.sql.tables import OldTable
+from afluente.migration.adapters.sql.tables import LegacyTable
 
 
 def write_row(
     connection: sa.Connection,
     table: sa.Table,
-    names: OldTable,
+    names: LegacyTable,
     *,
     sensor_id: int,
     replaced: int | None,
@@ -44,12 +44,12 @@ def write_row(
         connection.execute(sa.update(table).where(_column(table, names, "id") == replaced).values(values))
 
 
-def _values(table: sa.Table, names: OldTable, row: Mapping[str, Any]) -> dict[str, Any]:
+def _values(table: sa.Table, names: LegacyTable, row: Mapping[str, Any]) -> dict[str, Any]:
     columns = {name: _column(table, names, name) for name in row}
     return {columns[name].key: _as(columns[name].type, name, value) for name, value in row.items()}
 
 
-def _column(table: sa.Table, names: OldTable, classic: str) -> "sa.Column[Any]":
+def _column(table: sa.Table, names: LegacyTable, classic: str) -> "sa.Column[Any]":
     written = names.column_name(classic).lower()
     # Databases fold the case of names, each in its way.
     return next(column for column in table.columns if column.name.lower() == written)
