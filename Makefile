@@ -59,7 +59,7 @@ openapi: setup ## write the OpenAPI and the AsyncAPI document, after a change of
 
 .PHONY: unit
 unit: setup ## the tests that need nothing but Python
-	COVERAGE_FILE=.coverage.unit $(RUN) pytest -n auto --cov --cov-report= tests/unit tests/contract -m 'not integration'
+	COVERAGE_FILE=.coverage.unit $(RUN) pytest -n auto --cov --cov-report= tests/unit tests/contract tests/migration/unit tests/migration/contract -m 'not integration'
 
 .PHONY: fuzz
 fuzz: setup ## every decoder, guided by coverage: make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="csv_file state"
@@ -67,11 +67,11 @@ fuzz: setup ## every decoder, guided by coverage: make fuzz FUZZ_SECONDS=600 FUZ
 
 .PHONY: infrastructure
 infrastructure: setup ## what the template promises
-	$(RUN) coverage run --data-file=.coverage.infrastructure -m pytest tests/infrastructure
+	$(RUN) coverage run --data-file=.coverage.infrastructure -m pytest tests/infrastructure tests/migration/infrastructure
 
 .PHONY: integration
 integration: setup ## through the local stack: real queues, real functions, killed and throttled
-	COVERAGE_FILE=.coverage.integration $(RUN) pytest -n 2 --dist loadgroup --cov --cov-report= -m integration tests/contract tests/integration tests/faults tests/e2e
+	COVERAGE_FILE=.coverage.integration $(RUN) pytest -n 2 --dist loadgroup --cov --cov-report= -m integration tests/contract tests/integration tests/faults tests/e2e tests/migration
 
 .PHONY: coverage
 coverage: setup ## branch coverage of what the tests above ran
@@ -81,7 +81,7 @@ coverage: setup ## branch coverage of what the tests above ran
 
 .PHONY: unit-on
 unit-on: $(UV) ## the unit tests on another Python: make unit-on PYTHON=3.13
-	UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) pytest -n auto tests/unit
+	UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) pytest -n auto tests/unit tests/migration/unit
 
 .PHONY: bootstrap
 bootstrap: setup ## prepare an AWS account, once a region: make bootstrap STAGE=dev

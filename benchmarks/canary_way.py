@@ -28,9 +28,9 @@ from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.trial import Gates, Phase
 from cli.local_stack.state import CHECKOUT, StateDir
-from tests.canary_fleet import CanaryFleet, Request
-from tests.old_service import an_old_service
-from tests.postgres import running_postgres
+from tests.migration.canary_fleet import CanaryFleet, Request
+from tests.migration.legacy_service import an_old_service
+from tests.migration.postgres import running_postgres
 from tests.stack import LocalStack, request_body, running_stack
 
 _SECRET = "old-sql"  # noqa: S105 - its name

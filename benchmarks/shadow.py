@@ -38,8 +38,7 @@ from afluente.migration.application.trial import EventKind, TrialCounts
 from afluente.migration.domain.mapping import BOUNDS
 from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import NOW
-from tests.moving import Moving
-from tests.old_service import (
+from tests.migration.legacy_service import (
     IMPOSSIBLE,
     SENSORS_A_DEVICE,
     LegacyService,
@@ -47,7 +46,8 @@ from tests.old_service import (
     create_tables,
     fill,
 )
-from tests.postgres import running_postgres
+from tests.migration.moving import Moving
+from tests.migration.postgres import running_postgres
 from tests.unit.test_expected_classes import STREAMS, points_of
 
 MIDDLE, WIDTH = 50.0, 30.0

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from tests.migration.postgres import PostgresServer
     from tests.outbox import AlarmTap, Outbox
-    from tests.postgres import PostgresServer
     from tests.stack import LocalStack
 
 settings.register_profile(
@@ -67,7 +67,7 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalStac
 @pytest.fixture(scope="session")
 def postgres() -> "Iterator[PostgresServer]":
     """A PostgreSQL server of the tests' own; each test makes a database for itself."""
-    from tests.postgres import running_postgres  # noqa: PLC0415
+    from tests.migration.postgres import running_postgres  # noqa: PLC0415
 
     with running_postgres() as running:
         yield running

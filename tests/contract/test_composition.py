@@ -31,7 +31,7 @@ from afluente.runtime import clients, composition
 from tests.contract.local_aws import REGION, LocalAws
 from tests.contract.test_classified_streams import Kinesis
 from tests.factories import PEPPER, a_config
-from tests.old_service import an_old_service, create_tables, fill
+from tests.migration.legacy_service import an_old_service, create_tables, fill
 
 EVENTS = Path(__file__).parents[1] / "events"
 NUMBERS = count(1)

@@ -94,7 +94,7 @@ def _http_gzip() -> Iterator[bytes]:
 
 
 def _legacy_packet() -> Iterator[bytes]:
-    for file in sorted((_EVENTS / "legacy").glob("http_*.json")):
+    for file in sorted((_TESTS / "migration" / "events").glob("http_*.json")):
         body = json.loads(file.read_bytes())["request"].get("body") or {}
         yield body["text"].encode() if "text" in body else base64.b64decode(body.get("base64", ""))
 
@@ -146,7 +146,7 @@ def _mqtt_payload() -> Iterator[bytes]:
     yield topic + json.dumps([_POINT, {"value": 1}]).encode()
     yield topic + b"20.5"
     yield topic + b'[{"bn":"urn:dev:ow:10e2073a01080063","bt":1.7e9,"bu":"Cel","v":23.1},{"n":"a/b","t":-5,"vb":true}]'
-    for file in sorted((_EVENTS / "legacy").glob("mqtt_*.json")):
+    for file in sorted((_TESTS / "migration" / "events").glob("mqtt_*.json")):
         message = json.loads(file.read_bytes())["message"]
         text = message["payload"].get("text")
         payload = text.encode() if text is not None else base64.b64decode(message["payload"]["base64"])

@@ -18,7 +18,7 @@ from tests.integration.bad_points import GOOD
 from tests.outbox import Outbox
 from tests.stack import PATIENCE_SECONDS, LocalStack
 from tests.suites.cases import json_cases
-from tests.unit.adapters.test_json_suite import in_metadata
+from tests.unit.adapters.codecs.test_json_suite import in_metadata
 
 pytestmark = pytest.mark.integration
 

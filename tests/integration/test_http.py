@@ -13,7 +13,14 @@ from afluente.domain.datapoints import DataPoint
 from tests.integration.bad_points import GOOD, Faults, bad_points
 from tests.outbox import Outbox
 from tests.stack import LocalStack, request_body
-from tests.unit.adapters.test_http_json import LOSE_THEIR_POINT, REFUSED, TAKEN, WHOLE_BODIES, nested, with_metadata
+from tests.unit.adapters.codecs.test_json_points import (
+    LOSE_THEIR_POINT,
+    REFUSED,
+    TAKEN,
+    WHOLE_BODIES,
+    nested,
+    with_metadata,
+)
 
 pytestmark = pytest.mark.integration
 

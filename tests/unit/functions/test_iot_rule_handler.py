@@ -26,7 +26,7 @@ from afluente.runtime.composition import IotRuleHandler
 from afluente.runtime.settings import IotRuleHandlerSettings
 from iot_rule_handler.handler import lambda_handler
 from tests.factories import Clock, a_gate
-from tests.legacy import DEVICE, UUID, a_sensor
+from tests.migration.thresholds import DEVICE, UUID, a_sensor
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 ARRIVED_AT = 1_700_000_000.5

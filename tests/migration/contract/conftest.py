@@ -1,0 +1,5 @@
+"""The local AWSs of the contract suites."""
+
+from tests.contract.conftest import aws, backend, executor, ministack, ministack_endpoint, moto
+
+__all__ = ["aws", "backend", "executor", "ministack", "ministack_endpoint", "moto"]

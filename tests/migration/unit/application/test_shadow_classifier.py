@@ -1,0 +1,560 @@
+"""Two ways of judging: who goes which, what is delivered where they differ or one fails, and what is counted."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from afluente.adapters.memory.alarms import MemoryAlarms
+from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.constraints import MemoryConstraints
+from afluente.application.classification.classify_packs import ClassifyPacks, Result
+from afluente.application.classification.ports import Delivery
+from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import ReceivedPack
+from afluente.domain import classification
+from afluente.domain.classification import Baseline, Classification, VersionedConfig
+from afluente.domain.constraints import ValueConstraints
+from afluente.domain.datapoints import DataPoint
+from afluente.domain.faults import Fault
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters.memory import MemoryLegacyTables, MemoryTrial
+from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.monitor import TrialMonitor
+from afluente.migration.application.shadow_classifier import ShadowClassifier, TrialObserver
+from afluente.migration.application.thresholds_lookup import ThresholdsLookup
+from afluente.migration.application.trial import (
+    Difference,
+    DifferenceCause,
+    EventKind,
+    Gates,
+    Phase,
+    TrialCounts,
+    TrialEvent,
+    added,
+)
+from afluente.migration.domain.mapping import to_constraints
+from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
+from tests.factories import NOW, Clock, a_config, a_point, a_received_pack, points
+from tests.migration.thresholds import DEVICE, a_delta, all_thresholds, readings, thresholds
+
+SENSOR = thresholds(42, warning_max=30, physical_max=50, consecutive_violations=1, cooldown_seconds=0)
+CONTRADICTORY = thresholds(43, warning_min=30, warning_max=10, consecutive_violations=1)
+SCOPE = f"iot/{DEVICE}/42"
+
+
+class World(MemoryConstraints):
+    """All that is outside, in memory; the table of constraints, the tables and the streams may be away."""
+
+    def __init__(self, *sensors: SensorThresholds, settling_seconds: float = 0.0) -> None:
+        super().__init__()
+        self.away: set[str] = set()
+        self.clock = Clock(0.0)
+        self.seconds_of = {"constraints": 0.0, "tables": 0.0}
+        self.tables = _Tables(self, sensors or (SENSOR, CONTRADICTORY))
+        self.store = MemoryTrial()
+        self.states = MemoryStates()
+        self.streams = MemoryStreams()
+        self.alarms = MemoryAlarms()
+        self.contradictions: list[tuple[str, Sequence[Fault]]] = []
+        self.errors: list[Exception] = []
+        self.compared: list[TrialCounts] = []
+        self.events: list[TrialEvent] = []
+        old = ThresholdsLookup(self.tables, ttl_seconds=60, clock=self.clock)
+        by_sql = SqlConstraintsManager(old.find, on_contradiction=lambda *_: None)
+        self.ways = ShadowClassifier(
+            old=old,
+            new=ConstraintsLookup(MigratedFirst(self, by_sql), ttl_seconds=60, clock=self.clock),
+            trial=TrialMonitor(
+                self.store,
+                clock=self.clock,
+                now=lambda: NOW + self.clock.now,
+                on_event=self.events.append,
+                on_unavailable=self.errors.append,
+            ),
+            witness=TrialObserver(
+                contradiction=lambda key, faults: self.contradictions.append((str(key), faults)),
+                error=self.errors.append,
+                compared=self.compared.append,
+            ),
+            timer=self.clock,
+            settling_seconds=settling_seconds,
+        )
+        self.numbers = 0
+
+    def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
+        self.ask("constraints")
+        return super().fetch(scopes)
+
+    def put_points(self, deliveries: Sequence[Delivery]) -> None:
+        self.ask("streams")
+        self.streams.put(deliveries)
+
+    def ask(self, part: str) -> None:
+        self.clock.now += self.seconds_of.get(part, 0.0)
+        if part in self.away:
+            raise UnavailableError(part)
+
+    def change(self, **changes: Any) -> None:
+        before = self.store.settings()
+        after = before.in_next_step(NOW, **changes)
+        nothing = TrialCounts()
+        assert self.store.save(
+            after, event_of(EventKind.SET, before, after, counts=nothing, now=NOW, by="cli", why="because")
+        )
+
+    def canary(self, share: int = 100) -> None:
+        self.change(phase=Phase.RUNNING, share=share, gates=Gates(min_points=10**9, max_differences=10**9))
+
+    def take(self, *its_points: DataPoint) -> Result:
+        self.numbers += 1
+        return self.take_packs(a_received_pack(self.numbers, *its_points))
+
+    def take_packs(self, *packs: ReceivedPack) -> Result:
+        classify = ClassifyPacks(
+            way=self.ways, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
+        )
+        return classify(packs)
+
+    def take_values(self, *values: float, sensor: int = 42, at: float = 0.0) -> Result:
+        return self.take(
+            *(of_sensor(value, at + second, sensor=sensor) for second, value in enumerate(values)),
+        )
+
+    def written(self) -> dict[float, str]:
+        """The class of each value on the streams."""
+        return {point.value: name.value for name, found in self.streams.points.items() for point in found}
+
+    def versions(self) -> set[int | None]:
+        return {point.config_version for found in self.streams.points.values() for point in found}
+
+    def counts(self) -> TrialCounts:
+        """What was counted of the step, the times left out."""
+        found = self.store.counts(self.store.settings().step)
+        return msgspec.structs.replace(found, added_ms=TrialCounts().added_ms)
+
+    def differences(self) -> list[tuple[str, int]]:
+        found = self.store.differences(self.store.settings().step)
+        return [(noted.example.cause.value, noted.count) for noted in found]
+
+
+class _Tables(MemoryLegacyTables):
+    def __init__(self, world: World, sensors: Sequence[SensorThresholds]) -> None:
+        super().__init__(sensors)
+        self._world = world
+
+    def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
+        self._world.ask("tables")
+        return super().find(streams)
+
+
+class _Streams:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        self._world.put_points(deliveries)
+
+
+def of_sensor(value: float, at: float = 0.0, *, sensor: int = 42, **fields: Any) -> DataPoint:
+    return a_point(value, at, **({"source_id": DEVICE, "stream_id": str(sensor)} | fields))
+
+
+# --- who goes which way ----------------------------------------------------------------------------------------------
+
+
+def test_sensors_are_judged_by_the_old_rules_alone_until_there_is_a_trial() -> None:
+    world = World()
+    world.put(SCOPE, a_config(max_value=1))
+    world.away = {"constraints"}
+
+    world.take_values(20, 40, 60)
+
+    assert world.written() == {20: "normal", 40: "warning", 60: "alert"}
+    assert [event.value for event in world.alarms.events] == [40, 60]
+    assert (world.compared, world.counts()) == ([], TrialCounts())
+
+
+def test_streams_of_no_sensor_are_judged_by_their_constraints() -> None:
+    world = World()
+    world.change(shadow=True)
+    world.put("iot", a_config(max_value=10))
+    world.put("health", a_config(max_value=1))
+
+    world.take(a_point(20), a_point(5, domain="health"), a_point(9, stream_id="humidity"))
+
+    assert world.written() == {20: "alert", 5: "alert", 9: "normal"}
+    assert world.compared == []
+
+
+def test_streams_of_no_sensor_wait_for_their_constraints() -> None:
+    world = World()
+    world.away = {"constraints"}
+
+    assert list(world.take(a_point(20)).failed) == ["3-of-64"]
+
+
+def test_points_of_sensors_do_not_wait_with_them() -> None:
+    world = World()
+    world.away = {"constraints"}
+
+    result = world.take_packs(
+        a_received_pack(1, of_sensor(40)),
+        a_received_pack(1, of_sensor(20, source_id="of-no-sensor"), group="10-of-64"),
+    )
+
+    assert list(result.failed) == ["10-of-64"]
+    assert world.written() == {40: "warning"}
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+def test_points_of_sensors_wait_for_the_old_tables(shadow: bool) -> None:
+    world = World()
+    world.change(shadow=shadow)
+    world.away = {"tables"}
+
+    assert list(world.take_values(20).failed) == ["3-of-64"]
+    world.away = set()
+    assert world.take_values(20).failed == {}
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+def test_points_of_other_streams_do_not_wait_with_them(shadow: bool) -> None:
+    world = World()
+    world.change(shadow=shadow)
+    world.away = {"tables"}
+
+    told = world.take_packs(
+        a_received_pack(1, of_sensor(20)),
+        a_received_pack(1, a_point(30), group="10-of-64"),
+        a_received_pack(1, a_point(40, domain="health"), group="11-of-64"),
+    )
+
+    assert list(told.failed) == ["3-of-64"]
+    assert world.written() == {30: "normal", 40: "normal"}
+
+
+def test_a_source_on_trial_is_judged_by_both_ways_and_gets_what_the_new_one_makes_of_it() -> None:
+    world = World()
+    world.canary()
+    world.put(SCOPE, a_config(warning_max=30, max_value=50, consecutive_violations_required=1, cooldown_seconds=0))
+
+    world.take_values(20, 40, 60)
+
+    assert world.written() == {20: "normal", 40: "warning", 60: "alert"}
+    assert world.versions() == {1}
+    assert world.counts() == TrialCounts(points=3, compared=3, invocations=1)
+
+
+def test_a_sensor_that_has_not_moved_is_judged_by_its_thresholds_the_new_way_as_well() -> None:
+    world = World(thresholds(42, warning_max=30, updated_at=1.5))
+    world.canary()
+
+    world.take_values(20, 40)
+
+    assert world.written() == {20: "normal", 40: "warning"}
+    assert world.counts() == TrialCounts(points=2, compared=2, invocations=1)
+
+
+def test_thresholds_that_contradict_each_other_stay_on_the_old_way_and_are_told_of() -> None:
+    world = World()
+    world.canary()
+
+    world.take_values(20, sensor=43)
+
+    assert world.written() == {20: "warning"}
+    assert [(key, [fault.field for fault in faults]) for key, faults in world.contradictions] == [
+        (f"iot/{DEVICE}/43", ["alert_thresholds.warning_min"])
+    ]
+    assert world.counts() == TrialCounts()
+
+
+def test_in_the_shadow_the_old_way_is_delivered_and_every_difference_is_counted_by_its_cause() -> None:
+    world = World()
+    world.change(shadow=True)
+    world.put(SCOPE, a_config(warning_max=25, max_value=50))
+
+    world.take_values(20, 27, 28, 60)
+
+    assert world.written() == {20: "normal", 27: "normal", 28: "normal", 60: "alert"}
+    assert world.counts() == TrialCounts(compared=4, invocations=1, differences=2)
+    (noted,) = world.store.differences(1)
+    assert noted.count == 2
+    assert noted.example == Difference(
+        stream=SCOPE,
+        cause=DifferenceCause.THRESHOLDS_DIFFER,
+        old=Classification.NORMAL,
+        new=Classification.WARNING,
+        value=27,
+        timestamp=NOW - 3599,
+        point_id=noted.example.point_id,
+        baseline=Baseline(NOW - 3600, 20),
+    )
+    assert noted.example.point_id in {point.point_id for point in world.streams.points[Classification.NORMAL]}
+
+
+def test_both_ways_judge_from_the_state_of_the_one_that_is_delivered() -> None:
+    world = World(thresholds(42, abs_delta=5, physical_max=50))
+    world.change(shadow=True)
+    world.put(SCOPE, a_config(abs_delta=5, max_value=100))
+
+    world.take_values(10, 70, at=0)
+    world.take_values(12, at=2)
+
+    # The old way did not take 70 for a baseline; nor does the new one, once the old one is delivered.
+    assert world.written() == {10: "normal", 70: "alert", 12: "normal"}
+    assert world.counts().differences == 1
+
+
+@pytest.mark.parametrize("latest", [LatestReading(10, NOW - 3700), None])
+def test_a_new_stream_begins_at_the_same_reading_both_ways(latest: LatestReading | None) -> None:
+    world = World(thresholds(42, abs_delta=5, latest=latest))
+    world.change(shadow=True)
+    world.put(SCOPE, a_config(abs_delta=5), baseline=Baseline(NOW - 3650, 12))
+
+    world.take_values(16)
+
+    assert world.written() == {16: "anomaly" if latest else "normal"}
+    assert world.counts() == TrialCounts(compared=1, invocations=1)
+
+
+def test_a_sensor_without_thresholds_differs_where_a_template_judges_it() -> None:
+    world = World(thresholds(42))
+    world.change(shadow=True)
+    world.put("iot", a_config(warning_max=30))
+
+    world.take_values(40)
+
+    assert world.written() == {40: "normal"}
+    assert world.differences() == [("no_constraints", 1)]
+
+
+def test_rules_follow_their_thresholds() -> None:
+    world = World()
+    world.take_values(25)
+
+    world.tables.put(thresholds(42, warning_max=20))
+    world.clock.now += 61
+    world.take_values(26, at=1)
+
+    assert world.written() == {25: "normal", 26: "warning"}
+
+
+# --- where the new way fails -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0, 100])
+def test_without_an_answer_of_the_constraints_the_old_way_goes_on_and_errors_are_counted(share: int) -> None:
+    world = World()
+    world.canary(share)
+    world.change(shadow=True)
+    world.away = {"constraints"}
+
+    assert world.take_values(20, 40).failed == {}
+
+    assert world.written() == {20: "normal", 40: "warning"}
+    assert world.compared[0].errors == 2
+    assert [str(error) for error in world.errors] == ["constraints"]
+
+
+def test_what_the_new_way_cannot_judge_is_delivered_as_the_old_one_judged_it() -> None:
+    world = World(SENSOR, thresholds(44, warning_max=30))
+    world.canary()
+    broken: Any = None
+    world._configs[SCOPE] = VersionedConfig(broken, 1)
+
+    world.take(of_sensor(20), of_sensor(40, 1), of_sensor(41, sensor=44))
+
+    assert world.written() == {20: "normal", 40: "warning", 41: "warning"}
+    assert world.compared == [msgspec.structs.replace(world.compared[0], points=3, compared=3, errors=2)]
+    assert [type(error) for error in world.errors] == [AttributeError]
+
+
+def test_of_several_failures_of_a_batch_the_first_is_told() -> None:
+    world = World(SENSOR, thresholds(44, warning_max=30))
+    world.canary()
+    broken: Any = None
+    world._configs |= {scope: VersionedConfig(broken, 1) for scope in (SCOPE, f"iot/{DEVICE}/44")}
+
+    world.take(of_sensor(20), of_sensor(41, sensor=44))
+
+    assert (len(world.errors), world.compared[0].errors) == (1, 2)
+
+
+# --- what is counted -------------------------------------------------------------------------------------------------
+
+
+def test_points_that_come_again_are_counted_once_they_are_through() -> None:
+    world = World()
+    world.canary()
+    world.away = {"streams"}
+    assert world.take_values(20, 40).failed != {}
+    assert world.compared == []
+
+    world.away = set()
+    world.numbers = 0
+    world.take_values(20, 40)
+    world.numbers = 0
+    assert world.take_values(20, 40).repeated == 2
+
+    assert world.counts() == TrialCounts(points=2, compared=2, invocations=1)
+
+
+def test_sources_whose_states_are_not_saved_are_not_counted() -> None:
+    world = World()
+    world.canary()
+    judges = world.ways.look_up({StreamKey("iot", DEVICE, "42"): None})
+    judges.classify(StreamKey("iot", DEVICE, "42"), [of_sensor(20)], classification.StreamState(), NOW)
+
+    judges.done({f"iot/{DEVICE}"})
+
+    assert world.compared == []
+
+
+def test_what_the_new_way_adds_is_its_time_less_that_of_the_old() -> None:
+    world = World()
+    world.canary()
+    world.seconds_of = {"constraints": 0.029, "tables": 0.010}
+
+    world.take_values(20)
+    world.clock.now += 61
+    world.take_values(21, at=1)
+
+    # The old tables are asked once; what the new way needs of them is remembered.
+    assert [counts.added_ms for counts in world.compared] == [added(0), added(19)]
+
+
+def test_that_the_new_way_learns_of_a_stream_once_is_not_counted_against_it() -> None:
+    world = World(SENSOR, thresholds(44, warning_max=30))
+    world.take_values(20)
+    world.take_values(20, sensor=44)
+    world.canary()
+    world.seconds_of = {"constraints": 0.029, "tables": 0.010}
+    world.clock.now += 2
+
+    world.take_values(21, at=1)
+    world.take(of_sensor(22, 2), of_sensor(22, 2, sensor=44))
+    world.take(of_sensor(23, 3), of_sensor(23, 3, sensor=44))
+
+    assert [counts.added_ms for counts in world.compared] == [added(0)] * 3
+
+
+def test_a_change_has_its_time_to_reach_both_ways() -> None:
+    world = World(settling_seconds=180)
+    world.change(shadow=True)
+    world.put(SCOPE, a_config(warning_max=25, max_value=50))
+
+    world.take_values(27)
+    world.clock.now += 179
+    world.take_values(27.5, at=1)
+    assert world.counts() == TrialCounts(compared=2, invocations=2)
+    world.clock.now += 2
+    world.take_values(28, at=2)
+
+    assert world.differences() == [("thresholds_differ", 1)]
+
+
+def test_a_change_that_shows_at_few_readings_has_no_more_time() -> None:
+    world = World(settling_seconds=180)
+    world.change(shadow=True)
+    world.put(SCOPE, a_config(warning_max=25, max_value=50))
+
+    world.take_values(20)
+    for second in range(1, 6):
+        world.clock.now += 40
+        world.take_values(20, at=second)
+    world.take_values(27, at=6)
+
+    assert world.differences() == [("thresholds_differ", 1)]
+
+
+def test_the_next_change_has_its_time_again_once_both_agreed() -> None:
+    world = World(settling_seconds=180)
+    world.change(shadow=True)
+    mapped = to_constraints(SENSOR)
+    assert mapped
+    for second, config in enumerate((a_config(max_value=25), mapped.config, a_config(max_value=25))):
+        world.put(SCOPE, config)
+        world.take_values(27, at=second)
+        world.clock.now += 100
+
+    assert world.counts() == TrialCounts(compared=3, invocations=3)
+
+
+def test_another_change_has_its_own_time() -> None:
+    world = World(settling_seconds=180)
+    world.change(shadow=True)
+    for second, warning_max in enumerate((25, 25, 26, 26)):
+        world.put(SCOPE, a_config(warning_max=warning_max, max_value=50))
+        world.take_values(27, at=second)
+        world.clock.now += 100
+
+    assert world.counts() == TrialCounts(compared=4, invocations=4)
+
+
+# --- a mistake of the new way ----------------------------------------------------------------------------------------
+
+
+def test_a_wrong_comparison_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = classification.violated_values
+
+    def wrong(value: float, bounds: ValueConstraints) -> Mapping[str, float]:
+        return {"warning_max": value} if value == bounds.warning_max else right(value, bounds)
+
+    monkeypatch.setattr(classification, "violated_values", wrong)
+    world = World()
+    world.change(phase=Phase.RUNNING, share=100)
+
+    world.take_values(29, 30, 31)
+
+    assert world.differences() == []  # of the next step
+    (noted,) = world.store.differences(1)
+    assert (noted.example.cause, noted.example.value) == ("value_zone", 30)
+    assert [(event.kind, event.share) for event in world.events] == [("rolled_back", 0)]
+    world.take_values(30, at=9)
+    assert world.streams.points[Classification.NORMAL][-1].value == 30
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    all_thresholds,
+    st.none() | st.builds(LatestReading, readings, st.just(NOW - 3600)),
+    st.lists(st.lists(st.tuples(readings, st.integers(min_value=-2, max_value=9)), max_size=6), max_size=4),
+    st.booleans(),
+)
+def test_both_ways_agree_on_sound_thresholds_whatever_comes(
+    its: SensorThresholds,
+    latest: LatestReading | None,
+    packs: list[list[tuple[float, int]]],
+    goes_new_way: bool,
+) -> None:
+    its = msgspec.structs.replace(its, latest=latest)
+    world = World(its)
+    world.change(shadow=True, phase=Phase.RUNNING, share=100 if goes_new_way else 0)
+    key = its.sensor.key
+    for pack in filter(None, packs):
+        world.take(*(a_point(value, at, source_id=key.source_id, stream_id=key.stream_id) for value, at in pack))
+
+    assert world.errors == []
+    assert sum(counts.differences for counts in world.compared) == 0
+    compared = sum(counts.compared for counts in world.compared)
+    assert compared == (0 if world.contradictions else sum(len(found) for found in world.streams.points.values()))
+
+
+def test_constraints_that_were_migrated_judge_as_the_thresholds() -> None:
+    world = World(msgspec.structs.replace(SENSOR, deltas=(a_delta(abs_delta=3),)))
+    mapped = to_constraints(world.tables.sensors()[0])
+    assert mapped is not None
+    world.put(SCOPE, mapped.config)
+    world.change(shadow=True)
+
+    world.take_values(*range(0, 60, 2), 1, 35, 35, 34)
+    world.take(*points(1, 2, source_id=DEVICE, stream_id="42"))
+
+    assert world.counts().differences == 0
+    assert world.counts().compared > 30

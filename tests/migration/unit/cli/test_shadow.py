@@ -1,0 +1,190 @@
+"""`afluente migrate shadow`: what the commands change, what they say, and with which code they end."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from afluente.domain.classification import Baseline, Classification
+from afluente.migration.application.canary import event_of
+from afluente.migration.application.trial import (
+    Difference,
+    DifferenceCause,
+    EventKind,
+    NotedDifference,
+    Phase,
+    TrialCounts,
+)
+from cli import main as command_line
+from cli.core.errors import ExitCode
+from tests.factories import NOW
+from tests.migration.unit.cli.migrating import Done
+from tests.migration.unit.cli.test_canary import REGION, Canary, canary  # noqa: F401 - a fixture
+
+STREAM = "iot/0f9c2f0e-7d3b-4d8b-9a62-6d1b7f3c9e01/42"
+POINT_ID = "cf3849d1f5348d25f3bfe7b596b06ef4"
+
+
+class Shadow:
+    """A deployment whose classifier can judge by both ways, and the commands over it."""
+
+    def __init__(self, deployment: Canary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.deployment = deployment
+        self.trial = deployment.trial
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> Done:
+        """Run `afluente migrate shadow` with the arguments."""
+        words = ["afluente", "migrate", "shadow", *arguments, "--stage", "dev", "--region", REGION]
+        self._monkeypatch.setattr(sys, "argv", words)
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        told = self._capsys.readouterr()
+        return Done(int(ended.value.code or 0), told.out, told.err)
+
+    def found(self, counts: TrialCounts, *differences: Difference) -> None:
+        """As a classifier counts and notes."""
+        step = self.trial.settings().step
+        self.trial.add(counts, step=step)
+        self.trial.note([NotedDifference(1, difference) for difference in differences], step=step)
+
+
+@pytest.fixture
+def shadow(
+    canary: Canary,  # noqa: F811 - a fixture
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Shadow:
+    return Shadow(canary, monkeypatch, capsys)
+
+
+def a_difference(stream: str = STREAM, **fields: Any) -> Difference:
+    defaults: dict[str, Any] = {
+        "cause": DifferenceCause.VALUE_ZONE,
+        "old": Classification.NORMAL,
+        "new": Classification.WARNING,
+        "value": 30.0,
+        "timestamp": NOW,
+        "point_id": POINT_ID,
+    }
+    return Difference(stream=stream, **(defaults | fields))
+
+
+def test_shadow_is_switched_on_and_off(shadow: Shadow) -> None:
+    assert shadow("on") == Done(ExitCode.OK, "shadow is on\n", "")
+    assert shadow("on") == Done(ExitCode.OK, "", "shadow is on already\n")
+    assert shadow.trial.settings().shadow
+    assert shadow("off") == Done(ExitCode.OK, "shadow is off\n", "")
+    assert not shadow.trial.settings().shadow
+
+
+def test_where_one_way_judges_alone_there_is_no_shadow(shadow: Shadow) -> None:
+    shadow.deployment.configure({})
+
+    told = shadow("on")
+
+    assert told.code == ExitCode.FAILED
+    assert "judges by the new way alone" in " ".join(told.err.split())
+    assert not shadow.trial.settings().shadow
+
+
+def test_nothing_compared_is_no_success(shadow: Shadow) -> None:
+    shadow("on")
+
+    told = shadow("report")
+
+    assert told.code == ExitCode.FAILED
+    assert "nothing was compared yet" in told.out
+
+
+def test_no_differences_are_a_success(shadow: Shadow) -> None:
+    shadow("on")
+    shadow.found(TrialCounts(compared=1234, invocations=3))
+
+    told = shadow("report")
+
+    assert told == Done(
+        ExitCode.OK,
+        "shadow is on; step 1: 1,234 points judged by both ways\n0 differences, 0 errors of the new way\n",
+        "",
+    )
+
+
+def test_differences_are_shown_by_cause_and_sensor(shadow: Shadow) -> None:
+    shadow("on")
+    rate = a_difference(cause=DifferenceCause.RATE, value=0.1, baseline=Baseline(NOW - 9, 20.5))
+    shadow.found(TrialCounts(compared=9, differences=5), a_difference(), a_difference("iot/_/7"), rate)
+
+    told = shadow("report", "--limit", "2")
+
+    assert told.code == ExitCode.REJECTED
+    lines = [line.split() for line in told.out.splitlines()]
+    assert ["value_zone", "2"] in lines
+    assert ["rate", "1"] in lines
+    assert "2 more, of which it was not noted which they are" in told.out
+    assert [STREAM, "rate", "1", "normal", "warning", "0.1", "20.5", "2023-11-14", "22:13:20.000", POINT_ID] in lines
+    assert [STREAM, "value_zone", "1", "normal", "warning", "30", "nothing"] in [line[:7] for line in lines]
+    assert "and 1 more sensors and causes" in told.out
+
+
+def test_a_program_gets_all_of_it(shadow: Shadow) -> None:
+    shadow("on")
+    shadow.found(TrialCounts(compared=9, differences=1), a_difference(baseline=Baseline(NOW - 9, 20.5)))
+
+    told = shadow("report", "--json", "--limit", "1")
+
+    assert told.code == ExitCode.REJECTED
+    assert told.document == {
+        "step": 1,
+        "shadow": True,
+        "compared": 9,
+        "errors": 0,
+        "differences": 1,
+        "invocations": 0,
+        "added_p95_ms": None,
+        "by_cause": {"value_zone": 1},
+        "not_noted": 0,
+        "sensors": [
+            {
+                "count": 1,
+                "example": {
+                    "stream": STREAM,
+                    "cause": "value_zone",
+                    "old": "normal",
+                    "new": "warning",
+                    "value": 30.0,
+                    "timestamp": NOW,
+                    "point_id": POINT_ID,
+                    "baseline": [NOW - 9, 20.5],
+                },
+            }
+        ],
+    }
+
+
+def test_errors_of_the_new_way_are_no_success_either(shadow: Shadow) -> None:
+    shadow("on")
+    shadow.found(TrialCounts(compared=9, errors=1))
+
+    assert shadow("report").code == ExitCode.REJECTED
+
+
+def test_what_took_a_canary_back_is_in_the_step_in_which_it_went(shadow: Shadow) -> None:
+    before = shadow.trial.settings()
+    running = before.in_next_step(NOW, phase=Phase.RUNNING, share=10)
+    nothing = TrialCounts()
+    shadow.trial.save(
+        running, event_of(EventKind.STARTED, before, running, counts=nothing, now=NOW, by="cli", why="started")
+    )
+    shadow.deployment.count(TrialCounts(points=9, compared=9, differences=1))
+
+    way_out = "the canary went back in step 1: look at --step 1"
+    assert way_out in shadow("report").out
+    assert way_out not in shadow("report", "--step", "1").out
+    # Which begins another step.
+    shadow("on")
+    assert way_out in shadow("report").out
+    told = shadow("report", "--step", "1")
+    assert (told.code, "1 differences" in told.out) == (ExitCode.REJECTED, True)

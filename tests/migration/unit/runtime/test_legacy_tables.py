@@ -1,0 +1,122 @@
+"""The old service's database as the classifier has it: connected late, connected anew, and told of where it is away."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from afluente.application.errors import UnavailableError
+from afluente.domain.faults import Fault, FaultCode
+from afluente.migration.adapters.sql.engine import legacy_engine
+from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
+from afluente.runtime.migration.legacy_tables import ConnectedTables, ContradictionLog, legacy_tables
+from afluente.runtime.settings import ClassifierSettings
+from tests.factories import a_key
+from tests.migration.legacy_service import an_old_service, create_tables, fill
+from tests.migration.thresholds import thresholds
+from tests.unit.runtime.test_settings import CLASSIFIER
+
+SERVICE = an_old_service(36)
+
+
+class Database:
+    """A file with the old tables; what leads to it can be wrong."""
+
+    def __init__(self, file: Path) -> None:
+        self.url = f"sqlite:///{file}"
+        self.connected = 0
+        engine = legacy_engine(self.url)
+        create_tables(engine)
+        fill(engine, SERVICE)
+        engine.dispose()
+
+    def connect(self) -> SqlLegacyTables:
+        self.connected += 1
+        return SqlLegacyTables(legacy_engine(self.url))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "old.db")
+
+
+@pytest.fixture
+def tables(database: Database) -> Iterator[ConnectedTables]:
+    tables = ConnectedTables(database.connect)
+    yield tables
+    tables._leave()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({}, id="has none"),
+        pytest.param({"AFLUENTE_OLD_SQL_SECRET": "old"}, id="has left them behind"),
+        pytest.param({"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}, id="has none, and no constraints either"),
+    ],
+)
+def test_a_stage_may_have_no_old_tables(environment: dict[str, str]) -> None:
+    assert legacy_tables(ClassifierSettings.read(CLASSIFIER | environment)) is None
+
+
+def test_a_stage_with_a_secret_has_some_and_connects_nothing_before_the_first_question() -> None:
+    environment = {"AFLUENTE_OLD_SQL_SECRET": "old", "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}
+
+    assert legacy_tables(ClassifierSettings.read(CLASSIFIER | environment)) is not None
+
+
+def test_questions_are_answered_by_one_connection(database: Database, tables: ConnectedTables) -> None:
+    assert database.connected == 0
+    first = SERVICE.sensors[0]
+
+    assert tables.find([first.sensor.key]) == {first.sensor.key: first}
+    assert tables.count() == 36
+    assert tables.sensors(after=1_001, limit=2) == list(SERVICE.sensors[1:3])
+    assert tables.orphans() == SERVICE.orphans
+    tables.write(thresholds(1_001, physical_max=1))
+
+    assert database.connected == 1
+    assert tables.sensors(limit=1)[0].alert != first.alert
+
+
+def test_a_database_that_is_away_is_logged_and_connected_anew(
+    database: Database, tables: ConnectedTables, log: list[dict[str, Any]]
+) -> None:
+    url, database.url = database.url, "sqlite:////no/such/folder/old.db"
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            tables.count()
+
+    assert [line["code"] for line in log] == ["OLD_TABLES_UNAVAILABLE"] * 2
+    database.url = url
+    assert (tables.count(), tables.count()) == (36, 36)
+    assert (database.connected, len(log)) == (3, 2)
+
+
+def test_a_stream_whose_thresholds_contradict_each_other_is_logged_once(log: list[dict[str, Any]]) -> None:
+    faults = (Fault(FaultCode.IMPOSSIBLE, "alert_thresholds.warning_min", "above warning_max"),)
+    tell = ContradictionLog()
+
+    for key in (a_key("1"), a_key("1"), a_key("2")):
+        tell(key, faults)
+
+    assert [(line["code"], line["stream"]) for line in log] == [
+        ("THRESHOLDS_CONTRADICT", "iot/furnace-1/1"),
+        ("THRESHOLDS_CONTRADICT", "iot/furnace-1/2"),
+    ]
+    assert log[0]["columns"] == ["alert_thresholds.warning_min"]
+
+
+def test_no_function_imports_sqlalchemy_when_it_starts() -> None:
+    handlers = ["classifier", "csv_trigger", "http_authorizer", "http_ingest", "iot_rule_handler", "ws_ingest"]
+    imports = "; ".join(f"import {name}.handler" for name in handlers)
+    program = (
+        f"import sys; {imports}; print([name for name in ('sqlalchemy', 'pg8000', 'pymssql') if name in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
