@@ -36,6 +36,7 @@ test: check unit fuzz infrastructure integration coverage ## all checks and all 
 check: setup ## format, lint, types, architecture, documents of the API
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
+	$(RUN) rumdl check --quiet .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) python -m apidoc --check
@@ -49,9 +50,10 @@ sbom: setup ## the bill of materials of what a stage deploys: make sbom STAGE=pr
 	@$(RUN) python -m infra.sbom --stage $(STAGE)
 
 .PHONY: format
-format: setup ## put the code into form
+format: setup ## put code and documents into form
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
+	$(RUN) rumdl fmt --quiet .
 
 .PHONY: openapi
 openapi: setup ## write the OpenAPI and the AsyncAPI document, after a change of a route or a message

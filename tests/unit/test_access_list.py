@@ -15,7 +15,7 @@ from cli.main import app
 from infra.constructs.http_api import AUTHORIZER_TTL
 from infra.constructs.mqtt import OLD_TOPIC as OLD_RULE
 from tests.access_list import PAGE, Need, entries_of
-from tests.unit.test_docs import commands_of
+from tests.unit.test_docs import commands_of, text_of
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = dict(commands_of(typer.main.get_command(app)))
@@ -83,5 +83,5 @@ def test_a_revoked_key_opens_nothing_after_a_minute() -> None:
     # A key that was looked at may open a connection for as long, and the connection is looked at as long after that.
     assert 2 * websocket < REVOKED_WITHIN_SECONDS
     told = f"remembers a key for {AUTHORIZER_TTL.to_seconds():.0f} s and the authorizer for {authorizer:.0f} s; "
-    assert told in PAGE.read_text(encoding="utf-8")
-    assert f"looked at again after {websocket:.0f} s" in PAGE.read_text(encoding="utf-8")
+    assert told in text_of(PAGE)
+    assert f"looked at again after {websocket:.0f} s" in text_of(PAGE)

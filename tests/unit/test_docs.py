@@ -151,7 +151,7 @@ def test_the_reference_of_http_has_the_limits() -> None:
         datapoints.MAX_SEQUENCE,
         MAX_PART_LENGTH,
     )
-    text = (REFERENCE / "http.md").read_text(encoding="utf-8")
+    text = text_of(REFERENCE / "http.md")
 
     assert [number for number in numbers if f"{number:,}" not in text] == []
     assert f"{datapoints.MAX_FUTURE_SECONDS:.0f} s" in text
@@ -176,7 +176,7 @@ def test_the_reference_of_http_has_the_limits_of_csv_files() -> None:
         csv_jobs.MAX_NAMED_STREAMS,
         csv_listing.MAX_PAGE,
     )
-    text = (REFERENCE / "http.md").read_text(encoding="utf-8")
+    text = text_of(REFERENCE / "http.md")
 
     assert [number for number in numbers if f"{number:,}" not in text] == []
 
@@ -215,7 +215,7 @@ def test_the_reference_of_websocket_has_the_limits() -> None:
         MAX_PART_LENGTH,
     )
     page = REFERENCE / "websocket.md"
-    text = page.read_text(encoding="utf-8")
+    text = text_of(page)
     codes = {first for first, *_ in tables_in(page)}
 
     assert [number for number in numbers if f"{number:,}" not in text] == []
@@ -277,7 +277,7 @@ def test_the_guide_to_quarantine_has_every_field_and_every_reason() -> None:
 
 
 def test_the_reference_of_the_command_line_has_every_command_and_every_option() -> None:
-    text = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    text = text_of(REFERENCE / "cli.md")
     commands = dict(commands_of(typer.main.get_command(app)))
     options = {name for command in commands.values() for option in command.params for name in option.opts}
 
@@ -304,9 +304,14 @@ def test_a_page_in_spanish_has_the_sections_the_code_and_the_links_of_the_englis
 
 def assert_names(page: Path, names: Iterable[str]) -> None:
     """Each name stands in the page as code."""
-    text = page.read_text(encoding="utf-8")
+    text = text_of(page)
 
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def text_of(page: Path) -> str:
+    """A page without its line breaks."""
+    return " ".join(page.read_text(encoding="utf-8").split())
 
 
 def blocks_of(page: Path, language: str | None = None) -> list[Block]:

@@ -12,7 +12,7 @@ from afluente.migration.application.verify import Finding
 from afluente.migration.domain.mapping import _SEVERITIES, BOUNDS, METADATA
 from cli.core.errors import ExitCode
 from cli.migration.stores import WRITERS
-from tests.unit.test_docs import REFERENCE, assert_names, tables_in
+from tests.unit.test_docs import REFERENCE, assert_names, tables_in, text_of
 
 PAGE_OF_MIGRATION = REFERENCE / "migration.md"
 
@@ -32,7 +32,7 @@ def test_the_reference_of_migration_has_every_count_of_a_pass() -> None:
 
 
 def test_the_reference_of_migration_has_the_limits() -> None:
-    text = PAGE_OF_MIGRATION.read_text(encoding="utf-8")
+    text = text_of(PAGE_OF_MIGRATION)
 
     assert f"in pages of {PAGE}" in text
     assert f"{WRITERS} at a time" in text
