@@ -1,7 +1,10 @@
-"""What all tables share: reads and writes of many items at once."""
+"""DynamoDB calls that every table shares: conditional writes, and reads and writes of many items."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import in_chunks, retry_unfinished, unavailable
 
@@ -18,6 +21,39 @@ _RETRY_DELAYS = (0.05, 0.2, 0.6, 1.5)
 
 Attributes = Mapping[str, Mapping[str, Any]]
 """An item, or its key, as the API has it: each attribute with its type."""
+
+
+class ConditionFailedError(Exception):
+    """Another writer was faster: the condition of a write does not hold, and nothing was written.
+
+    Attributes:
+        item: the stored item, where the call asks for it (`ReturnValuesOnConditionCheckFailure`) and there is one.
+    """
+
+    def __init__(self, what: str, item: Attributes | None) -> None:
+        super().__init__(what)
+        self.item = item
+
+
+@contextmanager
+def conditional_write(what: str) -> Iterator[None]:
+    """Turn the failure of a conditional write, or of a transaction of them, into an error that says whether to retry.
+
+    Args:
+        what: the table, for the message.
+
+    Raises:
+        ConditionFailedError: a condition does not hold, or another transaction is under way.
+        UnavailableError: DynamoDB does not answer.
+    """
+    with unavailable(what):
+        try:
+            yield
+        except ClientError as error:
+            if not _is_condition_failure(error):
+                raise
+            response: Any = error.response
+            raise ConditionFailedError(what, response.get("Item")) from error
 
 
 def batch_get(
@@ -82,3 +118,13 @@ def batch_put(
 
     for chunk in in_chunks(items, MAX_BATCH_WRITE):
         retry_unfinished(chunk, attempt, what=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
+
+
+def _is_condition_failure(error: ClientError) -> bool:
+    response: Any = error.response
+    code = response["Error"]["Code"]
+    if code != "TransactionCanceledException":
+        return bool(code == "ConditionalCheckFailedException")
+    # A transaction that was cancelled for another reason as well, throttling say, says nothing about the condition.
+    reasons = {reason.get("Code", "None") for reason in response.get("CancellationReasons", [])} - {"None"}
+    return bool(reasons) and reasons <= {"ConditionalCheckFailed", "TransactionConflict"}

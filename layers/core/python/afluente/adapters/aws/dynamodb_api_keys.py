@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.adapters.aws.dynamodb import Attributes, scan_beginning_with
+from afluente.adapters.aws.dynamodb import (
+    Attributes,
+    ConditionFailedError,
+    conditional_write,
+    scan_beginning_with,
+)
 from afluente.application.access.api_keys import ApiKey, StaleKeyError
-from afluente.application.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,7 +49,7 @@ class DynamoApiKeys:
             condition = "#record = :before"
             values[":before"] = {"S": _encode(replacing)}
         try:
-            with unavailable(f"DynamoDB table {self._table}"):
+            with conditional_write(f"DynamoDB table {self._table}"):
                 self._client.update_item(
                     TableName=self._table,
                     Key=_name(key.key_id),
@@ -54,10 +58,8 @@ class DynamoApiKeys:
                     ExpressionAttributeNames={"#record": "record"},
                     ExpressionAttributeValues=values,
                 )
-        except UnavailableError as error:
-            if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
-                raise StaleKeyError(key.key_id) from error
-            raise
+        except ConditionFailedError as error:
+            raise StaleKeyError(key.key_id) from error
 
     def used(self, key_id: str, now: float) -> None:
         """See `ApiKeyStore.used`."""

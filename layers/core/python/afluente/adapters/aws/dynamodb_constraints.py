@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import in_chunks, unavailable
-from afluente.adapters.aws.dynamodb import Attributes, batch_get
+from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, batch_get, conditional_write
 from afluente.application.constraints.history import ChangeKind, ConstraintsChange
 from afluente.application.constraints.ports import StaleConstraintsError
 from afluente.application.constraints.scopes import domain_of
@@ -26,7 +25,6 @@ BY_DOMAIN = "by-domain"
 _CHANGES_AT_ONCE = 50
 # Before each further attempt at a change that another got in the way of.
 _DELAYS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-_CANCELLED = "TransactionCanceledException"
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StreamConfig)
@@ -243,13 +241,11 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         now = {"N": f"{self._clock():.6f}"}
         actions = [action for step in steps for action in (self._update(step, now), self._entry(step, now))]
         try:
-            with unavailable(f"DynamoDB tables {self._table} and {self._history}"):
+            with conditional_write(f"DynamoDB tables {self._table} and {self._history}"):
                 # The SDK gives the request a token of its own: made again, it changes nothing.
                 self._client.transact_write_items(TransactItems=actions)
-        except UnavailableError as error:
-            if isinstance(error.__cause__, ClientError) and _was_overtaken(error.__cause__):
-                return False
-            raise
+        except ConditionFailedError:
+            return False
         return True
 
     def _update(self, step: _Step, now: dict[str, str]) -> Any:
@@ -311,15 +307,6 @@ def _has_constraints(item: Attributes) -> bool:
 
 def _version(item: Attributes | None) -> int:
     return int(item["version"]["N"]) if item else 0
-
-
-def _was_overtaken(error: ClientError) -> bool:
-    """Whether a transaction was given up because of another change, and not because DynamoDB could not do it."""
-    response: Any = error.response
-    if response["Error"]["Code"] != _CANCELLED:
-        return False
-    codes = {reason.get("Code", "None") for reason in response.get("CancellationReasons", [])} - {"None"}
-    return bool(codes) and codes <= {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 def _text(value: StreamConfig | Baseline) -> dict[str, str]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.adapters.aws.dynamodb import Attributes, batch_get
+from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, batch_get, conditional_write
 from afluente.adapters.codecs.csv_jobs import decode_head, decode_part, encode_head, encode_part
 from afluente.application.csv.jobs import CsvJob, JobStatus, PartProgress, StaleJobError
-from afluente.application.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -201,12 +200,10 @@ class DynamoCsvJobs:
     @contextmanager
     def _conditional(self, job_id: str) -> Iterator[None]:
         try:
-            with unavailable(f"DynamoDB table {self._table}"):
+            with conditional_write(f"DynamoDB table {self._table}"):
                 yield
-        except UnavailableError as error:
-            if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
-                raise StaleJobError(f"job {job_id} was changed meanwhile") from error
-            raise
+        except ConditionFailedError as error:
+            raise StaleJobError(f"job {job_id} was changed meanwhile") from error
 
 
 def _content_key(content_id: str) -> str:

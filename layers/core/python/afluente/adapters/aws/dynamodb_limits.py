@@ -1,13 +1,12 @@
 """Shared buckets in DynamoDB: one item a subject, replaced on the condition that nobody else has."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import unavailable
+from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, conditional_write
 from afluente.application.limits.leases import SharedBucket
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ LIMITS_CLIENT_CONFIG = Config(
     tcp_keepalive=True,
 )
 """A request waits for its limits, and goes through without where they fail open: better soon than late."""
-
-_NOT_AS_EXPECTED = "ConditionalCheckFailedException"
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(SharedBucket)
@@ -48,8 +45,8 @@ class DynamoLimits:
 
     def save(self, subject: str, bucket: SharedBucket, *, forgotten_at: float) -> SharedBucket | None:
         """See `LimitStore.save`."""
-        with unavailable(f"DynamoDB table {self._table}"):
-            try:
+        try:
+            with conditional_write(f"DynamoDB table {self._table}"):
                 self._client.put_item(
                     TableName=self._table,
                     Item={
@@ -63,13 +60,10 @@ class DynamoLimits:
                     ExpressionAttributeValues={":before": {"N": str(bucket.version - 1)}, ":none": {"N": "0"}},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != _NOT_AS_EXPECTED:
-                    raise
-                found: Any = error.response.get("Item")
-                return _bucket_in(found) if found else self.load(subject)
+        except ConditionFailedError as error:
+            return _bucket_in(error.item) if error.item else self.load(subject)
         return None
 
 
-def _bucket_in(item: Mapping[str, Any] | None) -> SharedBucket:
+def _bucket_in(item: Attributes | None) -> SharedBucket:
     return _decoder.decode(item["bucket"]["S"]) if item else SharedBucket()

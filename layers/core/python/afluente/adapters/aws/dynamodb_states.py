@@ -14,7 +14,7 @@ import msgspec
 from cachetools import LRUCache
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.adapters.aws.dynamodb import Attributes, batch_get
+from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, batch_get, conditional_write
 from afluente.adapters.codecs.states import decode_state, encode_state
 from afluente.application.classification.ports import DamagedStateError, StaleStateError, StreamMemory
 from afluente.application.errors import UnavailableError
@@ -163,13 +163,11 @@ class DynamoStates:
 
     def _write_bucket(self, bucket: _Bucket) -> None:
         try:
-            with unavailable(f"DynamoDB table {self._table}"):
+            with conditional_write(f"DynamoDB table {self._table}"):
                 self._client.put_item(TableName=self._table, Item=_encode(bucket), **_if_unchanged(bucket))
-        except UnavailableError as error:
-            if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
-                message = f"another classifier wrote bucket {bucket.number} of {bucket.source}"
-                raise StaleStateError(message) from error
-            raise
+        except ConditionFailedError as error:
+            message = f"another classifier wrote bucket {bucket.number} of {bucket.source}"
+            raise StaleStateError(message) from error
 
     def _remember(self, buckets: Iterable[_Bucket]) -> None:
         for bucket in buckets:

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.adapters.aws.dynamodb import Attributes, batch_get, batch_put
-from afluente.application.errors import UnavailableError
+from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, batch_get, batch_put, conditional_write
 from afluente.migration.application.ports import StaleRunError
 from afluente.migration.application.records import DualWrite, KeptConflict, RunProgress, SensorRecord
 
@@ -87,17 +86,15 @@ class DynamoMigrationRecords:
         """See `MigrationRecords.save_run`."""
         saved = msgspec.structs.replace(progress, version=progress.version + 1)
         try:
-            with unavailable(f"DynamoDB table {self._table}"):
+            with conditional_write(f"DynamoDB table {self._table}"):
                 self._client.put_item(
                     TableName=self._table,
                     Item={**_RUN, **_encoded(saved), "version": {"N": str(saved.version)}},
                     ConditionExpression="version = :old OR (attribute_not_exists(id) AND :old = :none)",
                     ExpressionAttributeValues={":old": {"N": str(progress.version)}, ":none": {"N": "0"}},
                 )
-        except UnavailableError as error:
-            if isinstance(error.__cause__, self._client.exceptions.ConditionalCheckFailedException):
-                raise StaleRunError("another run has gone on meanwhile") from error
-            raise
+        except ConditionFailedError as error:
+            raise StaleRunError("another run has gone on meanwhile") from error
         return saved
 
     # --- dual write --------------------------------------------------------------------------------------------------

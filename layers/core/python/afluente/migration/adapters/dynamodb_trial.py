@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.adapters.aws.dynamodb import Attributes
+from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, conditional_write
 from afluente.application.errors import UnavailableError
 from afluente.migration.application.trial import (
     ADDED_MS_BOUNDS,
@@ -39,7 +39,6 @@ _COUNTS = "trial#counts"
 _DIFFERENCES = "trial#differences#"
 _COUNTED = ("points", "compared", "errors", "differences", "invocations")
 _BUCKETS = tuple(f"added_{place:02}" for place in range(len(ADDED_MS_BOUNDS)))
-_LOST = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 
 
 class DynamoTrial:
@@ -76,17 +75,12 @@ class DynamoTrial:
             "ExpressionAttributeValues": {":before": {"N": str(settings.version - 1)}, ":none": {"N": "0"}},
         }
         try:
-            with unavailable(self._name):
+            with conditional_write(self._name):
                 self._client.transact_write_items(
                     TransactItems=[{"Put": put}, {"Put": {"TableName": self._table, "Item": happened}}]
                 )
-        except UnavailableError as error:
-            cancelled = error.__cause__
-            if isinstance(cancelled, self._client.exceptions.TransactionCanceledException) and any(
-                reason.get("Code") in _LOST for reason in cancelled.response["CancellationReasons"]
-            ):
-                return False
-            raise
+        except ConditionFailedError:
+            return False
         return True
 
     def counts(self, step: int) -> TrialCounts:
