@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.codecs.domain_shapes.shapes import time_of
 from afluente.adapters.http.requests import (
     MAX_POINTS,
     RequestError,
@@ -26,6 +25,7 @@ from afluente.migration.adapters.readings import (
     read,
     sensor_name,
 )
+from afluente.migration.adapters.sender_words import time_of
 from afluente.migration.application.sensors import SensorName
 from afluente.migration.domain.thresholds import LEGACY_DOMAIN, Sensor
 

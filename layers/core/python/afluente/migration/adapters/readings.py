@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.codecs.domain_shapes.shapes import PLACEHOLDER, made, shown, time_of
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import json_type
+from afluente.migration.adapters.sender_words import PLACEHOLDER, point_or_faults, shown, time_of
 from afluente.migration.application.sensors import SensorName, canonical_uuid, needs_directory, source_and_stream
 from afluente.migration.domain.thresholds import Sensor
 
@@ -88,7 +88,7 @@ def read(raw: object, beside: Surroundings, *, now: float) -> LegacyReading | tu
     device = device_of(raw, faults) or beside.device
     words = {"timestamp": _name_in(raw, TIME) or beside.time_field, "stream_type": _name_in(raw, SENSOR_TYPE) or ""}
     measured = _measured(raw, beside, faults)
-    point = made(DataPoint.from_iot_reading, {"sensor_id": PLACEHOLDER} | measured, words=words, told=faults, now=now)
+    point = point_or_faults({"sensor_id": PLACEHOLDER} | measured, words=words, known=faults, now=now)
     return point if isinstance(point, tuple) else LegacyReading(sensor, device, point)
 
 

@@ -1,1 +1,0 @@
-"""Measurements in the words of a domain."""
