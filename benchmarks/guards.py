@@ -132,16 +132,17 @@ class Handlers:
         with quiet():
             import http_authorizer.handler  # noqa: PLC0415 - of the functions' folder
             import http_ingest.handler  # noqa: PLC0415
-            from afluente.runtime import composition  # noqa: PLC0415 - reads the environment
+            from afluente.runtime.http_authorizer import http_authorizer as compose_authorizer  # noqa: PLC0415
+            from afluente.runtime.http_ingest import http_ingest as compose_ingest  # noqa: PLC0415
 
             self._modules = (http_authorizer.handler, http_ingest.handler)
             for handler in logger()._logger.handlers:  # noqa: SLF001 - it has no other way to its stream
                 if isinstance(handler, logging.StreamHandler):
                     handler.setStream(io.StringIO())
             os.environ["AFLUENTE_LIMITS"] = REFUSED_KEYS
-            self.authorizer = composition.http_authorizer()
-            self._with = built(composition.http_ingest, limits)
-            self._without = built(composition.http_ingest, NONE)
+            self.authorizer = compose_authorizer()
+            self._with = built(compose_ingest, limits)
+            self._without = built(compose_ingest, NONE)
         vars(self._modules[0])["http_authorizer"] = lambda: self.authorizer
         self._grant = self.authorize(key)["context"]["grant"]
 

@@ -8,7 +8,7 @@ from afluente.adapters.codecs.packs import UndecodablePackError
 from afluente.application.classification.classify_packs import Result
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
-from afluente.runtime.composition import classifier
+from afluente.runtime.classifier import classifier
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 
 Record = dict[str, Any]

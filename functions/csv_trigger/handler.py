@@ -10,7 +10,7 @@ from afluente.adapters.aws.sqs_packs import backoff_seconds
 from afluente.application.csv.jobs import CsvJob, JobStatus, is_option_file
 from afluente.application.csv.load_file import PartOutcome, PartResult
 from afluente.application.errors import UnavailableError
-from afluente.runtime.csv_composition import csv_reader, csv_registrar
+from afluente.runtime.csv_trigger import csv_reader, csv_registrar
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 
 Record = dict[str, Any]

@@ -9,7 +9,7 @@ from afluente.adapters.http.requests import check_scope
 from afluente.adapters.http.routes import LIST_ALARMS
 from afluente.application.access.grants import Grant
 from afluente.application.alarms.history import reported_alarms
-from afluente.runtime.composition import HttpAdmin
+from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.http_function import Event
 
 

@@ -31,7 +31,7 @@ from afluente.application.constraints.listing import page_of
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.faults import FaultyError
-from afluente.runtime.composition import HttpAdmin
+from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.http_function import Event
 from afluente.runtime.observability import LogCode, logger
 

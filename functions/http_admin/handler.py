@@ -7,8 +7,8 @@ from typing import Any
 from afluente.adapters.http.answers import Answer
 from afluente.adapters.http.requests import permitted
 from afluente.application.access.grants import Grant
-from afluente.runtime.composition import HttpAdmin, http_admin
 from afluente.runtime.front import came_around
+from afluente.runtime.http_admin import HttpAdmin, http_admin
 from afluente.runtime.http_function import Event, answered, response
 from afluente.runtime.limiting import LimitedRequest
 from afluente.runtime.observability import LogCode, invocation

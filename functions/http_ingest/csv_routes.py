@@ -22,8 +22,8 @@ from afluente.application.csv.jobs import CsvJob, JobStatus, upload_key
 from afluente.application.csv.listing import newest_jobs
 from afluente.application.csv.reports import JobReport, report
 from afluente.application.csv.uploads import MAX_PUT_BYTES, URL_SECONDS
-from afluente.runtime.composition import CsvIngest, HttpIngest
 from afluente.runtime.http_function import Event
+from afluente.runtime.http_ingest import CsvIngest, HttpIngest
 from afluente.runtime.observability import LogCode, logger
 
 _JOB_ID_BYTES = 12

@@ -14,9 +14,9 @@ from afluente.adapters.http.requests import check_scope, decode_points, permitte
 from afluente.adapters.http.routes import HEALTH, INGEST_DATAPOINTS, INGEST_PACKETS, ROUTES, Route
 from afluente.application.access.grants import Action
 from afluente.migration.domain.thresholds import LEGACY_DOMAIN
-from afluente.runtime.composition import http_ingest
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, refused, response
+from afluente.runtime.http_ingest import http_ingest
 from afluente.runtime.limiting import LimitedRequest
 from afluente.runtime.observability import LogCode, invocation
 from http_ingest.csv_routes import CSV_ROUTES

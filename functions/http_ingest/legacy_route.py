@@ -7,8 +7,8 @@ from afluente.adapters.http.requests import RequestError, check_scope, permitted
 from afluente.application.access.grants import EVERYTHING
 from afluente.migration.adapters.packets import decode_packet
 from afluente.migration.domain.thresholds import LEGACY_DOMAIN
-from afluente.runtime.composition import HttpIngest
 from afluente.runtime.http_function import Event
+from afluente.runtime.http_ingest import HttpIngest
 from afluente.runtime.limiting import LimitedRequest
 from afluente.runtime.observability import Metric, count_of
 from afluente.runtime.settings import HttpIngestSettings

@@ -4,7 +4,7 @@ from afluente.adapters.http.answers import rejected_points
 from afluente.adapters.http.requests import RequestError
 from afluente.application.access.grants import Grant
 from afluente.application.ingest.accept_points import PointsRequest
-from afluente.runtime.composition import HttpIngest
+from afluente.runtime.http_ingest import HttpIngest
 from afluente.runtime.observability import LogCode, Metric, count, logger
 
 

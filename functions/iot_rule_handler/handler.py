@@ -12,7 +12,7 @@ from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.application.limits.limiter import Allowed
 from afluente.migration.adapters.packets import LegacyReadings, decode_legacy_message, is_legacy_topic
-from afluente.runtime.composition import iot_rule_handler
+from afluente.runtime.iot_rule_handler import iot_rule_handler
 from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 

@@ -30,9 +30,9 @@ from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.limits.admission import Sender
 from afluente.application.limits.limiter import Allowed, Throttled
 from afluente.application.websocket.connections import Connection, RefusedError
-from afluente.runtime.composition import ws_ingest
 from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
+from afluente.runtime.ws_ingest import ws_ingest
 
 Answer = dict[str, Any]
 Bring = Callable[[PointsRequest], Wait | ErrorMessage | None]

@@ -27,7 +27,12 @@ from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.trial import EventKind, Phase, TrialCounts
-from afluente.runtime import clients, composition
+from afluente.runtime import clients
+from afluente.runtime.classifier import classifier as built_classifier
+from afluente.runtime.http_authorizer import http_authorizer as built_http_authorizer
+from afluente.runtime.http_ingest import http_ingest as built_http_ingest
+from afluente.runtime.iot_rule_handler import iot_rule_handler as built_iot_rule_handler
+from afluente.runtime.ws_ingest import ws_ingest as built_ws_ingest
 from tests.contract.local_aws import REGION, LocalAws
 from tests.contract.test_classified_streams import Kinesis
 from tests.factories import PEPPER, a_config
@@ -81,11 +86,11 @@ def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
 
 def _as_in_a_new_container() -> None:
     for built in (
-        composition.http_ingest,
-        composition.http_authorizer,
-        composition.iot_rule_handler,
-        composition.ws_ingest,
-        composition.classifier,
+        built_http_ingest,
+        built_http_authorizer,
+        built_iot_rule_handler,
+        built_ws_ingest,
+        built_classifier,
         clients._session,
     ):
         built.cache_clear()

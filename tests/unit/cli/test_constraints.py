@@ -20,7 +20,7 @@ from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.limits import StageLimits
 from afluente.domain.classification import VersionedConfig
-from afluente.runtime.composition import HttpAdmin
+from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.observability import logger
 from afluente.runtime.settings import HttpAdminSettings
 from cli import main as command_line

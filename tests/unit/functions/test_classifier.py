@@ -20,7 +20,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain.classification import Classification
 from afluente.domain.stream_keys import StreamKey
-from afluente.runtime.composition import ClassifierFunction
+from afluente.runtime.classifier import ClassifierFunction
 from classifier.handler import lambda_handler
 from tests.factories import Clock, a_config
 from tests.unit.functions.conftest import CONTEXT, LogLines

@@ -20,7 +20,7 @@ from afluente.application.csv.jobs import CsvJob, CsvJobs, FileVersion, JobFault
 from afluente.application.csv.load_file import LoadCsv
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import SeriesPack
-from afluente.runtime.csv_composition import CsvReader, CsvRegistrar
+from afluente.runtime.csv_trigger import CsvReader, CsvRegistrar
 from csv_trigger.handler import lambda_handler
 from tests.factories import Clock
 from tests.unit.functions.conftest import LogLines

@@ -13,7 +13,7 @@ from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.application.access.grants import Action
 from afluente.application.alarms.history import AlarmLog, ReportedAlarm
 from afluente.application.errors import UnavailableError
-from afluente.runtime.composition import HttpAdmin
+from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, a_gate, a_grant, an_alarm_event

@@ -25,7 +25,7 @@ from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
 from afluente.domain.classification import VersionedConfig
 from afluente.domain.constraints import StreamConfig
-from afluente.runtime.composition import HttpAdmin
+from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, Clock, a_config, a_grant

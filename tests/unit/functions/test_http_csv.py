@@ -20,7 +20,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup
-from afluente.runtime.composition import CsvIngest, HttpIngest
+from afluente.runtime.http_ingest import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
 from tests.conformity import assert_documented

@@ -27,7 +27,7 @@ from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.limits import Limits, StageLimits
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup
-from afluente.runtime.composition import CsvIngest, HttpIngest
+from afluente.runtime.http_ingest import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
 from tests.conformity import assert_documented

@@ -22,7 +22,7 @@ from afluente.domain.datapoints import DataPoint
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup, SensorName
 from afluente.migration.domain.thresholds import Sensor
-from afluente.runtime.composition import IotRuleHandler
+from afluente.runtime.iot_rule_handler import IotRuleHandler
 from afluente.runtime.settings import IotRuleHandlerSettings
 from iot_rule_handler.handler import lambda_handler
 from tests.factories import Clock, a_gate

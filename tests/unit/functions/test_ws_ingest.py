@@ -20,7 +20,7 @@ from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.limits import KeyLimits, Limits, StageLimits
 from afluente.application.websocket.connections import Connection, Connections
-from afluente.runtime.composition import WsIngest
+from afluente.runtime.ws_ingest import WsIngest
 from tests.factories import a_connection, a_gate, an_api_key, an_authentication
 from tests.unit.functions.conftest import CONTEXT, LogLines
 from ws_ingest.handler import lambda_handler

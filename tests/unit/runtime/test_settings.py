@@ -54,6 +54,23 @@ def test_some_settings_of_the_classifier_may_be_left_out() -> None:
     assert (settings.constraints_ttl_seconds, settings.one_point_a_record) == (0.5, True)
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        pytest.param({}, False, id="has none"),
+        pytest.param({"AFLUENTE_OLD_SQL_SECRET": "old"}, False, id="has left them behind"),
+        pytest.param({"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}, False, id="has none, and no constraints either"),
+        pytest.param(
+            {"AFLUENTE_OLD_SQL_SECRET": "old", "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}, True, id="has some"
+        ),
+    ],
+)
+def test_legacy_tables_are_read_in_a_stage_that_has_them_and_has_not_left_them_behind(
+    environment: dict[str, str], expected: bool
+) -> None:
+    assert ClassifierSettings.read(CLASSIFIER | environment).has_legacy_tables is expected
+
+
 @pytest.mark.parametrize("missing", HTTP_INGEST)
 def test_a_setting_that_is_missing_is_named(missing: str) -> None:
     with pytest.raises(ValidationError) as error:

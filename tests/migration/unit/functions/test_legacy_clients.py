@@ -26,7 +26,8 @@ from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup, SensorName
 from afluente.migration.domain.thresholds import Sensor
-from afluente.runtime.composition import CsvIngest, HttpIngest, IotRuleHandler
+from afluente.runtime.http_ingest import CsvIngest, HttpIngest
+from afluente.runtime.iot_rule_handler import IotRuleHandler
 from afluente.runtime.settings import HttpIngestSettings, IotRuleHandlerSettings
 from http_ingest.legacy_route import MAX_DEVICES
 from tests.conformity import assert_documented

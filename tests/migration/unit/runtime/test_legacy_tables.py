@@ -12,12 +12,10 @@ from afluente.application.errors import UnavailableError
 from afluente.domain.faults import Fault, FaultCode
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
-from afluente.runtime.migration.legacy_tables import ConnectedTables, ContradictionLog, legacy_tables
-from afluente.runtime.settings import ClassifierSettings
+from afluente.runtime.migration.legacy_tables import ConnectedTables, ContradictionLog
 from tests.factories import a_key
 from tests.migration.legacy_service import an_old_service, create_tables, fill
 from tests.migration.thresholds import thresholds
-from tests.unit.runtime.test_settings import CLASSIFIER
 
 SERVICE = an_old_service(36)
 
@@ -48,24 +46,6 @@ def tables(database: Database) -> Iterator[ConnectedTables]:
     tables = ConnectedTables(database.connect)
     yield tables
     tables._leave()
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [
-        pytest.param({}, id="has none"),
-        pytest.param({"AFLUENTE_OLD_SQL_SECRET": "old"}, id="has left them behind"),
-        pytest.param({"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}, id="has none, and no constraints either"),
-    ],
-)
-def test_a_stage_may_have_no_old_tables(environment: dict[str, str]) -> None:
-    assert legacy_tables(ClassifierSettings.read(CLASSIFIER | environment)) is None
-
-
-def test_a_stage_with_a_secret_has_some_and_connects_nothing_before_the_first_question() -> None:
-    environment = {"AFLUENTE_OLD_SQL_SECRET": "old", "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}
-
-    assert legacy_tables(ClassifierSettings.read(CLASSIFIER | environment)) is not None
 
 
 def test_questions_are_answered_by_one_connection(database: Database, tables: ConnectedTables) -> None:

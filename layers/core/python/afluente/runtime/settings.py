@@ -156,3 +156,8 @@ class ClassifierSettings(_Settings):
     alarm_bus: str
     alarm_log_group: str
     alarm_log_stream: str
+
+    @property
+    def has_legacy_tables(self) -> bool:
+        """Whether points of the legacy service are classified by its own tables."""
+        return bool(self.old_sql_secret) and not self.use_agnostic_constraints

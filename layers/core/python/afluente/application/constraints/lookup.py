@@ -1,6 +1,6 @@
 """Find the constraints of streams: the stream's own, else its type's template, else its domain's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import lookup_order
@@ -9,6 +9,14 @@ from afluente.domain.classification import VersionedConfig
 from afluente.domain.stream_keys import StreamKey
 
 CACHED_SCOPES = 50_000
+
+
+class NoConstraints:
+    """Store of a stage whose streams have no constraints."""
+
+    def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:  # noqa: ARG002
+        """Nothing."""
+        return {}
 
 
 class ConstraintsLookup:

@@ -21,13 +21,8 @@ _TOLD_STREAMS = 10_000
 _Answer = TypeVar("_Answer")
 
 
-def legacy_tables(settings: ClassifierSettings) -> LegacyTables | None:
-    """The old service's tables; None in a stage that has none, or that has left them behind.
-
-    Nothing is read or connected before the first question.
-    """
-    if not settings.old_sql_secret or settings.use_agnostic_constraints:
-        return None
+def legacy_tables(settings: ClassifierSettings) -> LegacyTables:
+    """The legacy tables of a stage; nothing is read or connected before the first question."""
     secret = SecretsManagerSecret(client("secretsmanager"), settings.old_sql_secret)
     return ConnectedTables(lambda: _connect(secret, settings.old_sql_tables))
 

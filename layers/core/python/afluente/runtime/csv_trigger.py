@@ -1,4 +1,4 @@
-"""What `csv_trigger` is made of: apart from the other functions, whose layers lack the libraries that it needs."""
+"""Composition of `csv_trigger`: apart from the other functions, whose layers lack the libraries that it needs."""
 
 import os
 import time
@@ -17,7 +17,7 @@ from afluente.application.csv.jobs import CsvJobs, CsvJobStore, JobQueue, Option
 from afluente.application.csv.load_file import LoadCsv
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.clients import client
-from afluente.runtime.composition import wait
+from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.settings import CsvTriggerSettings
 
 # One reads ranges, one reads chunks of them, and what was given up may still be at it.
@@ -73,7 +73,7 @@ def csv_reader() -> CsvReader:
         store=_store(settings),
         files=files,
         jobs=SqsJobQueue(sqs, settings.csv_jobs_queue_url),
-        points=SqsPackQueue(sqs, settings.datapoints_queue_url, sleep=wait),
+        points=SqsPackQueue(sqs, settings.datapoints_queue_url, sleep=sleep_with_jitter),
         shards=settings.shards,
         clock=time.time,
     )
@@ -87,4 +87,6 @@ def _settings() -> CsvTriggerSettings:
 
 def _store(settings: CsvTriggerSettings) -> CsvJobStore:
     retention = settings.csv_job_retention_days * _DAY_SECONDS
-    return DynamoCsvJobs(client("dynamodb"), settings.csv_jobs_table, retention_seconds=retention, sleep=wait)
+    return DynamoCsvJobs(
+        client("dynamodb"), settings.csv_jobs_table, retention_seconds=retention, sleep=sleep_with_jitter
+    )
