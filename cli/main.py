@@ -86,5 +86,5 @@ def main() -> None:
 def _show(error: CommandError) -> None:
     console = err()
     console.print(f"[bold red]error:[/] {escape(error.message)}", markup=True, soft_wrap=True)
-    if error.way_out:
-        console.print(f"[dim]→[/] {escape(error.way_out)}", soft_wrap=True)
+    if error.hint:
+        console.print(f"[dim]→[/] {escape(error.hint)}", soft_wrap=True)

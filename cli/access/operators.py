@@ -62,7 +62,7 @@ def find_key(keys: "DynamoApiKeys", text: str) -> "ApiKey":
     found = keys.find(key_id) if _KEY_ID.fullmatch(key_id) else None
     if found is None:
         told = f"there is no key {key_id}" if _KEY_ID.fullmatch(key_id) else "what was given is no id of a key"
-        raise CommandError(told, way_out="'afluente keys list' shows which are")
+        raise CommandError(told, hint="'afluente keys list' shows which are")
     return found
 
 
@@ -74,7 +74,7 @@ def find_tenant(target: Target, name: str) -> "Tenant":
     """
     found = tenants_of(target).find(name)
     if found is None:
-        raise CommandError(f"there is no tenant '{name}'", way_out="'afluente tenants list' shows which are")
+        raise CommandError(f"there is no tenant '{name}'", hint="'afluente tenants list' shows which are")
     return found
 
 
@@ -107,7 +107,7 @@ def check_ground(tenant: "Tenant", domains: Iterable[str], sources: Iterable[str
     if beyond:
         raise CommandError(
             f"the scope {beyond} reaches beyond the ground of the tenant '{tenant.name}'",
-            way_out=f"its ground is {ground(tenant)}; take the scope from within it",
+            hint=f"its ground is {ground(tenant)}; take the scope from within it",
             code=ExitCode.USAGE,
         )
 
@@ -142,6 +142,6 @@ def _check_domains(target: Target, domains: Sequence[str]) -> None:
         if domain not in {*known, EVERYTHING}:
             raise CommandError(
                 f"the domain '{domain}' is not open; open are {', '.join(sorted(known))}",
-                way_out=f"'afluente domains add {domain}' opens one",
+                hint=f"'afluente domains add {domain}' opens one",
                 code=ExitCode.USAGE,
             )

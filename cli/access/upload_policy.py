@@ -40,7 +40,7 @@ def bucket_of(target: Target) -> DropBucket:
     if "CsvBucket" not in target.outputs:
         raise CommandError(
             f"stage '{target.name}' takes no CSV files: CSV ingestion is switched off there",
-            way_out="set enable_csv_ingest = true in the stage's file and deploy it again",
+            hint="set enable_csv_ingest = true in the stage's file and deploy it again",
         )
     bucket = target["CsvBucket"]
     s3: S3Client = target.client("s3")

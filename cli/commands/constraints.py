@@ -245,7 +245,7 @@ def _sound_entries(file: Path) -> "list[ConstraintEntry]":
         _show_faults(faulty)
         raise CommandError(
             f"{len(faulty)} of {len(entries) + len(faulty)} entries have faults; nothing was written",
-            way_out="correct them; 'afluente constraints validate FILE' checks without writing",
+            hint="correct them; 'afluente constraints validate FILE' checks without writing",
         )
     return entries
 

@@ -299,7 +299,7 @@ def _api(target: Target, key: str | None) -> "Iterator[CsvApi]":
     if not target.is_api_alone and "CsvBucket" not in target.outputs:
         raise CommandError(
             f"stage '{target.name}' takes no CSV files: CSV ingestion is switched off there",
-            way_out="set enable_csv_ingest = true in the stage's file and deploy it again",
+            hint="set enable_csv_ingest = true in the stage's file and deploy it again",
         )
     console = err()
     patience = Patience(lambda seconds, reason: say_waiting(console, seconds, reason))
@@ -364,7 +364,7 @@ def _rejects_url(report: "JobReport") -> str | None:
     if not report.status.is_final:
         raise CommandError(
             f"job {report.job_id} has not ended: it is {report.status.replace('_', ' ')}",
-            way_out=f"'afluente csv job {report.job_id} --watch' waits until it has",
+            hint=f"'afluente csv job {report.job_id} --watch' waits until it has",
         )
     if report.rejects_url is None and report.rows_rejected:
         raise CommandError(f"the {report.rows_rejected:,} rejected rows of job {report.job_id} are not kept any more")

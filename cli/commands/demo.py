@@ -72,7 +72,7 @@ def demo(
     unexpected = {key: difference for key, difference in differences.items() if difference}
     if unexpected:
         told = "\n".join(f"  {key}: {difference}" for key, difference in unexpected.items())
-        raise CommandError(f"not as expected:\n{told}", way_out="see 'afluente status' and 'afluente logs classifier'")
+        raise CommandError(f"not as expected:\n{told}", hint="see 'afluente status' and 'afluente logs classifier'")
     _show_what_next(streams[0], target.api_url)
 
 

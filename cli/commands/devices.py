@@ -111,4 +111,4 @@ def _domain(given: str | None, *, legacy: bool) -> str:
         return given
     if legacy:
         return OLD_DOMAIN
-    raise CommandError("a device has a domain", way_out="say which with --domain, such as iot", code=ExitCode.USAGE)
+    raise CommandError("a device has a domain", hint="say which with --domain, such as iot", code=ExitCode.USAGE)

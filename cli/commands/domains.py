@@ -81,7 +81,7 @@ def add(
     if plan.overwrites and not (replace or dry_run):
         raise CommandError(
             f"'{name}' has other constraints or files already, as shown above; nothing was changed",
-            way_out="add it with --replace, or see with --dry-run",
+            hint="add it with --replace, or see with --dry-run",
         )
     if not dry_run:
         # Constraints first: the domain's first point is to find them.
@@ -114,10 +114,10 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
     stage = target.stage or stack.STAGE
     present = stage_file.open_domains(stage)
     if name not in present:
-        raise CommandError(f"the domain '{name}' is not open in stage '{stage}'", way_out=_are_open(present))
+        raise CommandError(f"the domain '{name}' is not open in stage '{stage}'", hint=_are_open(present))
     if len(present) == 1:
         raise CommandError(
-            f"'{name}' is the only domain of stage '{stage}'", way_out="open another one first", code=ExitCode.USAGE
+            f"'{name}' is the only domain of stage '{stage}'", hint="open another one first", code=ExitCode.USAGE
         )
     console = out()
     if dry_run:
@@ -194,7 +194,7 @@ def _domain(template: str, name: str) -> "Domain":
         _show_faults(error.faults)
         raise CommandError(
             f"{file} has {len(error.faults)} fault(s); nothing was changed",
-            way_out="correct them; 'afluente domains show iot' shows a template that is sound",
+            hint="correct them; 'afluente domains show iot' shows a template that is sound",
         ) from None
 
 
@@ -224,7 +224,7 @@ def _bring_up(target: TargetChoice, port: int | None = None) -> None:
     if running.not_answering:
         raise CommandError(
             f"deployed, but not answering as they should: {', '.join(running.not_answering)}",
-            way_out=f"see 'afluente logs {running.not_answering[0]}'",
+            hint=f"see 'afluente logs {running.not_answering[0]}'",
         )
 
 

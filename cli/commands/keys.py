@@ -267,14 +267,14 @@ def _check_rotates(keys: "DynamoApiKeys", old: "ApiKey", now: float) -> None:
     if not old.is_valid(now):
         raise CommandError(
             f"{old.key_id} is {_state(old)}: there is nothing to go on with",
-            way_out="'afluente keys create' makes another",
+            hint="'afluente keys create' makes another",
             code=ExitCode.USAGE,
         )
     successor = keys.find(old.replaced_by) if old.replaced_by else None
     if successor is not None and successor.is_valid(now):
         raise CommandError(
             f"{successor.key_id} is to take the place of {old.key_id} already",
-            way_out=f"if it is lost, run 'afluente keys revoke {successor.key_id}' and rotate again",
+            hint=f"if it is lost, run 'afluente keys revoke {successor.key_id}' and rotate again",
             code=ExitCode.USAGE,
         )
 
@@ -282,7 +282,7 @@ def _check_rotates(keys: "DynamoApiKeys", old: "ApiKey", now: float) -> None:
 def _changed_meanwhile(key: "ApiKey") -> CommandError:
     return CommandError(
         f"somebody else has changed {key.key_id} at the same time; it is as they left it",
-        way_out=f"look with 'afluente keys show {key.key_id}', then run this again if it is still wanted",
+        hint=f"look with 'afluente keys show {key.key_id}', then run this again if it is still wanted",
     )
 
 

@@ -59,7 +59,7 @@ def up(port: PortOption = None, state_dir: StateDirOption = None) -> None:
         names = ", ".join(running.not_answering)
         raise CommandError(
             f"deployed, but not answering as they should: {names}",
-            way_out=f"see 'afluente logs {running.not_answering[0]}'",
+            hint=f"see 'afluente logs {running.not_answering[0]}'",
         )
 
 

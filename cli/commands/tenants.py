@@ -78,7 +78,7 @@ def create(
     if any(other.name == name for other in others):
         raise CommandError(
             f"there is a tenant '{name}' already",
-            way_out=f"its ground cannot be changed while it has keys; see 'afluente tenants show {name}'",
+            hint=f"its ground cannot be changed while it has keys; see 'afluente tenants show {name}'",
         )
     faults = tenant_faults(made, others, domains_of(found))
     if faults:
@@ -150,13 +150,13 @@ def remove(*, target: TargetChoice, name: _NameArgument) -> None:
     ids = [key.key_id for key in keys_of(found).list() if key.tenant == name and key.is_valid(now)]
     if ids:
         raise CommandError(
-            f"'{name}' has keys that are good: {', '.join(ids)}", way_out="revoke each with 'afluente keys revoke ID'"
+            f"'{name}' has keys that are good: {', '.join(ids)}", hint="revoke each with 'afluente keys revoke ID'"
         )
     active = [one.name for one in devices.devices(found) if tenant.owns(one.domain, one.name) and one.is_active]
     if active:
         raise CommandError(
             f"'{name}' has devices that may publish: {', '.join(active)}",
-            way_out="revoke each with 'afluente devices revoke NAME'",
+            hint="revoke each with 'afluente devices revoke NAME'",
         )
     tenants_of(found).remove(name)
     out().print(f"removed {name}; what it measured stays", markup=False)
@@ -198,7 +198,7 @@ def _check_old_devices(target: Target, made: "Tenant", others: "list[Tenant]") -
     if old:
         raise CommandError(
             f"devices of the old service may publish for every sensor of '{LEGACY_DOMAIN}': {', '.join(old)}",
-            way_out="move them (docs/how-to/move-a-client.md) and revoke them first, or give the tenant another domain",
+            hint="move them (docs/how-to/move-a-client.md) and revoke them first, or give the tenant another domain",
         )
 
 

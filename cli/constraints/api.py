@@ -147,14 +147,14 @@ class ConstraintsApi:
         except Refused as error:
             told = as_argument(scope)
             if error.status == HTTPStatus.NOT_FOUND and below == "/rollback":
-                way_out = f"'afluente constraints history {told}' shows which there are"
-                raise CommandError(error.problem.said, way_out=way_out) from None
+                hint = f"'afluente constraints history {told}' shows which there are"
+                raise CommandError(error.problem.said, hint=hint) from None
             if error.status == HTTPStatus.NOT_FOUND:
-                way_out = "'afluente constraints list' shows which are"
-                raise CommandError(f"there are no constraints for {scope}", way_out=way_out) from None
+                hint = "'afluente constraints list' shows which are"
+                raise CommandError(f"there are no constraints for {scope}", hint=hint) from None
             if error.status == HTTPStatus.PRECONDITION_FAILED:
-                way_out = f"'afluente constraints history {told}' shows who changed them, and how"
-                raise CommandError(error.message, way_out=way_out) from None
+                hint = f"'afluente constraints history {told}' shows who changed them, and how"
+                raise CommandError(error.message, hint=hint) from None
             raise
 
 
@@ -176,8 +176,8 @@ def _broken_off(error: CommandError, applied: int, entries: int) -> CommandError
     if not applied:
         return error
     message = f"{applied} of {entries} entries are applied; then {error.message}"
-    way_out = "the same command goes on: what is as the file says is not written again"
-    return CommandError(message, way_out=way_out, code=error.code)
+    hint = "the same command goes on: what is as the file says is not written again"
+    return CommandError(message, hint=hint, code=error.code)
 
 
 def _if_match(version: int | None) -> dict[str, str]:

@@ -104,7 +104,7 @@ def _once_each(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise CommandError(f"{path}: {name} is there twice in one object", way_out="keep one of them")
+            raise CommandError(f"{path}: {name} is there twice in one object", hint="keep one of them")
         fields[name] = value
     return fields
 

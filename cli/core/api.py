@@ -46,8 +46,8 @@ class Refused(CommandError):  # noqa: N818 - a command error like the others, th
         problem: what it says.
     """
 
-    def __init__(self, status: int, problem: Problem, message: str, way_out: str) -> None:
-        super().__init__(message, way_out=way_out)
+    def __init__(self, status: int, problem: Problem, message: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
         self.status = status
         self.problem = problem
 
@@ -81,12 +81,12 @@ class Api:
 
     Attributes:
         timeout: of one request.
-        ways_out: what to do about a refusal, by its status.
+        hints: what to do about a refusal, by its status.
         told_faults: how many faults of a request are told; None for all of them.
     """
 
     timeout: ClassVar[httpx.Timeout] = httpx.Timeout(35.0, connect=10.0)
-    ways_out: ClassVar[Mapping[int, str]] = {
+    hints: ClassVar[Mapping[int, str]] = {
         HTTPStatus.UNAUTHORIZED: "put a key into AFLUENTE_API_KEY; 'afluente keys create' makes one",
         HTTPStatus.FORBIDDEN: (
             "ask the operators for a key that has the scope; 'afluente keys list' shows what each has"
@@ -108,9 +108,7 @@ class Api:
             key: that the user gave; for the local stack one is made where none was.
         """
         if not target.api_url:
-            raise CommandError(
-                "the address of the HTTP API is needed", way_out="give it with --url", code=ExitCode.USAGE
-            )
+            raise CommandError("the address of the HTTP API is needed", hint="give it with --url", code=ExitCode.USAGE)
         return cls(target.api_url, key_for(target, key), use_proxies=target.uses_proxies)
 
     def __enter__(self) -> Self:
@@ -170,5 +168,5 @@ class Api:
             where = " ".join(str(error[name]) for name in ("name", "field") if error.get(name))
             code = f" ({error['code']})" if error.get("code") else ""
             lines.append(f"  {where}{': ' if where else ''}{error.get('message', '')}{code}")
-        way_out = self.ways_out.get(response.status_code, "")
-        return Refused(response.status_code, problem, "\n".join(lines), way_out)
+        hint = self.hints.get(response.status_code, "")
+        return Refused(response.status_code, problem, "\n".join(lines), hint)

@@ -51,7 +51,7 @@ def needs_credentials() -> CommandError:
     """The error of a command that cannot do its work over the API alone."""
     return CommandError(
         "this needs the operators' AWS credentials: --url (or AFLUENTE_URL) reaches the API alone",
-        way_out="say --stage in place of --url, or leave both out (and AFLUENTE_URL unset) for the local stack",
+        hint="say --stage in place of --url, or leave both out (and AFLUENTE_URL unset) for the local stack",
         code=ExitCode.USAGE,
     )
 

@@ -19,12 +19,12 @@ class CommandError(Exception):
 
     Attributes:
         message: what went wrong.
-        way_out: what the user can do about it; empty where the message says it.
+        hint: what the user can do about it; empty where the message says it.
         code: the exit code.
     """
 
-    def __init__(self, message: str, *, way_out: str = "", code: ExitCode = ExitCode.FAILED) -> None:
+    def __init__(self, message: str, *, hint: str = "", code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
         self.message = message
-        self.way_out = way_out
+        self.hint = hint
         self.code = code

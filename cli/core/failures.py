@@ -31,11 +31,9 @@ def _explain_aws(error: Exception) -> CommandError | None:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         return CommandError(f"AWS refused {error.operation_name}: {message} ({code})")
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-        return CommandError(
-            "there are no AWS credentials", way_out="name a profile with --profile", code=ExitCode.USAGE
-        )
+        return CommandError("there are no AWS credentials", hint="name a profile with --profile", code=ExitCode.USAGE)
     if isinstance(error, exceptions.ProfileNotFound | exceptions.NoRegionError):
-        return CommandError(str(error), way_out="check --profile and --region", code=ExitCode.USAGE)
+        return CommandError(str(error), hint="check --profile and --region", code=ExitCode.USAGE)
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return CommandError(f"AWS cannot be reached: {error}", code=ExitCode.UNREACHABLE)
     if isinstance(error, exceptions.BotoCoreError):

@@ -41,7 +41,7 @@ def key_for(target: Target, given: str | None) -> str:
         whence = "the operators make one" if target.is_api_alone else "'afluente keys create' makes one"
         raise CommandError(
             "an API key is needed",
-            way_out=f"put it into AFLUENTE_API_KEY; {whence}",
+            hint=f"put it into AFLUENTE_API_KEY; {whence}",
             code=ExitCode.USAGE,
         )
     return _local_key(target)

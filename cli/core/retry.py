@@ -71,6 +71,6 @@ class Patience:
         """That it was tried often enough."""
         return CommandError(
             f"the service did not {what} after {self.attempts} attempts: {reason}",
-            way_out="check the connection; for the local stack see 'afluente status'",
+            hint="check the connection; for the local stack see 'afluente status'",
             code=ExitCode.UNREACHABLE,
         )

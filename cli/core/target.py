@@ -79,14 +79,14 @@ class Target:
         if self.is_api_alone and self.given_websocket_url is None:
             raise CommandError(
                 "the address of the WebSocket API is needed",
-                way_out="give it with --ws-url or AFLUENTE_WS_URL; the operators know it",
+                hint="give it with --ws-url or AFLUENTE_WS_URL; the operators know it",
                 code=ExitCode.USAGE,
             )
         url = self.find_websocket_url()
         if url is None:
             raise CommandError(
                 f"stage '{self.name}' has no WebSocket API",
-                way_out="set enable_websocket_ingest = true in the stage's file and deploy it again",
+                hint="set enable_websocket_ingest = true in the stage's file and deploy it again",
             )
         return url
 
@@ -114,7 +114,7 @@ class Target:
         except KeyError:
             raise CommandError(
                 f"stage '{self.name}' has no output '{output}': it was deployed by another release",
-                way_out="deploy it again, the local one with 'afluente up'",
+                hint="deploy it again, the local one with 'afluente up'",
             ) from None
 
 
@@ -130,7 +130,7 @@ def resolve(choice: TargetChoice) -> Target:
         if choice.profile or choice.region:
             raise CommandError(
                 "--profile and --region belong to a stage in an account",
-                way_out="say which with --stage, or leave them out for the local stack",
+                hint="say which with --stage, or leave them out for the local stack",
                 code=ExitCode.USAGE,
             )
         return _local(choice.state)
@@ -154,7 +154,7 @@ def _by_address(choice: TargetChoice) -> Target:
     if choice.stage or choice.profile or choice.region:
         raise CommandError(
             "--url (or AFLUENTE_URL) reaches an API alone; --stage, --profile and --region belong to an account",
-            way_out="leave one or the other out",
+            hint="leave one or the other out",
             code=ExitCode.USAGE,
         )
     api_url = _address(choice.url, "https") if choice.url else ""
@@ -189,7 +189,7 @@ def _address(text: str, scheme: str) -> str:
     if not is_encrypted and host not in _LOOPBACK:
         raise CommandError(
             f"the address of {host} begins with {url.scheme}://, over which others could read the key",
-            way_out=f"give it with {scheme}://",
+            hint=f"give it with {scheme}://",
             code=ExitCode.USAGE,
         )
     if url.query or url.fragment or "@" in url.netloc:
@@ -201,7 +201,7 @@ def _no_address(scheme: str) -> CommandError:
     # Not with what was given: a password might be in it.
     return CommandError(
         "what was given is no address of an API",
-        way_out=f"it looks like {scheme}://a1b2c3.execute-api.eu-west-1.amazonaws.com",
+        hint=f"it looks like {scheme}://a1b2c3.execute-api.eu-west-1.amazonaws.com",
         code=ExitCode.USAGE,
     )
 
@@ -225,7 +225,7 @@ def _in_account(choice: TargetChoice, stage: str) -> Target:
     if not outputs:
         raise CommandError(
             f"there is no stack '{name}' in region {connection.region} of this account",
-            way_out="check --stage, --profile and --region, or deploy the stage first",
+            hint="check --stage, --profile and --region, or deploy the stage first",
             code=ExitCode.UNREACHABLE,
         )
     return Target(

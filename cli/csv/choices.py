@@ -24,7 +24,7 @@ def chosen_options(file: Path | None, single: Sequence[str]) -> dict[str, Any]:
         if not sign or not name.strip():
             raise CommandError(
                 f"'{text}' is no option",
-                way_out="write --option name=value, such as --option timezone=Europe/Madrid",
+                hint="write --option name=value, such as --option timezone=Europe/Madrid",
                 code=ExitCode.USAGE,
             )
         options[name.strip()] = _value(value)
@@ -41,7 +41,7 @@ def _of_file(file: Path) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CommandError(
             f"{file} is no file of options: {error}",
-            way_out="'afluente csv inspect FILE --save OPTIONS.json' writes one",
+            hint="'afluente csv inspect FILE --save OPTIONS.json' writes one",
             code=ExitCode.USAGE,
         ) from None
 

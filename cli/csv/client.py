@@ -71,7 +71,7 @@ class CsvApi(Api):
     """Begins, shows and ends CSV jobs; open for a block."""
 
     timeout = httpx.Timeout(30.0, connect=10.0)
-    ways_out: ClassVar[Mapping[int, str]] = {
+    hints: ClassVar[Mapping[int, str]] = {
         HTTPStatus.UNAUTHORIZED: "give a key with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
         HTTPStatus.FORBIDDEN: "the key is unknown, revoked, expired or not for this source; see 'afluente keys list'",
         HTTPStatus.NOT_FOUND: "'afluente csv jobs' shows which jobs there are",

@@ -78,5 +78,5 @@ def _check(response: httpx.Response) -> None:
     if response.status_code in AGAIN:
         raise _BusyError(status)
     if not response.is_success:
-        way_out = "the address may have expired, or the file is not kept any more: ask for it again"
-        raise CommandError(f"the rejected rows cannot be fetched: {status}", way_out=way_out)
+        hint = "the address may have expired, or the file is not kept any more: ask for it again"
+        raise CommandError(f"the rejected rows cannot be fetched: {status}", hint=hint)

@@ -49,7 +49,7 @@ def local_file(name: str) -> LocalFile:
     if name == STDIN:
         raise CommandError(
             "a CSV job reads a file, not standard input",
-            way_out="write it into a file first, or send its points with 'afluente send http'",
+            hint="write it into a file first, or send its points with 'afluente send http'",
             code=ExitCode.USAGE,
         )
     path = Path(name)
@@ -59,7 +59,7 @@ def local_file(name: str) -> LocalFile:
     if not path.name.lower().endswith(FILE_SUFFIXES):
         raise CommandError(
             f"{name} has not the name of a CSV file: it must end with {_ENDINGS}",
-            way_out=_way_out(path.name.lower()),
+            hint=_hint(path.name.lower()),
             code=ExitCode.USAGE,
         )
     size = path.stat().st_size
@@ -68,7 +68,7 @@ def local_file(name: str) -> LocalFile:
     return LocalFile(path, size)
 
 
-def _way_out(name: str) -> str:
+def _hint(name: str) -> str:
     if name.endswith(_POINTS):
         return "send points in JSON lines with 'afluente send http'"
     if name.endswith(_TABLES):

@@ -95,7 +95,7 @@ def check_free(path: Path, *, force: bool) -> None:
         CommandError: there is a file.
     """
     if path.exists() and not force:
-        raise CommandError(f"{path} exists", way_out="--force overwrites it", code=ExitCode.USAGE)
+        raise CommandError(f"{path} exists", hint="--force overwrites it", code=ExitCode.USAGE)
 
 
 def save(path: Path, found: Inspection) -> None:

@@ -26,7 +26,7 @@ _COLOURS = {
 }
 _ENDINGS = ", ".join(FILE_SUFFIXES)
 _OPTIONS = "see how it is read with 'afluente csv inspect FILE', and send it again with --option or --options"
-_WAYS_OUT = {
+_HINTS = {
     JobFault.BAD_KEY: f"put files under {INBOX}/<domain>/<source_id>/, or send them with 'afluente csv send'",
     JobFault.UNKNOWN_DOMAIN: "send it with a --domain that is open, or open the domain in the stage's file",
     JobFault.UNSUPPORTED_FILE: f"rename it: names end with {_ENDINGS}",
@@ -41,7 +41,7 @@ def tell_result(console: Console, report: JobReport) -> None:
     """How a job ended: a line, and of rejected rows a table."""
     console.print(_result_line(report), soft_wrap=True)
     if report.status is JobStatus.FAILED:
-        console.print(f"  [dim]→[/] {_way_out(report)}", soft_wrap=True)
+        console.print(f"  [dim]→[/] {_hint(report)}", soft_wrap=True)
     if report.rows_rejected:
         console.print(_errors_table(report.errors))
         console.print(f"  [dim]→[/] {_rejects_hint(report)}", soft_wrap=True)
@@ -80,7 +80,7 @@ def tell_job(console: Console, report: JobReport, now: float) -> None:
     console.print(table)
     if report.reason is not None:
         console.print(f"[red]{escape(report.reason.message)}[/] ({report.reason.code})", soft_wrap=True)
-        console.print(f"[dim]→[/] {_way_out(report)}", soft_wrap=True)
+        console.print(f"[dim]→[/] {_hint(report)}", soft_wrap=True)
     _tell_streams(console, report)
     if report.options:
         table = Table("option", "value", box=None, padding=(0, 2, 0, 0))
@@ -220,8 +220,8 @@ def _duration(report: JobReport, now: float) -> float:
     return (report.finished_at or now) - (report.started_at or report.created_at)
 
 
-def _way_out(report: JobReport) -> str:
-    return _WAYS_OUT.get(report.reason.code, _OPTIONS) if report.reason else f"'afluente csv job {report.job_id}'"
+def _hint(report: JobReport) -> str:
+    return _HINTS.get(report.reason.code, _OPTIONS) if report.reason else f"'afluente csv job {report.job_id}'"
 
 
 def _rejects_hint(report: JobReport) -> str:

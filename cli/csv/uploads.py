@@ -195,12 +195,12 @@ def _refusal(response: httpx.Response) -> CommandError:
     said = " ".join(filter(None, (_element(response, "Message"), _element(response, "Code"))))
     message = f"S3 did not take the file: {response.status_code} {response.reason_phrase}{f': {said}' if said else ''}"
     if response.status_code == HTTPStatus.FORBIDDEN:
-        return _ExpiredError(message, way_out="the address to upload to may have expired: send the file again")
+        return _ExpiredError(message, hint="the address to upload to may have expired: send the file again")
     return CommandError(message)
 
 
 def _changed(file: LocalFile) -> CommandError:
     return CommandError(
         f"{file.path} is being changed: it has not {file.size:,} bytes any more",
-        way_out="send it when nobody writes to it",
+        hint="send it when nobody writes to it",
     )

@@ -211,7 +211,7 @@ def _drop(target: Target, place: str, file: Path, columns: Sequence[str], on_sen
                     return
             time.sleep(_POLL_SECONDS)
     raise CommandError(
-        f"the job of {file.name} did not end", way_out="see 'afluente csv jobs' and 'afluente logs csv_trigger'"
+        f"the job of {file.name} did not end", hint="see 'afluente csv jobs' and 'afluente logs csv_trigger'"
     )
 
 

@@ -97,7 +97,7 @@ def create(
     _check_ground(target, name, domain, tenant, legacy=legacy)
     policies = _policies(target, domain, legacy=legacy)
     if folder.exists() and any(folder.iterdir()):
-        raise CommandError(f"{folder} is not empty", way_out="choose another with --dir", code=ExitCode.USAGE)
+        raise CommandError(f"{folder} is not empty", hint="choose another with --dir", code=ExitCode.USAGE)
     iot: IoTClient = target.client("iot")
     attributes = {"domain": domain, "stage": target.name, **({"legacy": "true"} if legacy else {})}
     present = _find(iot, name)
@@ -143,7 +143,7 @@ def revoke(target: Target, name: str) -> int:
     """
     iot: IoTClient = target.client("iot")
     if (_find(iot, name) or {}).get("stage") != target.name:
-        raise CommandError(f"there is no device '{name}'", way_out="'afluente devices list' shows which are")
+        raise CommandError(f"there is no device '{name}'", hint="'afluente devices list' shows which are")
     certificates = _certificates(iot, name)
     for certificate in certificates:
         iot.update_certificate(certificateId=certificate, newStatus="REVOKED")
@@ -161,7 +161,7 @@ def read_connection(folder: Path) -> DeviceConnection:
     except FileNotFoundError:
         raise CommandError(
             f"{folder} is no folder of a device: it has no {CONNECTION_FILE}",
-            way_out="'afluente devices create' makes one",
+            hint="'afluente devices create' makes one",
             code=ExitCode.USAGE,
         ) from None
     except msgspec.DecodeError as error:
@@ -177,7 +177,7 @@ def device_for(target: Target, domain: str, source: str, *, legacy: bool = False
     if not target.is_local:
         raise CommandError(
             "a device is needed",
-            way_out="give its folder with --device; 'afluente devices create' makes one",
+            hint="give its folder with --device; 'afluente devices create' makes one",
             code=ExitCode.USAGE,
         )
     running = emulator.find(target.state)
@@ -193,7 +193,7 @@ def _check_name(name: str) -> None:
     if not _THING_NAME.fullmatch(name) or part_faults("source_id", name):
         raise CommandError(
             f"'{name}' cannot be the name of a device",
-            way_out="1 to 128 letters, digits, ':', '_' and '-'; it is the source of the device's points",
+            hint="1 to 128 letters, digits, ':', '_' and '-'; it is the source of the device's points",
             code=ExitCode.USAGE,
         )
 
@@ -207,7 +207,7 @@ def _check_ground(target: Target, name: str, domain: str, tenant: str | None, *,
         of_owner = f"lies in the ground of the tenant '{owner.name}'" if owner else "lies in no tenant's ground"
         raise CommandError(
             f"the source {domain}/{name} {of_owner}" + (f", not in that of '{whose.name}'" if whose else ""),
-            way_out=f"say --tenant {owner.name}, or choose another name"
+            hint=f"say --tenant {owner.name}, or choose another name"
             if owner
             else "'afluente tenants list' shows them",
             code=ExitCode.USAGE,
@@ -217,7 +217,7 @@ def _check_ground(target: Target, name: str, domain: str, tenant: str | None, *,
         raise CommandError(
             f"with --legacy a device may publish readings of every sensor of '{domain}', also into the ground of "
             + ", ".join(f"'{one.name}'" for one in in_the_way),
-            way_out="leave --legacy out; a tenant may have such devices whose own the whole domain is, with --tenant",
+            hint="leave --legacy out; a tenant may have such devices whose own the whole domain is, with --tenant",
             code=ExitCode.USAGE,
         )
 
@@ -230,13 +230,13 @@ def _policies(target: Target, domain: str, *, legacy: bool) -> list[str]:
     if domain != OLD_DOMAIN:
         raise CommandError(
             f"devices of the old service are of the domain '{OLD_DOMAIN}', not '{domain}'",
-            way_out="leave --domain or --legacy out",
+            hint="leave --domain or --legacy out",
             code=ExitCode.USAGE,
         )
     if "LegacyIotPolicy" not in target.outputs:
         raise CommandError(
             f"stage '{target.name}' does not take what devices of the old service publish",
-            way_out="set enable_legacy_mqtt = true in the stage's file and deploy it again",
+            hint="set enable_legacy_mqtt = true in the stage's file and deploy it again",
             code=ExitCode.USAGE,
         )
     # The new way as well, where the stage has it: then the device moves without another certificate.
@@ -254,7 +254,7 @@ def _check_domain(target: Target, domain: str) -> None:
         domains = ", ".join(sorted(name for name in names if name[:1].islower()))
         raise CommandError(
             f"no topic rule takes what is published in the domain '{domain}'; there are {domains or 'none'}",
-            way_out=f"'afluente domains add {domain}' opens one; its stage has enable_mqtt_multi_domain = true",
+            hint=f"'afluente domains add {domain}' opens one; its stage has enable_mqtt_multi_domain = true",
             code=ExitCode.USAGE,
         )
 
@@ -273,12 +273,12 @@ def _check_present(iot: "IoTClient", name: str, present: Mapping[str, str], want
         if present.get(attribute) != value:
             raise CommandError(
                 f"there is a thing '{name}' already, of the {attribute} '{present.get(attribute, '')}'",
-                way_out="choose another name",
+                hint="choose another name",
             )
     if any(_status(iot, one) == "ACTIVE" for one in _certificates(iot, name)):
         raise CommandError(
             f"there is a device '{name}' already",
-            way_out=f"if its private key is lost, run 'afluente devices revoke {name}' and create it again",
+            hint=f"if its private key is lost, run 'afluente devices revoke {name}' and create it again",
         )
 
 
@@ -333,7 +333,7 @@ def _broker(target: Target) -> tuple[str, int]:
         return iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"], MQTT_PORT
     running = emulator.find(target.state)
     if running is None or running.mqtt_port is None:
-        raise CommandError("the local stack has no MQTT broker", way_out="run 'afluente down' and 'afluente up'")
+        raise CommandError("the local stack has no MQTT broker", hint="run 'afluente down' and 'afluente up'")
     return "localhost", running.mqtt_port
 
 

@@ -128,7 +128,7 @@ def text_of(name: str) -> str:
     if name not in shipped_names():
         raise CommandError(
             f"there is no template '{name}'",
-            way_out=f"those that come with afluente are {', '.join(shipped_names())}",
+            hint=f"those that come with afluente are {', '.join(shipped_names())}",
             code=ExitCode.USAGE,
         )
     return (SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
@@ -146,7 +146,7 @@ def find(given: str) -> Path:
         return Path(given)
     raise CommandError(
         f"'{given}' is neither a template nor a file",
-        way_out=f"templates are {', '.join(shipped_names())}; 'afluente domains show iot > {given}' begins one",
+        hint=f"templates are {', '.join(shipped_names())}; 'afluente domains show iot > {given}' begins one",
         code=ExitCode.USAGE,
     )
 

@@ -95,7 +95,7 @@ def _settled(connection: Connection, name: str) -> "StackTypeDef | None":
         time.sleep(_POLL_SECONDS)
     raise CommandError(
         f"stack {name} is still being changed after {_DEPLOY_SECONDS:.0f} s",
-        way_out="'afluente logs emulator' may say why; 'afluente down' and 'afluente up' start afresh",
+        hint="'afluente logs emulator' may say why; 'afluente down' and 'afluente up' start afresh",
     )
 
 
@@ -107,7 +107,7 @@ def _raise_unless_deployed(connection: Connection, name: str) -> None:
     status = present["StackStatus"] if present else "no longer there"
     raise CommandError(
         f"stack {name} could not be deployed ({status}):\n{reasons}",
-        way_out="'afluente logs emulator' shows more; 'afluente down' and 'afluente up' start afresh",
+        hint="'afluente logs emulator' shows more; 'afluente down' and 'afluente up' start afresh",
     )
 
 

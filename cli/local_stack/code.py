@@ -102,6 +102,6 @@ def _wait_until_updated(client: "LambdaClient", functions: Sequence[str]) -> Non
             if time.monotonic() > deadline:
                 raise CommandError(
                     f"function {function} is still being updated after {_UPDATE_SECONDS:.0f} s",
-                    way_out="'afluente down' and 'afluente up' start afresh",
+                    hint="'afluente down' and 'afluente up' start afresh",
                 )
             time.sleep(_POLL_SECONDS)

@@ -64,7 +64,7 @@ def find(state: StateDir) -> EmulatorRecord | None:
         if time.monotonic() > deadline:
             raise CommandError(
                 f"an emulator holds {state.emulator_lock}, but does not say where it runs",
-                way_out=f"find its process ('fuser {state.emulator_lock}'), stop it and try again",
+                hint=f"find its process ('fuser {state.emulator_lock}'), stop it and try again",
             )
         time.sleep(_POLL_SECONDS)
     return None
@@ -92,7 +92,7 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
         # Another program was quicker to take a port, if only for a moment; where the choice is ours we take the next.
     raise CommandError(
         f"the emulator ended before it answered; its last lines were:\n{log_tail(state)}",
-        way_out=f"see all of {state.emulator_log}",
+        hint=f"see all of {state.emulator_log}",
     )
 
 
@@ -156,7 +156,7 @@ def _wait_until_it_answers(
     raise CommandError(
         f"the emulator did not answer on port {port} within {_START_SECONDS:.0f} s;"
         f" its last lines were:\n{log_tail(state)}",
-        way_out=f"see all of {state.emulator_log}",
+        hint=f"see all of {state.emulator_log}",
         code=ExitCode.UNREACHABLE,
     )
 

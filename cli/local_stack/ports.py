@@ -27,7 +27,7 @@ def choose(wanted: int | None, *, remembered: int | None, first: int = FIRST_POR
             return wanted
         raise CommandError(
             f"port {wanted} is taken by another program",
-            way_out="choose another with --port or AFLUENTE_PORT, or none to have a free one chosen",
+            hint="choose another with --port or AFLUENTE_PORT, or none to have a free one chosen",
         )
     candidates = range(first, first + _TRIED_PORTS)
     for port in (remembered, *candidates) if remembered else candidates:
@@ -35,7 +35,7 @@ def choose(wanted: int | None, *, remembered: int | None, first: int = FIRST_POR
             return port
     raise CommandError(
         f"no port from {candidates.start} to {candidates.stop - 1} is free",
-        way_out="choose one with --port or AFLUENTE_PORT",
+        hint="choose one with --port or AFLUENTE_PORT",
     )
 
 

@@ -117,7 +117,7 @@ def find(state: StateDir) -> RunningStack:
     running = emulator.find(state)
     record = read_document(state.deployment_record, DeploymentRecord)
     if running is None or record is None or record.token != running.token:
-        raise CommandError("no local stack is running", way_out="run 'afluente up'", code=ExitCode.UNREACHABLE)
+        raise CommandError("no local stack is running", hint="run 'afluente up'", code=ExitCode.UNREACHABLE)
     return RunningStack(running, record.outputs)
 
 
@@ -140,7 +140,7 @@ def _check_port(running: EmulatorRecord, port: int | None) -> None:
     if port is not None and port != running.port:
         raise CommandError(
             f"the local stack already runs on port {running.port}, not {port}",
-            way_out="leave the port out, or run 'afluente down' first",
+            hint="leave the port out, or run 'afluente down' first",
             code=ExitCode.USAGE,
         )
 

@@ -59,7 +59,7 @@ def _run(state: StateDir, stage: str, unfinished: Path, *, temporary: Path) -> N
     if code != 0:
         lines = state.synthesis_log.read_text(encoding="utf-8", errors="replace").splitlines()
         shown = "\n".join(lines[-_SHOWN_LOG_LINES:])
-        raise CommandError(f"the synthesis of stage '{stage}' failed:\n{shown}", way_out=f"see {state.synthesis_log}")
+        raise CommandError(f"the synthesis of stage '{stage}' failed:\n{shown}", hint=f"see {state.synthesis_log}")
 
 
 def _remove_unfinished(state: StateDir) -> None:

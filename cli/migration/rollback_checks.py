@@ -37,5 +37,5 @@ def stop_canary(target: "Target") -> bool:
     try:
         event = CanaryCommands(trial_of(target), clock=time.time).roll_back("the thresholds were taken back")
     except CommandRefusedError as error:
-        raise CommandError(error.message, way_out="run the same command again") from None
+        raise CommandError(error.message, hint="run the same command again") from None
     return event is not None

@@ -73,7 +73,7 @@ def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[Legacy
     if not sql_url:
         raise CommandError(
             "it is not said how the old service's database is reached",
-            way_out="set AFLUENTE_SQL_URL, such as postgresql://user:password@host/database; --sql-url does the same, "
+            hint="set AFLUENTE_SQL_URL, such as postgresql://user:password@host/database; --sql-url does the same, "
             "but is seen by others on this machine",
             code=ExitCode.USAGE,
         )
@@ -85,7 +85,7 @@ def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[Legacy
     except ModuleNotFoundError as error:
         raise CommandError(
             f"{error.name} is not installed, by which SQL databases are read",
-            way_out="install the dependency group old-sql: uv sync",
+            hint="install the dependency group old-sql: uv sync",
         ) from None
     try:
         names = TableNames.read(_document(names_file)) if names_file else TableNames()
@@ -110,7 +110,7 @@ def _document(path: Path) -> Any:
         # TOML, in which a stage has the same names, would be a text here.
         raise CommandError(
             f"{path} names no tables",
-            way_out="write JSON or YAML, such as 'sensors: {table: Sensors, id: SensorId}'",
+            hint="write JSON or YAML, such as 'sensors: {table: Sensors, id: SensorId}'",
             code=ExitCode.USAGE,
         )
     return document

@@ -50,7 +50,7 @@ class Passes:
         except TooManyDeletedError as error:
             raise CommandError(
                 f"{error}: are they the right tables? Nothing was taken away",
-                way_out="if the sensors are gone for good, run it once with --allow-removals",
+                hint="if the sensors are gone for good, run it once with --allow-removals",
             ) from None
         switch = self._records.find_dual_write()
         self._records.save_dual_write(msgspec.structs.replace(switch, last_pass=done))

@@ -28,15 +28,15 @@ def check_two_ways(target: Target) -> None:
     function = target["ClassifierFunction"]
     found = target.client("lambda").get_function_configuration(FunctionName=function)
     variables = found.get("Environment", {}).get("Variables", {})
-    way_out = (
+    hint = (
         f"set it in the stage's file, stages/{target.name}.toml, and deploy it again, the local one with 'afluente up'"
     )
     if variables.get(_NEW_WAY_ALONE, "true") != "false":
         raise CommandError(
-            f"stage '{target.name}' judges by the new way alone: use_agnostic_constraints is not false", way_out=way_out
+            f"stage '{target.name}' judges by the new way alone: use_agnostic_constraints is not false", hint=hint
         )
     if not variables.get(_OLD_TABLES):
         raise CommandError(
             f"stage '{target.name}' does not know the old service's database: old_sql_secret is not set",
-            way_out=way_out,
+            hint=hint,
         )

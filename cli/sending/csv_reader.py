@@ -135,10 +135,10 @@ def _header(rows: Iterator[tuple[int, list[str]]]) -> list[str]:
     _, row = next(rows, (0, []))
     names = [name.strip() for name in row]
     if not any(names):
-        raise CommandError("the table is empty", way_out="its first line has to name the columns", code=ExitCode.USAGE)
+        raise CommandError("the table is empty", hint="its first line has to name the columns", code=ExitCode.USAGE)
     repeated = next((name for name in names if name and names.count(name) > 1), None)
     if repeated is not None:
-        raise CommandError(f"two columns are called '{repeated}'", way_out="rename one", code=ExitCode.USAGE)
+        raise CommandError(f"two columns are called '{repeated}'", hint="rename one", code=ExitCode.USAGE)
     return names
 
 
@@ -153,7 +153,7 @@ def _time_index(header: Sequence[str]) -> int:
             return names.index(candidate)
     raise CommandError(
         f"no column is called {', '.join(TIME_COLUMNS)}; the columns are {', '.join(header)}",
-        way_out="rename the column that holds the times",
+        hint="rename the column that holds the times",
         code=ExitCode.USAGE,
     )
 
@@ -175,7 +175,7 @@ def _chosen(
     chosen = [index for index in named if _is_numeric(index, sample)]
     if not chosen:
         raise CommandError(
-            "no column of the table is numeric", way_out="choose columns with --column", code=ExitCode.USAGE
+            "no column of the table is numeric", hint="choose columns with --column", code=ExitCode.USAGE
         )
     return chosen
 
@@ -200,7 +200,7 @@ def _time_parser(column: str, sample: Sequence[str]) -> Callable[[str], float]:
         return _iso_8601
     raise CommandError(
         f"column '{column}' holds no times: '{sample[0]}' is neither ISO 8601 nor Unix seconds",
-        way_out="write times like 2024-05-01T12:00:00Z or 1714564800",
+        hint="write times like 2024-05-01T12:00:00Z or 1714564800",
         code=ExitCode.USAGE,
     )
 

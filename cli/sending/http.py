@@ -17,7 +17,7 @@ PATH = "/ingest/datapoints"
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _MIN_GZIP_BYTES = 1024
-_WAYS_OUT: dict[int, str] = {
+_HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "give a key with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
     HTTPStatus.FORBIDDEN: "the key is unknown, revoked, expired or not for this source; see 'afluente keys list'",
     HTTPStatus.NOT_FOUND: "check that the address is that of the HTTP API",
@@ -128,7 +128,7 @@ class HttpTransport:
                 self._wait(delay(attempt) if asked_for is None else asked_for, reason)
         raise CommandError(
             f"the service did not take the points after {MAX_ATTEMPTS} attempts: {reason}",
-            way_out="for the local stack see 'afluente status' and 'afluente logs http_ingest'",
+            hint="for the local stack see 'afluente status' and 'afluente logs http_ingest'",
             code=ExitCode.UNREACHABLE,
         )
 
@@ -153,8 +153,8 @@ def _outcome(response: httpx.Response, points: Sequence[Readable]) -> Outcome:
 
 
 def _refusal(response: httpx.Response) -> CommandError:
-    way_out = _WAYS_OUT.get(response.status_code, "")
-    return CommandError(f"the service refused the points: {_problem(response)}", way_out=way_out)
+    hint = _HINTS.get(response.status_code, "")
+    return CommandError(f"the service refused the points: {_problem(response)}", hint=hint)
 
 
 def _problem(response: httpx.Response) -> str:

@@ -65,7 +65,7 @@ class Input:
             except UnicodeDecodeError as error:
                 raise CommandError(
                     f"{self.name} is not UTF-8: {error.reason} (byte {error.object[error.start]:#04x})",
-                    way_out="convert it first, for example with 'iconv -f latin1 -t utf-8'",
+                    hint="convert it first, for example with 'iconv -f latin1 -t utf-8'",
                     code=ExitCode.USAGE,
                 ) from None
 

@@ -69,7 +69,7 @@ def open_job(choices: Choices, positions: Path, destination: Sequence[str]) -> I
         CommandError: it cannot be read, or not from the place where an earlier run stopped.
     """
     if choices.file == STDIN and choices.resume:
-        raise CommandError("standard input cannot be read again", way_out="send a file", code=ExitCode.USAGE)
+        raise CommandError("standard input cannot be read again", hint="send a file", code=ExitCode.USAGE)
     with open_input(choices.file) as opened:
         reads = _reads(opened, choices)
         if opened.path is None:

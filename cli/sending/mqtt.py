@@ -146,7 +146,7 @@ class MqttTransport:
         except TimeoutError:
             raise CommandError(
                 f"the broker does not let the device in: {self._failure}",
-                way_out="see 'afluente devices list' for its certificate; an open connection of the same name is ended",
+                hint="see 'afluente devices list' for its certificate; an open connection of the same name is ended",
                 code=ExitCode.UNREACHABLE,
             ) from None
 
@@ -165,7 +165,7 @@ class MqttTransport:
         if code not in {mqtt5.PubackReasonCode.SUCCESS, mqtt5.PubackReasonCode.NO_MATCHING_SUBSCRIBERS}:
             raise CommandError(
                 f"the broker refused a message to {self._topic}{stream_id}: {code.name} ({code.value:#04x})",
-                way_out="a device may publish under its own domain and name alone; see 'afluente devices list'",
+                hint="a device may publish under its own domain and name alone; see 'afluente devices list'",
             )
 
     def _on_success(self, _: object) -> None:

@@ -23,7 +23,7 @@ def check_wait(asked_for: float | None, reason: str) -> None:
     if asked_for is not None and asked_for > LONGEST_WAIT_SECONDS:
         raise CommandError(
             f"the service takes no points for {asked_for:.0f} s: {reason}",
-            way_out="send the rest then, or ask the operators for a key with other limits",
+            hint="send the rest then, or ask the operators for a key with other limits",
             code=ExitCode.UNREACHABLE,
         )
 

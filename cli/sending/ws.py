@@ -26,7 +26,7 @@ _FRAME_BYTES = 32_000
 _CONNECT_SECONDS = 10.0
 # API Gateway itself gives a function 29 s.
 _ANSWER_SECONDS = 35.0
-_WAYS_OUT = {
+_HINTS = {
     "unauthorized": "give a key with --key or AFLUENTE_API_KEY; 'afluente keys create' makes one",
     "forbidden": "the key is not for this source, or the domain is not open; see 'afluente keys list'",
 }
@@ -137,7 +137,7 @@ class WsTransport:
                 self._sleep(seconds)
         raise CommandError(
             f"the service did not take the points after {MAX_ATTEMPTS} attempts: {reason}",
-            way_out="for the local stack see 'afluente status' and 'afluente logs ws_ingest'",
+            hint="for the local stack see 'afluente status' and 'afluente logs ws_ingest'",
             code=ExitCode.UNREACHABLE,
         )
 
@@ -208,7 +208,7 @@ def _answer(text: str | bytes) -> list[_Acknowledgement] | _Told:
 
 
 def _refusal(told: _Told) -> CommandError:
-    return CommandError(f"the service refused the points: {told.message}", way_out=_WAYS_OUT.get(told.reason, ""))
+    return CommandError(f"the service refused the points: {told.message}", hint=_HINTS.get(told.reason, ""))
 
 
 def _raise_if_final(error: Exception) -> None:
@@ -218,5 +218,5 @@ def _raise_if_final(error: Exception) -> None:
         if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
             raise CommandError(
                 f"the service refused the connection: {status} {error.response.reason_phrase}",
-                way_out="check that WebSocket is switched on for this stage",
+                hint="check that WebSocket is switched on for this stage",
             ) from None

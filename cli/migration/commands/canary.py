@@ -254,7 +254,7 @@ def _orders(store: "TrialStore") -> "Iterator[CanaryCommands]":
         yield CanaryCommands(store, clock=time.time)
     except CommandRefusedError as error:
         code = codes.get(type(error), ExitCode.FAILED)
-        raise CommandError(error.message, way_out=error.way_out, code=code) from None
+        raise CommandError(error.message, hint=error.hint, code=code) from None
 
 
 def _changed(

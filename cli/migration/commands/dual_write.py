@@ -42,7 +42,7 @@ def on(*, target: TargetChoice) -> None:
     if run is None or run.finished_at is None:
         raise CommandError(
             "no run is through yet, so there is nothing to keep in step",
-            way_out="run 'afluente migrate run' first",
+            hint="run 'afluente migrate run' first",
         )
     _switch(records, is_on=True)
     out().print("dual write is on; 'afluente migrate dual-write sync --watch 60' carries changes over")
@@ -129,7 +129,7 @@ def sync(
         stores = stores_of(resolve(target), by="dual-write")
         writing = DualWriting(tables=database, constraints=stores.constraints, records=stores.records, clock=time.time)
         if not stores.records.find_dual_write().is_on:
-            raise CommandError("dual write is off", way_out="run 'afluente migrate dual-write on'")
+            raise CommandError("dual write is off", hint="run 'afluente migrate dual-write on'")
         passes = Passes(writing, stores.records, database.count, interrupts)
         if watch is not None:
             passes.watch(watch, allow_removals=allow_removals, as_json=as_json)

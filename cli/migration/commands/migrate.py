@@ -172,11 +172,11 @@ def run(
         except StaleRunError:
             raise CommandError(
                 "another 'afluente migrate run' has gone on meanwhile, so this one ended",
-                way_out="let one run at a time; what both wrote is as it should be",
+                hint="let one run at a time; what both wrote is as it should be",
             ) from None
         except UnavailableError as error:
             raise CommandError(
-                f"not available: {error}", way_out="the same command goes on from here", code=ExitCode.UNREACHABLE
+                f"not available: {error}", hint="the same command goes on from here", code=ExitCode.UNREACHABLE
             ) from None
     if progress.finished_at is None:
         done = f"{progress.sensors:,} sensors are done"
@@ -439,7 +439,7 @@ def _count(tables: "LegacyTables") -> int:
     """How many sensors there are; tables without any rather are not the right ones."""
     sensors = tables.count()
     if not sensors:
-        raise CommandError("the old tables have no sensors", way_out="check AFLUENTE_SQL_URL and --tables")
+        raise CommandError("the old tables have no sensors", hint="check AFLUENTE_SQL_URL and --tables")
     return sensors
 
 
@@ -447,5 +447,5 @@ def _refuse_nothing(sensors: int, selection: "Selection") -> None:
     if not sensors and selection.only:
         raise CommandError(
             f"no sensor is called {', '.join(selection.only)}",
-            way_out="name sensors by id or UUID, or by the UUID of their device",
+            hint="name sensors by id or UUID, or by the UUID of their device",
         )

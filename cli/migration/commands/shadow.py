@@ -89,7 +89,7 @@ def _switch(store: "TrialStore", *, is_on: bool) -> None:
     try:
         event = switch(store, on=is_on, clock=time.time)
     except CommandRefusedError as error:
-        raise CommandError(error.message, way_out=error.way_out) from None
+        raise CommandError(error.message, hint=error.hint) from None
     if event is None:
         err().print(f"shadow is {said} already")
     else:

@@ -255,7 +255,7 @@ def test_an_emulator_that_cannot_start_says_why(own_state: StateDir, monkeypatch
     with pytest.raises(CommandError) as caught:
         emulator.start(own_state, None)
     assert "/nonsense" in caught.value.message
-    assert str(own_state.emulator_log) in caught.value.way_out
+    assert str(own_state.emulator_log) in caught.value.hint
 
 
 def test_an_emulator_is_cut_off_from_the_users_settings(state: StateDir) -> None:

@@ -120,7 +120,7 @@ def test_a_job_is_shown_with_everything(csv_service: CsvService, afluente_csv: C
     assert "afluente csv rejects job-1" in told.out
 
 
-def test_a_failed_job_is_shown_with_the_way_out(csv_service: CsvService, afluente_csv: Commands) -> None:
+def test_a_failed_job_is_shown_with_the_hint(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, a_report(status="failed", reason=REASON))
     told = afluente_csv("job", "job-1")
     assert told.code == 0
@@ -159,7 +159,7 @@ def test_a_job_that_is_none_is_said_to_be_so(csv_service: CsvService, afluente_c
     assert csv_service.came[0].path == "/stage/ingest/csv/a%2Fb%3Fc"
 
 
-def test_a_wrong_key_has_a_way_out(csv_service: CsvService, afluente_csv: Commands) -> None:
+def test_a_wrong_key_has_a_hint(csv_service: CsvService, afluente_csv: Commands) -> None:
     told = afluente_csv("jobs", "--key", "another", "--stage", "dev", "--region", "eu-west-1", targeted=False)
     assert told.code == ExitCode.FAILED
     assert "401 Unauthorized: Unauthorized" in told.err
@@ -311,7 +311,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, log: Co
 
 
 @pytest.mark.parametrize("code", JobFault)
-def test_every_failure_has_a_way_out(log: Console, code: JobFault) -> None:
+def test_every_failure_has_a_hint(log: Console, code: JobFault) -> None:
     tell_result(log, as_report(status="failed", reason={"code": code, "message": "m"}, points_queued=3))
     shown = log.export_text()
     assert f"failed: m ({code}); 3 points queued before" in shown

@@ -140,7 +140,7 @@ def test_rejected_rows_are_told_by_what_is_wrong_with_exit_code_4(
     assert "afluente csv rejects job-1" in told.out
 
 
-def test_a_failed_job_is_told_with_the_way_out_and_the_others_go_on(
+def test_a_failed_job_is_told_with_a_hint_and_the_others_go_on(
     csv_service: CsvService, afluente_csv: Commands, tmp_path: Path
 ) -> None:
     files = [str(a_file(tmp_path, name)) for name in ("a.csv", "b.csv", "c.csv.gz")]

@@ -135,11 +135,11 @@ def test_a_template_is_found_by_name_or_by_path(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="neither a template nor a file") as refused:
         templates.find("nowhere.yaml")
     assert refused.value.code is ExitCode.USAGE
-    assert "domains show iot > nowhere.yaml" in refused.value.way_out
+    assert "domains show iot > nowhere.yaml" in refused.value.hint
 
 
 def test_a_name_that_is_no_template_is_told_those_there_are() -> None:
     with pytest.raises(CommandError) as refused:
         templates.text_of("../secret")
 
-    assert refused.value.way_out == "those that come with afluente are finance, health, infrastructure, iot"
+    assert refused.value.hint == "those that come with afluente are finance, health, infrastructure, iot"

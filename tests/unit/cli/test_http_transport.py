@@ -187,11 +187,11 @@ def test_a_refusal_is_told_and_not_repeated(
     assert len(service.requests) == 1
 
 
-def test_a_refused_key_has_a_way_out(service: Service, transport: HttpTransport) -> None:
+def test_a_refused_key_has_a_hint(service: Service, transport: HttpTransport) -> None:
     service.answers = [Answer(401, {})]
     with pytest.raises(CommandError) as caught:
         transport.send(some_points(1))
-    assert "afluente keys create" in caught.value.way_out
+    assert "afluente keys create" in caught.value.hint
 
 
 def test_an_answer_that_nobody_can_read_is_an_error(service: Service, transport: HttpTransport) -> None:

@@ -43,13 +43,13 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     assert opened.bytes_read() == 0
 
 
-def test_text_that_is_not_utf_8_is_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_text_that_is_not_utf_8_is_refused_with_a_hint(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("Öl".encode("latin-1"))
     with open_input(str(path)) as opened, pytest.raises(CommandError) as caught:
         list(opened.lines())
     assert caught.value.code is ExitCode.USAGE
-    assert "iconv" in caught.value.way_out
+    assert "iconv" in caught.value.hint
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

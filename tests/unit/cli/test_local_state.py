@@ -152,7 +152,7 @@ def test_without_an_emulator_no_stack_runs(state: StateDir) -> None:
     with pytest.raises(CommandError) as caught:
         find(state)
     assert caught.value.code is ExitCode.UNREACHABLE
-    assert caught.value.way_out == "run 'afluente up'"
+    assert caught.value.hint == "run 'afluente up'"
 
 
 def test_a_stack_that_never_ran_is_down_already(tmp_path: Path) -> None:

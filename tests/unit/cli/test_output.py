@@ -54,7 +54,7 @@ def test_nothing_that_is_printed_is_obeyed() -> None:
             console.print(EVIL, markup=False)
             console.print(Text(EVIL, style="bold"))
             console.print(table)
-        _show(CommandError(EVIL, way_out=EVIL))
+        _show(CommandError(EVIL, hint=EVIL))
 
     assert not [sign for sign in OBEYED if sign in terminal.shown()]
     assert SHOWN[:8] in terminal.shown()

@@ -35,7 +35,7 @@ def test_a_stage_without_it_says_how_to_switch_it_on() -> None:
     assert target.find_websocket_url() is None
     with pytest.raises(CommandError, match="has no WebSocket API") as caught:
         _ = target.websocket_url
-    assert "enable_websocket_ingest" in caught.value.way_out
+    assert "enable_websocket_ingest" in caught.value.hint
 
 
 # --- an API by its address -------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_what_is_no_safe_address_is_refused_and_not_repeated(url: str, told: str
         by_address(url)
 
     assert caught.value.code is ExitCode.USAGE
-    assert "secret" not in caught.value.message + caught.value.way_out
+    assert "secret" not in caught.value.message + caught.value.hint
 
 
 def test_over_an_address_nothing_is_done_that_takes_credentials() -> None:
@@ -99,8 +99,8 @@ def test_who_gives_no_key_is_told_of_a_way_that_every_command_takes() -> None:
     with pytest.raises(CommandError, match="an API key is needed") as caught:
         key_for(by_address("https://api.example.org"), None)
 
-    assert "AFLUENTE_API_KEY" in caught.value.way_out
-    assert "--key" not in caught.value.way_out  # of `alarms` and `tail` it is a pattern of streams
+    assert "AFLUENTE_API_KEY" in caught.value.hint
+    assert "--key" not in caught.value.hint  # of `alarms` and `tail` it is a pattern of streams
 
 
 def test_an_address_and_a_stage_contradict_each_other() -> None:
@@ -112,4 +112,4 @@ def test_without_an_address_of_the_websocket_api_it_is_asked_for() -> None:
     with pytest.raises(CommandError, match="address of the WebSocket API") as caught:
         _ = by_address("https://api.example.org").websocket_url
 
-    assert "--ws-url" in caught.value.way_out
+    assert "--ws-url" in caught.value.hint

@@ -207,9 +207,9 @@ def test_a_break_in_the_middle_of_a_message_of_several_frames_is_no_message(
     assert [len(text) > 70_000 for text in service.messages] == [False, True]
 
 
-@pytest.mark.parametrize(("reason", "way_out"), [("unauthorized", "--key"), ("forbidden", "keys list")])
-def test_a_refused_connection_is_an_error_that_says_the_way_out(
-    service: Service, transport: WsTransport, slept: list[float], reason: str, way_out: str
+@pytest.mark.parametrize(("reason", "hint"), [("unauthorized", "--key"), ("forbidden", "keys list")])
+def test_a_refused_connection_is_an_error_that_says_the_hint(
+    service: Service, transport: WsTransport, slept: list[float], reason: str, hint: str
 ) -> None:
     service.answer_to_auth = {"type": "error", "code": 1008, "reason": reason, "message": "not you"}
 
@@ -217,7 +217,7 @@ def test_a_refused_connection_is_an_error_that_says_the_way_out(
         transport.send(some_points(1))
 
     assert "not you" in caught.value.message
-    assert way_out in caught.value.way_out
+    assert hint in caught.value.hint
     assert slept == []
 
 

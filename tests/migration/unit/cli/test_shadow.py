@@ -180,11 +180,11 @@ def test_what_took_a_canary_back_is_in_the_step_in_which_it_went(shadow: Shadow)
     )
     shadow.deployment.count(TrialCounts(points=9, compared=9, differences=1))
 
-    way_out = "the canary went back in step 1: look at --step 1"
-    assert way_out in shadow("report").out
-    assert way_out not in shadow("report", "--step", "1").out
+    hint = "the canary went back in step 1: look at --step 1"
+    assert hint in shadow("report").out
+    assert hint not in shadow("report", "--step", "1").out
     # Which begins another step.
     shadow("on")
-    assert way_out in shadow("report").out
+    assert hint in shadow("report").out
     told = shadow("report", "--step", "1")
     assert (told.code, "1 differences" in told.out) == (ExitCode.REJECTED, True)

@@ -31,13 +31,13 @@ class CommandRefusedError(Exception):
 
     Attributes:
         message: why.
-        way_out: what to do; empty where the message says it.
+        hint: what to do; empty where the message says it.
     """
 
-    def __init__(self, message: str, way_out: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.way_out = way_out
+        self.hint = hint
 
 
 class DifferencesFoundError(CommandRefusedError):
