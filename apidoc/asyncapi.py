@@ -20,9 +20,9 @@ from afluente.adapters.websocket.messages import (
 )
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import MISSING_SOURCE
-from afluente.migration.adapters.packets import LEGACY_TOPIC
 from apidoc import examples
 from apidoc.catalogue import schemas as schemas_of_http
+from apidoc.legacy import LEGACY_CHANNEL, READINGS
 from apidoc.schemas import DOMAIN, PART, Record, Schema, ref, schemas_of
 
 _IOT_MESSAGE_BYTES = 128 * 1024
@@ -142,11 +142,9 @@ def _channels() -> Schema:
             },
             "messages": {name: _message_ref(name) for name in _PUBLISHED},
         },
-        "oldReadings": {
-            "address": LEGACY_TOPIC,
-            "title": "Readings of devices of the old service",
+        "oldReadings": LEGACY_CHANNEL
+        | {
             "servers": [{"$ref": "#/servers/mqtt"}],
-            "parameters": {"sensor_id": {"description": "The number of a sensor, or its UUID."}},
             "messages": {"Readings": _message_ref("Readings")},
         },
     }
@@ -222,7 +220,7 @@ def _publications() -> Schema:
 
     return {
         "publishPoints": publication("stream", _PUBLISHED, "Publish points of a stream"),
-        "publishReadings": publication("oldReadings", ("Readings",), "Publish readings as old devices do"),
+        "publishReadings": publication("oldReadings", ("Readings",), "Publish readings as legacy devices do"),
     }
 
 
@@ -324,11 +322,7 @@ def _messages() -> Schema:
             f"A SenML pack (RFC 8428) of a version up to {MAX_VERSION}, whose names are the streams. {limits}",
             senml,
         ),
-        "Readings": (
-            {"oneOf": [ref("Reading"), {"type": "array", "minItems": 1, "items": ref("Reading")}]},
-            f"A reading of the sensor that the topic names, or several. {limits}",
-            {"sensorId": 42, "value": 71.5, "timestamp": "2026-11-25T09:30:00Z", "sensor_type": "temperature"},
-        ),
+        "Readings": (READINGS[0], f"{READINGS[1]} {limits}", READINGS[2]),
     }
     return {
         name: {

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from afluente.domain.faults import Fault
 from apidoc import alarm_routes, constraint_routes, ingest_routes, service_routes
+from apidoc.legacy import LEGACY_OPERATIONS, legacy_schemas
 from apidoc.operations import Operation
 from apidoc.schemas import Record, Schema, schemas_of
 
 OPERATIONS: Mapping[str, Operation] = {
     **ingest_routes.INGEST_OPERATIONS,
+    **LEGACY_OPERATIONS,
     **constraint_routes.CONSTRAINT_OPERATIONS,
     **alarm_routes.ALARM_OPERATIONS,
     **service_routes.SERVICE_OPERATIONS,
@@ -32,4 +34,4 @@ def schemas() -> dict[str, Schema]:
         "index": {"type": "integer", "minimum": 0, "description": "The entry at fault, where many were sent."},
         "name": {"type": "string", "description": "The key or the domain of that entry, as far as it has one."},
     }
-    return constraint_routes.complete(ingest_routes.complete(found))
+    return constraint_routes.complete(ingest_routes.complete(found)) | legacy_schemas()

@@ -135,16 +135,6 @@ CONSTRAINTS: dict[str, Example] = {
 }
 """Constraints of the first stream of each of these requests."""
 
-PACKET: Example = {
-    "device_uuid": "6f1e0c52-8d0b-4b8f-9a55-0e6e4a3c2b10",
-    "ts": "2026-11-25T09:30:00Z",
-    "readings": [
-        {"sensor_id": 42, "value": 71.5, "sensor_type": "temperature"},
-        {"sensor_uuid": "0f9c2f0e-7d3b-4d8b-9a62-6d1b7f3c9e01", "value": 3.2, "ts": 1795598999.5},
-    ],
-}
-"""A packet of an old client."""
-
 ANNOUNCEMENT: Example = {
     "domain": "iot",
     "source_id": "oven-2",

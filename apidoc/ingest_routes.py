@@ -1,4 +1,4 @@
-"""Routes of what is sent: points, packets of old clients, CSV files and their jobs."""
+"""Routes of what is sent: points, CSV files and their jobs."""
 
 from collections.abc import Mapping
 
@@ -19,10 +19,9 @@ from afluente.application.csv.listing import MAX_PAGE, JobQuery
 from afluente.application.csv.reports import ErrorReport, JobReport
 from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PARTS, MAX_PUT_BYTES
 from afluente.domain.stream_keys import MISSING_SOURCE
-from afluente.migration.adapters import readings as iot
 from apidoc import examples, forms
 from apidoc.operations import BODY_PROBLEMS, CONTENT_ENCODING, JSON, TEXT, Operation, answer, examples_of, parameter
-from apidoc.schemas import DOMAIN, JOB_ID, NUMBER, PART, Record, Schema, ref, schema_of_model, schemas_of
+from apidoc.schemas import DOMAIN, JOB_ID, PART, Record, Schema, ref, schema_of_model
 
 _X_DOMAIN = parameter("X-Domain", "header", TEXT | DOMAIN, "The domain, if the body has none.")
 _X_SOURCE_ID = parameter("X-Source-ID", "header", TEXT | PART, "The source, if the body has none.")
@@ -50,29 +49,6 @@ _POINTS = Operation(
         )
     },
     problems=(*BODY_PROBLEMS, "too_many_points", "over_the_burst", "all_points_rejected"),
-)
-
-_PACKETS = Operation(
-    tag="Points",
-    summary="Send readings as clients of the old service do",
-    text=(
-        f"Takes at most {MAX_POINTS:,} readings, as clients of an older IoT service send them, and answers as it was "
-        "answered. Each answer of the service says by its headers that the call will end; new clients send points. "
-        f"{_BODY_TEXT}"
-    ),
-    parameters=(CONTENT_ENCODING,),
-    body={JSON: {"schema": ref("Packet"), "examples": examples_of({"iot": examples.PACKET})}},
-    answers={
-        200: answer(
-            "At least one reading is queued for certain, or there was none to queue.",
-            ref("Receipt"),
-            "Deprecation",
-            "Sunset",
-            "Link",
-            example={"inserted": 2, "rejected": [], "request_id": "JKJaXmPLvHcESHA="},
-        )
-    },
-    problems=(*BODY_PROBLEMS, "too_many_points", "over_the_burst", "all_points_rejected", "gone"),
 )
 
 # --- CSV files -------------------------------------------------------------------------------------------------------
@@ -229,7 +205,6 @@ _CANCEL_JOB = Operation(
 
 INGEST_OPERATIONS: Mapping[str, Operation] = {
     "POST /ingest/datapoints": _POINTS,
-    "POST /ingest/packets": _PACKETS,
     "POST /ingest/csv": _CREATE_JOB,
     "POST /ingest/csv/uploads": _CREATE_UPLOAD,
     "POST /ingest/csv/{job_id}/upload": _RENEW_UPLOAD,
@@ -300,7 +275,7 @@ def complete(found: dict[str, Schema]) -> dict[str, Schema]:
     found["JobReport"]["properties"]["errors"]["description"] = (
         f"What was wrong with rows: each with its code, how often, and the first {FIRST_OF_EACH} of them."
     )
-    return found | {"Packet": _packet(), "Reading": _reading()}
+    return found
 
 
 def _announcement(schema: Schema, options: Schema) -> Schema:
@@ -328,53 +303,4 @@ def _csv_form(options: Schema) -> Schema:
         "properties": own | options["properties"],
         "required": ["file"],
         "additionalProperties": False,
-    }
-
-
-_UUID: Schema = {
-    "type": "string",
-    "pattern": "^[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$",
-}
-_OLD_TIME: Schema = {"type": ["number", "string", "null"]}
-
-
-def _packet() -> Schema:
-    device = {"anyOf": [_UUID, {"type": "null"}], "description": "The device: a UUID in any case."}
-    time = _OLD_TIME | {
-        "description": "When readings that do not say it were made: ISO 8601, where no zone is UTC, or Unix seconds."
-    }
-    return {
-        "title": "Packet",
-        "description": "Readings of a device, as clients of the old service send them.",
-        "type": "object",
-        "properties": {
-            **dict.fromkeys(iot.DEVICE, device),
-            **dict.fromkeys(iot.TIME, time),
-            "readings": {"type": "array", "maxItems": MAX_POINTS, "items": ref("Reading")},
-        },
-        "required": ["readings"],
-    }
-
-
-def _reading() -> Schema:
-    sensor = {
-        "type": ["integer", "string", "null"],
-        "description": "The sensor: an integer, which may be digits in a string, or a UUID.",
-    }
-    uuid = {"anyOf": [_UUID, {"type": "null"}], "description": "The sensor, by its UUID."}
-    time = _OLD_TIME | {"description": "When it was made; counts more than that of the packet."}
-    kind = {"anyOf": [TEXT | PART, {"type": "null"}], "description": "The type of the stream."}
-    return {
-        "title": "Reading",
-        "description": "A reading of a sensor, which it has to name: by its id or its UUID.",
-        "type": "object",
-        "properties": {
-            **dict.fromkeys(iot.SENSOR_ID, sensor),
-            **dict.fromkeys(iot.SENSOR_UUID, uuid),
-            "value": NUMBER | {"description": "Any finite number."},
-            **dict.fromkeys(iot.TIME, time),
-            **dict.fromkeys(iot.SENSOR_TYPE, kind),
-            "sequence": schemas_of([Record(type=JsonPoint, name="Point")])["Point"]["properties"]["sequence"],
-        },
-        "required": ["value"],
     }

@@ -109,7 +109,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "method_not_allowed": Problem(405, "The path takes another method; the header Allow says which."),
     "job_has_ended": Problem(409, "The job ended already, and cannot be cancelled.", {"job_status": _JOB_STATUS}),
     "job_has_its_file": Problem(409, "The job awaits no file any more.", {"job_status": _JOB_STATUS}),
-    "gone": Problem(410, "The stage takes packets of the old service no longer."),
+    "gone": Problem(410, "The stage takes packets of the legacy service no longer."),
     "precondition_failed": Problem(
         412,
         "The constraints are not of the version that the request is for; the header ETag says which they are of.",

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from afluente.domain.stream_keys import domain_faults
 from afluente.migration.adapters.sql.names import TableNames
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from infra.paths import stages_directory
 
 Architecture = Literal["arm64", "x86_64"]
@@ -261,12 +261,12 @@ class Stage:
     @property
     def takes_packets(self) -> bool:
         """Whether old clients are taken over HTTP."""
-        return self.enable_legacy_api and OLD_DOMAIN in self.domains
+        return self.enable_legacy_api and LEGACY_DOMAIN in self.domains
 
     @property
     def takes_old_messages(self) -> bool:
         """Whether old devices are taken over MQTT."""
-        return self.enable_legacy_mqtt and OLD_DOMAIN in self.domains
+        return self.enable_legacy_mqtt and LEGACY_DOMAIN in self.domains
 
     @property
     def prefix(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
@@ -125,7 +125,7 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
         return
     adding.close_in_stage(name, stage)
     console.print(f"closed '{name}' in {stage_file.shown(stage)}; its points and constraints stay", soft_wrap=True)
-    if name == OLD_DOMAIN:
+    if name == LEGACY_DOMAIN:
         console.print("devices and clients of an older IoT service are taken no longer either", soft_wrap=True)
     if target.stage is None:
         if _deployment(target):

@@ -189,7 +189,7 @@ def policy(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = 
 def _check_old_devices(target: Target, made: "Tenant", others: "list[Tenant]") -> None:
     """See that no device of the old service reaches into the new ground: such devices publish for every sensor."""
     from afluente.application.access.tenants import in_the_way_of_all
-    from afluente.migration.domain.thresholds import LEGACY_DOMAIN
+    from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
     from cli.devices import devices
 
     if LEGACY_DOMAIN not in made.domains or not in_the_way_of_all(LEGACY_DOMAIN, made, [*others, made]):

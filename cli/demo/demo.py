@@ -16,16 +16,14 @@ from afluente.application.constraints.documents import parse_entry
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
-from afluente.migration.domain.thresholds import Sensor
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from cli.constraints.catalogue import catalogue_of
 from cli.core.errors import CommandError
 from cli.core.local_key import key_for
 from cli.core.target import Target
 from cli.csv.client import CsvApi
-from cli.demo.legacy_clients import LegacyMqttClient, PacketClient, takes_packets
 from cli.devices.devices import device_for
+from cli.migration.demo_clients import LegacyMqttClient, PacketClient, enter_sensors, takes_packets
 from cli.reading.log_events import read
 from cli.reading.rendering import decode_alarm, decode_point
 from cli.reading.shards import LATEST, ShardReader
@@ -40,7 +38,7 @@ CLASSES = ("normal", "anomaly", "warning", "alert")
 
 # Each with an output that a stage has where the transport is switched on.
 _TRANSPORTS = {"mqtt": "IotPolicy", "http": "HttpApiId", "ws": "WebSocketApiId", "csv": "CsvBucket"}
-_OLD_WAYS = ("old mqtt", "old http")
+_LEGACY_TRANSPORTS = ("old mqtt", "old http")
 
 _BATCH = 1000
 _SENDERS = 3
@@ -83,7 +81,7 @@ class DemoStream:
         column: which of the file's columns they are.
         constraints: the entry of `data/constraints.json`.
         expected: what it is to give, by `data/expected.json`.
-        transport: how its file is sent, in an old client's way or in the new one.
+        transport: how its file is sent; two of them are those of legacy clients.
     """
 
     name: str
@@ -96,10 +94,10 @@ class DemoStream:
 
 
 def transports_of(target: Target) -> list[str]:
-    """The transports that the stage has, those of old clients first."""
-    old = zip(_OLD_WAYS, ("LegacyIotPolicy" in target.outputs, takes_packets(target.api_url)), strict=True)
+    """The transports that the stage has, those of legacy clients first."""
+    legacy = zip(_LEGACY_TRANSPORTS, ("LegacyIotPolicy" in target.outputs, takes_packets(target.api_url)), strict=True)
     new = [name for name, output in _TRANSPORTS.items() if output in target.outputs]
-    return [name for name, is_there in old if is_there] + new
+    return [name for name, is_there in legacy if is_there] + new
 
 
 def demo_streams(run: str, transports: Sequence[str]) -> list[DemoStream]:
@@ -107,22 +105,22 @@ def demo_streams(run: str, transports: Sequence[str]) -> list[DemoStream]:
 
     Args:
         run: names the run.
-        transports: over which their files go, in turn; the columns of one file go together. Old clients have sensors
-            alone, and each way of theirs takes one file.
+        transports: over which their files go, in turn; the columns of one file go together. Legacy clients have sensors
+            alone, and each of their transports takes one file.
     """
     expected = {stream.pop("key"): stream for stream in _listed("expected.json")}
     streams: list[DemoStream] = []
-    old = [name for name in transports if name in _OLD_WAYS]
-    new = cycle(name for name in transports if name not in _OLD_WAYS)
+    legacy = [name for name in transports if name in _LEGACY_TRANSPORTS]
+    new = cycle(name for name in transports if name not in _LEGACY_TRANSPORTS)
     over: dict[str, str] = {}
     for entry in _listed("constraints.json"):
         known = StreamKey.parse(entry["key"])
         if entry["file"] not in over:
-            over[entry["file"]] = old.pop(0) if old and known.domain == OLD_DOMAIN else next(new)
+            over[entry["file"]] = legacy.pop(0) if legacy and known.domain == LEGACY_DOMAIN else next(new)
         transport = over[entry["file"]]
         source = f"{known.source_id}-{run}"
         key = StreamKey(known.domain, source, f"{source}:{entry['column']}")
-        if transport in _OLD_WAYS:
+        if transport in _LEGACY_TRANSPORTS:
             # A device by its UUID, a sensor by its number; no two runs have the same.
             key = StreamKey(known.domain, str(uuid5(NAMESPACE_URL, source)), str(int(f"{run}{len(streams)}")))
         constraints = {**entry, "key": str(key)}
@@ -141,11 +139,8 @@ def apply_constraints(target: Target, streams: Iterable[DemoStream]) -> None:
 
 
 def register_sensors(target: Target, streams: Iterable[DemoStream]) -> None:
-    """Tell the sensor directory whose the sensors are, as `afluente migrate run` would: old messages do not say it."""
-    keys = [stream.key for stream in streams if stream.transport in _OLD_WAYS]
-    sensors = [Sensor(sensor_id=int(key.stream_id), device_uuid=key.source_id) for key in keys]
-    if sensors:
-        DynamoSensors(target.client("dynamodb"), target["MigrationTable"]).put_many(sensors)
+    """Enter the sensors of legacy clients into the sensor directory."""
+    enter_sensors(target, [stream.key for stream in streams if stream.transport in _LEGACY_TRANSPORTS])
 
 
 def open_reader(target: Target) -> ShardReader:
@@ -217,7 +212,11 @@ def _drop(target: Target, place: str, file: Path, columns: Sequence[str], on_sen
 
 def _transport(target: Target, name: str, place: StreamKey, ids: Mapping[str, str]) -> Transport:
     domain, source = place.domain, place.source_id
-    sensors = {f"{source}:{column}": int(stream_id) for column, stream_id in ids.items()} if name in _OLD_WAYS else {}
+    sensors = (
+        {f"{source}:{column}": int(stream_id) for column, stream_id in ids.items()}
+        if name in _LEGACY_TRANSPORTS
+        else {}
+    )
     match name:
         case "old mqtt":
             return LegacyMqttClient(device_for(target, domain, source, legacy=True), domain, source, sensors)

@@ -10,8 +10,7 @@ import msgspec
 
 from afluente.application.access.tenants import in_the_way_of_all, owner_of
 from afluente.domain.stream_keys import part_faults
-from afluente.migration.adapters.packets import LEGACY_TOPIC
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN as OLD_DOMAIN
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN, LEGACY_TOPIC
 from cli.access.operators import find_tenant, tenants_of
 from cli.core.errors import CommandError, ExitCode
 from cli.core.target import Target
@@ -227,9 +226,9 @@ def _policies(target: Target, domain: str, *, legacy: bool) -> list[str]:
     if not legacy:
         _check_domain(target, domain)
         return [target["IotPolicy"]]
-    if domain != OLD_DOMAIN:
+    if domain != LEGACY_DOMAIN:
         raise CommandError(
-            f"devices of the old service are of the domain '{OLD_DOMAIN}', not '{domain}'",
+            f"devices of the old service are of the domain '{LEGACY_DOMAIN}', not '{domain}'",
             hint="leave --domain or --legacy out",
             code=ExitCode.USAGE,
         )

@@ -13,7 +13,6 @@ from awsiot import mqtt5_client_builder
 
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import part_faults
-from afluente.migration.adapters.packets import LEGACY_TOPIC
 from cli.core.errors import CommandError, ExitCode
 from cli.devices.devices import read_connection
 from cli.sending.points import Fault, Outcome, Readable, Rejected
@@ -51,7 +50,7 @@ class MqttTransport:
     Args:
         device: the folder of a device.
         domain, source: whose points they are.
-        legacy: publish as the old service's devices do; the streams of the points are numbers of sensors.
+        topic: of a point, with `{stream_id}` for its stream; that of afluente if None.
         on_wait: called with seconds and the reason while nothing moves.
     """
 
@@ -61,7 +60,7 @@ class MqttTransport:
         *,
         domain: str,
         source: str,
-        legacy: bool = False,
+        topic: str | None = None,
         on_wait: Callable[[float, str], None] = lambda _seconds, _reason: None,
     ) -> None:
         connection = read_connection(device)
@@ -70,8 +69,7 @@ class MqttTransport:
                 f"the device publishes for {connection.domain}/{connection.source_id}, not {domain}/{source}",
                 code=ExitCode.USAGE,
             )
-        old_topic = LEGACY_TOPIC.partition("{sensor_id}")
-        self._topic, self._topic_end = (old_topic[0], old_topic[2]) if legacy else (f"{domain}/{source}/", "")
+        self._topic, _, self._topic_end = (topic or f"{domain}/{source}/{{stream_id}}").partition("{stream_id}")
         self._on_wait = on_wait
         self._connected: Future[None] = Future()
         self._failure = "no answer"

@@ -1,4 +1,4 @@
-"""HTTP API: points, packets of old clients, CSV files, `GET /health`, and a helpful answer to everything else."""
+"""HTTP API: points, packets of legacy clients, CSV files, `GET /health`, and a helpful answer to everything else."""
 
 import re
 import time
@@ -13,14 +13,13 @@ from afluente.adapters.http.answers import Answer, problem, receipt
 from afluente.adapters.http.requests import check_scope, decode_points, permitted, read_body
 from afluente.adapters.http.routes import HEALTH, INGEST_DATAPOINTS, INGEST_PACKETS, ROUTES, Route
 from afluente.application.access.grants import Action
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN
 from afluente.runtime.front import came_around
 from afluente.runtime.http_function import Event, answered, refused, response
 from afluente.runtime.http_ingest import http_ingest
 from afluente.runtime.limiting import LimitedRequest
 from afluente.runtime.observability import LogCode, invocation
 from http_ingest.csv_routes import CSV_ROUTES
-from http_ingest.legacy_route import gone, headers_for_old_clients, take_packet
+from http_ingest.legacy_route import gone, headers_for_legacy_clients, take_packet, takes_packets
 from http_ingest.taking import take
 
 
@@ -44,16 +43,16 @@ def _legacy(event: Event, request_id: str) -> Answer:
         return _gone(request_id)
     so_far = "no reading is taken for certain"
     answer = partial(take_packet, event, request_id, function)
-    return _for_old_clients(answered(answer, request_id, unavailable=LogCode.LEGACY_UNAVAILABLE, so_far=so_far))
+    return _for_legacy_clients(answered(answer, request_id, unavailable=LogCode.LEGACY_UNAVAILABLE, so_far=so_far))
 
 
 def _gone(request_id: str) -> Answer:
     """Also while the route is there: it is taken away a moment before or after the function is told."""
-    return _for_old_clients(refused(gone(http_ingest().settings), request_id))
+    return _for_legacy_clients(refused(gone(http_ingest().settings), request_id))
 
 
-def _for_old_clients(answer: Answer) -> Answer:
-    headers = headers_for_old_clients(http_ingest().settings)
+def _for_legacy_clients(answer: Answer) -> Answer:
+    headers = headers_for_legacy_clients(http_ingest().settings)
     return msgspec.structs.replace(answer, headers={**answer.headers, **headers})
 
 
@@ -105,7 +104,7 @@ def _open_routes() -> Iterator[Route]:
     flags = {
         "enable_agnostic_api": settings.enable_agnostic_api,
         "enable_csv_ingest": settings.enable_csv_ingest,
-        "takes_packets": settings.enable_legacy_api and LEGACY_DOMAIN in settings.domains,
+        "takes_packets": takes_packets(settings),
     }
     return (route for route in ROUTES if route.flag is None or flags[route.flag])
 

@@ -6,7 +6,7 @@ from afluente.adapters.http.answers import Answer, deprecation, document, reject
 from afluente.adapters.http.requests import RequestError, check_scope, permitted, read_body
 from afluente.application.access.grants import EVERYTHING
 from afluente.migration.adapters.packets import decode_packet
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from afluente.runtime.http_function import Event
 from afluente.runtime.http_ingest import HttpIngest
 from afluente.runtime.limiting import LimitedRequest
@@ -51,6 +51,11 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
     return limits.told(answer)
 
 
+def takes_packets(settings: HttpIngestSettings) -> bool:
+    """Whether the stage has the route."""
+    return settings.enable_legacy_api and LEGACY_DOMAIN in settings.domains
+
+
 def gone(settings: HttpIngestSettings) -> RequestError:
     """The error of a stage that takes packets no longer."""
     guide = settings.old_clients_guide_url or "docs/how-to/move-a-client.md of afluente"
@@ -62,7 +67,7 @@ def gone(settings: HttpIngestSettings) -> RequestError:
     return RequestError(410, "gone", f"packets are taken no longer; {way_out}")
 
 
-def headers_for_old_clients(settings: HttpIngestSettings) -> dict[str, str]:
+def headers_for_legacy_clients(settings: HttpIngestSettings) -> dict[str, str]:
     """What every answer to the call says of its end."""
     links = {
         "successor-version": _SUCCESSOR if settings.enable_agnostic_api else "",

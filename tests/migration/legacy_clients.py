@@ -13,7 +13,8 @@ import msgspec
 
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN, Sensor
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+from afluente.migration.domain.thresholds import Sensor
 
 FOLDER = Path(__file__).parent / "events"
 

@@ -8,7 +8,7 @@ import typer.main
 from afluente.adapters.http.routes import ROUTES
 from afluente.adapters.websocket.messages import Authentication, Ping, Points, read_message
 from afluente.application.access.grants import Action
-from afluente.migration.adapters.packets import LEGACY_TOPIC
+from afluente.migration.domain.legacy_service import LEGACY_TOPIC
 from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
 from cli.commands.keys import REVOKED_WITHIN_SECONDS
 from cli.main import app

@@ -34,7 +34,7 @@ WITH_LATENCY = Gates(max_added_p95_ms=15.0)
 
 WRONG_COMPARISON = Defect("domain/classification.py", "value > bounds.alert_max", "value >= bounds.alert_max")
 DELAY = Defect(
-    "application/migration/two_ways.py",
+    "migration/application/shadow_classifier.py",
     "            found = self._new.find(streams)",
     """\
             __import__("time").sleep(0.020)
@@ -42,7 +42,7 @@ DELAY = Defect(
 )
 # Counted, not drawn: one in 50 that chance chooses may be none in all of a test.
 ERRORS = Defect(
-    "application/migration/two_ways.py",
+    "migration/application/shadow_classifier.py",
     "                by_new = classify_by(",
     """\
                 self._ways.judged = getattr(self._ways, "judged", 24) + 1

@@ -43,6 +43,7 @@ from apidoc.__main__ import DOCUMENTS, current, released, text_of
 from apidoc.asyncapi import REASONS, asyncapi_document
 from apidoc.catalogue import OPERATIONS
 from apidoc.changes import breaking_changes
+from apidoc.legacy import PACKET
 from apidoc.openapi import SCHEME, openapi_document
 from apidoc.problems import PROBLEMS, name_of
 from apidoc.schemas import Schema
@@ -209,7 +210,7 @@ def test_the_example_of_a_domain_is_taken_without_a_fault(domain: str) -> None:
 
 
 def test_the_examples_of_packets_and_files_are_taken_without_a_fault() -> None:
-    packet = decode_packet(json.dumps(examples.PACKET).encode(), domains=DOMAINS, now=NOW)
+    packet = decode_packet(json.dumps(PACKET).encode(), domains=DOMAINS, now=NOW)
     asker = csv_requests.Asker("0" * 24, ALL, NOW)
     announced = csv_requests.decode_announcement(
         json.dumps(examples.ANNOUNCEMENT).encode(), headers=IN_JSON, domains=DOMAINS, asker=asker

@@ -16,8 +16,8 @@ from afluente.migration.application.trial import (
     TrialEvent,
     TrialSettings,
 )
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from afluente.migration.domain.thresholds import (
-    LEGACY_DOMAIN,
     AlertThresholds,
     DeltaThresholds,
     Sensor,

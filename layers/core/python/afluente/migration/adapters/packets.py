@@ -27,13 +27,11 @@ from afluente.migration.adapters.readings import (
 )
 from afluente.migration.adapters.sender_words import time_of
 from afluente.migration.application.sensors import SensorName
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN, Sensor
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN, LEGACY_TOPIC
+from afluente.migration.domain.thresholds import Sensor
 
 FORM = "legacy"
 """What the origin of a quarantined record says of how its points were written."""
-
-LEGACY_TOPIC = "iot/sensors/{sensor_id}/readings"
-"""Where the old service's devices publish to."""
 
 _LEVELS = LEGACY_TOPIC.split("/")
 

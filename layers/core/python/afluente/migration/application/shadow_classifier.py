@@ -39,7 +39,8 @@ from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.thresholds_lookup import CACHED_STREAMS, ThresholdsLookup
 from afluente.migration.application.trial import Difference, TrialCounts, TrialSettings, added
 from afluente.migration.domain.evaluation import LegacyRules, legacy_rule_set
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN, SensorThresholds
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+from afluente.migration.domain.thresholds import SensorThresholds
 
 Configs = tuple[StreamConfig | None, StreamConfig | None]
 """The constraints that the old way's thresholds come to, and those of the new way."""

@@ -8,7 +8,8 @@ from afluente.application.read_through_cache import ReadThroughCache
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.application.ports import LegacyTables
 from afluente.migration.application.sensors import may_name_sensor
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN, SensorThresholds
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+from afluente.migration.domain.thresholds import SensorThresholds
 
 CACHED_STREAMS = 50_000
 

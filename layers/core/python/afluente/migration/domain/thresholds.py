@@ -7,9 +7,7 @@ import msgspec
 
 from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey
-
-LEGACY_DOMAIN = "iot"
-"""The one domain of the old service."""
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 
 
 class Sensor(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,8 +6,9 @@ from afluente.application.constraints.ports import ConstraintsStore
 from afluente.domain.classification import Baseline, VersionedConfig
 from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.stream_keys import StreamKey
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from afluente.migration.domain.mapping import to_constraints
-from afluente.migration.domain.thresholds import LEGACY_DOMAIN, SensorThresholds
+from afluente.migration.domain.thresholds import SensorThresholds
 
 FindThresholds = Callable[[Iterable[StreamKey]], Mapping[StreamKey, SensorThresholds | None]]
 """`OldTables.find`, or a look-up that remembers what it gave."""

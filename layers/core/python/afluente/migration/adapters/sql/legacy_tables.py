@@ -26,8 +26,8 @@ from afluente.migration.adapters.sql.tables import (
 from afluente.migration.adapters.sql.writing import write_row
 from afluente.migration.application.ports import Orphan, RowRejectedError
 from afluente.migration.application.records import is_in_force
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from afluente.migration.domain.thresholds import (
-    LEGACY_DOMAIN,
     AlertThresholds,
     DeltaThresholds,
     LatestReading,

@@ -1,4 +1,4 @@
-"""Clients of an older IoT service, as the demonstration has them: packets over HTTP, and messages to the old topic."""
+"""Legacy clients for the demonstration: packets over HTTP, and messages to the legacy topic."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -7,7 +7,12 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
+from afluente.migration.domain.legacy_service import LEGACY_TOPIC
+from afluente.migration.domain.thresholds import Sensor
 from cli.core.errors import CommandError
+from cli.core.target import Target
 from cli.sending.mqtt import MqttTransport
 from cli.sending.points import Outcome, Readable, SentPoint
 
@@ -16,8 +21,15 @@ _SECONDS = 30.0
 
 
 def takes_packets(api_url: str) -> bool:
-    """Whether the stage takes packets: of another method it then says that it is not allowed, not that all is gone."""
+    """Whether the stage has the route of packets, found out without sending any."""
     return httpx.get(f"{api_url}{_PATH}", trust_env=False).status_code == HTTPStatus.METHOD_NOT_ALLOWED
+
+
+def enter_sensors(target: Target, streams: Sequence[StreamKey]) -> None:
+    """Enter sensors into the sensor directory, as `afluente migrate run` would: messages do not name their device."""
+    sensors = [Sensor(sensor_id=int(key.stream_id), device_uuid=key.source_id) for key in streams]
+    if sensors:
+        DynamoSensors(target.client("dynamodb"), target["MigrationTable"]).put_many(sensors)
 
 
 class PacketClient:
@@ -65,7 +77,8 @@ class LegacyMqttClient:
     """
 
     def __init__(self, folder: Path, domain: str, source: str, sensors: Mapping[str, int]) -> None:
-        self._transport = MqttTransport(folder, domain=domain, source=source, legacy=True)
+        topic = LEGACY_TOPIC.replace("{sensor_id}", "{stream_id}")
+        self._transport = MqttTransport(folder, domain=domain, source=source, topic=topic)
         self._sensors = sensors
 
     def close(self) -> None:
