@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from afluente.adapters.memory.limits import MemoryLimits
-from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore, Authentication, new_key
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey, new_key
+from afluente.application.access.authentication import Authentication
 from afluente.application.access.grants import Grant
+from afluente.application.access.ports import ApiKeyStore
 from afluente.application.access.tenants import Tenant
 from afluente.application.classification.ports import Delivery
 from afluente.application.csv.jobs import CsvJob, JobStatus

@@ -84,7 +84,7 @@ def scope_of_a_key(
     """The domains and the sources of a key that is to be: those said, by default all that it may have.
 
     Raises:
-        CommandError: a domain is not open, a pattern fits no source, or the key would reach beyond its tenant's ground.
+        CommandError: a domain is not open, a pattern fits no source, or the key would cross its tenant's boundary.
     """
     _check_domains(target, domains)
     for pattern in sources:
@@ -93,32 +93,32 @@ def scope_of_a_key(
     if tenant is None:
         return tuple(domains) or (EVERYTHING,), tuple(sources) or (EVERYTHING,)
     its_domains, its_sources = tuple(domains) or tenant.domains, tuple(sources) or tenant.sources
-    check_ground(tenant, its_domains, its_sources)
+    check_boundary(tenant, its_domains, its_sources)
     return its_domains, its_sources
 
 
-def check_ground(tenant: "Tenant", domains: Iterable[str], sources: Iterable[str]) -> None:
-    """See that a key lies within the ground of its tenant.
+def check_boundary(tenant: "Tenant", domains: Iterable[str], sources: Iterable[str]) -> None:
+    """Check that a key lies within the boundary of its tenant.
 
     Raises:
-        CommandError: it does not; says which scope reaches beyond.
+        CommandError: it does not; names the first scope beyond.
     """
-    beyond = tenant.lacks(domains, sources)
+    beyond = tenant.outside(domains, sources)
     if beyond:
         raise CommandError(
             f"the scope {beyond} reaches beyond the ground of the tenant '{tenant.name}'",
-            hint=f"its ground is {ground(tenant)}; take the scope from within it",
+            hint=f"its ground is {render_boundary(tenant)}; take the scope from within it",
             code=ExitCode.USAGE,
         )
 
 
-def ground(tenant: "Tenant") -> str:
-    """The ground of a tenant, for people."""
+def render_boundary(tenant: "Tenant") -> str:
+    """The boundary of a tenant, for people."""
     return f"{' '.join(tenant.domains)} / {' '.join(tenant.sources)}"
 
 
 def keys_into(tenant: "Tenant", keys: Iterable["ApiKey"], now: float) -> "list[ApiKey]":
-    """The operators' keys that reach into the ground of a tenant."""
+    """The operators' keys that cross the boundary of a tenant."""
     from afluente.application.access.tenants import Tenant  # noqa: PLC0415 - commands start quickly
 
     found = []
@@ -129,7 +129,7 @@ def keys_into(tenant: "Tenant", keys: Iterable["ApiKey"], now: float) -> "list[A
         # Patterns count as far as they are letters: rather a key too many is told of.
         letters = tuple(beginning_of(one) + EVERYTHING if is_pattern(one) else one for one in key.sources)
         reached = Tenant(name=key.key_id, domains=domains, sources=letters, created_at=now)
-        if tenant.shares(reached):
+        if tenant.overlap(reached):
             found.append(key)
     return found
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from afluente.application.access.grants import OPERATOR, Action
 from cli.access.operators import (
-    check_ground,
+    check_boundary,
     find_key,
     find_tenant,
     is_whole_key,
@@ -201,14 +201,15 @@ def rotate(
 
     [dim]Example:[/]  afluente keys rotate 7qk2m4xa --overlap 7d
     """
-    from afluente.application.access.api_keys import KEY_RANDOM_BYTES, StaleKeyError, rotated
+    from afluente.application.access.api_keys import KEY_RANDOM_BYTES, rotated
+    from afluente.application.access.ports import StaleKeyError
 
     found = resolve(target)
     keys, now = keys_of(found), time.time()
     old = _found(keys, key_id)
     _check_rotates(keys, old, now)
     if old.tenant != OPERATOR:
-        check_ground(find_tenant(found, old.tenant), old.domains, old.sources)
+        check_boundary(find_tenant(found, old.tenant), old.domains, old.sources)
     life = None if old.expires_at is None else now + old.expires_at - old.created_at
     text, successor, ending = rotated(
         old,
@@ -241,7 +242,7 @@ def revoke(*, target: TargetChoice, key_id: _IdArgument) -> None:
 
     [dim]Example:[/]  afluente keys revoke 7qk2m4xa
     """
-    from afluente.application.access.api_keys import StaleKeyError
+    from afluente.application.access.ports import StaleKeyError
 
     keys = keys_of(resolve(target))
     found = _found(keys, key_id)

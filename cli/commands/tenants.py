@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.access.operators import domains_of, find_tenant, ground, keys_into, keys_of, tenants_of
+from cli.access.operators import domains_of, find_tenant, keys_into, keys_of, render_boundary, tenants_of
 from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
@@ -91,7 +91,7 @@ def create(
         return
     for key in keys_into(made, keys_of(found).list(), time.time()):
         err().print(f"{key.key_id} ({key.name}) of the operators reaches into its ground", markup=False)
-    out().print(f"made {name}: its ground is {ground(made)}", markup=False, soft_wrap=True)
+    out().print(f"made {name}: its ground is {render_boundary(made)}", markup=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -130,7 +130,7 @@ def show(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = Fa
         ids = {"keys": [key.key_id for key in own], "operators_keys": [key.key_id for key in operators]}
         print_json({**_described(tenant), **ids})
         return
-    out().print(f"{name}: its ground is {ground(tenant)}", markup=False, soft_wrap=True)
+    out().print(f"{name}: its ground is {render_boundary(tenant)}", markup=False, soft_wrap=True)
     for whose, its in (("its key", own), ("the operators' key", operators)):
         for key in its:
             out().print(f"{whose} {key.key_id}: {key.name}", markup=False, soft_wrap=True)
@@ -188,11 +188,11 @@ def policy(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = 
 
 def _check_old_devices(target: Target, made: "Tenant", others: "list[Tenant]") -> None:
     """See that no device of the old service reaches into the new ground: such devices publish for every sensor."""
-    from afluente.application.access.tenants import in_the_way_of_all
+    from afluente.application.access.tenants import boundaries_crossed
     from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
     from cli.devices import devices
 
-    if LEGACY_DOMAIN not in made.domains or not in_the_way_of_all(LEGACY_DOMAIN, made, [*others, made]):
+    if LEGACY_DOMAIN not in made.domains or not boundaries_crossed(LEGACY_DOMAIN, made, [*others, made]):
         return
     old = [one.name for one in devices.devices(target) if one.legacy and one.is_active]
     if old:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from afluente.application.access.tenants import in_the_way_of_all, owner_of
+from afluente.application.access.tenants import boundaries_crossed, owner_of
 from afluente.domain.stream_keys import part_faults
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN, LEGACY_TOPIC
 from cli.access.operators import find_tenant, tenants_of
@@ -93,7 +93,7 @@ def create(
             ground of another tenant. Nothing is left half made.
     """
     _check_name(name)
-    _check_ground(target, name, domain, tenant, legacy=legacy)
+    _check_boundary(target, name, domain, tenant, legacy=legacy)
     policies = _policies(target, domain, legacy=legacy)
     if folder.exists() and any(folder.iterdir()):
         raise CommandError(f"{folder} is not empty", hint="choose another with --dir", code=ExitCode.USAGE)
@@ -197,7 +197,7 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_ground(target: Target, name: str, domain: str, tenant: str | None, *, legacy: bool) -> None:
+def _check_boundary(target: Target, name: str, domain: str, tenant: str | None, *, legacy: bool) -> None:
     """See that a device publishes for sources of its tenant alone, or of nobody."""
     tenants = list(tenants_of(target).list())
     whose = find_tenant(target, tenant) if tenant is not None else None
@@ -211,7 +211,7 @@ def _check_ground(target: Target, name: str, domain: str, tenant: str | None, *,
             else "'afluente tenants list' shows them",
             code=ExitCode.USAGE,
         )
-    in_the_way = in_the_way_of_all(domain, whose, tenants) if legacy else []
+    in_the_way = boundaries_crossed(domain, whose, tenants) if legacy else []
     if in_the_way:
         raise CommandError(
             f"with --legacy a device may publish readings of every sensor of '{domain}', also into the ground of "

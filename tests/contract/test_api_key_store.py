@@ -1,4 +1,4 @@
-"""The contract of `ApiKeyStore`: keys by the readable part, changed by one at a time."""
+"""The contract of `ApiKeyStore`: keys by their ids; of two writers one fails."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ import pytest
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.aws.dynamodb_tenants import DynamoTenants
 from afluente.adapters.memory.access import MemoryApiKeys
-from afluente.application.access.api_keys import ApiKeyStore, StaleKeyError
 from afluente.application.access.grants import Action
+from afluente.application.access.ports import ApiKeyStore, StaleKeyError
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.limits import KeyLimits
 from tests.contract.local_aws import LocalAws, fail
@@ -47,7 +47,7 @@ def test_a_key_is_found_by_its_id_as_it_was_put(store: ApiKeyStore) -> None:
     assert store.find(other.key_id) == other
 
 
-def test_a_key_takes_the_place_of_the_one_that_was_found(store: ApiKeyStore) -> None:
+def test_a_key_replaces_the_one_that_was_found(store: ApiKeyStore) -> None:
     _, key = an_api_key()
     revoked = msgspec.structs.replace(key, revoked_at=NOW)
 
@@ -70,7 +70,7 @@ def test_a_key_that_was_changed_meanwhile_is_left_as_it_is(store: ApiKeyStore) -
     assert store.find(key.key_id) == revoked
 
 
-def test_a_new_key_does_not_take_the_place_of_another(store: ApiKeyStore) -> None:
+def test_a_new_key_does_not_replace_another(store: ApiKeyStore) -> None:
     _, key = an_api_key()
     store.put(key)
 
@@ -80,15 +80,15 @@ def test_a_new_key_does_not_take_the_place_of_another(store: ApiKeyStore) -> Non
     assert store.find(key.key_id) == key
 
 
-def test_a_use_is_kept_and_gets_into_the_way_of_no_change(store: ApiKeyStore) -> None:
+def test_a_use_is_recorded_and_conflicts_with_no_change(store: ApiKeyStore) -> None:
     _, key = an_api_key()
     store.put(key)
-    store.used(key.key_id, NOW + 0.25)
-    store.used(key.key_id, NOW + 0.5)
+    store.record_use(key.key_id, NOW + 0.25)
+    store.record_use(key.key_id, NOW + 0.5)
     found = store.find(key.key_id)
     assert found == msgspec.structs.replace(key, last_used_at=NOW + 0.5)
 
-    store.used(key.key_id, NOW + 1)
+    store.record_use(key.key_id, NOW + 1)
     store.put(msgspec.structs.replace(key, revoked_at=NOW), replacing=found)
 
     assert store.find(key.key_id) == msgspec.structs.replace(key, revoked_at=NOW, last_used_at=NOW + 1)
@@ -119,7 +119,7 @@ def test_a_table_that_fails_is_unavailable(aws: LocalAws, operation: str) -> Non
 
     calls: dict[str, list[Callable[[], object]]] = {
         "GetItem": [lambda: store.find("aaaaaaaa")],
-        "UpdateItem": [lambda: store.put(an_api_key()[1]), lambda: store.used("aaaaaaaa", NOW)],
+        "UpdateItem": [lambda: store.put(an_api_key()[1]), lambda: store.record_use("aaaaaaaa", NOW)],
         "Scan": [lambda: list(store.list())],
     }
     for call in calls[operation]:
@@ -128,5 +128,5 @@ def test_a_table_that_fails_is_unavailable(aws: LocalAws, operation: str) -> Non
 
 
 def another_id(number: int) -> int:
-    """What `an_api_key` makes a key with another id from."""
+    """The number of which `an_api_key` makes a key with another id."""
     return number << (32 * 8)

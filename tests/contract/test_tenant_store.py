@@ -7,7 +7,7 @@ import pytest
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.aws.dynamodb_tenants import DynamoTenants
 from afluente.adapters.memory.access import MemoryTenants
-from afluente.application.access.tenants import TenantStore
+from afluente.application.access.ports import TenantStore
 from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import a_tenant, an_api_key
@@ -34,7 +34,7 @@ def test_a_tenant_is_found_as_it_was_put_last(store: TenantStore) -> None:
     assert sorted(tenant.name for tenant in store.list()) == ["acme", "zeta"]
 
 
-def test_a_tenant_that_was_removed_is_gone_and_the_others_stay(store: TenantStore) -> None:
+def test_a_removed_tenant_is_not_found_and_the_others_are(store: TenantStore) -> None:
     store.put(a_tenant("zeta"))
     store.put(a_tenant("acme"))
 

@@ -8,9 +8,10 @@ import pytest
 import http_authorizer.handler
 from afluente.adapters.http.authorization import grant_of
 from afluente.adapters.memory.access import MemoryApiKeys
-from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey, ApiKeyStore
+from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey
 from afluente.application.access.grants import Action, Grant
 from afluente.application.access.key_guard import KeyGuard
+from afluente.application.access.ports import ApiKeyStore
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.limits import RefusedKeys
 from afluente.runtime.http_authorizer import HttpAuthorizer
@@ -28,7 +29,7 @@ class StoreThatIsAway:
     def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
         raise UnavailableError("DynamoDB")
 
-    def used(self, key_id: str, now: float) -> None:
+    def record_use(self, key_id: str, now: float) -> None:
         raise UnavailableError("DynamoDB")
 
     def list(self) -> Iterable[ApiKey]:

@@ -1,4 +1,4 @@
-"""Access: what a grant lets do, and which scope is told where it does not."""
+"""Grants: the actions they allow, and the scope that is missing for others."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from afluente.application.access.grants import Action
 from tests.factories import a_grant
 
 
-def test_a_grant_is_for_everything_unless_it_is_for_less() -> None:
+def test_a_grant_allows_everything_by_default() -> None:
     grant = a_grant()
 
     assert [grant.missing(action, "iot", "oven-1") for action in Action] == [None] * len(Action)
@@ -22,7 +22,7 @@ def test_a_grant_is_for_everything_unless_it_is_for_less() -> None:
         ({"domains": ()}, "domain:iot"),
         ({"sources": ("furnace-*",)}, "source:oven-1"),
         ({"sources": ()}, "source:oven-1"),
-        # What comes first is told alone: the action, then the domain, then the source.
+        # The first alone is named: the action, then the domain, then the source.
         ({"actions": (Action.JOBS,), "domains": ("health",), "sources": ("furnace-*",)}, "action:ingest"),
         ({"domains": ("health",), "sources": ("furnace-*",)}, "domain:iot"),
         ({"domains": ("health", "iot"), "sources": ("furnace-*", "oven-?")}, None),
@@ -34,7 +34,7 @@ def test_a_grant_is_for_everything_unless_it_is_for_less() -> None:
         ({"domains": ("io",)}, "domain:iot"),
     ],
 )
-def test_what_is_missing_is_told(scope: dict[str, tuple[str, ...]], missing: str | None) -> None:
+def test_the_missing_scope_is_named(scope: dict[str, tuple[str, ...]], missing: str | None) -> None:
     assert a_grant(**scope).missing(Action.INGEST, "iot", "oven-1") == missing
 
 
@@ -50,7 +50,7 @@ def test_what_is_missing_is_told(scope: dict[str, tuple[str, ...]], missing: str
         ({"sources": ("acme-*", "*")}, None),
     ],
 )
-def test_what_is_for_a_whole_domain_takes_all_its_sources(
+def test_an_action_on_a_whole_domain_needs_all_its_sources(
     scope: dict[str, tuple[str, ...]], missing: str | None
 ) -> None:
     assert a_grant(**scope).missing_for_all_of(Action.CONSTRAINTS, "iot") == missing

@@ -1,7 +1,8 @@
 """The guard before the look-up of keys: bad ones of one address soon cost nothing, good ones go on."""
 
 from afluente.adapters.memory.access import MemoryApiKeys
-from afluente.application.access.api_keys import Authentication, id_in
+from afluente.application.access.api_keys import id_in
+from afluente.application.access.authentication import Authentication
 from afluente.application.access.grants import Grant
 from afluente.application.access.key_guard import KeyGuard, Refusal
 from afluente.application.limits.limits import RefusedKeys
@@ -11,15 +12,15 @@ ADDRESS, ANOTHER = "192.0.2.1", "192.0.2.2"
 TEN = RefusedKeys(per_second=2, burst=10)
 
 
-class Looked:
-    """Authentication that counts what it is asked."""
+class CountedAuthentication:
+    """Authentication that counts its look-ups."""
 
     def __init__(self, authenticate: Authentication) -> None:
-        self.times = 0
+        self.look_ups = 0
         self._authenticate = authenticate
 
     def __call__(self, text: str, now: float) -> Grant | None:
-        self.times += 1
+        self.look_ups += 1
         return self._authenticate(text, now)
 
 
@@ -27,30 +28,30 @@ def a_key(place: int) -> str:
     return an_api_key(place)[0]
 
 
-def a_guard(limit: RefusedKeys = TEN, *, good: int = 250) -> tuple[KeyGuard, Looked, str]:
+def a_guard(limit: RefusedKeys = TEN, *, good: int = 250) -> tuple[KeyGuard, CountedAuthentication, str]:
     text, key = an_api_key(good)
     store = MemoryApiKeys()
     store.put(key)
-    looked = Looked(an_authentication(store))
-    return KeyGuard(looked, limit), looked, text
+    authentication = CountedAuthentication(an_authentication(store))
+    return KeyGuard(authentication, limit), authentication, text
 
 
-def test_bad_keys_of_one_address_are_looked_up_so_many_times_and_no_more() -> None:
-    guard, looked, _ = a_guard()
+def test_bad_keys_of_one_address_are_looked_up_until_its_limit() -> None:
+    guard, authentication, _ = a_guard()
 
     answers = [guard(a_key(n), ADDRESS, NOW) for n in range(100)]
 
     assert answers == [Refusal.UNKNOWN] * 10 + [Refusal.FLOOD] * 90
-    assert looked.times == 10
+    assert authentication.look_ups == 10
 
 
-def test_what_is_no_key_at_all_counts_as_a_bad_one() -> None:
+def test_text_without_the_form_of_a_key_counts_as_a_bad_one() -> None:
     guard, _, _ = a_guard()
 
     assert [guard("hello", ADDRESS, NOW) for _ in range(12)] == [Refusal.UNKNOWN] * 10 + [Refusal.FLOOD] * 2
 
 
-def test_in_time_they_are_looked_up_again() -> None:
+def test_bad_keys_are_looked_up_again_after_a_while() -> None:
     guard, _, _ = a_guard()
     for n in range(100):
         guard(a_key(n), ADDRESS, NOW)
@@ -68,13 +69,13 @@ def test_a_good_key_of_an_address_that_floods_goes_on() -> None:
 
 
 def test_bad_keys_with_the_readable_part_of_a_good_one_are_bad_ones() -> None:
-    guard, looked, good = a_guard()
+    guard, authentication, good = a_guard()
     assert isinstance(guard(good, ADDRESS, NOW), Grant)
 
     forged = [a_key(n) for n in range(100)]
     assert {id_in(text) for text in forged} == {id_in(good)}
     assert [guard(text, ADDRESS, NOW) for text in forged] == [Refusal.UNKNOWN] * 10 + [Refusal.FLOOD] * 90
-    assert looked.times == 11
+    assert authentication.look_ups == 11
 
 
 def test_another_address_has_its_keys_looked_up() -> None:
@@ -94,7 +95,7 @@ def test_good_keys_use_nothing_up() -> None:
 
 
 def test_without_a_limit_every_key_is_looked_up() -> None:
-    guard, looked, _ = a_guard(RefusedKeys())
+    guard, authentication, _ = a_guard(RefusedKeys())
 
     assert {guard(a_key(n), ADDRESS, NOW) for n in range(200)} == {Refusal.UNKNOWN}
-    assert looked.times == 200
+    assert authentication.look_ups == 200

@@ -1,4 +1,4 @@
-"""Tenants: grounds that have no source in common, and keys that lie within them."""
+"""Tenants: boundaries that have no source in common, and keys that lie within them."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.application.access.grants import Action, Grant
-from afluente.application.access.tenants import Tenant, in_the_way_of_all, owner_of, tenant_faults
+from afluente.application.access.tenants import Tenant, boundaries_crossed, owner_of, tenant_faults
 from afluente.domain.faults import FaultCode
 from tests.factories import DOMAINS, a_grant, a_tenant, fields_and_codes
 
@@ -15,7 +15,7 @@ from tests.factories import DOMAINS, a_grant, a_tenant, fields_and_codes
 LETTERS = "ab-"
 IDS = st.text(LETTERS, min_size=1, max_size=4)
 DOMAIN_NAMES = st.sampled_from(("iot", "health", "acme"))
-GROUND_PATTERNS = st.builds(str.__add__, st.text(LETTERS, max_size=3), st.sampled_from(("", "*"))).filter(bool)
+BOUNDARY_PATTERNS = st.builds(str.__add__, st.text(LETTERS, max_size=3), st.sampled_from(("", "*"))).filter(bool)
 KEY_PATTERNS = st.text(LETTERS + "*?[!]", min_size=1, max_size=5)
 
 
@@ -25,29 +25,29 @@ def tuples(of: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
 
 def tenants(name: str) -> st.SearchStrategy[Tenant]:
     made: Callable[..., Tenant] = a_tenant
-    return st.builds(made, st.just(name), domains=tuples(DOMAIN_NAMES), sources=tuples(GROUND_PATTERNS))
+    return st.builds(made, st.just(name), domains=tuples(DOMAIN_NAMES), sources=tuples(BOUNDARY_PATTERNS))
 
 
 @st.composite
 def keys_within(draw: st.DrawFn, tenant: Tenant) -> Grant:
-    """A key of a tenant: its patterns begin as its ground does or nearly so, and all that are kept lie within it."""
+    """A key of a tenant: its patterns begin as its boundary does or nearly so, and all that are kept lie within it."""
     beginnings = st.sampled_from([pattern[:length] for pattern in tenant.sources for length in range(4)])
     patterns = draw(tuples(st.builds(str.__add__, beginnings, KEY_PATTERNS | st.just("*"))))
-    within = tuple(pattern for pattern in patterns if tenant.lacks((), (pattern,)) is None)
+    within = tuple(pattern for pattern in patterns if tenant.outside((), (pattern,)) is None)
     domains = draw(tuples(st.sampled_from(tenant.domains)))
     return a_grant(tenant=tenant.name, domains=domains, sources=within or tenant.sources)
 
 
 @st.composite
 def sources_near(draw: st.DrawFn, *tenants_there: Tenant) -> tuple[str, str]:
-    """A domain and a source that begins as one of the grounds does, or nearly so."""
+    """A domain and a source that begins as one of the boundaries does, or nearly so."""
     patterns = [pattern.removesuffix("*") for tenant in tenants_there for pattern in tenant.sources]
     beginnings = [pattern[:length] for pattern in patterns for length in range(4)]
     source = draw(st.sampled_from(beginnings)) + draw(st.text(LETTERS, max_size=2))
     return draw(DOMAIN_NAMES), source or "a"
 
 
-# --- grounds ---------------------------------------------------------------------------------------------------------
+# --- boundaries ------------------------------------------------------------------------------------------------------
 
 
 @given(st.data())
@@ -63,7 +63,7 @@ def test_no_source_is_reached_by_keys_of_two_tenants(data: st.DataObject) -> Non
 
 
 @given(st.data())
-def test_a_key_within_the_ground_of_its_tenant_reaches_nothing_outside(data: st.DataObject) -> None:
+def test_a_key_within_the_boundary_of_its_tenant_reaches_nothing_outside(data: st.DataObject) -> None:
     acme = data.draw(tenants("acme"))
     grant = data.draw(keys_within(acme))
     domain, source_id = data.draw(sources_near(acme))
@@ -73,16 +73,14 @@ def test_a_key_within_the_ground_of_its_tenant_reaches_nothing_outside(data: st.
 
 
 @given(tenants("acme"), tenants("zeta"), DOMAIN_NAMES, IDS)
-def test_a_source_that_two_tenants_own_is_told_as_shared(
-    acme: Tenant, zeta: Tenant, domain: str, source_id: str
-) -> None:
+def test_a_source_that_two_tenants_own_is_an_overlap(acme: Tenant, zeta: Tenant, domain: str, source_id: str) -> None:
     if acme.owns(domain, source_id) and zeta.owns(domain, source_id):
-        assert acme.shares(zeta)
-    assert bool(acme.shares(zeta)) == bool(zeta.shares(acme))
+        assert acme.overlap(zeta)
+    assert bool(acme.overlap(zeta)) == bool(zeta.overlap(acme))
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "shared"),
+    ("one", "other", "overlap"),
     [
         ({"domains": ("iot",), "sources": ("acme-*",)}, {"domains": ("iot",), "sources": ("zeta-*",)}, None),
         ({"domains": ("iot",), "sources": ("*",)}, {"domains": ("health",), "sources": ("*",)}, None),
@@ -93,16 +91,16 @@ def test_a_source_that_two_tenants_own_is_told_as_shared(
         ({"domains": ("iot",), "sources": ("acme",)}, {"domains": ("iot",), "sources": ("acme-*",)}, None),
     ],
 )
-def test_grounds_are_apart_or_it_is_told_where_they_meet(
-    one: dict[str, tuple[str, ...]], other: dict[str, tuple[str, ...]], shared: str | None
+def test_boundaries_are_apart_or_their_overlap_is_named(
+    one: dict[str, tuple[str, ...]], other: dict[str, tuple[str, ...]], overlap: str | None
 ) -> None:
     acme, zeta = a_tenant("acme", **one), a_tenant("zeta", **other)
 
-    assert (acme.shares(zeta), zeta.shares(acme)) == (shared, shared)
+    assert (acme.overlap(zeta), zeta.overlap(acme)) == (overlap, overlap)
 
 
 @pytest.mark.parametrize(
-    ("domains", "sources", "lacking"),
+    ("domains", "sources", "outside"),
     [
         (("iot",), ("acme-*",), None),
         (("iot",), ("acme-1", "acme-hall-?", "acme-[ab]*"), None),
@@ -116,16 +114,16 @@ def test_grounds_are_apart_or_it_is_told_where_they_meet(
     ],
 )
 def test_the_scope_of_a_key_that_reaches_beyond_is_named(
-    domains: tuple[str, ...], sources: tuple[str, ...], lacking: str | None
+    domains: tuple[str, ...], sources: tuple[str, ...], outside: str | None
 ) -> None:
-    assert a_tenant("acme").lacks(domains, sources) == lacking
+    assert a_tenant("acme").outside(domains, sources) == outside
 
 
-def test_a_ground_of_single_sources_holds_them_alone() -> None:
+def test_a_boundary_of_single_sources_holds_them_alone() -> None:
     tenant = a_tenant(sources=("oven-1", "oven-2"))
 
-    assert tenant.lacks(("iot",), ("oven-2",)) is None
-    assert tenant.lacks(("iot",), ("oven-*",)) == "source:oven-*"
+    assert tenant.outside(("iot",), ("oven-2",)) is None
+    assert tenant.outside(("iot",), ("oven-*",)) == "source:oven-*"
     assert [tenant.owns("iot", source) for source in ("oven-1", "oven-10", "oven")] == [True, False, False]
 
 
@@ -138,21 +136,21 @@ def test_a_source_has_one_owner_or_none() -> None:
     assert owner_of("iot", "zeta-1", []) is None
 
 
-def test_who_reaches_a_whole_domain_has_all_its_tenants_in_the_way_but_one_that_owns_it() -> None:
+def test_reach_of_a_whole_domain_crosses_the_boundaries_of_all_its_tenants_but_one_that_owns_it() -> None:
     acme, zeta = a_tenant("acme"), a_tenant("zeta")
     clinic = a_tenant("clinic", domains=("health",), sources=("*",))
     all_of_them = [acme, zeta, clinic]
 
-    assert in_the_way_of_all("iot", None, all_of_them) == [acme, zeta]
-    assert in_the_way_of_all("iot", acme, all_of_them) == [zeta, acme]
-    assert in_the_way_of_all("health", clinic, all_of_them) == []
-    assert in_the_way_of_all("health", None, all_of_them) == [clinic]
-    assert in_the_way_of_all("finance", None, all_of_them) == []
+    assert boundaries_crossed("iot", None, all_of_them) == [acme, zeta]
+    assert boundaries_crossed("iot", acme, all_of_them) == [zeta, acme]
+    assert boundaries_crossed("health", clinic, all_of_them) == []
+    assert boundaries_crossed("health", None, all_of_them) == [clinic]
+    assert boundaries_crossed("finance", None, all_of_them) == []
     assert clinic.owns_all_of("health")
     assert not clinic.owns_all_of("iot")
 
 
-# --- what cannot be --------------------------------------------------------------------------------------------------
+# --- faults --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -172,7 +170,7 @@ def test_who_reaches_a_whole_domain_has_all_its_tenants_in_the_way_but_one_that_
         ({"sources": ("x" * 129,)}, [("sources", FaultCode.TOO_LONG)]),
     ],
 )
-def test_a_tenant_that_cannot_be_is_told_all_its_faults(
+def test_all_faults_of_a_tenant_are_named(
     fields: dict[str, tuple[str, ...]], faults: list[tuple[str, FaultCode]]
 ) -> None:
     assert fields_and_codes(tenant_faults(a_tenant("acme", **fields), [], DOMAINS)) == faults
@@ -183,7 +181,7 @@ def test_a_name_is_short_and_plain(name: str) -> None:
     assert fields_and_codes(tenant_faults(a_tenant(name, sources=("a*",)), [])) == [("name", FaultCode.OUT_OF_RANGE)]
 
 
-def test_a_domain_that_is_not_open_is_no_fault_where_nobody_knows_which_are() -> None:
+def test_a_closed_domain_is_no_fault_if_the_open_ones_are_unknown() -> None:
     assert tenant_faults(a_tenant(domains=("space",)), []) == []
 
 

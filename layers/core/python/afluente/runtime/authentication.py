@@ -3,7 +3,7 @@
 import time
 
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
-from afluente.application.access.api_keys import Authentication
+from afluente.application.access.authentication import Authentication
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, logger
 from afluente.runtime.secrets import cached_secret

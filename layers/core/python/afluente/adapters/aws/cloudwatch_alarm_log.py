@@ -34,7 +34,6 @@ class LogGroupAlarmLog:
         self._events_a_call = events_a_call
 
     def pages(self, since_ms: int, until_ms: int) -> Iterator[Sequence[ReportedAlarm]]:
-        """See `AlarmLog.pages`."""
         if since_ms >= until_ms:
             return
         asked: FilterLogEventsRequestTypeDef = {

@@ -1,4 +1,4 @@
-"""API keys in DynamoDB: one item a key, found by the readable part of the key."""
+"""API keys in DynamoDB: one item a key, by its id."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,7 +12,8 @@ from afluente.adapters.aws.dynamodb import (
     conditional_write,
     scan_beginning_with,
 )
-from afluente.application.access.api_keys import ApiKey, StaleKeyError
+from afluente.application.access.api_keys import ApiKey
+from afluente.application.access.ports import StaleKeyError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +24,7 @@ _decoder = msgspec.json.Decoder(ApiKey)
 
 
 class DynamoApiKeys:
-    """Reads and writes what is kept of API keys.
+    """The store of API keys.
 
     Args:
         client: of DynamoDB.
@@ -35,14 +36,12 @@ class DynamoApiKeys:
         self._table = table
 
     def find(self, key_id: str) -> ApiKey | None:
-        """See `ApiKeyStore.find`."""
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key=_name(key_id))
         item = answer.get("Item")
         return _decode(item) if item else None
 
     def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
-        """See `ApiKeyStore.put`."""
         condition = "attribute_not_exists(#record)"
         values = {":record": {"S": _encode(key)}}
         if replacing is not None:
@@ -61,8 +60,7 @@ class DynamoApiKeys:
         except ConditionFailedError as error:
             raise StaleKeyError(key.key_id) from error
 
-    def used(self, key_id: str, now: float) -> None:
-        """See `ApiKeyStore.used`."""
+    def record_use(self, key_id: str, now: float) -> None:
         with unavailable(f"DynamoDB table {self._table}"):
             self._client.update_item(
                 TableName=self._table,
@@ -72,7 +70,6 @@ class DynamoApiKeys:
             )
 
     def list(self) -> Iterator[ApiKey]:
-        """See `ApiKeyStore.list`."""
         for item in scan_beginning_with(self._client, self._table, _PREFIX, consistent=False):
             if "record" in item:
                 yield _decode(item)
@@ -83,11 +80,11 @@ def _name(key_id: str) -> dict[str, dict[str, str]]:
 
 
 def _encode(key: ApiKey) -> str:
-    # When it was used last is an attribute of its own, so that a use and a change do not get into each other's way.
+    # The last use is an attribute of its own, so that uses do not conflict with changes.
     return _encoder.encode(msgspec.structs.replace(key, last_used_at=None)).decode()
 
 
 def _decode(item: Attributes) -> ApiKey:
     key = _decoder.decode(item["record"]["S"])
-    used = item.get("last_used_at")
-    return msgspec.structs.replace(key, last_used_at=float(used["N"])) if used else key
+    last_used_at = item.get("last_used_at")
+    return msgspec.structs.replace(key, last_used_at=float(last_used_at["N"])) if last_used_at else key

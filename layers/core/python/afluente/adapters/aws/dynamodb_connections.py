@@ -33,7 +33,6 @@ class DynamoConnections:
         self._table = table
 
     def find(self, connection_id: str) -> Connection | None:
-        """See `ConnectionStore.find`."""
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.get_item(
                 TableName=self._table, Key={"id": {"S": f"connection#{connection_id}"}}, ConsistentRead=True
@@ -42,7 +41,6 @@ class DynamoConnections:
         return _decoder.decode(item["record"]["S"]) if item else None
 
     def open(self, connection: Connection) -> None:
-        """See `ConnectionStore.open`."""
         with unavailable(f"DynamoDB table {self._table}"):
             self._client.put_item(
                 TableName=self._table,
@@ -54,12 +52,10 @@ class DynamoConnections:
             )
 
     def close(self, connection_id: str) -> None:
-        """See `ConnectionStore.close`."""
         with unavailable(f"DynamoDB table {self._table}"):
             self._client.delete_item(TableName=self._table, Key={"id": {"S": f"connection#{connection_id}"}})
 
     def last_sequence(self, source: str) -> int | None:
-        """See `ConnectionStore.last_sequence`."""
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.get_item(
                 TableName=self._table, Key={"id": {"S": f"source#{source}"}}, ConsistentRead=True
@@ -68,7 +64,6 @@ class DynamoConnections:
         return int(item["sequence"]["N"]) if item else None
 
     def acknowledged(self, source: str, sequence: int, now: float) -> None:
-        """See `ConnectionStore.acknowledged`."""
         with unavailable(f"DynamoDB table {self._table}"):
             self._client.put_item(
                 TableName=self._table,

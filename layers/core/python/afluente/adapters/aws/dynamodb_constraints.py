@@ -56,7 +56,6 @@ class DynamoConstraints:
         self._consistent = consistent
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
-        """See `ConstraintsStore.fetch`."""
         items = self._items(scopes, consistent=self._consistent)
         return dict(_decode(item) for item in items if _has_constraints(item))
 
@@ -127,7 +126,6 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         expected_version: int | None = None,
         restored: int | None = None,
     ) -> int:
-        """See `ConstraintsCatalogue.put`."""
         # Nothing is read where the guess is right.
         step = None
         change = _Change(scope, config, baseline, expected_version, restored)
@@ -136,7 +134,6 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         return self._carry_out(change, step) or 0
 
     def put_all(self, configs: Sequence[tuple[str, StreamConfig]]) -> Sequence[int]:
-        """See `ConstraintsCatalogue.put_all`."""
         return [
             version
             for chunk in in_chunks([_Change(scope, config) for scope, config in configs], _CHANGES_AT_ONCE)
@@ -144,22 +141,18 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         ]
 
     def changed_at(self, scope: str) -> float | None:
-        """See `ConstraintsCatalogue.changed_at`."""
         item = self._found([scope]).get(scope)
         return float(item["changed_at"]["N"]) if item and _has_constraints(item) and "changed_at" in item else None
 
     def delete(self, scope: str, *, expected_version: int | None = None) -> bool:
-        """See `ConstraintsCatalogue.delete`."""
         return self._carry_out(_Change(scope, None, expected=expected_version), None) is not None
 
     def list(self) -> Iterator[tuple[str, VersionedConfig]]:
-        """See `ConstraintsCatalogue.list`."""
         with unavailable(f"DynamoDB table {self._table}"):
             for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
                 yield from (_decode(item) for item in page["Items"] if _has_constraints(item))
 
     def scopes(self, domain: str, *, start: str, end: str, limit: int) -> Sequence[str]:
-        """See `ConstraintsCatalogue.scopes`."""
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.query(
                 TableName=self._table,
@@ -176,7 +169,6 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         return [item["key"]["S"] for item in answer["Items"]]
 
     def history(self, scope: str, *, before: int | None = None, limit: int) -> Sequence[ConstraintsChange]:
-        """See `ConstraintsCatalogue.history`."""
         condition = "#key = :key" if before is None else "#key = :key AND #version < :before"
         names = {"#key": "key"} if before is None else {"#key": "key", "#version": "version"}
         values = {":key": {"S": scope}} if before is None else {":key": {"S": scope}, ":before": {"N": str(before)}}

@@ -38,13 +38,11 @@ class DynamoLimits:
         self._table = table
 
     def load(self, subject: str) -> SharedBucket:
-        """See `LimitStore.load`."""
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key={"subject": {"S": subject}}, ConsistentRead=True)
         return _bucket_in(answer.get("Item"))
 
     def save(self, subject: str, bucket: SharedBucket, *, forgotten_at: float) -> SharedBucket | None:
-        """See `LimitStore.save`."""
         try:
             with conditional_write(f"DynamoDB table {self._table}"):
                 self._client.put_item(

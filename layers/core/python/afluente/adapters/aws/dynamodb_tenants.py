@@ -18,7 +18,7 @@ _decoder = msgspec.json.Decoder(Tenant)
 
 
 class DynamoTenants:
-    """Reads and writes tenants.
+    """The store of tenants.
 
     Args:
         client: of DynamoDB.
@@ -30,25 +30,21 @@ class DynamoTenants:
         self._table = table
 
     def find(self, name: str) -> Tenant | None:
-        """See `TenantStore.find`."""
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key=_name(name), ConsistentRead=True)
         item = answer.get("Item")
         return _decoder.decode(item["record"]["S"]) if item else None
 
     def put(self, tenant: Tenant) -> None:
-        """See `TenantStore.put`."""
         record = {"S": _encoder.encode(tenant).decode()}
         with unavailable(f"DynamoDB table {self._table}"):
             self._client.put_item(TableName=self._table, Item={**_name(tenant.name), "record": record})
 
     def remove(self, name: str) -> None:
-        """See `TenantStore.remove`."""
         with unavailable(f"DynamoDB table {self._table}"):
             self._client.delete_item(TableName=self._table, Key=_name(name))
 
     def list(self) -> Iterator[Tenant]:
-        """See `TenantStore.list`."""
         for item in scan_beginning_with(self._client, self._table, _PREFIX, consistent=True):
             yield _decoder.decode(item["record"]["S"])
 

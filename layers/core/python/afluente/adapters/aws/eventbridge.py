@@ -38,7 +38,6 @@ class EventBridgeAlarms:
         self._sleep = sleep
 
     def publish(self, events: Sequence[AlarmEvent]) -> None:
-        """See `AlarmSink.publish`."""
         for chunk in in_chunks(events, MAX_EVENTS_A_CALL):
             retry_unfinished(chunk, self._put, what="EventBridge", delays=_RETRY_DELAYS, sleep=self._sleep)
 
@@ -72,7 +71,6 @@ class LogGroupAlarms:
         self._clock = clock
 
     def publish(self, events: Sequence[AlarmEvent]) -> None:
-        """See `AlarmSink.publish`."""
         now = int(self._clock() * 1000)
         for chunk in in_chunks(events, MAX_LOG_EVENTS_A_CALL):
             with unavailable("CloudWatch Logs"):
@@ -90,6 +88,5 @@ class AlarmSinks:
         self._sinks = sinks
 
     def publish(self, events: Sequence[AlarmEvent]) -> None:
-        """See `AlarmSink.publish`."""
         for sink in self._sinks:
             sink.publish(events)

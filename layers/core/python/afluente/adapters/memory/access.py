@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from afluente.application.access.api_keys import ApiKey, StaleKeyError
+from afluente.application.access.api_keys import ApiKey
+from afluente.application.access.ports import StaleKeyError
 from afluente.application.access.tenants import Tenant
 
 
@@ -15,23 +16,19 @@ class MemoryApiKeys:
         self._keys: dict[str, ApiKey] = {}
 
     def find(self, key_id: str) -> ApiKey | None:
-        """See `ApiKeyStore.find`."""
         return self._keys.get(key_id)
 
     def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
-        """See `ApiKeyStore.put`."""
         found = self._keys.get(key.key_id)
         if _without_use(found) != _without_use(replacing):
             raise StaleKeyError(key.key_id)
         last_used_at = found.last_used_at if found else None
         self._keys[key.key_id] = msgspec.structs.replace(key, last_used_at=last_used_at)
 
-    def used(self, key_id: str, now: float) -> None:
-        """See `ApiKeyStore.used`."""
+    def record_use(self, key_id: str, now: float) -> None:
         self._keys[key_id] = msgspec.structs.replace(self._keys[key_id], last_used_at=now)
 
     def list(self) -> Iterator[ApiKey]:
-        """See `ApiKeyStore.list`."""
         return iter(list(self._keys.values()))
 
 
@@ -46,17 +43,13 @@ class MemoryTenants:
         self._tenants: dict[str, Tenant] = {}
 
     def find(self, name: str) -> Tenant | None:
-        """See `TenantStore.find`."""
         return self._tenants.get(name)
 
     def put(self, tenant: Tenant) -> None:
-        """See `TenantStore.put`."""
         self._tenants[tenant.name] = tenant
 
     def remove(self, name: str) -> None:
-        """See `TenantStore.remove`."""
         self._tenants.pop(name, None)
 
     def list(self) -> Iterator[Tenant]:
-        """See `TenantStore.list`."""
         return iter(list(self._tenants.values()))

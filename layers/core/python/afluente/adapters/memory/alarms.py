@@ -13,7 +13,6 @@ class MemoryAlarms:
         self.events: list[AlarmEvent] = []
 
     def publish(self, events: Sequence[AlarmEvent]) -> None:
-        """See `AlarmSink.publish`."""
         self.events += events
 
 
@@ -29,6 +28,5 @@ class MemoryAlarmLog:
         self._reported = sorted((*self._reported, *reported), key=lambda its: its.reported_ms)
 
     def pages(self, since_ms: int, until_ms: int) -> Iterator[Sequence[ReportedAlarm]]:
-        """See `AlarmLog.pages`."""
         found = [reported for reported in self._reported if since_ms <= reported.reported_ms < until_ms]
         return (found[start : start + self._page] for start in range(0, len(found), self._page))

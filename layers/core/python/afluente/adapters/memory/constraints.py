@@ -38,7 +38,6 @@ class MemoryConstraints:
         return other
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
-        """See `ConstraintsStore.fetch`."""
         return {scope: self._configs[scope] for scope in scopes if scope in self._configs}
 
     def put(
@@ -50,7 +49,6 @@ class MemoryConstraints:
         expected_version: int | None = None,
         restored: int | None = None,
     ) -> int:
-        """See `ConstraintsCatalogue.put`."""
         with self._lock:
             before = self._configs.get(scope)
             if expected_version not in {None, before.version if before else 0}:
@@ -62,15 +60,12 @@ class MemoryConstraints:
             return version
 
     def put_all(self, configs: Sequence[tuple[str, StreamConfig]]) -> Sequence[int]:
-        """See `ConstraintsCatalogue.put_all`."""
         return [self.put(scope, config) for scope, config in configs]
 
     def changed_at(self, scope: str) -> float | None:
-        """See `ConstraintsCatalogue.changed_at`."""
         return self._changed_at.get(scope)
 
     def delete(self, scope: str, *, expected_version: int | None = None) -> bool:
-        """See `ConstraintsCatalogue.delete`."""
         with self._lock:
             found = self._configs.get(scope)
             if found is None:
@@ -82,16 +77,13 @@ class MemoryConstraints:
             return True
 
     def list(self) -> Iterator[tuple[str, VersionedConfig]]:
-        """See `ConstraintsCatalogue.list`."""
         return iter(list(self._configs.items()))
 
     def scopes(self, domain: str, *, start: str, end: str, limit: int) -> Sequence[str]:
-        """See `ConstraintsCatalogue.scopes`."""
         found = (scope for scope in self._configs if domain_of(scope) == domain and start <= scope < end)
         return sorted(found)[:limit]
 
     def history(self, scope: str, *, before: int | None = None, limit: int) -> Sequence[ConstraintsChange]:
-        """See `ConstraintsCatalogue.history`."""
         newest_first = reversed(self._changes.get(scope, []))
         return [change for change in newest_first if before is None or change.version < before][:limit]
 

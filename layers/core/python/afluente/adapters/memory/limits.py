@@ -22,12 +22,10 @@ class MemoryLimits:
         self._saving = Lock()
 
     def load(self, subject: str) -> SharedBucket:
-        """See `LimitStore.load`."""
         self.loads += 1
         return self.buckets.get(subject, SharedBucket())
 
     def save(self, subject: str, bucket: SharedBucket, *, forgotten_at: float) -> SharedBucket | None:
-        """See `LimitStore.save`."""
         self.saves += 1
         with self._saving:
             there = self.buckets.get(subject, SharedBucket())

@@ -11,19 +11,15 @@ class MemoryConnections:
         self._sequences: dict[str, int] = {}
 
     def find(self, connection_id: str) -> Connection | None:
-        """See `ConnectionStore.find`."""
         return self._connections.get(connection_id)
 
     def open(self, connection: Connection) -> None:
-        """See `ConnectionStore.open`."""
         self._connections[connection.connection_id] = connection
 
     def close(self, connection_id: str) -> None:
-        """See `ConnectionStore.close`."""
         self._connections.pop(connection_id, None)
 
     def last_sequence(self, source: str) -> int | None:
-        """See `ConnectionStore.last_sequence`."""
         return self._sequences.get(source)
 
     def acknowledged(self, source: str, sequence: int, now: float) -> None:

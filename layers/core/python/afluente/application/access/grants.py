@@ -1,4 +1,4 @@
-"""Access: what a caller may do, and what it lacks for what it asks for."""
+"""Grants: the rights of a caller, and the scope that is missing for a request."""
 
 import re
 from enum import StrEnum
@@ -12,14 +12,13 @@ EVERYTHING = "*"
 """All domains, or all sources."""
 
 OPERATOR = "_"
-"""The tenant of keys that belong to no customer but to those who run the deployment."""
-
+"""The tenant of the operators' own keys."""
 
 _WILD = re.compile(r"[*?\[]")
 
 
 class Action(StrEnum):
-    """What a key may be for; docs/reference/access.md says which route needs which."""
+    """An action that a key allows; docs/reference/access.md lists the routes of each."""
 
     INGEST = "ingest"
     """Send points and files."""
@@ -35,15 +34,15 @@ class Action(StrEnum):
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller may do: the scope of the key it came with.
+    """The rights of a caller: the scopes of its key.
 
     Attributes:
         key_id: the readable part of the key.
-        tenant: whose key it is.
-        actions: what it is for.
+        tenant: the owner of the key.
+        actions: the actions it allows.
         domains: the domains it reaches; `*` stands for all.
         sources: patterns of the sources it reaches, as in a shell (`furnace-*`).
-        limits: its own limits, where it has other ones than the stage gives every key.
+        limits: its own limits, which replace those of the stage.
     """
 
     key_id: str
@@ -54,36 +53,36 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     limits: KeyLimits | None = None
 
     def missing(self, action: Action, domain: str, source_id: str) -> str | None:
-        """The scope that is missing to do something with a source; None where nothing is."""
+        """The missing scope for an action on a source; None if it is allowed."""
         return self.missing_action(action) or self.missing_source(domain, source_id)
 
     def missing_for_all_of(self, action: Action, domain: str) -> str | None:
-        """The scope that is missing to do something with all sources of a domain; None where nothing is."""
+        """The missing scope for an action on all sources of a domain; None if it is allowed."""
         missing = self.missing_action(action) or self.missing_domain(domain)
         if missing:
             return missing
         return None if EVERYTHING in self.sources else f"source:{EVERYTHING}"
 
     def missing_action(self, action: Action) -> str | None:
-        """The scope that is missing to do something at all; None where nothing is."""
+        """The missing scope for an action, wherever it may be; None if it is allowed."""
         return None if action in self.actions else f"action:{action}"
 
     def missing_domain(self, domain: str) -> str | None:
-        """The scope that is missing to do anything with a domain; None where nothing is."""
+        """The missing scope for a domain; None if it is within reach."""
         return None if {domain, EVERYTHING} & set(self.domains) else f"domain:{domain}"
 
     def missing_source(self, domain: str, source_id: str) -> str | None:
-        """The scope that is missing to do anything with a source; None where nothing is."""
+        """The missing scope for a source; None if it is within reach."""
         if any(fnmatchcase(source_id, pattern) for pattern in self.sources):
             return self.missing_domain(domain)
         return self.missing_domain(domain) or f"source:{source_id}"
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a pattern of sources may match more than the one source that it names."""
+    """True if a pattern of sources has a wild card."""
     return _WILD.search(text) is not None
 
 
 def beginning_of(pattern: str) -> str:
-    """What all sources that a pattern matches begin with: what comes before its first wild card."""
+    """The common beginning of the sources that a pattern matches: all before its first wild card."""
     return _WILD.split(pattern, maxsplit=1)[0]

@@ -1,6 +1,6 @@
-"""The guard before the look-up of keys: an address that sends one bad key after the other has them looked up no more.
+"""The guard before the look-up of keys: an address that sends too many bad keys is refused without a look-up.
 
-Each container counts for itself: a call a bad key would be what the guard is to save.
+Each container counts by itself: a shared count would cost the call that the guard saves.
 """
 
 from collections.abc import Callable
@@ -12,37 +12,38 @@ from cachetools import LRUCache
 from afluente.application.access.grants import Grant
 from afluente.application.limits.limits import RefusedKeys
 
-_REMEMBERED = 10_000
+_CACHED_ADDRESSES = 10_000
+_CACHED_KEYS = 10_000
 
 
 class Refusal(StrEnum):
-    """Why nobody is let in."""
+    """Why a caller is not let in."""
 
     UNKNOWN = "unknown"
-    """The key opens nothing."""
+    """The key is unknown, expired or revoked."""
 
     FLOOD = "flood"
-    """The key was not looked at: too many bad ones came from its address."""
+    """The key was not looked up: too many bad ones came from its address."""
 
 
 class KeyGuard:
-    """Tells who is calling, and spares itself the look-up where an address has sent too many bad keys.
+    """Authenticates callers, without a look-up for an address that has sent too many bad keys.
 
-    A key that was good here before is looked up whatever else its address sends.
+    A key that was accepted here before is looked up whatever else its address sends.
 
     Args:
-        authenticate: tells whose a key is.
-        limit: how many bad keys of one address are looked up.
+        authenticate: gives the grant of a key.
+        limit: of bad keys that are looked up for one address.
     """
 
     def __init__(self, authenticate: Callable[[str, float], Grant | None], limit: RefusedKeys) -> None:
         self._authenticate = authenticate
         self._limit = limit
-        self._left: LRUCache[str, tuple[float, float]] = LRUCache(_REMEMBERED)
-        self._good: LRUCache[bytes, bool] = LRUCache(_REMEMBERED)
+        self._left: LRUCache[str, tuple[float, float]] = LRUCache(_CACHED_ADDRESSES)
+        self._good: LRUCache[bytes, bool] = LRUCache(_CACHED_KEYS)
 
     def __call__(self, text: str, address: str, now: float) -> Grant | Refusal:
-        """What the owner of the key `text` may do, or why nobody is let in.
+        """The grant of the key `text`, or the reason of its refusal.
 
         Args:
             text: the key.
@@ -52,7 +53,7 @@ class KeyGuard:
         Raises:
             UnavailableError: the key cannot be looked up.
         """
-        # By the whole key: whoever has seen its readable part could make bad ones that have it, too.
+        # By the whole key: anybody who has seen its readable part could make bad ones that have it too.
         name = sha256(text.encode(errors="surrogatepass")).digest()
         left = self._left_of(address, now)
         if left < 1 and name not in self._good:

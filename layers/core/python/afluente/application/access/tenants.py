@@ -1,12 +1,11 @@
-"""Tenants: customers in one deployment, each with a ground of sources that no other reaches.
+"""Tenants: customers of one deployment, each with a boundary of sources that no other tenant reaches.
 
-A ground is domains and beginnings of source ids. The grounds of two tenants have no source in common, and a key lies
-within the ground of its tenant: so the key alone decides, with nothing to look up.
+A tenant boundary is a set of domains and of beginnings of source ids. Two boundaries have no source in common, and a
+key lies within the boundary of its tenant: so the scopes of a key decide alone, without a look-up of its tenant.
 """
 
 import re
 from collections.abc import Collection, Iterable
-from typing import Protocol
 
 import msgspec
 
@@ -18,12 +17,12 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer.
+    """A customer, and the boundary of its sources.
 
     Attributes:
         name: short, for people and logs.
-        domains: where its sources are.
-        sources: which of them are its own: ids, beginnings of ids (`acme-*`), or `*` for all of these domains.
+        domains: the domains of its sources.
+        sources: its sources in these domains: ids, beginnings of ids (`acme-*`), or `*` for all of them.
         created_at: in Unix seconds.
     """
 
@@ -33,15 +32,15 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
 
     def owns(self, domain: str, source_id: str) -> bool:
-        """Whether a source lies in the ground."""
+        """True if a source lies within the boundary."""
         return domain in self.domains and any(_covers(own, source_id) for own in self.sources)
 
     def owns_all_of(self, domain: str) -> bool:
-        """Whether all sources of a domain lie in the ground."""
+        """True if all sources of a domain lie within the boundary."""
         return domain in self.domains and EVERYTHING in self.sources
 
-    def lacks(self, domains: Iterable[str], sources: Iterable[str]) -> str | None:
-        """The first scope of a key that would reach out of the ground; None where the key lies within it."""
+    def outside(self, domains: Iterable[str], sources: Iterable[str]) -> str | None:
+        """The first scope of a key that reaches beyond the boundary; None for a key that lies within it."""
         for domain in domains:
             if domain not in self.domains:
                 return f"domain:{domain}"
@@ -50,8 +49,8 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
                 return f"source:{pattern}"
         return None
 
-    def shares(self, other: "Tenant") -> str | None:
-        """A domain and a pattern of sources that both tenants would reach; None where there is no such thing."""
+    def overlap(self, other: "Tenant") -> str | None:
+        """A domain and a pattern of sources that lie within both boundaries; None if they are apart."""
         for domain in sorted(set(self.domains) & set(other.domains)):
             for own in self.sources:
                 for its in other.sources:
@@ -60,50 +59,19 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-class TenantStore(Protocol):
-    """Where tenants are kept."""
-
-    def find(self, name: str) -> Tenant | None:
-        """The tenant of this name; None where there is none.
-
-        Raises:
-            UnavailableError: the store does not answer.
-        """
-        ...
-
-    def put(self, tenant: Tenant) -> None:
-        """Keep a tenant, in place of the one of the same name.
-
-        Raises:
-            UnavailableError: the store does not answer.
-        """
-        ...
-
-    def remove(self, name: str) -> None:
-        """Forget a tenant.
-
-        Raises:
-            UnavailableError: the store does not answer.
-        """
-        ...
-
-    def list(self) -> Iterable[Tenant]:
-        """Every tenant, in no order."""
-        ...
-
-
 def owner_of(domain: str, source_id: str, tenants: Iterable[Tenant]) -> Tenant | None:
-    """The tenant in whose ground a source lies; None where it lies in nobody's."""
+    """The tenant within whose boundary a source lies; None if there is none."""
     return next((tenant for tenant in tenants if tenant.owns(domain, source_id)), None)
 
 
-def in_the_way_of_all(domain: str, owner: Tenant | None, tenants: Iterable[Tenant]) -> list[Tenant]:
-    """The tenants into whose ground somebody would reach who reaches all sources of a domain.
+def boundaries_crossed(domain: str, owner: Tenant | None, tenants: Iterable[Tenant]) -> list[Tenant]:
+    """The tenants whose boundaries a device or key crosses if it reaches all sources of a domain.
 
     Args:
         domain: of the sources.
-        owner: the tenant that is to reach them; None where it is nobody's.
-        tenants: all there are.
+        owner: the tenant of the device or key; None for the operators. It is among those returned if its own boundary
+            does not hold the whole domain.
+        tenants: all tenants.
     """
     others = [tenant for tenant in tenants if owner is None or tenant.name != owner.name]
     found = [tenant for tenant in others if domain in tenant.domains]
@@ -111,12 +79,12 @@ def in_the_way_of_all(domain: str, owner: Tenant | None, tenants: Iterable[Tenan
 
 
 def tenant_faults(tenant: Tenant, others: Iterable[Tenant], open_domains: Collection[str] | None = None) -> list[Fault]:
-    """What keeps a tenant from being one.
+    """The faults for which a tenant must not be stored.
 
     Args:
-        tenant: that is to be.
-        others: who is there already; one of the same name is the tenant itself as it was.
-        open_domains: the domains of the deployment; None where they are not known.
+        tenant: new or changed.
+        others: the stored tenants; one of the same name is the former record of this one.
+        open_domains: the domains of the deployment; None if unknown.
     """
     faults = []
     if not _NAME.fullmatch(tenant.name):
@@ -128,14 +96,14 @@ def tenant_faults(tenant: Tenant, others: Iterable[Tenant], open_domains: Collec
     for domain in tenant.domains:
         faults += domain_faults(domain)
         if open_domains is not None and domain not in open_domains:
-            told = ", ".join(sorted(open_domains))
-            faults.append(Fault(FaultCode.UNKNOWN_DOMAIN, "domains", f"'{domain}' is not open; open are {told}"))
+            names = ", ".join(sorted(open_domains))
+            faults.append(Fault(FaultCode.UNKNOWN_DOMAIN, "domains", f"'{domain}' is not open; open are {names}"))
     if not tenant.sources:
         faults.append(Fault(FaultCode.EMPTY, "sources", "must be one or more"))
     for pattern in tenant.sources:
         faults += _pattern_faults(pattern)
     for other in others:
-        shared = None if other.name == tenant.name else tenant.shares(other)
+        shared = None if other.name == tenant.name else tenant.overlap(other)
         if shared:
             message = f"{shared} would be reached by '{other.name}' too; no two tenants share a source"
             faults.append(Fault(FaultCode.CONTRADICTION, "sources", message))
@@ -150,10 +118,10 @@ def _pattern_faults(pattern: str) -> list[Fault]:
     return list(part_faults("sources", start)) if start or not pattern else []
 
 
-def _covers(ground: str, pattern: str) -> bool:
-    """Whether everything that `pattern` matches lies within `ground`, which is an id or a beginning with a star."""
-    if ground == pattern:
+def _covers(own: str, pattern: str) -> bool:
+    """True if `own`, an id or a beginning with a star, covers every source that `pattern` matches."""
+    if own == pattern:
         return True
-    if not ground.endswith(EVERYTHING):
+    if not own.endswith(EVERYTHING):
         return False
-    return beginning_of(pattern).startswith(ground.removesuffix(EVERYTHING))
+    return beginning_of(pattern).startswith(own.removesuffix(EVERYTHING))

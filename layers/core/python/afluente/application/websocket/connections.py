@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 from cachetools import TTLCache
 
-from afluente.application.access.api_keys import Authentication
+from afluente.application.access.authentication import Authentication
 from afluente.application.access.grants import Action, Grant
 from afluente.application.limits.limits import KeyLimits
 from afluente.domain.datapoints import DataPoint
