@@ -26,7 +26,10 @@ from afluente.application.classification.ports import Delivery
 from afluente.application.constraints.documents import parse_entry
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.ingest.packs import ReceivedPack
-from afluente.domain.classification import Classification, StreamState, VersionedConfig, classify
+from afluente.domain.classification import classify
+from afluente.domain.constraints import VersionedConfig
+from afluente.domain.evaluation import Classification
+from afluente.domain.stream_state import StreamState
 
 POINTS = 1000
 STREAMS = 5

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from afluente.adapters.aws.dynamodb_states import STREAMS_A_BUCKET
 from afluente.adapters.codecs.states import encode_state
-from afluente.domain.classification import StreamState, TakenPoint
+from afluente.domain.stream_state import StreamState, WindowPoint
 
 WRITE_UNIT = 1024
 READ_UNIT = 4096
@@ -34,7 +34,7 @@ def state_bytes(*, with_sequence: bool = False) -> int:
     """Of a stream with a full window of readings a second apart, such as 73.96732207."""
     chance = random.Random(1)  # noqa: S311
     window = tuple(
-        TakenPoint(1_700_000_000.0 + place, place if with_sequence else -1, chance.uniform(50, 100), True)
+        WindowPoint(1_700_000_000.0 + place, place if with_sequence else -1, chance.uniform(50, 100), True)
         for place in range(32)
     )
     return len(encode_state(StreamState(window[-1][:2], window[-1], window)))

@@ -22,9 +22,10 @@ from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.limits import StageLimits
 from afluente.application.websocket.connections import Connection
 from afluente.domain.alarms import AlarmChange, AlarmEvent
-from afluente.domain.classification import Classification, ClassifiedDataPoint, Reason, VersionedConfig
-from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
+from afluente.domain.classification import ClassifiedDataPoint
+from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification, Reason
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import StreamKey
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from afluente.domain.classification import Classification
+from afluente.domain.evaluation import Classification
 from cli.reading.log_events import read
 from tests.stack import LocalStack
 

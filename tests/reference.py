@@ -12,10 +12,11 @@ from afluente.application.classification.classifiers import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.ingest.packs import into_packs
-from afluente.domain.classification import Classification, StreamState
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 from infra.stage import local
 from tests.outbox import AlarmTap, Document, Outbox, distinct, timeless
 from tests.stack import LocalStack

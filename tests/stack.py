@@ -22,10 +22,10 @@ import pytest
 
 from afluente.adapters.aws.dynamodb_states import DynamoStates
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
-from afluente.domain.classification import StreamState
 from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 from cli.access.operators import keys_of, pepper_of
 from cli.constraints.catalogue import catalogue_of
 from cli.core.target import Target, TargetChoice, resolve

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from afluente.domain.alarms import AlarmState, StandingAlarm
-from afluente.domain.classification import NO_SEQUENCE, StreamState, TakenPoint
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
+from afluente.domain.stream_state import NO_SEQUENCE, StreamState, WindowPoint
 from tests.factories import NOW
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -56,7 +56,7 @@ def datapoints(draw: st.DrawFn, *, arrivals: st.SearchStrategy[float] = timestam
     )
 
 
-taken = st.builds(TakenPoint, timestamps, st.just(NO_SEQUENCE) | sequences, finite, st.booleans())
+taken = st.builds(WindowPoint, timestamps, st.just(NO_SEQUENCE) | sequences, finite, st.booleans())
 
 _counts = st.integers(min_value=0, max_value=2**31)
 alarm_states = st.builds(

@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from afluente.application.constraints.documents import ConstraintEntry, EntryFaults, parse_document
 from afluente.application.constraints.scopes import lookup_order
-from afluente.domain.classification import Classification, StreamState, VersionedConfig, classify, in_stream_order
+from afluente.domain.classification import classify, in_stream_order
+from afluente.domain.constraints import VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification
 from afluente.domain.faults import FaultyError
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 from cli.constraints.files import read_document
 from cli.core.errors import CommandError, ExitCode
 

@@ -29,7 +29,7 @@ from afluente.application.constraints.changes import UnknownVersionError, apply,
 from afluente.application.constraints.documents import address_of
 from afluente.application.constraints.listing import page_of
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import FaultyError
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.http_function import Event

@@ -20,7 +20,7 @@ from aws_cdk.aws_sqs import IQueue
 from constructs import Construct
 
 from afluente.application.csv.jobs import INBOX
-from afluente.domain.classification import Classification
+from afluente.domain.evaluation import Classification
 from afluente.runtime.observability import LogCode
 from infra.constructs.mqtt import rule_name
 from infra.stage import Stage

@@ -15,8 +15,9 @@ from afluente.adapters.aws.kinesis import MAX_CALL_BYTES, MAX_CALL_RECORDS, MAX_
 from afluente.adapters.memory.classification import MemoryStreams
 from afluente.application.classification.ports import ClassifiedStreams, Delivery
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Classification, ClassifiedDataPoint, RateViolation, Reason
+from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.constraints import Severity
+from afluente.domain.evaluation import Classification, RateViolation, Reason
 from tests.contract.local_aws import PUT_RECORDS, LocalAws, fail, fail_in_part, record_calls
 from tests.factories import NOW, a_classified_point, a_delivery
 

@@ -22,7 +22,7 @@ from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogu
 from afluente.adapters.aws.dynamodb_csv_jobs import BY_DOMAIN
 from afluente.adapters.codecs.packs import decode_pack
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
-from afluente.domain.classification import Classification
+from afluente.domain.evaluation import Classification
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.application.canary import event_of

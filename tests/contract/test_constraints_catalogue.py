@@ -12,8 +12,7 @@ from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.constraints.history import ChangeKind, ConstraintsChange
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.constraints import Severity
+from afluente.domain.constraints import Baseline, Severity, VersionedConfig
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part
 from tests.factories import NOW, Clock, a_config
 

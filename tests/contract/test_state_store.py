@@ -16,8 +16,9 @@ from afluente.application.classification.ports import (
     StreamMemory,
 )
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import StreamState, classify
+from afluente.domain.classification import classify
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part, record_calls
 from tests.factories import GROUP, NOW, a_key, constraints, points
 

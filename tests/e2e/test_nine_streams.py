@@ -17,10 +17,12 @@ import pytest
 
 from afluente.application.constraints.documents import parse_entry
 from afluente.application.csv.jobs import JobStatus
-from afluente.domain.classification import Classification, StreamState, VersionedConfig, classify
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.classification import classify
+from afluente.domain.constraints import StreamConfig, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 from tests.csv_bucket import CsvBucket
 from tests.outbox import AlarmTap, Document, Outbox, distinct, of_stream
 from tests.reference import Reference, assert_nothing_lost

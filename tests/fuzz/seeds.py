@@ -19,9 +19,9 @@ from afluente.adapters.codecs.packs import encode_pack
 from afluente.adapters.codecs.states import encode_state
 from afluente.application.csv.jobs import JobStatus
 from afluente.domain.alarms import AlarmState, StandingAlarm
-from afluente.domain.classification import StreamState, TakenPoint
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.stream_state import StreamState, WindowPoint
 from tests.fuzz.targets import NOW, SEPARATOR
 
 _TESTS = Path(__file__).parents[1]
@@ -40,10 +40,10 @@ _POINT: dict[str, Any] = {
 }
 _STATE = StreamState(
     newest=(NOW, 7),
-    baseline=TakenPoint(NOW, 7, 20.5, within_hard_limits=True),
+    baseline=WindowPoint(NOW, 7, 20.5, within_hard_limits=True),
     window=(
-        TakenPoint(NOW - 1, -1, 20.25, within_hard_limits=False),
-        TakenPoint(NOW, 7, 20.5, within_hard_limits=True),
+        WindowPoint(NOW - 1, -1, 20.25, within_hard_limits=False),
+        WindowPoint(NOW, 7, 20.5, within_hard_limits=True),
     ),
     alarm=AlarmState(3, 0, NOW - 60, StandingAlarm("00" * 16, NOW - 60, Severity.ALERT)),
 )

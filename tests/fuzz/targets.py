@@ -60,9 +60,9 @@ from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.websocket.connections import Connection
 from afluente.domain.alarms import AlarmChange, AlarmEvent
-from afluente.domain.classification import Classification, Reason, VersionedConfig
-from afluente.domain.constraints import Severity
+from afluente.domain.constraints import Severity, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification, Reason
 from afluente.domain.faults import FaultyError
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.adapters import packets as legacy_packets

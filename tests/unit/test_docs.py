@@ -30,8 +30,9 @@ from afluente.application.csv.uploads import MultipartUpload
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.domain import datapoints
 from afluente.domain.alarms import AlarmEvent
-from afluente.domain.classification import Classification, ClassifiedDataPoint, Reason
+from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.constraints import RateConstraints, Severity, StreamConfig, ValueConstraints
+from afluente.domain.evaluation import Classification, Reason
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import MAX_PART_LENGTH
 from afluente.migration.adapters import readings as iot

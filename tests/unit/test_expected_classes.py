@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.domain.classification import StreamState, VersionedConfig, classify, in_stream_order
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.classification import classify, in_stream_order
+from afluente.domain.constraints import StreamConfig, VersionedConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 
 DATA = Path(__file__).parents[2] / "data"
 STREAMS = {stream["key"]: stream for stream in json.loads((DATA / "constraints.json").read_text())["streams"]}

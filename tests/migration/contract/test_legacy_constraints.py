@@ -7,7 +7,7 @@ import pytest
 
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Baseline, VersionedConfig
+from afluente.domain.constraints import Baseline, VersionedConfig
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.adapters.memory import MemoryLegacyTables

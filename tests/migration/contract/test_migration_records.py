@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Baseline
+from afluente.domain.constraints import Baseline
 from afluente.migration.adapters.dynamodb_records import CONFLICT_SECONDS, DynamoMigrationRecords
 from afluente.migration.adapters.memory import MemoryMigrationRecords
 from afluente.migration.application.ports import MigrationRecords, StaleRunError

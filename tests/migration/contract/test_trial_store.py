@@ -6,7 +6,8 @@ import pytest
 
 from afluente.adapters.aws.dynamodb import Attributes
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Baseline, Classification
+from afluente.domain.constraints import Baseline
+from afluente.domain.evaluation import Classification
 from afluente.migration.adapters.dynamodb_trial import KEPT_SECONDS, DynamoTrial
 from afluente.migration.adapters.memory import MemoryTrial
 from afluente.migration.application.canary import event_of

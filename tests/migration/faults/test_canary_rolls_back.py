@@ -32,7 +32,7 @@ MAX_WAITING = 20
 PATIENT = Gates(max_added_p95_ms=ADDED_MS_BOUNDS[-1], min_seconds=0.0, min_points=200)
 WITH_LATENCY = Gates(max_added_p95_ms=15.0)
 
-WRONG_COMPARISON = Defect("domain/classification.py", "value > bounds.alert_max", "value >= bounds.alert_max")
+WRONG_COMPARISON = Defect("domain/evaluation.py", "value > bounds.alert_max", "value >= bounds.alert_max")
 DELAY = Defect(
     "migration/application/shadow_classifier.py",
     "            found = self._new.find(streams)",
@@ -43,12 +43,12 @@ DELAY = Defect(
 # Counted, not drawn: one in 50 that chance chooses may be none in all of a test.
 ERRORS = Defect(
     "migration/application/shadow_classifier.py",
-    "                by_new = classify_by(",
+    "                by_new = classify_with(",
     """\
                 self._ways.judged = getattr(self._ways, "judged", 24) + 1
                 if self._ways.judged % 50 == 0:
                     raise ArithmeticError("put in on purpose")
-                by_new = classify_by(""",
+                by_new = classify_with(""",
 )
 
 

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables

@@ -19,7 +19,7 @@ from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.limits import StageLimits
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.observability import logger
 from afluente.runtime.settings import HttpAdminSettings

@@ -3,8 +3,9 @@
 import msgspec
 
 from afluente.domain.alarms import AlarmChange, AlarmEvent
-from afluente.domain.classification import Classification, ClassifiedDataPoint, RateViolation, Reason
+from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.constraints import Severity
+from afluente.domain.evaluation import Classification, RateViolation, Reason
 from cli.reading.function_logs import _for_people
 from cli.reading.log_events import LogEvent
 from cli.reading.rendering import alarm_line, decode_alarm, decode_point, point_line

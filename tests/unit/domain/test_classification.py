@@ -8,20 +8,15 @@ import pytest
 
 from afluente.domain.alarms import AlarmChange
 from afluente.domain.classification import (
-    WINDOW,
-    Baseline,
-    Classification,
-    Classified,
+    ClassificationResult,
     ClassifiedDataPoint,
-    RateViolation,
-    Reason,
-    StreamState,
-    VersionedConfig,
     classify,
     in_stream_order,
 )
-from afluente.domain.constraints import Severity
+from afluente.domain.constraints import Baseline, Severity, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification, RateViolation, Reason
+from afluente.domain.stream_state import WINDOW, StreamState
 from tests.factories import NOW, a_point, constraints, points
 
 ALL_VALUES: dict[str, Any] = {
@@ -42,7 +37,7 @@ def classified(
 
 def outcome_of(
     its_points: list[DataPoint], its_constraints: VersionedConfig | None, state: StreamState | None = None
-) -> Classified:
+) -> ClassificationResult:
     return classify(its_points, its_constraints, state or StreamState(), processed_at=NOW)
 
 
@@ -553,7 +548,7 @@ def test_a_duplicate_leaves_the_state_as_it_is() -> None:
 
     outcome = outcome_of([stream[1], stream[0]], its_constraints, before)
 
-    assert outcome == Classified(before, [], 2, [])
+    assert outcome == ClassificationResult(before, [], 2, [])
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------
@@ -592,7 +587,7 @@ def test_another_point_has_another_id(changed: dict[str, Any]) -> None:
 def test_no_points_change_nothing() -> None:
     state = outcome_of(points(1, 2, 3), None).state
 
-    assert outcome_of([], constraints(max_value=1), state) == Classified(state, [], 0, [])
+    assert outcome_of([], constraints(max_value=1), state) == ClassificationResult(state, [], 0, [])
 
 
 def test_a_stream_remembers_its_newest_point_its_baseline_and_the_last_32_points() -> None:

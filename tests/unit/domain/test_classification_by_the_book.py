@@ -11,15 +11,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afluente.domain.classification import (
-    Classified,
-    StreamState,
-    VersionedConfig,
-    classify,
-)
-from afluente.domain.constraints import Severity, StreamConfig
+from afluente.domain.classification import ClassificationResult, classify
+from afluente.domain.constraints import Severity, StreamConfig, VersionedConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import FaultyError
+from afluente.domain.stream_state import StreamState
 from tests.factories import NOW, a_point, constraints
 
 RANKS = ["warning", "alert", "critical"]
@@ -140,7 +136,7 @@ def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, f
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 
-def as_the_book_says_it(outcome: Classified) -> dict[str, Any]:
+def as_the_book_says_it(outcome: ClassificationResult) -> dict[str, Any]:
     return {
         "judgements": [
             (
@@ -216,7 +212,7 @@ def test_a_state_holds_all_that_the_history_is_needed_for(
     before = classify(stream[:cut], found, StreamState(), NOW)
     after = classify(stream[cut:], found, before.state, NOW)
 
-    whole = Classified(
+    whole = ClassificationResult(
         after.state,
         before.points + after.points,
         before.duplicates + after.duplicates,

@@ -18,7 +18,7 @@ from afluente.application.classification.ports import Delivery, LoadedStates
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.domain.classification import Classification
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 from afluente.runtime.classifier import ClassifierFunction
 from classifier.handler import lambda_handler

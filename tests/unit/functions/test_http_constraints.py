@@ -23,8 +23,7 @@ from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
-from afluente.domain.classification import VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import StreamConfig, VersionedConfig
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings
 from tests.conformity import assert_documented

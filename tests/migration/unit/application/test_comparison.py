@@ -4,23 +4,17 @@ from typing import Any
 
 import pytest
 
-from afluente.domain.classification import (
-    Baseline,
-    Classified,
-    StreamState,
-    TakenPoint,
-    VersionedConfig,
-    classify,
-)
-from afluente.domain.constraints import Severity, StreamConfig
+from afluente.domain.classification import ClassificationResult, classify
+from afluente.domain.constraints import Baseline, Severity, StreamConfig, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.stream_state import StreamState, WindowPoint
 from afluente.migration.application.comparison import compare
 from tests.factories import NOW, a_config, a_key, a_point, points
 
-REFERENCE = TakenPoint(NOW - 3600, -1, 20, within_hard_limits=True)
+REFERENCE = WindowPoint(NOW - 3600, -1, 20, within_hard_limits=True)
 
 
-def outcome(config: StreamConfig | None, its_points: list[DataPoint]) -> Classified:
+def outcome(config: StreamConfig | None, its_points: list[DataPoint]) -> ClassificationResult:
     return classify(its_points, VersionedConfig(config, 1) if config else None, StreamState(), NOW)
 
 

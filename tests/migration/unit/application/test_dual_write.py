@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.domain.classification import Baseline
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import Baseline, StreamConfig
 from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application import assess, dual_write
 from afluente.migration.application.dual_write import TooManyDeletedError

@@ -3,7 +3,7 @@
 import pytest
 
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Classification
+from afluente.domain.evaluation import Classification
 from afluente.migration.adapters.memory import MemoryTrial
 from afluente.migration.application.canary import RECENT_SECONDS, event_of, rolled_back
 from afluente.migration.application.monitor import (

@@ -8,8 +8,7 @@ import pytest
 
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 from afluente.migration.application import assess
 from afluente.migration.application.assess import Choice
 from afluente.migration.application.ports import StaleRunError

@@ -16,12 +16,13 @@ from afluente.application.classification.ports import Delivery
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
-from afluente.domain import classification
-from afluente.domain.classification import Baseline, Classification, VersionedConfig
-from afluente.domain.constraints import ValueConstraints
+from afluente.domain import evaluation
+from afluente.domain.constraints import Baseline, ValueConstraints, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 from afluente.migration.adapters.memory import MemoryLegacyTables, MemoryTrial
 from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
 from afluente.migration.application.canary import event_of
@@ -409,7 +410,7 @@ def test_sources_whose_states_are_not_saved_are_not_counted() -> None:
     world = World()
     world.canary()
     judges = world.ways.look_up({StreamKey("iot", DEVICE, "42"): None})
-    judges.classify(StreamKey("iot", DEVICE, "42"), [of_sensor(20)], classification.StreamState(), NOW)
+    judges.classify(StreamKey("iot", DEVICE, "42"), [of_sensor(20)], StreamState(), NOW)
 
     judges.done({f"iot/{DEVICE}"})
 
@@ -501,12 +502,12 @@ def test_another_change_has_its_own_time() -> None:
 
 
 def test_a_wrong_comparison_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = classification.violated_values
+    right = evaluation.violated_values
 
     def wrong(value: float, bounds: ValueConstraints) -> Mapping[str, float]:
         return {"warning_max": value} if value == bounds.warning_max else right(value, bounds)
 
-    monkeypatch.setattr(classification, "violated_values", wrong)
+    monkeypatch.setattr(evaluation, "violated_values", wrong)
     world = World()
     world.change(phase=Phase.RUNNING, share=100)
 

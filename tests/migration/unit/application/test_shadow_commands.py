@@ -2,7 +2,7 @@
 
 import pytest
 
-from afluente.domain.classification import Classification
+from afluente.domain.evaluation import Classification
 from afluente.migration.adapters.memory import MemoryTrial
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.canary_commands import CommandRefusedError

@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.domain.classification import Baseline
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import Baseline, StreamConfig
 from afluente.migration.application.records import SensorRecord, Status
 from afluente.migration.application.selection import Selection
 from afluente.migration.application.verify import Finding

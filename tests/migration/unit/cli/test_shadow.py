@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from afluente.domain.classification import Baseline, Classification
+from afluente.domain.constraints import Baseline
+from afluente.domain.evaluation import Classification
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.trial import (
     Difference,

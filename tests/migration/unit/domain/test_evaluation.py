@@ -7,18 +7,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from afluente.domain.classification import (
-    Baseline,
-    Classification,
-    Classified,
-    RateViolation,
-    StreamState,
-    VersionedConfig,
-    classify,
-    classify_by,
-)
-from afluente.domain.constraints import Severity
+from afluente.domain.classification import ClassificationResult, classify, classify_with
+from afluente.domain.constraints import Baseline, Severity, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification, RateViolation
+from afluente.domain.stream_state import StreamState
 from afluente.migration.domain.evaluation import legacy_rule_set
 from afluente.migration.domain.mapping import new_class
 from afluente.migration.domain.rules import judge
@@ -32,11 +25,13 @@ _streams = st.lists(
 )
 
 
-def judged(its_points: list[DataPoint], its: SensorThresholds, state: StreamState | None = None) -> Classified:
-    return classify_by(legacy_rule_set(its).rules, its_points, state or StreamState(), NOW)
+def judged(
+    its_points: list[DataPoint], its: SensorThresholds, state: StreamState | None = None
+) -> ClassificationResult:
+    return classify_with(legacy_rule_set(its).rules, its_points, state or StreamState(), NOW)
 
 
-def in_other_words(outcome: Classified) -> Classified:
+def in_other_words(outcome: ClassificationResult) -> ClassificationResult:
     """The outcome without the version, of which each way has its own."""
     plain = [msgspec.structs.replace(point, config_version=None) for point in outcome.points]
     return outcome._replace(points=plain)
@@ -51,7 +46,7 @@ def test_points_are_judged_as_by_the_constraints_that_the_thresholds_come_to(
     found = legacy_rule_set(its)
     assume(not found.faults)
     baseline = Baseline(latest.timestamp, latest.value) if latest else None
-    state = classify_by(found.rules, [], StreamState(), NOW).state
+    state = classify_with(found.rules, [], StreamState(), NOW).state
     constraints = VersionedConfig(found.config, 1, baseline) if found.config else None
 
     new = classify(stream, constraints, StreamState() if constraints else state, NOW)

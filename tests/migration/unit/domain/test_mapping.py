@@ -8,15 +8,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from afluente.domain.classification import (
-    Classification,
-    StreamState,
-    TakenPoint,
-    VersionedConfig,
-    classify,
-)
-from afluente.domain.constraints import Severity, StreamConfig
+from afluente.domain.classification import classify
+from afluente.domain.constraints import Severity, StreamConfig, VersionedConfig
+from afluente.domain.evaluation import Classification
 from afluente.domain.faults import FaultCode, FaultyError
+from afluente.domain.stream_state import StreamState, WindowPoint
 from afluente.migration.domain.mapping import Mapped, judgement, judges_as, new_class, to_constraints, to_thresholds
 from afluente.migration.domain.rules import (
     Cause,
@@ -206,7 +202,7 @@ def test_every_reading_is_judged_as_before(
         assume(False)
     constraints = VersionedConfig(found.config, 1) if found else None
     point = a_point(value)
-    baseline = None if before is None else TakenPoint(point.timestamp - seconds, -1, before, within_hard_limits=True)
+    baseline = None if before is None else WindowPoint(point.timestamp - seconds, -1, before, within_hard_limits=True)
     newest = None if baseline is None else (baseline.timestamp, baseline.sequence - 1)
 
     outcome = classify([point], constraints, StreamState(newest=newest, baseline=baseline), processed_at=NOW)

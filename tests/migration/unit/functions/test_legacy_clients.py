@@ -21,8 +21,9 @@ from afluente.application.csv.jobs import CsvJobs
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack
-from afluente.domain.classification import StreamState, classify
+from afluente.domain.classification import classify
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
+from afluente.domain.stream_state import StreamState
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup, SensorName
 from afluente.migration.domain.thresholds import Sensor

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from afluente.adapters.memory.constraints import MemoryConstraints
-from afluente.domain.classification import StreamState
+from afluente.domain.stream_state import StreamState
 from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application.trial import TrialCounts
 from afluente.runtime import clients

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from afluente.adapters.codecs.states import decode_state, encode_state
 from afluente.domain.alarms import AlarmState, StandingAlarm
-from afluente.domain.classification import (
+from afluente.domain.classification import classify
+from afluente.domain.constraints import Severity
+from afluente.domain.datapoints import MAX_SEQUENCE
+from afluente.domain.stream_state import (
     NO_SEQUENCE,
     WINDOW,
     StreamState,
-    TakenPoint,
-    classify,
+    WindowPoint,
 )
-from afluente.domain.constraints import Severity
-from afluente.domain.datapoints import MAX_SEQUENCE
 from tests import strategies
 from tests.factories import NOW, a_point, constraints
 
@@ -49,14 +49,14 @@ def test_a_fresh_state_reads_back_and_is_tiny() -> None:
     ],
 )
 def test_times_of_every_kind_read_back_exactly(timestamps: list[float]) -> None:
-    window = tuple(TakenPoint(timestamp, NO_SEQUENCE, 1.0, within_hard_limits=True) for timestamp in timestamps)
+    window = tuple(WindowPoint(timestamp, NO_SEQUENCE, 1.0, within_hard_limits=True) for timestamp in timestamps)
 
     assert decode_state(encode_state(StreamState(window=window))).window == window
 
 
 @pytest.mark.parametrize("place", [0, 1, WINDOW - 1])
 def test_a_baseline_in_the_window_is_kept_as_its_place(place: int) -> None:
-    window = tuple(TakenPoint(NOW + step, NO_SEQUENCE, float(step), within_hard_limits=True) for step in range(WINDOW))
+    window = tuple(WindowPoint(NOW + step, NO_SEQUENCE, float(step), within_hard_limits=True) for step in range(WINDOW))
     state = StreamState(baseline=window[place], window=window)
 
     assert decode_state(encode_state(state)) == state
@@ -64,8 +64,8 @@ def test_a_baseline_in_the_window_is_kept_as_its_place(place: int) -> None:
 
 
 def test_a_baseline_that_left_the_window_is_kept_whole() -> None:
-    window = tuple(TakenPoint(NOW + step, NO_SEQUENCE, 999.0, within_hard_limits=False) for step in range(WINDOW))
-    state = StreamState(baseline=TakenPoint(NOW - 5, 3, 20.0, within_hard_limits=True), window=window)
+    window = tuple(WindowPoint(NOW + step, NO_SEQUENCE, 999.0, within_hard_limits=False) for step in range(WINDOW))
+    state = StreamState(baseline=WindowPoint(NOW - 5, 3, 20.0, within_hard_limits=True), window=window)
 
     assert decode_state(encode_state(state)) == state
 
@@ -79,12 +79,12 @@ def test_a_usual_state_with_a_full_window_has_about_450_bytes() -> None:
 
 def test_the_largest_state_has_at_most_900_bytes() -> None:
     window = tuple(
-        TakenPoint(NOW + step / 3, MAX_SEQUENCE - step, 1 / 3, within_hard_limits=False) for step in range(WINDOW)
+        WindowPoint(NOW + step / 3, MAX_SEQUENCE - step, 1 / 3, within_hard_limits=False) for step in range(WINDOW)
     )
     standing = StandingAlarm("ff" * 12, NOW, Severity.CRITICAL)
     state = StreamState(
         newest=(NOW + 1 / 3, MAX_SEQUENCE),
-        baseline=TakenPoint(NOW - 1 / 3, MAX_SEQUENCE, 1 / 3, within_hard_limits=True),
+        baseline=WindowPoint(NOW - 1 / 3, MAX_SEQUENCE, 1 / 3, within_hard_limits=True),
         window=window,
         alarm=AlarmState(violations=2**31, normals=2**31, last_raise=NOW, standing=standing),
     )

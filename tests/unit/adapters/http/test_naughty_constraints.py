@@ -20,7 +20,7 @@ from afluente.adapters.http.constraints import (
 )
 from afluente.adapters.http.requests import RequestError
 from afluente.application.constraints.documents import ConstraintEntry
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.domain.stream_keys import DOMAIN_PATTERN, part_faults
 from tests.factories import a_grant
 from tests.suites.cases import naughty_strings

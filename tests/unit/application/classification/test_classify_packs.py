@@ -23,8 +23,8 @@ from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.alarms import AlarmEvent
-from afluente.domain.classification import Classification
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 from tests.factories import NOW, Clock, a_config, a_key, a_point, a_received_pack, points
 

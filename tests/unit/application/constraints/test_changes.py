@@ -9,7 +9,7 @@ from afluente.application.constraints.changes import Applied, Effect, UnknownVer
 from afluente.application.constraints.documents import parse_entry
 from afluente.application.constraints.history import ChangeKind, ConstraintsChange
 from afluente.application.constraints.ports import StaleConstraintsError
-from afluente.domain.classification import Baseline, VersionedConfig
+from afluente.domain.constraints import Baseline, VersionedConfig
 from afluente.domain.faults import FaultCode, FaultyError
 from tests.factories import NOW, Clock, a_config, fields_and_codes
 

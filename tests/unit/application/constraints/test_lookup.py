@@ -9,7 +9,7 @@ from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.constraints.scopes import lookup_order, of_domain, of_stream, of_type
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from tests.factories import Clock, a_config, a_key
 
 

@@ -6,7 +6,7 @@ A constraint that cannot hold is refused here, where it is written, so that none
 import sys
 from enum import StrEnum
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -138,6 +138,21 @@ class StreamConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
             faults.append(Fault(FaultCode.OUT_OF_RANGE, "cooldown_seconds", "must be 0 or more seconds"))
         if faults:
             raise FaultyError(tuple(faults))
+
+
+class Baseline(NamedTuple):
+    """A stream's last reading within hard limits from before afluente knew it; its time in Unix seconds."""
+
+    timestamp: float
+    value: float
+
+
+class VersionedConfig(msgspec.Struct, frozen=True):
+    """Constraints as they are stored: a version of them, and the stream's baseline from before it was known."""
+
+    config: StreamConfig
+    version: int
+    baseline: Baseline | None = None
 
 
 def no_normal_value(values: ValueConstraints) -> tuple[Fault, ...]:

@@ -19,7 +19,7 @@ from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.constraints.lookup import ConstraintsLookup, NoConstraints
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.ingest.ports import Quarantine
-from afluente.domain.classification import Classification
+from afluente.domain.evaluation import Classification
 from afluente.runtime.clients import client
 from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.settings import ClassifierSettings

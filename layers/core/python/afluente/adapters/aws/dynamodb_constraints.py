@@ -12,8 +12,7 @@ from afluente.application.constraints.history import ChangeKind, ConstraintsChan
 from afluente.application.constraints.ports import StaleConstraintsError
 from afluente.application.constraints.scopes import domain_of
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,8 @@ import msgspec
 
 from afluente.adapters.aws.calls import retry_unfinished, unavailable
 from afluente.application.classification.ports import Delivery
-from afluente.domain.classification import Classification, ClassifiedDataPoint
+from afluente.domain.classification import ClassifiedDataPoint
+from afluente.domain.evaluation import Classification
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

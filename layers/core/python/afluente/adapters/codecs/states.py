@@ -11,8 +11,8 @@ from itertools import pairwise
 import msgspec
 
 from afluente.domain.alarms import AlarmState, StandingAlarm
-from afluente.domain.classification import NO_SEQUENCE, StreamState, TakenPoint
 from afluente.domain.constraints import Severity
+from afluente.domain.stream_state import NO_SEQUENCE, StreamState, WindowPoint
 
 _MILLISECONDS = b"m"
 _DOUBLES = b"d"
@@ -78,7 +78,7 @@ def _state(wire: _WireState) -> StreamState:
     length = len(wire.values) // 8
     values = struct.unpack(f"<{length}d", wire.values)
     window = tuple(
-        TakenPoint(time, sequence, value, not wire.beyond_hard_limits >> place & 1)
+        WindowPoint(time, sequence, value, not wire.beyond_hard_limits >> place & 1)
         for place, (time, sequence, value) in enumerate(
             zip(_decode_times(wire.times), _decode_sequences(wire.sequences, length), values, strict=True)
         )
@@ -109,10 +109,10 @@ def _encode_baseline(state: StreamState) -> int | tuple[float, int, float] | Non
     return state.baseline[:3]
 
 
-def _decode_baseline(wire: int | tuple[float, int, float] | None, window: Sequence[TakenPoint]) -> TakenPoint | None:
+def _decode_baseline(wire: int | tuple[float, int, float] | None, window: Sequence[WindowPoint]) -> WindowPoint | None:
     if wire is None:
         return None
-    return window[-1 - wire] if isinstance(wire, int) else TakenPoint(*wire, within_hard_limits=True)
+    return window[-1 - wire] if isinstance(wire, int) else WindowPoint(*wire, within_hard_limits=True)
 
 
 def _encode_times(times: Sequence[float]) -> bytes:

@@ -25,7 +25,7 @@ from afluente.application.constraints.documents import (
 from afluente.application.constraints.history import ConstraintsChange
 from afluente.application.constraints.listing import MAX_PAGE, ConstraintsPage, ConstraintsQuery, digest_of, missing_for
 from afluente.application.constraints.scopes import domain_of, of_domain, of_stream, of_type, source_of
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import StreamKey, domain_faults, json_type, part_faults
 

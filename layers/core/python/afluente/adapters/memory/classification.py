@@ -6,7 +6,8 @@ import msgspec
 
 from afluente.application.classification.ports import Delivery, StaleStateError, StreamMemory
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Classification, ClassifiedDataPoint
+from afluente.domain.classification import ClassifiedDataPoint
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 
 

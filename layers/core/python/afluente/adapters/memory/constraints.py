@@ -10,8 +10,7 @@ import msgspec
 from afluente.application.constraints.history import ChangeKind, ConstraintsChange
 from afluente.application.constraints.ports import StaleConstraintsError
 from afluente.application.constraints.scopes import domain_of
-from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 
 
 class MemoryConstraints:

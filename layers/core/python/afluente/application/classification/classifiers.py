@@ -5,14 +5,11 @@ from typing import Protocol
 
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import (
-    Classified,
-    StreamState,
-    VersionedConfig,
-    classify,
-)
+from afluente.domain.classification import ClassificationResult, classify
+from afluente.domain.constraints import VersionedConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 
 
 class BatchClassifier(Protocol):
@@ -25,7 +22,7 @@ class BatchClassifier(Protocol):
 
     def classify(
         self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
-    ) -> Classified:
+    ) -> ClassificationResult:
         """Classify points of one of the streams; see `afluente.domain.classification.classify`.
 
         Args:
@@ -80,7 +77,7 @@ class ConstraintBatchClassifier:
 
     def classify(
         self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
-    ) -> Classified:
+    ) -> ClassificationResult:
         """See `BatchClassifier.classify`."""
         return classify(points, self._found[key], state, processed_at)
 

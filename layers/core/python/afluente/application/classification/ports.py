@@ -6,8 +6,10 @@ from typing import Protocol
 import msgspec
 
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import Classification, ClassifiedDataPoint, StreamState
+from afluente.domain.classification import ClassifiedDataPoint
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState
 
 
 class StaleStateError(Exception):

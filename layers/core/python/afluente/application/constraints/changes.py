@@ -8,8 +8,7 @@ import msgspec
 
 from afluente.application.constraints.documents import ConstraintEntry
 from afluente.application.constraints.ports import ConstraintsCatalogue
-from afluente.domain.classification import VersionedConfig
-from afluente.domain.constraints import StreamConfig, no_normal_value
+from afluente.domain.constraints import StreamConfig, VersionedConfig, no_normal_value
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 
 

@@ -11,8 +11,7 @@ import msgspec
 from afluente.application.access.grants import EVERYTHING, Action, Grant, beginning_of, is_pattern
 from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.constraints.scopes import domain_of, of_domain, source_of
-from afluente.domain.classification import VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import StreamConfig, VersionedConfig
 
 MAX_PAGE = 500
 """Constraints of a page."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import lookup_order
 from afluente.application.read_through_cache import ReadThroughCache
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.domain.stream_keys import StreamKey
 
 CACHED_SCOPES = 50_000

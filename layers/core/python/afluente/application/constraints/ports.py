@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from afluente.application.constraints.history import ConstraintsChange
-from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 
 
 class ConstraintsStore(Protocol):

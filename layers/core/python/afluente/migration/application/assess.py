@@ -7,8 +7,7 @@ import msgspec
 
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import lookup_order, of_stream
-from afluente.domain.classification import Baseline, VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 from afluente.domain.faults import Fault, FaultyError
 from afluente.migration.application.differences import differences, is_same
 from afluente.migration.application.ports import LegacyTables, MigrationRecords

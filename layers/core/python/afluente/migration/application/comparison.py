@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 
 from afluente.domain.alarms import AlarmChange, AlarmEvent
-from afluente.domain.classification import (
-    Baseline,
-    Classification,
-    Classified,
-    ClassifiedDataPoint,
-    TakenPoint,
-)
-from afluente.domain.constraints import Severity, StreamConfig
+from afluente.domain.classification import ClassificationResult, ClassifiedDataPoint
+from afluente.domain.constraints import Baseline, Severity, StreamConfig
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import WindowPoint
 from afluente.migration.application.trial import Difference, DifferenceCause
 from afluente.migration.domain.mapping import judgement
 
@@ -20,9 +16,9 @@ _BY_RATE = {Classification.ANOMALY, Classification.NORMAL}
 
 def compare(
     key: StreamKey,
-    outcomes: tuple[Classified, Classified],
+    outcomes: tuple[ClassificationResult, ClassificationResult],
     configs: tuple[StreamConfig | None, StreamConfig | None],
-    references: Sequence[TakenPoint | None],
+    references: Sequence[WindowPoint | None],
 ) -> list[Difference]:
     """The differences between what the ways made of the same points of a stream, from the same state.
 
@@ -78,7 +74,7 @@ def _difference(
     cause: DifferenceCause,
     old: ClassifiedDataPoint,
     new: ClassifiedDataPoint,
-    reference: TakenPoint | None,
+    reference: WindowPoint | None,
 ) -> Difference:
     return Difference(
         stream=str(key),

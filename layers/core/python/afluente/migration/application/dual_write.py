@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
-from afluente.domain.classification import VersionedConfig
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.constraints import StreamConfig, VersionedConfig
 from afluente.domain.faults import FaultyError
 from afluente.migration.application.assess import PAGE, baseline_of, pages, scope_of, with_metadata_of
 from afluente.migration.application.differences import differences

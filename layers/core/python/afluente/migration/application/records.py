@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from afluente.domain.classification import Baseline
-from afluente.domain.constraints import RATE_NAMES, StreamConfig, ValueConstraints
+from afluente.domain.constraints import RATE_NAMES, Baseline, StreamConfig, ValueConstraints
 from afluente.migration.domain.thresholds import SensorThresholds
 
 NOTHING_THERE = ""

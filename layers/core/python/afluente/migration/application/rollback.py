@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.migration.application.assess import PAGE
 from afluente.migration.application.ports import MigrationRecords
 from afluente.migration.application.records import (

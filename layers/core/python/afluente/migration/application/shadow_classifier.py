@@ -18,22 +18,13 @@ from cachetools import LRUCache
 
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import (
-    Baseline,
-    Classified,
-    Evaluation,
-    RuleSet,
-    StreamState,
-    TakenPoint,
-    VersionedConfig,
-    classify,
-    classify_by,
-    rule_set_of,
-)
-from afluente.domain.constraints import StreamConfig
+from afluente.domain.classification import ClassificationResult, classify, classify_with
+from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Evaluation, RuleSet, rule_set_of
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
+from afluente.domain.stream_state import StreamState, WindowPoint
 from afluente.migration.application.comparison import cause_in_constraints, compare
 from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.thresholds_lookup import CACHED_STREAMS, ThresholdsLookup
@@ -219,13 +210,13 @@ class ShadowBatch:
 
     def classify(
         self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
-    ) -> Classified:
+    ) -> ClassificationResult:
         """See `Judges.classify`."""
         old = self._old.get(key)
         if old is None:
             return classify(points, self._others[key], state, processed_at)
         if key not in self._on_trial.constraints:
-            return classify_by(old.rules, points, state, processed_at)
+            return classify_with(old.rules, points, state, processed_at)
         return self._classify_by_both(key, points, state, processed_at)
 
     def done(self, unsaved: Collection[str]) -> None:
@@ -243,19 +234,21 @@ class ShadowBatch:
 
     def _classify_by_both(
         self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
-    ) -> Classified:
+    ) -> ClassificationResult:
         timer, old, constraints = self._ways.timer, self._old[key], self._on_trial.constraints[key]
         # Where the stream is new, both ways have it begin at the same reading.
         baseline = old.rules.baseline or (constraints.baseline if constraints else None)
-        references: list[TakenPoint | None] = []
+        references: list[WindowPoint | None] = []
         began = timer()
-        by_old = classify_by(_noting(old.rules, references, baseline), points, state, processed_at)
+        by_old = classify_with(_noting(old.rules, references, baseline), points, state, processed_at)
         half_way = timer()
-        by_new: Classified | None = None
+        by_new: ClassificationResult | None = None
         differences: list[Difference] = []
         if self._on_trial.error is None:
             try:
-                by_new = classify_by(rule_set_of(constraints)._replace(baseline=baseline), points, state, processed_at)
+                by_new = classify_with(
+                    rule_set_of(constraints)._replace(baseline=baseline), points, state, processed_at
+                )
                 self._added_seconds += timer() - half_way - (half_way - began)
                 configs = old.config, constraints.config if constraints else None
                 # The first reference may be that of the baseline.
@@ -276,11 +269,11 @@ class ShadowBatch:
         return by_new if by_new is not None and goes_new_way else by_old
 
 
-def _noting(rules: RuleSet, references: list[TakenPoint | None], baseline: Baseline | None) -> RuleSet:
+def _noting(rules: RuleSet, references: list[WindowPoint | None], baseline: Baseline | None) -> RuleSet:
     """The rules, with a list of what the change of each value was measured by."""
 
-    def judge(value: float, timestamp: float, reference: TakenPoint | None) -> Evaluation:
+    def evaluate(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
         references.append(reference)
-        return rules.judge(value, timestamp, reference)
+        return rules.evaluate(value, timestamp, reference)
 
-    return rules._replace(judge=judge, baseline=baseline)
+    return rules._replace(evaluate=evaluate, baseline=baseline)

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from afluente.domain.classification import Baseline, Classification
+from afluente.domain.constraints import Baseline
+from afluente.domain.evaluation import Classification
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 
 ADDED_MS_BOUNDS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, 250.0, 1000.0)

@@ -7,7 +7,7 @@ import msgspec
 
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import of_stream
-from afluente.domain.classification import VersionedConfig
+from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import FaultyError
 from afluente.migration.application.assess import baseline_of, pages
 from afluente.migration.application.differences import Difference, differences

@@ -6,18 +6,17 @@ from sys import float_info
 
 import msgspec
 
-from afluente.domain.classification import (
-    Baseline,
+from afluente.domain.constraints import RATE_NAMES, Baseline, Severity, StreamConfig
+from afluente.domain.evaluation import (
     Classification,
     Evaluation,
     RateViolation,
     Reason,
     RuleSet,
-    TakenPoint,
     rule_set_of,
 )
-from afluente.domain.constraints import RATE_NAMES, Severity, StreamConfig
 from afluente.domain.faults import Fault, FaultyError
+from afluente.domain.stream_state import WindowPoint
 from afluente.migration.domain.mapping import BOUNDS, new_class, to_constraints
 from afluente.migration.domain.rules import Cause, judge_by_rows
 from afluente.migration.domain.thresholds import (
@@ -84,10 +83,10 @@ def _judging(
     delta: DeltaThresholds | None,
     bounds: Sequence[tuple[str, float]],
     rate_severity: Severity,
-) -> Callable[[float, float, TakenPoint | None], Evaluation]:
+) -> Callable[[float, float, WindowPoint | None], Evaluation]:
     limits = _limits(delta)
 
-    def judge_point(value: float, timestamp: float, reference: TakenPoint | None) -> Evaluation:
+    def judge_point(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
         latest = LatestReading(reference.value, reference.timestamp) if reference else None
         verdict = judge_by_rows(value, timestamp, latest, alert, delta)
         if verdict.cause is Cause.NONE:
@@ -115,7 +114,7 @@ def _violated_values(value: float, bounds: Sequence[tuple[str, float]]) -> Mappi
 
 
 def _violated_rates(
-    value: float, timestamp: float, reference: TakenPoint, limits: Mapping[str, float]
+    value: float, timestamp: float, reference: WindowPoint, limits: Mapping[str, float]
 ) -> Mapping[str, RateViolation]:
     change, seconds = abs(value - reference.value), timestamp - reference.timestamp
     observed = {"abs_delta": change}

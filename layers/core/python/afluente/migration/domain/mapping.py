@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from afluente.domain.classification import Classification
 from afluente.domain.constraints import RATE_NAMES, RateConstraints, Severity, StreamConfig, ValueConstraints
+from afluente.domain.evaluation import Classification
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import is_part
 from afluente.migration.domain.rules import Cause, LegacyClass, Verdict

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from afluente.application.constraints.ports import ConstraintsStore
-from afluente.domain.classification import Baseline, VersionedConfig
+from afluente.domain.constraints import Baseline, VersionedConfig
 from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN

@@ -1,0 +1,182 @@
+"""Evaluation: a value and a stream's rule set give its class, the reason, and every violated bound."""
+
+import sys
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from afluente.domain.constraints import (
+    Baseline,
+    RateConstraints,
+    Severity,
+    StreamConfig,
+    ValueConstraints,
+    VersionedConfig,
+)
+from afluente.domain.stream_state import WindowPoint
+
+
+class Classification(StrEnum):
+    """The class of a data point, and the name of its Kinesis stream; the gravest first."""
+
+    ALERT = "alert"
+    WARNING = "warning"
+    ANOMALY = "anomaly"
+    NORMAL = "normal"
+
+    # The enum's own is written in Python, and points are gathered by their class.
+    __hash__ = str.__hash__
+
+
+class Reason(StrEnum):
+    """Why a point is of its class: a closed set."""
+
+    HARD_LIMIT = "hard_limit"
+    ALERT_ZONE = "alert_zone"
+    WARNING_ZONE = "warning_zone"
+    RATE_OF_CHANGE = "rate_of_change"
+    WITHIN_CONSTRAINTS = "within_constraints"
+    NO_CONSTRAINTS = "no_constraints"
+
+
+class RateViolation(msgspec.Struct, frozen=True):
+    """A change that was too fast: the limit, and the change observed, both in the constraint's unit."""
+
+    limit: float
+    observed: float
+
+
+class Evaluation(NamedTuple):
+    """The result for one value.
+
+    Attributes:
+        classification: its class.
+        reason: why.
+        violated_constraints: every bound of the value that was violated, by name.
+        violated_rate: every bound of the change that was violated, by name.
+        severity: the gravest among the violations; None for a normal value.
+    """
+
+    classification: Classification
+    reason: Reason
+    violated_constraints: Mapping[str, float]
+    violated_rate: Mapping[str, RateViolation]
+    severity: Severity | None
+
+
+Evaluator = Callable[[float, float, WindowPoint | None], Evaluation]
+"""Evaluates a value, given its time in Unix seconds and the point that its change is measured against."""
+
+
+class RuleSet(NamedTuple):
+    """What the points of one stream are classified with.
+
+    Attributes:
+        evaluate: evaluates each value.
+        alarm: points in a row that raise and clear the alarm, and its cooldown; its constraints are not used.
+        version: of the constraints; None where there are none.
+        baseline: the stream's last reading from before afluente knew it.
+    """
+
+    evaluate: Evaluator
+    alarm: StreamConfig
+    version: int | None = None
+    baseline: Baseline | None = None
+
+
+_OPEN = StreamConfig()
+_NO_VALUES: Mapping[str, float] = {}
+_NO_RATES: Mapping[str, RateViolation] = {}
+_WITHIN = Evaluation(Classification.NORMAL, Reason.WITHIN_CONSTRAINTS, _NO_VALUES, _NO_RATES, severity=None)
+_UNCONSTRAINED = Evaluation(Classification.NORMAL, Reason.NO_CONSTRAINTS, _NO_VALUES, _NO_RATES, severity=None)
+_HARD_LIMITS = frozenset({"min_value", "max_value"})
+_ALERT_ZONE = frozenset({"alert_min", "alert_max"})
+
+
+def rule_set_of(constraints: VersionedConfig | None) -> RuleSet:
+    """The rule set of a stream's constraints; without any, every value is normal."""
+    if constraints is None:
+        return RuleSet(lambda *_: _UNCONSTRAINED, _OPEN)
+    config = constraints.config
+    bounds, limits = config.value_constraints, config.rate_constraints
+
+    def evaluate(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
+        values = violated_values(value, bounds)
+        rates = violated_rates(value, timestamp, reference, limits)
+        if not values and not rates:
+            return _WITHIN
+        return Evaluation(*_class_of(values), values, rates, _gravest(values, rates, config))
+
+    return RuleSet(evaluate, config, constraints.version, constraints.baseline)
+
+
+def violated_values(value: float, bounds: ValueConstraints) -> Mapping[str, float]:
+    """All bounds that `value` violates, by name."""
+    violated = {}
+    if bounds.min_value is not None and value < bounds.min_value:
+        violated["min_value"] = bounds.min_value
+    if bounds.max_value is not None and value > bounds.max_value:
+        violated["max_value"] = bounds.max_value
+    if bounds.alert_min is not None and value < bounds.alert_min:
+        violated["alert_min"] = bounds.alert_min
+    if bounds.alert_max is not None and value > bounds.alert_max:
+        violated["alert_max"] = bounds.alert_max
+    if bounds.warning_min is not None and value < bounds.warning_min:
+        violated["warning_min"] = bounds.warning_min
+    if bounds.warning_max is not None and value > bounds.warning_max:
+        violated["warning_max"] = bounds.warning_max
+    return violated or _NO_VALUES
+
+
+def violated_rates(
+    value: float, timestamp: float, reference: WindowPoint | None, bounds: RateConstraints
+) -> Mapping[str, RateViolation]:
+    """All bounds of change that a value violates against `reference`, by name; none without a reference.
+
+    With a reference of value 0 the relative bounds do not apply, at the reference's own time the slopes do not.
+    """
+    if reference is None:
+        return _NO_RATES
+    violated = {}
+    delta = abs(value - reference.value)
+    dt = timestamp - reference.timestamp
+    if bounds.abs_delta is not None and delta > bounds.abs_delta:
+        violated["abs_delta"] = _violation(bounds.abs_delta, delta)
+    if bounds.abs_slope is not None and dt > 0 and (slope := delta / dt) > bounds.abs_slope:
+        violated["abs_slope"] = _violation(bounds.abs_slope, slope)
+    if reference.value != 0:
+        percent = delta / abs(reference.value) * 100
+        if bounds.rel_delta is not None and percent > bounds.rel_delta:
+            violated["rel_delta"] = _violation(bounds.rel_delta, percent)
+        if bounds.rel_slope is not None and dt > 0 and (slope := percent / dt) > bounds.rel_slope:
+            violated["rel_slope"] = _violation(bounds.rel_slope, slope)
+    return violated or _NO_RATES
+
+
+def _class_of(values: Mapping[str, float]) -> tuple[Classification, Reason]:
+    """The class by the violated bounds of the value; without any, some bound of the change is violated."""
+    if not values:
+        return Classification.ANOMALY, Reason.RATE_OF_CHANGE
+    if not _HARD_LIMITS.isdisjoint(values):
+        return Classification.ALERT, Reason.HARD_LIMIT
+    if not _ALERT_ZONE.isdisjoint(values):
+        return Classification.ALERT, Reason.ALERT_ZONE
+    return Classification.WARNING, Reason.WARNING_ZONE
+
+
+def _gravest(values: Mapping[str, float], rates: Mapping[str, RateViolation], config: StreamConfig) -> Severity:
+    severities = [config.rate_constraints.severity] if rates else []
+    if not _HARD_LIMITS.isdisjoint(values):
+        severities.append(Severity.CRITICAL)
+    elif not _ALERT_ZONE.isdisjoint(values):
+        severities.append(Severity.ALERT)
+    elif values:
+        severities.append(Severity.WARNING)
+    return max(severities, key=lambda severity: severity.rank)
+
+
+def _violation(limit: float, observed: float) -> RateViolation:
+    # Two finite doubles may lie further apart than a double reaches, and JSON has no infinity.
+    return RateViolation(limit, min(observed, sys.float_info.max))
