@@ -51,10 +51,10 @@ def points(*values: float, **fields: Any) -> list[DataPoint]:
     return [a_point(value, float(second), **fields) for second, value in enumerate(values)]
 
 
-def a_gate(
+def some_rate_limits(
     limits: StageLimits | None = None, store: LimitStore | None = None, *, fails_open: bool = False
 ) -> RateLimits:
-    """A gate with its buckets in memory; without limits it lets everything through."""
+    """Rate limits with their buckets in memory; without arguments they admit everything."""
     store = MemoryLimits() if store is None else store
     limiter = Limiter(store, container="tests", fails_open=fails_open, sleep=lambda _: None)
     return RateLimits(limiter, StageLimits() if limits is None else limits)

@@ -7,7 +7,7 @@ from typing import Any
 from afluente.adapters.http.answers import Answer
 from afluente.adapters.http.requests import permitted
 from afluente.application.access.grants import Grant
-from afluente.runtime.front import came_around
+from afluente.runtime.front import bypassed_front
 from afluente.runtime.http_admin import HttpAdmin, http_admin
 from afluente.runtime.http_function import Event, answered, response
 from afluente.runtime.limiting import LimitedRequest
@@ -24,7 +24,7 @@ def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
     """Answer one request, an event of payload format 2.0."""
     request_id = event["requestContext"]["requestId"]
     with invocation(context):
-        answer = came_around(event, request_id) or _answer(event, request_id)
+        answer = bypassed_front(event, request_id) or _answer(event, request_id)
     return response(answer, request_id)
 
 
@@ -41,5 +41,5 @@ def _limited_answer(event: Event) -> Answer:
     if event["routeKey"] in DOCUMENTATION_ROUTES:
         return DOCUMENTATION_ROUTES[event["routeKey"]](event)
     grant, function = permitted(event), http_admin()
-    limits = LimitedRequest(function.gate, event, grant)
+    limits = LimitedRequest(function.limits, event, grant)
     return limits.told(_WITH_A_KEY[event["routeKey"]](event, grant, function))

@@ -13,7 +13,7 @@ from afluente.adapters.http.answers import Answer, problem, receipt
 from afluente.adapters.http.requests import check_scope, decode_points, permitted, read_body
 from afluente.adapters.http.routes import HEALTH, INGEST_DATAPOINTS, INGEST_PACKETS, ROUTES, Route
 from afluente.application.access.grants import Action
-from afluente.runtime.front import came_around
+from afluente.runtime.front import bypassed_front
 from afluente.runtime.http_function import Event, answered, refused, response
 from afluente.runtime.http_ingest import http_ingest
 from afluente.runtime.limiting import LimitedRequest
@@ -27,7 +27,7 @@ def lambda_handler(event: Event, context: Any) -> dict[str, Any]:
     """Answer one request, an event of payload format 2.0."""
     request_id = event["requestContext"]["requestId"]
     with invocation(context):
-        answer = came_around(event, request_id) or _ROUTES.get(event["routeKey"], _nothing_here)(event, request_id)
+        answer = bypassed_front(event, request_id) or _ROUTES.get(event["routeKey"], _nothing_here)(event, request_id)
     return response(answer, request_id)
 
 
@@ -64,20 +64,20 @@ def _csv(event: Event, request_id: str) -> Answer:
 
 def _answer_of_csv(event: Event) -> Answer:
     grant, function = permitted(event), http_ingest()
-    limits = LimitedRequest(function.gate, event, grant)
+    limits = LimitedRequest(function.limits, event, grant)
     return limits.told(CSV_ROUTES[event["routeKey"]](event, grant, function))
 
 
 def _take_points(event: Event, request_id: str) -> Answer:
     grant, function = permitted(event), http_ingest()
-    limits = LimitedRequest(function.gate, event, grant)
+    limits = LimitedRequest(function.limits, event, grant)
     headers = event["headers"]
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
     request = decode_points(
         body, headers=headers, domains=function.settings.domains, grant=grant, request_id=request_id, now=time.time()
     )
     check_scope(grant, grant.missing(Action.INGEST, request.domain, request.source_id))
-    limits.bring(request.batches)
+    limits.admit_points(request.batches)
     take(request, grant, function)
     return limits.told(receipt(len(request.points), request.rejected, request_id))
 

@@ -30,7 +30,7 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
     """
     grant = permitted(event)
     check_scope(grant, grant.missing_domain(LEGACY_DOMAIN))
-    limits = LimitedRequest(function.gate, event, grant)
+    limits = LimitedRequest(function.limits, event, grant)
     count_of(grant.key_id, Metric.LEGACY_REQUESTS)
     headers = event["headers"]
     body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
@@ -44,7 +44,7 @@ def take_packet(event: Event, request_id: str, function: HttpIngest) -> Answer:
     if len(sources) > MAX_DEVICES:
         detail = f"readings of {len(sources)} devices are more than {MAX_DEVICES}; send them in several requests"
         raise RequestError(413, "too_many_points", detail)
-    limits.bring(request.batches)
+    limits.admit_points(request.batches)
     take(request, grant, function)
     rejected = rejected_points(request.rejected)
     answer = document(200, {"inserted": len(request.points), "rejected": rejected, "request_id": request_id})

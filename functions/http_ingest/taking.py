@@ -24,8 +24,8 @@ def take(request: PointsRequest, grant: Grant, function: HttpIngest) -> None:
 
 def _report(request: PointsRequest, key_id: str, *, quarantined: bool) -> None:
     logger().info(
-        "request taken",
-        code=LogCode.REQUEST_TAKEN,
+        "request accepted",
+        code=LogCode.REQUEST_ACCEPTED,
         request_id=request.request_id,
         key_id=key_id,
         domain=request.domain,

@@ -90,7 +90,7 @@ def _within_limits(
     """
     function = iot_rule_handler()
     batches = [request.batches for request in requests]
-    answers = function.gate.receive(batches, time.time(), run=function.executor.map)
+    answers = function.limits.admit_messages(batches, time.time(), run=function.executor.map)
     report(answers)
     bodies = {record["messageId"]: record["body"] for record in records}
     within, over = [], []
@@ -151,7 +151,11 @@ def _report(requests: list[PointsRequest]) -> None:
     inserted = sum(len(request.points) for request in requests)
     rejected = sum(len(request.rejected) for request in requests)
     logger().info(
-        "messages taken", code=LogCode.MESSAGES_TAKEN, messages=len(requests), inserted=inserted, rejected=rejected
+        "messages accepted",
+        code=LogCode.MESSAGES_ACCEPTED,
+        messages=len(requests),
+        inserted=inserted,
+        rejected=rejected,
     )
     count({Metric.POINTS_ACCEPTED: inserted, Metric.POINTS_REJECTED: rejected})
 
@@ -162,8 +166,8 @@ def _report_old(taken: list[LegacyReadings]) -> None:
         return
     clients = sorted({its.origin["client_id"] for its in taken})
     logger().info(
-        "messages of old devices taken",
-        code=LogCode.LEGACY_MESSAGES_TAKEN,
+        "messages of legacy devices accepted",
+        code=LogCode.LEGACY_MESSAGES_ACCEPTED,
         messages=len(taken),
         clients=clients[:_TOLD_CLIENTS],
         further_clients=max(0, len(clients) - _TOLD_CLIENTS),

@@ -121,7 +121,7 @@ def _answer_to(event: dict[str, Any], connection_id: str) -> object:
     if connection is None:
         raise RefusedError(_UNKNOWN)
     sender = Sender(client_address(event), connection.key_id, connection.limits)
-    entered = ws_ingest().gate.enter(sender, time.time())
+    entered = ws_ingest().limits.admit_request(sender, time.time())
     report([entered])
     if isinstance(entered, Throttled):
         return over_a_limit(entered)
@@ -157,14 +157,14 @@ def _authenticated(connection: Connection) -> Authenticated:
 
 def _over_connections(event: dict[str, Any]) -> Throttled | None:
     """The limit of connections that an address is over; None where it may open another."""
-    entered = ws_ingest().gate.connect(client_address(event), time.time())
+    entered = ws_ingest().limits.admit_connection(client_address(event), time.time())
     report([entered])
     return entered if isinstance(entered, Throttled) else None
 
 
 def _bring(sender: Sender, entered: Allowed, request: PointsRequest) -> Wait | ErrorMessage | None:
     """Take the points of a message; gives the answer where a limit is over."""
-    brought = ws_ingest().gate.bring(sender, request.batches, entered, time.time())
+    brought = ws_ingest().limits.admit_points(sender, request.batches, entered, time.time())
     report([brought])
     return over_a_limit(brought) if isinstance(brought, Throttled) else None
 
@@ -188,7 +188,7 @@ def _take(message: Points, connection: Connection, request_id: str, bring: Bring
         function.connections.acknowledged(connection, request.points, now)
     except UnavailableError as error:
         # The points are queued all the same; a client that resumes from an earlier one changes nothing.
-        logger().warning("sequence not kept", code=LogCode.SEQUENCE_NOT_KEPT, cause=str(error))
+        logger().warning("sequence not recorded", code=LogCode.SEQUENCE_NOT_RECORDED, cause=str(error))
     _report(request)
     told = acknowledgements(message, request.rejected)
     return told[0] if message.is_one else told
@@ -196,7 +196,7 @@ def _take(message: Points, connection: Connection, request_id: str, bring: Bring
 
 def _report(request: PointsRequest) -> None:
     inserted, rejected = len(request.points), len(request.rejected)
-    logger().info("message taken", code=LogCode.MESSAGES_TAKEN, messages=1, inserted=inserted, rejected=rejected)
+    logger().info("message accepted", code=LogCode.MESSAGES_ACCEPTED, messages=1, inserted=inserted, rejected=rejected)
     count({Metric.POINTS_ACCEPTED: inserted, Metric.POINTS_REJECTED: rejected})
 
 

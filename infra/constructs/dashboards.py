@@ -79,7 +79,7 @@ class Dashboards(Construct):
         yield _over_time(
             "HTTP: points taken and rejected",
             sources.http_log,
-            f'filter code = "{LogCode.REQUEST_TAKEN}" and domain = "{domain}"',
+            f'filter code = "{LogCode.REQUEST_ACCEPTED}" and domain = "{domain}"',
             "stats sum(inserted) as taken, sum(rejected) as refused",
         )
         if self._stage.enable_mqtt_multi_domain:

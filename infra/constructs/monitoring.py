@@ -94,9 +94,9 @@ class Monitoring(Construct):
             "OldTablesUnavailable",
             "old-tables-unavailable",
             log,
-            LogCode.OLD_TABLES_UNAVAILABLE,
+            LogCode.LEGACY_TABLES_UNAVAILABLE,
             "The old service's database does not answer, or its tables are not as they were named: packs wait. Read "
-            "the cause in the classifier's log, under OLD_TABLES_UNAVAILABLE.",
+            "the cause in the classifier's log, under LEGACY_TABLES_UNAVAILABLE.",
         )
         self._lines(
             "CanaryRolledBack",

@@ -156,7 +156,7 @@ def test_bad_keys_are_turned_away_without_a_look_and_good_ones_of_the_address_go
         assert post(local_stack, key, source_id).status_code == 202
         begun = time.time()
         answers = Counter(post(local_stack, f"afl_bad-{n}", source_id).status_code for n in range(60))
-        asked = sum("REQUEST_TAKEN" in line for line in local_stack.log_lines("http_ingest", since=begun))
+        asked = sum("REQUEST_ACCEPTED" in line for line in local_stack.log_lines("http_ingest", since=begun))
         good = [post(local_stack, key, source_id).status_code for _ in range(5)]
 
     # The emulator may serve with several containers, each of which counts for itself.

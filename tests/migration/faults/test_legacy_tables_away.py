@@ -148,7 +148,7 @@ def judged(outbox: Outbox, fleet: OldFleet) -> Judged:
 
 def failures(stack: LocalStack, *, since: float) -> int:
     """How often the classifier found the database away."""
-    return sum("OLD_TABLES_UNAVAILABLE" in line for line in stack.log_lines("classifier", since=since))
+    return sum("LEGACY_TABLES_UNAVAILABLE" in line for line in stack.log_lines("classifier", since=since))
 
 
 def _values(its: SensorThresholds) -> list[float]:

@@ -94,7 +94,7 @@ def test_nothing_else_is_in_a_network(old: Deployment) -> None:
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("old-tables-unavailable", "OLD_TABLES_UNAVAILABLE"), ("canary-rolled-back", "CANARY_ROLLED_BACK")],
+    [("old-tables-unavailable", "LEGACY_TABLES_UNAVAILABLE"), ("canary-rolled-back", "CANARY_ROLLED_BACK")],
 )
 def test_an_alarm_is_counted_from_the_log_of_this_stage(old: Deployment, name: str, code: str) -> None:
     counted = old.one("AWS::Logs::MetricFilter", FilterPattern=f'{{ $.code = "{code}" }}')

@@ -64,8 +64,8 @@ class World:
             domains=DOMAINS, constraints_table="memory", constraint_history_table="memory", alarm_log_group="memory"
         )
         limiter = Limiter(MemoryLimits(), container="tests", fails_open=False, sleep=lambda _: None)
-        gate = RateLimits(limiter, StageLimits())
-        self.function = HttpAdmin(settings, self.constraints.written_by, MemoryAlarmLog(), gate)
+        limits = RateLimits(limiter, StageLimits())
+        self.function = HttpAdmin(settings, self.constraints.written_by, MemoryAlarmLog(), limits)
 
     def present(self, scope: str) -> VersionedConfig | None:
         return self.constraints.fetch([scope]).get(scope)

@@ -16,7 +16,7 @@ from afluente.application.errors import UnavailableError
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, NOW, a_gate, a_grant, an_alarm_event
+from tests.factories import DOMAINS, NOW, a_grant, an_alarm_event, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT
 
 Event = dict[str, Any]
@@ -56,7 +56,7 @@ def ask(world: World, event: Callable[[str], Event], monkeypatch: pytest.MonkeyP
         raise AssertionError("alarms have nothing to do with constraints")
 
     monkeypatch.setattr(
-        http_admin.handler, "http_admin", lambda: HttpAdmin(settings, no_constraints, world.behind, a_gate())
+        http_admin.handler, "http_admin", lambda: HttpAdmin(settings, no_constraints, world.behind, some_rate_limits())
     )
     monkeypatch.setattr("http_admin.alarms_routes.time.time", lambda: NOW)
 

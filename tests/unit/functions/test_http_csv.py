@@ -24,7 +24,7 @@ from afluente.runtime.http_ingest import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, NOW, Clock, a_csv_job, a_gate
+from tests.factories import DOMAINS, NOW, Clock, a_csv_job, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 Event = dict[str, Any]
@@ -48,7 +48,7 @@ class World:
         accept = AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)
         csv = CsvIngest(CsvJobs(store=self.store, domains=DOMAINS), self.store, self)
         sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
-        return HttpIngest(self.settings, accept, csv, sensors, a_gate())
+        return HttpIngest(self.settings, accept, csv, sensors, some_rate_limits())
 
     def put(self, key: str, body: bytes) -> None:
         if self.is_away:

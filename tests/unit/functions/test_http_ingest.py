@@ -31,7 +31,7 @@ from afluente.runtime.http_ingest import CsvIngest, HttpIngest
 from afluente.runtime.settings import HttpIngestSettings
 from http_ingest.handler import lambda_handler
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, Clock, a_gate
+from tests.factories import DOMAINS, Clock, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
 Event = dict[str, Any]
@@ -48,7 +48,7 @@ class World:
         self.quarantine = MemoryQuarantine()
         self.queue_is_away = False
         self.quarantine_is_away = False
-        self.gate = a_gate()
+        self.limits = some_rate_limits()
         self.settings = HttpIngestSettings(
             domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
         )
@@ -78,7 +78,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
     sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
     monkeypatch.setattr(
-        http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv, sensors, world.gate)
+        http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv, sensors, world.limits)
     )
     return world
 
@@ -291,7 +291,7 @@ def test_a_quarantine_that_is_away_is_for_operators_to_know_alone(
     status, body, _ = answer_to(with_points(request_event, GOOD, {}))
 
     assert (status, body["inserted"]) == (202, 1)
-    assert log.codes == ["REQUEST_TAKEN", "QUARANTINE_UNAVAILABLE"]
+    assert log.codes == ["REQUEST_ACCEPTED", "QUARANTINE_UNAVAILABLE"]
 
 
 # --- other routes ----------------------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def test_a_request_leaves_a_line_in_the_log_and_its_points_are_counted(
 ) -> None:
     answer_to(with_points(request_event, GOOD, {}, GOOD | {"value": 21}))
 
-    assert log.codes == ["REQUEST_TAKEN"]
+    assert log.codes == ["REQUEST_ACCEPTED"]
     line = log.lines[0]
     assert (line["inserted"], line["rejected"], line["domain"]) == (2, 1, "iot")
     assert (line["request_id"], line["key_id"]) == ("JKJaXmPLvHcESHA=", "aaaqeaye")
@@ -378,8 +378,8 @@ def test_whatever_comes_is_answered(world: World, request_event: Event, body: st
 
 
 def narrow(**of: Limits) -> RateLimits:
-    """A gate whose buckets are filled so slowly that no test sees it."""
-    return a_gate(msgspec.structs.replace(StageLimits(), **of))
+    """Rate limits whose buckets are filled so slowly that no test sees it."""
+    return some_rate_limits(msgspec.structs.replace(StageLimits(), **of))
 
 
 def requests(burst: int) -> Limits:
@@ -391,7 +391,7 @@ def points(burst: int) -> Limits:
 
 
 def test_an_answer_says_how_the_limits_stand(world: World, request_event: Event) -> None:
-    world.gate = narrow(ip=requests(5), key=points(100))
+    world.limits = narrow(ip=requests(5), key=points(100))
 
     status, _, headers = answer_to(request_event)
 
@@ -408,7 +408,7 @@ def test_without_limits_an_answer_says_nothing_of_them(world: World, request_eve
 def test_a_request_over_a_limit_is_refused_before_its_body_is_read(
     world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    world.gate = narrow(key=requests(1))
+    world.limits = narrow(key=requests(1))
     answer_to(request_event)
     counted()
 
@@ -424,7 +424,7 @@ def test_a_request_over_a_limit_is_refused_before_its_body_is_read(
 def test_points_over_a_limit_are_not_queued(
     world: World, request_event: Event, counted: Callable[[], dict[str, int]]
 ) -> None:
-    world.gate = narrow(source=points(2))
+    world.limits = narrow(source=points(2))
     answer_to(with_points(request_event, GOOD, GOOD))
     before = world.values()
     counted()
@@ -438,20 +438,20 @@ def test_points_over_a_limit_are_not_queued(
 
 
 def test_more_points_than_a_burst_are_told_to_come_in_parts(world: World, request_event: Event) -> None:
-    world.gate = narrow(source=points(2))
+    world.limits = narrow(source=points(2))
 
     assert problem_of(with_points(request_event, GOOD, GOOD, GOOD)) == (413, "over_the_burst")
 
 
 def test_faulty_points_count_as_well(world: World, request_event: Event) -> None:
-    world.gate = narrow(source=points(2))
+    world.limits = narrow(source=points(2))
     answer_to(with_points(request_event, GOOD, {"stream_id": "s"}))
 
     assert problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
 
 
 def test_the_address_is_the_gateways_whatever_a_client_says_of_itself(world: World, request_event: Event) -> None:
-    world.gate = narrow(ip=requests(2))
+    world.limits = narrow(ip=requests(2))
 
     def from_(name: str, address: str) -> int:
         return answer_to(request_event | {"headers": request_event["headers"] | {name: address}})[0]
@@ -464,12 +464,12 @@ def test_a_request_that_cannot_be_counted_goes_through_or_not_as_the_stage_says(
     world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
     limits = msgspec.structs.replace(StageLimits(), key=requests(1))
-    world.gate = a_gate(limits, LimitsAway(), fails_open=True)
+    world.limits = some_rate_limits(limits, LimitsAway(), fails_open=True)
     assert answer_to(request_event)[0] == 202
     assert "LIMITS_UNAVAILABLE" in log.codes
     assert counted()["RequestsUncounted"] == 1
 
-    world.gate = a_gate(limits, LimitsAway(), fails_open=False)
+    world.limits = some_rate_limits(limits, LimitsAway(), fails_open=False)
     assert problem_of(request_event) == (503, "unavailable")
 
 

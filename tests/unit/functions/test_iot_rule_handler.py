@@ -25,7 +25,7 @@ from afluente.migration.domain.thresholds import Sensor
 from afluente.runtime.iot_rule_handler import IotRuleHandler
 from afluente.runtime.settings import IotRuleHandlerSettings
 from iot_rule_handler.handler import lambda_handler
-from tests.factories import Clock, a_gate
+from tests.factories import Clock, some_rate_limits
 from tests.migration.thresholds import DEVICE, UUID, a_sensor
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
@@ -40,7 +40,7 @@ class World:
         self.quarantine_is_away = False
         self.directory = MemorySensors([a_sensor()])
         self.directory_is_away = False
-        self.gate = a_gate()
+        self.limits = some_rate_limits()
         self.lookup = SensorLookup(self, ttl_seconds=60, clock=Clock())
 
     def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
@@ -74,10 +74,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         world,
         ThreadPoolExecutor(4),
         world.lookup,
-        world.gate,
+        world.limits,
     )
     monkeypatch.setattr(
-        iot_rule_handler.handler, "iot_rule_handler", lambda: msgspec.structs.replace(function, gate=world.gate)
+        iot_rule_handler.handler, "iot_rule_handler", lambda: msgspec.structs.replace(function, limits=world.limits)
     )
     return world
 
@@ -407,7 +407,7 @@ def test_who_publishes_in_the_old_way_is_in_the_log_and_how_much_is_counted(
 ) -> None:
     returned(*(record(str(number), a_reading(number), OLD_TOPIC) for number in range(3)), record("new", a_point()))
 
-    (line,) = [line for line in log.lines if line["code"] == "LEGACY_MESSAGES_TAKEN"]
+    (line,) = [line for line in log.lines if line["code"] == "LEGACY_MESSAGES_ACCEPTED"]
     assert (line["messages"], line["clients"]) == (3, ["oven-1"])
     assert counted() == {"LegacyRequests": 3, "PointsAccepted": 4}
 
@@ -415,7 +415,7 @@ def test_who_publishes_in_the_old_way_is_in_the_log_and_how_much_is_counted(
 def test_a_batch_without_old_messages_says_nothing_of_them(world: World, log: LogLines) -> None:
     returned(record("1", a_point()))
 
-    assert log.codes == ["MESSAGES_TAKEN"]
+    assert log.codes == ["MESSAGES_ACCEPTED"]
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------
@@ -424,7 +424,7 @@ def test_a_batch_without_old_messages_says_nothing_of_them(world: World, log: Lo
 def test_messages_over_the_limits_of_their_source_are_kept_as_they_came_and_the_others_go_through(
     world: World, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    world.gate = a_gate(StageLimits(source=Limits(requests_per_second=0.001, requests_burst=2)))
+    world.limits = some_rate_limits(StageLimits(source=Limits(requests_per_second=0.001, requests_burst=2)))
     loud = [record(str(n), a_point(n)) for n in range(5)]
 
     assert returned(*loud, record("quiet", a_point(9.5), "iot/oven-2/temperature")) == []
@@ -447,10 +447,10 @@ def test_messages_over_the_limits_of_their_source_are_kept_as_they_came_and_the_
 
 def test_messages_that_cannot_be_counted_come_again_where_the_limits_fail_shut(world: World) -> None:
     limits = StageLimits(source=Limits(requests_per_second=1))
-    world.gate = a_gate(limits, LimitsAway())
+    world.limits = some_rate_limits(limits, LimitsAway())
     assert returned(record("1", a_point()), record("2", a_point())) == ["1", "2"]
 
-    world.gate = a_gate(limits, LimitsAway(), fails_open=True)
+    world.limits = some_rate_limits(limits, LimitsAway(), fails_open=True)
     assert returned(record("1", a_point())) == []
     assert len(world.points()) == 1
 

@@ -21,7 +21,7 @@ from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.limits import KeyLimits, Limits, StageLimits
 from afluente.application.websocket.connections import Connection, Connections
 from afluente.runtime.ws_ingest import WsIngest
-from tests.factories import a_connection, a_gate, an_api_key, an_authentication
+from tests.factories import a_connection, an_api_key, an_authentication, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT, LogLines
 from ws_ingest.handler import lambda_handler
 
@@ -74,7 +74,7 @@ class World:
         self.unanswered: list[str] = []
         self.said: list[tuple[str, Any]] = []
         self.closed: list[str] = []
-        self.gate = a_gate()
+        self.limits = some_rate_limits()
 
     def a_key(self, **scope: Any) -> tuple[str, ApiKey]:
         text, kept = an_api_key(**scope)
@@ -138,9 +138,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         AcceptPoints(queue=world, quarantine=world, shards=64),
         WebSocketConnections(world),  # type: ignore[arg-type] # a stand-in for the client
         UnansweredQueue(world, "unanswered"),  # type: ignore[arg-type] # a stand-in for the client
-        world.gate,
+        world.limits,
     )
-    monkeypatch.setattr(ws_ingest.handler, "ws_ingest", lambda: msgspec.structs.replace(function, gate=world.gate))
+    monkeypatch.setattr(ws_ingest.handler, "ws_ingest", lambda: msgspec.structs.replace(function, limits=world.limits))
     return world
 
 
@@ -373,7 +373,7 @@ def test_a_point_is_queued_and_acknowledged(world: World, counted: Callable[[], 
     (point,) = world.points()
     assert (str(point.key), point.value, point.sequence) == ("iot/furnace-1/temperature", 20.5, 7)
     assert counted() == {"PointsAccepted": 1}
-    assert log.codes == ["MESSAGES_TAKEN"]
+    assert log.codes == ["MESSAGES_ACCEPTED"]
 
 
 @pytest.mark.parametrize("shape", [lambda points: points, lambda points: {"datapoints": points}])
@@ -439,7 +439,7 @@ def test_a_sequence_that_cannot_be_kept_takes_nothing_from_the_acknowledgement(w
 
     assert say({**GOOD, "sequence": 1}) == {"sequence": 1, "status": "ok"}
 
-    assert log.codes == ["SEQUENCE_NOT_KEPT", "MESSAGES_TAKEN"]
+    assert log.codes == ["SEQUENCE_NOT_RECORDED", "MESSAGES_ACCEPTED"]
     assert len(world.points()) == 1
 
 
@@ -544,7 +544,7 @@ def test_a_store_that_is_away_then_forgets_by_itself(world: World, log: LogLines
 def test_a_message_over_a_limit_is_told_to_wait_and_which_limit_it_is(
     world: World, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    world.gate = a_gate(StageLimits(source=Limits(points_per_second=0.5, points_burst=3)))
+    world.limits = some_rate_limits(StageLimits(source=Limits(points_per_second=0.5, points_burst=3)))
     authenticated(world)
     assert len(say([GOOD, GOOD])) == 2
     counted()
@@ -565,7 +565,7 @@ def test_a_message_over_a_limit_is_told_to_wait_and_which_limit_it_is(
 
 
 def test_a_message_with_more_points_than_a_burst_is_an_error_that_ends_nothing(world: World) -> None:
-    world.gate = a_gate(StageLimits(source=Limits(points_per_second=1, points_burst=1)))
+    world.limits = some_rate_limits(StageLimits(source=Limits(points_per_second=1, points_burst=1)))
     authenticated(world)
 
     told = say([GOOD, GOOD])
@@ -575,25 +575,25 @@ def test_a_message_with_more_points_than_a_burst_is_an_error_that_ends_nothing(w
 
 
 def test_messages_of_any_kind_count_for_the_key(world: World) -> None:
-    world.gate = a_gate(StageLimits(key=Limits(requests_per_second=0.01, requests_burst=2)))
+    world.limits = some_rate_limits(StageLimits(key=Limits(requests_per_second=0.01, requests_burst=2)))
     authenticated(world)
 
     assert [say({"action": "ping"})["type"] for _ in range(3)] == ["pong", "pong", "wait"]
 
 
 def test_a_key_with_limits_of_its_own_is_held_to_them_in_every_container(world: World) -> None:
-    world.gate = a_gate()
+    world.limits = some_rate_limits()
     authenticated(world, limits=KeyLimits(requests_per_second=0.01, requests_burst=1))
     assert say({"action": "ping"})["type"] == "pong"
     # As a container that has not seen the connection before.
     world.seconds += 61
-    world.gate = a_gate()
+    world.limits = some_rate_limits()
 
     assert [say({"action": "ping"})["type"] for _ in range(2)] == ["pong", "wait"]
 
 
 def test_an_address_with_too_many_connections_is_refused(world: World) -> None:
-    world.gate = a_gate(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=2)))
+    world.limits = some_rate_limits(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=2)))
 
     def come(address: str) -> int:
         asked = event("CONNECT", headers={"X-Forwarded-For": "198.51.100.9"})
@@ -605,7 +605,7 @@ def test_an_address_with_too_many_connections_is_refused(world: World) -> None:
 
 
 def test_an_address_that_tries_many_keys_is_told_to_wait(world: World) -> None:
-    world.gate = a_gate(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=1)))
+    world.limits = some_rate_limits(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=1)))
     asked = event("MESSAGE", body=json.dumps({"action": "auth", "domain": "iot", "api_key": "wrong"}))
     asked["requestContext"]["identity"] = {"sourceIp": "192.0.2.1"}
     lambda_handler(asked, CONTEXT)

@@ -9,5 +9,5 @@ def test_a_use_that_could_not_be_written_down_is_in_the_log(log: list[dict[str, 
     tell_lost_use("aaaqeaye")
 
     assert [(line["levelname"], line["code"], line["key_id"]) for line in log] == [
-        ("WARNING", "KEY_USE_NOT_KEPT", "aaaqeaye")
+        ("WARNING", "KEY_USE_NOT_RECORDED", "aaaqeaye")
     ]

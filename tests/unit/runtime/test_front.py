@@ -12,7 +12,7 @@ import http_admin.handler
 import http_ingest.handler
 from afluente.adapters.http.client_address import FRONT_HEADER
 from afluente.runtime import clients
-from afluente.runtime.front import SECRETS, came_around, front
+from afluente.runtime.front import SECRETS, bypassed_front, front
 from tests.unit.functions.conftest import CONTEXT
 
 NEWEST, BEFORE = "the newest secret", "the one before"
@@ -58,7 +58,7 @@ def request(route: str, **headers: str) -> dict[str, Any]:
 
 
 def test_without_a_front_everything_is_answered() -> None:
-    assert came_around(request("GET /health"), "request-1") is None
+    assert bypassed_front(request("GET /health"), "request-1") is None
 
 
 @pytest.mark.usefixtures("secrets")

@@ -32,7 +32,7 @@ from afluente.runtime.iot_rule_handler import IotRuleHandler
 from afluente.runtime.settings import HttpIngestSettings, IotRuleHandlerSettings
 from http_ingest.legacy_route import MAX_DEVICES
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, NOW, Clock, a_gate
+from tests.factories import DOMAINS, NOW, Clock, some_rate_limits
 from tests.migration.legacy_clients import (
     Body,
     RecordedMessage,
@@ -105,13 +105,15 @@ class World:
     def http_ingest(self) -> HttpIngest:
         store = MemoryCsvJobs()
         csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
-        return HttpIngest(self.settings, self.accept, csv, self.lookup, a_gate())
+        return HttpIngest(self.settings, self.accept, csv, self.lookup, some_rate_limits())
 
     def iot_rule_handler(self) -> IotRuleHandler:
         settings = IotRuleHandlerSettings(
             domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
         )
-        return IotRuleHandler(settings, self.accept, self.quarantine, ThreadPoolExecutor(1), self.lookup, a_gate())
+        return IotRuleHandler(
+            settings, self.accept, self.quarantine, ThreadPoolExecutor(1), self.lookup, some_rate_limits()
+        )
 
 
 @pytest.fixture

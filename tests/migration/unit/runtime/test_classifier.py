@@ -20,7 +20,11 @@ def test_a_failure_of_the_new_way_is_an_error_in_the_log(log: list[dict[str, Any
     tell_error(KeyError("max_value"))
 
     (line,) = log
-    assert (line["levelname"], line["code"], line["cause"]) == ("ERROR", "NEW_WAY_FAILED", "KeyError('max_value')")
+    assert (line["levelname"], line["code"], line["cause"]) == (
+        "ERROR",
+        "SHADOW_CLASSIFIER_FAILED",
+        "KeyError('max_value')",
+    )
     assert line["exc_info"][0] is KeyError
 
 

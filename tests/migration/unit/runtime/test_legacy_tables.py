@@ -70,7 +70,7 @@ def test_a_database_that_is_away_is_logged_and_connected_anew(
         with pytest.raises(UnavailableError):
             tables.count()
 
-    assert [line["code"] for line in log] == ["OLD_TABLES_UNAVAILABLE"] * 2
+    assert [line["code"] for line in log] == ["LEGACY_TABLES_UNAVAILABLE"] * 2
     database.url = url
     assert (tables.count(), tables.count()) == (36, 36)
     assert (database.connected, len(log)) == (3, 2)

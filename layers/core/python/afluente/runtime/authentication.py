@@ -23,4 +23,4 @@ def authentication(settings: HttpAuthorizerSettings | WsIngestSettings) -> Authe
 
 def tell_lost_use(key_id: str) -> None:
     """Say in the log that it could not be written down that a key was used."""
-    logger().warning("use of the key not kept", code=LogCode.KEY_USE_NOT_KEPT, key_id=key_id)
+    logger().warning("use of the key not recorded", code=LogCode.KEY_USE_NOT_RECORDED, key_id=key_id)

@@ -24,7 +24,7 @@ def front() -> Front | None:
     return Front(lambda: [secret() for secret in kept])
 
 
-def came_around(event: Event, request_id: str) -> Answer | None:
+def bypassed_front(event: Event, request_id: str) -> Answer | None:
     """The answer to a request that did not come through the front; None where the request is to be answered."""
     before = front()
     if before is None:

@@ -13,7 +13,7 @@ from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.limits.admission import RateLimits
 from afluente.runtime.clients import client
 from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.limiting import gate
+from afluente.runtime.limiting import rate_limits
 from afluente.runtime.settings import HttpAdminSettings
 
 
@@ -24,13 +24,13 @@ class HttpAdmin(msgspec.Struct, frozen=True):
         settings: of the function.
         constraints: the constraints, to be written to in the name of the one that is given.
         alarms: what was raised and cleared.
-        gate: keeps requests to their limits.
+        limits: of requests.
     """
 
     settings: HttpAdminSettings
     constraints: Callable[[str], ConstraintsCatalogue]
     alarms: AlarmLog
-    gate: RateLimits
+    limits: RateLimits
 
 
 @cache
@@ -38,7 +38,7 @@ def http_admin() -> HttpAdmin:
     """Build `http_admin`."""
     settings = HttpAdminSettings.read(os.environ)
     alarms = LogGroupAlarmLog(client("logs"), settings.alarm_log_group)
-    return HttpAdmin(settings, partial(_catalogue, settings), alarms, gate(settings, sleep_with_jitter))
+    return HttpAdmin(settings, partial(_catalogue, settings), alarms, rate_limits(settings, sleep_with_jitter))
 
 
 def _catalogue(settings: HttpAdminSettings, by: str) -> DynamoConstraintsCatalogue:

@@ -15,7 +15,7 @@ from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.clients import client
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.limiting import gate
+from afluente.runtime.limiting import rate_limits
 from afluente.runtime.migration.sensors import sensor_lookup
 from afluente.runtime.settings import HttpIngestSettings
 
@@ -37,7 +37,7 @@ class HttpIngest(msgspec.Struct, frozen=True):
     accept: AcceptPoints
     csv: CsvIngest
     sensors: SensorLookup
-    gate: RateLimits
+    limits: RateLimits
 
 
 @cache
@@ -46,7 +46,7 @@ def http_ingest() -> HttpIngest:
     settings = HttpIngestSettings.read(os.environ)
     accept = accept_points(settings, s3_quarantine(settings))
     sensors = sensor_lookup(settings.migration_table, ttl_seconds=settings.sensors_ttl_seconds)
-    return HttpIngest(settings, accept, _csv_ingest(settings), sensors, gate(settings, sleep_with_jitter))
+    return HttpIngest(settings, accept, _csv_ingest(settings), sensors, rate_limits(settings, sleep_with_jitter))
 
 
 def _csv_ingest(settings: HttpIngestSettings) -> CsvIngest:

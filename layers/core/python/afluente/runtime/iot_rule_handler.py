@@ -12,7 +12,7 @@ from afluente.application.limits.admission import RateLimits
 from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.limiting import gate
+from afluente.runtime.limiting import rate_limits
 from afluente.runtime.migration.sensors import sensor_lookup
 from afluente.runtime.settings import IotRuleHandlerSettings
 
@@ -27,7 +27,7 @@ class IotRuleHandler(msgspec.Struct, frozen=True):
     quarantine: Quarantine
     executor: Executor
     sensors: SensorLookup
-    gate: RateLimits
+    limits: RateLimits
 
 
 @cache
@@ -41,5 +41,5 @@ def iot_rule_handler() -> IotRuleHandler:
         quarantine=quarantine,
         executor=ThreadPoolExecutor(_PARALLEL_CALLS),
         sensors=sensor_lookup(settings.migration_table, ttl_seconds=settings.sensors_ttl_seconds),
-        gate=gate(settings, sleep_with_jitter),
+        limits=rate_limits(settings, sleep_with_jitter),
     )

@@ -27,8 +27,8 @@ _LIMITED_BY = {
 }
 
 
-def gate(settings: LimitedSettings, sleep: Callable[[float], None]) -> RateLimits:
-    """Build what keeps to the limits of a stage."""
+def rate_limits(settings: LimitedSettings, sleep: Callable[[float], None]) -> RateLimits:
+    """Build the rate limits of a stage."""
     limiter = Limiter(
         DynamoLimits(client("dynamodb", config=LIMITS_CLIENT_CONFIG), settings.limits_table),
         container=secrets.token_hex(6),
@@ -39,10 +39,10 @@ def gate(settings: LimitedSettings, sleep: Callable[[float], None]) -> RateLimit
 
 
 class LimitedRequest:
-    """A request over HTTP on its way through the gate.
+    """Request over HTTP within the rate limits.
 
     Args:
-        gate: that it goes through.
+        limits: of the stage.
         event: of API Gateway.
         grant: of its sender.
 
@@ -51,19 +51,19 @@ class LimitedRequest:
         UnavailableError: it cannot be counted, and the limits fail shut.
     """
 
-    def __init__(self, gate: RateLimits, event: dict[str, Any], grant: Grant) -> None:
-        self._gate = gate
+    def __init__(self, limits: RateLimits, event: dict[str, Any], grant: Grant) -> None:
+        self._limits = limits
         self._sender = Sender(client_address(event, front()), grant.key_id, grant.limits)
-        self._taken = _passed(gate.enter(self._sender, time.time()))
+        self._taken = _passed(limits.admit_request(self._sender, time.time()))
 
-    def bring(self, points: Sequence[Batch]) -> None:
+    def admit_points(self, points: Sequence[Batch]) -> None:
         """Take the points of the request, too.
 
         Raises:
             RequestError: 429, a limit is over; 413, it can never be kept to with so many points.
             UnavailableError: they cannot be counted, and the limits fail shut.
         """
-        self._taken = _passed(self._gate.bring(self._sender, points, self._taken, time.time()))
+        self._taken = _passed(self._limits.admit_points(self._sender, points, self._taken, time.time()))
 
     def told(self, answer: Answer) -> Answer:
         """The answer, with how the limits stand."""
@@ -87,7 +87,9 @@ def report(answers: Sequence[Allowed | Throttled]) -> None:
             cause=explained(first),
         )
     if uncounted:
-        logger().error("limits not kept", code=LogCode.LIMITS_UNAVAILABLE, requests=len(uncounted), cause=uncounted[0])
+        logger().error(
+            "requests not counted", code=LogCode.LIMITS_UNAVAILABLE, requests=len(uncounted), cause=uncounted[0]
+        )
     if overs or uncounted:
         points = sum(over.demand.points for over in overs)
         count({**counts, Metric.POINTS_LIMITED: points, Metric.REQUESTS_UNCOUNTED: len(uncounted)})

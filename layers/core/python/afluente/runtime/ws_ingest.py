@@ -15,7 +15,7 @@ from afluente.runtime.authentication import authentication
 from afluente.runtime.clients import client
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.limiting import gate
+from afluente.runtime.limiting import rate_limits
 from afluente.runtime.settings import WsIngestSettings
 
 
@@ -26,7 +26,7 @@ class WsIngest(msgspec.Struct, frozen=True):
     accept: AcceptPoints
     gateway: WebSocketConnections
     unanswered: UnansweredQueue
-    gate: RateLimits
+    limits: RateLimits
 
 
 @cache
@@ -45,7 +45,7 @@ def ws_ingest() -> WsIngest:
         accept=accept_points(settings, s3_quarantine(settings)),
         gateway=WebSocketConnections(client("apigatewaymanagementapi", _management_url(settings))),
         unanswered=UnansweredQueue(client("sqs"), settings.unanswered_queue_url),
-        gate=gate(settings, sleep_with_jitter),
+        limits=rate_limits(settings, sleep_with_jitter),
     )
 
 

@@ -1,4 +1,4 @@
-"""The gate: which limits a request has to keep to, in which order; docs/reference/limits.md."""
+"""Admission of requests and points within the rate limits; docs/reference/limits.md."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -46,29 +46,31 @@ class RateLimits:
         self._limiter = limiter
         self._limits = limits
 
-    def connect(self, address: str, now: float) -> Allowed | Throttled:
-        """Take a request of somebody who has not said yet who it is.
+    def admit_connection(self, address: str, now: float) -> Allowed | Throttled:
+        """Admit a connection by its address, before its sender is authenticated.
 
         Raises:
             UnavailableError: it cannot be counted, and the limits fail shut.
         """
         return self._limiter.take([Demand(Subject.IP, address, self._limits.ip, 1)] if address else [], now)
 
-    def enter(self, sender: Sender, now: float) -> Allowed | Throttled:
-        """Take a request, before anything is known of what it brings.
+    def admit_request(self, sender: Sender, now: float) -> Allowed | Throttled:
+        """Admit a request, before its points are known.
 
         Raises:
             UnavailableError: it cannot be counted, and the limits fail shut.
         """
         return self._limiter.take([*self._demands(sender, requests=1)], now)
 
-    def bring(self, sender: Sender, points: Sequence[Batch], entered: Allowed, now: float) -> Allowed | Throttled:
-        """Take the points of a request that entered; where they do not go through, the request is given back too.
+    def admit_points(
+        self, sender: Sender, points: Sequence[Batch], admitted: Allowed, now: float
+    ) -> Allowed | Throttled:
+        """Admit the points of an admitted request; throttled points cost no request either.
 
         Args:
             sender: of the request.
             points: that it brings, each source once.
-            entered: what `enter` gave.
+            admitted: the answer of `admit_request`.
             now: in Unix seconds.
 
         Returns:
@@ -80,18 +82,18 @@ class RateLimits:
         total = sum(batch.points for batch in points)
         taken = self._limiter.take([*self._demands(sender, points=total), *self._of_sources(points)], now)
         if isinstance(taken, Throttled):
-            self._limiter.give_back(entered, now)
+            self._limiter.give_back(admitted, now)
             return taken
         return msgspec.structs.replace(
             taken,
-            standings=(*entered.standings, *taken.standings),
-            uncounted=None if entered.uncounted else taken.uncounted,
+            standings=(*admitted.standings, *taken.standings),
+            uncounted=None if admitted.uncounted else taken.uncounted,
         )
 
-    def receive(
+    def admit_messages(
         self, messages: Sequence[Sequence[Batch]], now: float, *, run: Callable[..., Iterable[object]] = map
     ) -> list[Allowed | Throttled]:
-        """Take messages of devices, which have no key and no address; each by itself, in their order.
+        """Admit messages of devices, which have no key and no address; each by itself, in their order.
 
         Args:
             messages: what each brings.

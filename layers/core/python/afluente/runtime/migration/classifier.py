@@ -36,8 +36,8 @@ def shadow_classifier(settings: ClassifierSettings, table: ConstraintsStore, tab
 
 
 def tell_error(error: Exception) -> None:
-    """Log that the new way failed; what the old way made of the points was delivered."""
-    logger().error("the new way of judging failed", code=LogCode.NEW_WAY_FAILED, cause=repr(error), exc_info=error)
+    """Log that the shadow classifier failed; what the legacy classifier made of the points was delivered."""
+    logger().error("shadow classifier failed", code=LogCode.SHADOW_CLASSIFIER_FAILED, cause=repr(error), exc_info=error)
 
 
 def tell_compared(counts: TrialCounts) -> None:

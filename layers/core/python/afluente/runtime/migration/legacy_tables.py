@@ -67,7 +67,7 @@ class ConnectedTables:
                 self._tables = self._connect()
             return question(self._tables)
         except UnavailableError as error:
-            logger().error("no answer of the old database", code=LogCode.OLD_TABLES_UNAVAILABLE, cause=str(error))
+            logger().error("legacy database unavailable", code=LogCode.LEGACY_TABLES_UNAVAILABLE, cause=str(error))
             self._leave()
             raise
 
