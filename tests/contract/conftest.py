@@ -14,6 +14,7 @@ import pytest
 from moto import mock_aws
 
 from tests.contract.local_aws import LocalAws
+from tests.contract.stage import as_in_a_new_container, credentials, resources
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
@@ -58,6 +59,17 @@ def ministack(ministack_endpoint: str) -> Iterator[LocalAws]:
 def executor() -> Iterator[Executor]:
     with ThreadPoolExecutor(16) as pool:
         yield pool
+
+
+@pytest.fixture
+def environment(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """All the resources of a stage, in the environment of the functions."""
+    variables = resources(aws)
+    for name, value in (variables | credentials(aws)).items():
+        monkeypatch.setenv(name, value)
+    as_in_a_new_container()
+    yield variables
+    as_in_a_new_container()
 
 
 @pytest.fixture(scope="session")
