@@ -28,17 +28,12 @@ def test_there_are_references_to_look_at() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.splitlines()[0])
 def test_every_entry_is_looked_at_from_six_sides_and_each_threat_has_its_answer(entry: str) -> None:
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in entry.splitlines()
-        if re.match(r"\| [STRIDE] \|", line)
-    ]
+    items = items_of(entry)
 
-    assert {row[0] for row in rows} == set("STRIDE")
-    for _, threat, answer, shown in rows:
-        assert threat
-        assert answer
-        assert "`tests/" in shown or shown in SHOWN_ELSEWHERE, threat
+    assert {item[: len("**S**")] for item, *_ in items} == {f"**{letter}**" for letter in "STRIDE"}
+    for threat, answer, shown in items:
+        assert answer.startswith("stopped by "), threat
+        assert shown.startswith("shown by `tests/") or shown.removeprefix("not shown: ") in SHOWN_ELSEWHERE, threat
 
 
 def test_every_function_of_the_deployment_is_in_the_picture() -> None:
@@ -48,8 +43,16 @@ def test_every_function_of_the_deployment_is_in_the_picture() -> None:
 
 
 def test_what_is_left_has_an_owner() -> None:
-    rows = [line for line in TEXT.split("## What is left")[1].splitlines() if line.startswith("| ")][1:]
+    items = items_of(TEXT.split("## Remaining risks")[1])
 
-    assert rows
-    for row in rows:
-        assert row.strip("|").split("|")[-1].strip().startswith(("the operator", "the client", "the maint", "whoever"))
+    assert items
+    for risk, owner in items:
+        assert owner.startswith(("the operator", "the client", "the maint", "whoever")), risk
+
+
+def items_of(section: str) -> list[list[str]]:
+    """The items of a section's list, each with the items below it, without line breaks."""
+    return [
+        [" ".join(part.split()) for part in item.split("\n  * ")]
+        for item in re.split(r"^\* ", section, flags=re.MULTILINE)[1:]
+    ]

@@ -43,7 +43,7 @@ sqlite:// are taken too. Tables and columns that are not called by their classic
   afluente migrate canary start     devices go the new way by shares
   afluente migrate rollback         take back what was written
 
-Phase by phase, with gates and ways back: docs/how-to/migrate-from-the-old-service.md
+Phase by phase, with gates and ways back: docs/how-to/migrate-from-the-legacy-service.md
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
