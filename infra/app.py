@@ -22,7 +22,7 @@ def synthesise(stage: Stage, outdir: Path) -> Path:
     from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415
 
     app = new_app(outdir)
-    add_stacks(app, stage, build_layers(target_of(stage), old_sql=stage.reads_old_tables))
+    add_stacks(app, stage, build_layers(target_of(stage), legacy_sql=stage.reads_legacy_tables))
     return write(app)
 
 

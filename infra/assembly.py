@@ -26,7 +26,7 @@ def new_app(outdir: Path) -> App:
 def add_stacks(app: App, stage: Stage, layers: LayerFolders) -> tuple[DataStack, ServiceStack]:
     """Add the two stacks of the stage, and have them checked."""
     data = DataStack(app, stage=stage)
-    service = ServiceStack(app, stage=stage, data=data, layers=layers)
+    service = ServiceStack(app, stage=stage, data=data.stores, layers=layers)
     check(app)
     return data, service
 

@@ -58,7 +58,7 @@ THIRD_PARTY = Packages("third-party", ("--no-default-groups",))
 LOADER = Packages("loader", ("--only-group", "csv"))
 """What the loader of CSV files needs beside them."""
 
-OLD_SQL = Packages("old-sql", ("--only-group", "old-sql"))
+LEGACY_SQL = Packages("old-sql", ("--only-group", "old-sql"))
 """What the classifier needs beside them where it reads the old service's tables."""
 
 
@@ -69,7 +69,7 @@ class LayerFolders:
     third_party: Path
     loader: Path
     documentation: Path
-    old_sql: Path | None = None
+    legacy_sql: Path | None = None
 
 
 def target_of(stage: Stage) -> Target:
@@ -79,13 +79,13 @@ def target_of(stage: Stage) -> Target:
     return Target(platform=_LAMBDA_PLATFORMS[stage.architecture], python=LAMBDA_PYTHON)
 
 
-def build_layers(target: Target, *, old_sql: bool = False) -> LayerFolders:
+def build_layers(target: Target, *, legacy_sql: bool = False) -> LayerFolders:
     """The layers of a stage, with or without the one for old tables; raises `LayerBuildError`."""
     return LayerFolders(
         third_party=build_layer(THIRD_PARTY, target),
         loader=build_layer(LOADER, target),
         documentation=build_documentation(),
-        old_sql=build_layer(OLD_SQL, target) if old_sql else None,
+        legacy_sql=build_layer(LEGACY_SQL, target) if legacy_sql else None,
     )
 
 

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         stage = load_stage(chosen.stage)
-        folders = build_layers(target_of(stage), old_sql=stage.reads_old_tables)
+        folders = build_layers(target_of(stage), legacy_sql=stage.reads_legacy_tables)
     except (StageError, LayerBuildError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -92,8 +92,8 @@ def _add(
 def _layers(folders: LayerFolders) -> Iterator[tuple[str, Path]]:
     yield "third-party", folders.third_party
     yield "loader", folders.loader
-    if folders.old_sql is not None:
-        yield "old-sql", folders.old_sql
+    if folders.legacy_sql is not None:
+        yield "old-sql", folders.legacy_sql
 
 
 def _component(package: Distribution, hashes: dict[tuple[str, str], list[str]]) -> Component:

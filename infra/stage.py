@@ -254,7 +254,7 @@ class Stage:
             )
 
     @property
-    def reads_old_tables(self) -> bool:
+    def reads_legacy_tables(self) -> bool:
         """Whether streams that have not moved are judged by the old service's tables."""
         return self.old_sql_secret is not None and not self.use_agnostic_constraints
 
@@ -264,7 +264,7 @@ class Stage:
         return self.enable_legacy_api and LEGACY_DOMAIN in self.domains
 
     @property
-    def takes_old_messages(self) -> bool:
+    def accepts_legacy_messages(self) -> bool:
         """Whether old devices are taken over MQTT."""
         return self.enable_legacy_mqtt and LEGACY_DOMAIN in self.domains
 

@@ -10,12 +10,15 @@ from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
 from afluente.application.csv.jobs import INBOX
-from infra.constructs.expiring_bucket import ExpiringBucket
+from infra.constructs.expiring_bucket import ExpiringBucket, Objects
 from infra.stage import Stage
 
-INBOX_OBJECTS = f"{INBOX}/*"
-REJECTS_OBJECTS = "rejects/*"
-"""The rows of each job that could not be taken."""
+INBOX_OBJECTS = Objects(
+    f"{INBOX}/*", "A file has the name that its sender gives it: no grant can be narrower than the folder of new files."
+)
+REJECTS_OBJECTS = Objects(
+    "rejects/*", "Rejected rows have the id of their job for a name, known when it begins: no grant can be narrower."
+)
 
 
 class CsvInbox(Construct):

@@ -1,4 +1,6 @@
-"""A bucket of what people sent: private, encrypted, versioned, and forgotten in time."""
+"""A bucket of what clients sent: private, encrypted, versioned, and expiring."""
+
+from dataclasses import dataclass
 
 from aws_cdk import Duration
 from aws_cdk.aws_kms import IKey
@@ -8,6 +10,14 @@ from constructs import Construct
 from infra.checks import acknowledge
 from infra.constructs import lifetime
 from infra.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Objects of a bucket: a pattern of their keys, with a star in it, and why no grant can be narrower."""
+
+    pattern: str
+    reason: str
 
 
 class ExpiringBucket(Bucket):
@@ -21,7 +31,7 @@ class ExpiringBucket(Bucket):
         stage: says when objects expire.
         key: that it is encrypted with; None for S3's own.
         unfinished_days: how long a client may take over the parts of a large object.
-        without_access_log: why it has none: what tells instead who wrote what.
+        without_access_log: why it has none: where it is seen instead who wrote what.
     """
 
     def __init__(

@@ -31,31 +31,31 @@ class Layers(Construct):
         self.documentation = self._layer(
             "Documentation", stage, "documentation", folders.documentation, "Documents of the API, and their page"
         )
-        self._old_sql = (
-            [self._layer("OldSql", stage, "old-sql", folders.old_sql, "What uv.lock says of the group old-sql")]
-            if folders.old_sql
+        self._legacy_sql = (
+            [self._layer("OldSql", stage, "old-sql", folders.legacy_sql, "What uv.lock says of the group old-sql")]
+            if folders.legacy_sql
             else []
         )
 
     @property
-    def of_all(self) -> list[LayerVersion]:
-        """What every function has."""
+    def common(self) -> list[LayerVersion]:
+        """Those of every function."""
         return [self.third_party, self.core]
 
     @property
-    def of_the_loader(self) -> list[LayerVersion]:
-        """What the loader of CSV files has: pandas would make the others start later for nothing."""
-        return [*self.of_all, self.loader]
+    def csv_loader(self) -> list[LayerVersion]:
+        """Those of the CSV loader: pandas would make the others start later for nothing."""
+        return [*self.common, self.loader]
 
     @property
-    def of_the_admin(self) -> list[LayerVersion]:
-        """What the function has that shows the documents of the API."""
-        return [*self.of_all, self.documentation]
+    def http_admin(self) -> list[LayerVersion]:
+        """Those of the function that shows the documents of the API."""
+        return [*self.common, self.documentation]
 
     @property
-    def of_the_classifier(self) -> list[LayerVersion]:
-        """What the classifier has: the drivers of databases only where it reads the old service's tables."""
-        return [*self.of_all, *self._old_sql]
+    def classifier(self) -> list[LayerVersion]:
+        """Those of the classifier: the drivers of databases only where it reads the legacy tables."""
+        return [*self.common, *self._legacy_sql]
 
     def _layer(self, id_: str, stage: Stage, name: str, folder: Path, description: str) -> LayerVersion:
         return LayerVersion(

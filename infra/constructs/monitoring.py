@@ -41,7 +41,7 @@ class Monitoring(Construct):
         csv_trigger: Function,
         ws_ingest: Function | None,
         classifier: Function,
-        old_tables_log: LogGroup | None,
+        legacy_tables_log: LogGroup | None,
         api: HttpApi,
         key: IKey | None,
     ) -> None:
@@ -49,8 +49,8 @@ class Monitoring(Construct):
         self._stage = stage
         self.topic = self._topic(key)
         self._packs(datapoints, classifier)
-        if old_tables_log is not None:
-            self._old_tables(old_tables_log)
+        if legacy_tables_log is not None:
+            self._legacy_tables(legacy_tables_log)
         self._mqtt(mqtt_inbox, iot_rule_handler)
         self._csv(csv_inbox, csv_jobs, csv_trigger)
         if ws_ingest is not None:
@@ -89,7 +89,7 @@ class Monitoring(Construct):
             "The classifier failed as a whole: its packs come again, but its log says what to mend.",
         )
 
-    def _old_tables(self, log: LogGroup) -> None:
+    def _legacy_tables(self, log: LogGroup) -> None:
         self._lines(
             "OldTablesUnavailable",
             "old-tables-unavailable",

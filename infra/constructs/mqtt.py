@@ -20,10 +20,10 @@ _THING = "${iot:Connection.Thing.ThingName}"
 _DOMAIN = "${iot:Connection.Thing.Attributes[domain]}"
 
 
-OLD_TOPIC = "iot/sensors/+/readings"
+LEGACY_TOPIC = "iot/sensors/+/readings"
 """Where the devices of the old service publish to."""
 
-_OLD_RULE = "OldReadings"
+_LEGACY_RULE = "OldReadings"
 """In place of a domain in the name of a rule, where no domain can be called so."""
 
 
@@ -44,8 +44,8 @@ class MqttInbox(Construct):
         )
         allow_key(role, key, ["sqs:SendMessage"])
         topics = {domain: f"{domain}/+/+" for domain in stage.domains} if stage.enable_mqtt_multi_domain else {}
-        if stage.takes_old_messages:
-            topics[_OLD_RULE] = OLD_TOPIC
+        if stage.accepts_legacy_messages:
+            topics[_LEGACY_RULE] = LEGACY_TOPIC
         for name, topic in topics.items():
             CfnTopicRule(
                 self,
@@ -83,7 +83,7 @@ class LegacyDevicePolicy(Construct):
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
         self.name = f"{stage.prefix}-old-device"
-        _policy(self, self.name, allowed=OLD_TOPIC.replace("+", "*"), denied=OLD_TOPIC.replace("+", "*/*"))
+        _policy(self, self.name, allowed=LEGACY_TOPIC.replace("+", "*"), denied=LEGACY_TOPIC.replace("+", "*/*"))
 
 
 def _policy(scope: Construct, name: str, *, allowed: str, denied: str) -> None:

@@ -1,10 +1,15 @@
-"""The bucket of records that could not be taken, each with its reason, to be replayed."""
+"""The bucket of rejected records, each with its reason, to be replayed."""
 
 from aws_cdk.aws_kms import IKey
 from constructs import Construct
 
-from infra.constructs.expiring_bucket import ExpiringBucket
+from afluente.adapters.aws.s3_quarantine import PREFIX
+from infra.constructs.expiring_bucket import ExpiringBucket, Objects
 from infra.stage import Stage
+
+QUARANTINED_OBJECTS = Objects(
+    f"{PREFIX}/*", "A quarantined record has a key of its own, known when it is written: no grant can be narrower."
+)
 
 
 class Quarantine(Construct):

@@ -24,7 +24,7 @@ def test_a_new_fault_stops_the_synthesis(tmp_path: Path, stand_in_layers: LayerF
     app = new_app(tmp_path)
     data, _ = add_stacks(app, dev(), stand_in_layers)
     Bucket(data, "Open")
-    Queue(data.datapoints, "NoDeadLetters")
+    Queue(data.stores.datapoints, "NoDeadLetters")
 
     with pytest.raises(FindingsError) as stopped:
         write(app)

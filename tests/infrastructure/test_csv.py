@@ -150,7 +150,7 @@ def test_clients_cannot_make_http_ingest_read_files_nor_delete_any(prod: Deploym
 
 def test_rejected_rows_are_kept_where_the_grants_say() -> None:
     # Not imported by the construct: that would load pandas at each synthesis.
-    assert f"{REJECTS}/*" == REJECTS_OBJECTS
+    assert f"{REJECTS}/*" == REJECTS_OBJECTS.pattern
 
 
 def test_each_route_asks_for_a_key(prod: Deployment) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra.layer_build import (
+    LEGACY_SQL,
     LOADER,
-    OLD_SQL,
     THIRD_PARTY,
     LayerBuildError,
     Packages,
@@ -104,7 +104,7 @@ def test_a_layer_for_lambda_holds_the_locked_wheels_for_its_platform_alone(
 
 
 def test_what_single_functions_need_are_layers_of_their_own_groups_alone(calls: Path, lock: Path, cache: Path) -> None:
-    layers = {build_layer(packages, LAMBDA, lock=lock, cache=cache) for packages in (THIRD_PARTY, LOADER, OLD_SQL)}
+    layers = {build_layer(packages, LAMBDA, lock=lock, cache=cache) for packages in (THIRD_PARTY, LOADER, LEGACY_SQL)}
 
     assert len(layers) == 3
     exports = [call for call in calls_of(calls) if call[0] == "export"]
@@ -169,7 +169,7 @@ def test_uv_is_the_named_one_or_on_the_path_or_in_this_python(tmp_path: Path, mo
     [
         (THIRD_PARTY, "import msgspec, multipart, pydantic, tzdata, aws_lambda_powertools", "msgspec"),
         (LOADER, "from backports import zstd; import pandas; pandas.DataFrame({'a': [1]})", "pandas"),
-        (OLD_SQL, "import sqlalchemy as s; s.create_engine('postgresql+pg8000://'); import pymssql", "s"),
+        (LEGACY_SQL, "import sqlalchemy as s; s.create_engine('postgresql+pg8000://'); import pymssql", "s"),
     ],
 )
 def test_a_layer_of_the_local_stage_works_in_this_python(packages: Packages, program: str, module: str) -> None:
@@ -191,16 +191,16 @@ def test_the_layers_of_the_loader_leave_room_for_its_code() -> None:
 
 
 def test_a_stage_without_old_tables_builds_no_layer_for_them() -> None:
-    assert build_layers(target_of(dev())).old_sql is None
+    assert build_layers(target_of(dev())).legacy_sql is None
 
 
 def test_the_layers_of_the_classifier_leave_room_for_its_code() -> None:
-    layers = build_layers(target_of(dev()), old_sql=True)
+    layers = build_layers(target_of(dev()), legacy_sql=True)
 
-    assert layers.old_sql is not None
+    assert layers.legacy_sql is not None
     # Built for Lambda's processor on any machine: there are wheels of all of it.
-    assert list((layers.old_sql / "python").glob("pymssql/*aarch64*.so"))
-    assert size_of(layers.third_party) + size_of(layers.old_sql) < 100 * 1024 * 1024
+    assert list((layers.legacy_sql / "python").glob("pymssql/*aarch64*.so"))
+    assert size_of(layers.third_party) + size_of(layers.legacy_sql) < 100 * 1024 * 1024
 
 
 def size_of(folder: Path) -> int:

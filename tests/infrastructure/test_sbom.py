@@ -18,7 +18,7 @@ Bill = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def folders() -> LayerFolders:
-    return build_layers(target_of(local()), old_sql=True)
+    return build_layers(target_of(local()), legacy_sql=True)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,11 @@ def layers_of(component: dict[str, Any]) -> list[str]:
 
 
 def test_it_lists_exactly_the_packages_that_the_layers_hold(folders: LayerFolders, bill: Bill) -> None:
-    assert folders.old_sql is not None
+    assert folders.legacy_sql is not None
     for layer, folder in (
         ("third-party", folders.third_party),
         ("loader", folders.loader),
-        ("old-sql", folders.old_sql),
+        ("old-sql", folders.legacy_sql),
     ):
         held = {as_written(info.name.removesuffix(".dist-info")) for info in (folder / "python").glob("*.dist-info")}
         listed = {

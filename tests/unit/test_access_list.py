@@ -13,7 +13,7 @@ from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
 from cli.commands.keys import REVOKED_WITHIN_SECONDS
 from cli.main import app
 from infra.constructs.http_api import AUTHORIZER_TTL
-from infra.constructs.mqtt import OLD_TOPIC as OLD_RULE
+from infra.constructs.mqtt import LEGACY_TOPIC as LEGACY_RULE
 from tests.access_list import PAGE, Need, entries_of
 from tests.unit.test_docs import commands_of, text_of
 
@@ -51,7 +51,7 @@ def test_there_is_no_message_of_the_websocket_but_these() -> None:
 
 def test_every_topic_is_there() -> None:
     assert list(entries_of("MQTT")) == ["{domain}/{source_id}/{stream_id}", LEGACY_TOPIC]
-    assert LEGACY_TOPIC.replace("{sensor_id}", "+") == OLD_RULE
+    assert LEGACY_TOPIC.replace("{sensor_id}", "+") == LEGACY_RULE
 
 
 def test_every_command_is_there_with_what_it_needs() -> None:

@@ -32,7 +32,7 @@ def layers(stand_in_layers: LayerFolders, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("old-sql")
     (folder / "python").mkdir()
     (folder / "python" / "old_sql.py").write_text("")
-    return dataclasses.replace(stand_in_layers, old_sql=folder)
+    return dataclasses.replace(stand_in_layers, legacy_sql=folder)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_secret_by_arn_is_granted_by_that_arn(tmp_path: Path, layers: LayerFol
 def test_without_a_secret_there_is_nothing_of_it(preset: str, request: pytest.FixtureRequest) -> None:
     deployment: Deployment = request.getfixturevalue(preset)
 
-    assert not PRESETS[preset]().reads_old_tables
+    assert not PRESETS[preset]().reads_legacy_tables
     assert "old-sql" not in json.dumps([deployment.service, deployment.data])
     assert deployment.resources("AWS::Logs::MetricFilter") == {}
     assert not [action for action, _ in deployment.grants("classifier") if action.startswith(("secretsm", "ec2"))]
@@ -133,8 +133,8 @@ def test_without_a_secret_there_is_nothing_of_it(preset: str, request: pytest.Fi
 
 
 def test_a_stage_that_has_left_the_old_tables_behind_does_not_read_them() -> None:
-    assert migrating().reads_old_tables
-    assert not migrating(use_agnostic_constraints=True).reads_old_tables
+    assert migrating().reads_legacy_tables
+    assert not migrating(use_agnostic_constraints=True).reads_legacy_tables
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,31 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_kms import Key
-from aws_cdk.aws_lambda import CfnFunction, Code, Function, ILayerVersion
+from aws_cdk.aws_lambda import CfnFunction, Code, EventSourceMapping, Function, ILayerVersion
+from aws_cdk.aws_s3 import IBucket
+from aws_cdk.aws_sqs import IQueue
 from constructs import Construct
 
 from infra.checks import acknowledge
 from infra.constructs.encryption import allow_key
+from infra.constructs.expiring_bucket import Objects
 from infra.constructs.layers import RUNTIME, WITHOUT_BYTECODE, architecture
 from infra.constructs.log_groups import log_group
 from infra.paths import FUNCTIONS
 from infra.stage import Stage
+
+WHOLE_PROCESSOR_MB = 1_769
+"""Lambda Developer Guide, "Configure Lambda function memory": processor time is given by memory."""
+
+GATEWAY_TIMEOUT = Duration.seconds(29)
+"""A little less than API Gateway waits for an integration (30 s), so that the answer is still the function's own."""
+
+MAX_FIFO_BATCH = 10
+"""Lambda, "Batch size" of a FIFO queue: the most there is."""
+
+RECEIVE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+RECEIVE_AND_RETRY = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
+"""With retry backoff: the function changes the visibility of messages that failed."""
 
 # AWS, "Execution role permissions" of Lambda in a VPC: none of them can be narrowed to what does not exist yet.
 _NETWORK_INTERFACES = (
@@ -27,7 +43,7 @@ _NETWORK_INTERFACES = (
 
 
 class ServiceFunction(Construct):
-    """The function of `functions/{package}`, which may write its log and do nothing else until `allow` is called."""
+    """The function of `functions/{package}`; it may write its log, and nothing else until `allow` is called."""
 
     def __init__(
         self,
@@ -39,7 +55,6 @@ class ServiceFunction(Construct):
         layers: Sequence[ILayerVersion],
         memory_mb: int,
         timeout: Duration,
-        environment: Mapping[str, str],
         key: Key | None,
     ) -> None:
         super().__init__(scope, id_)
@@ -66,7 +81,6 @@ class ServiceFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": "afluente",
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
                 "AFLUENTE_STAGE": stage.name,
-                **environment,
             },
         )
         self._key = key
@@ -78,8 +92,13 @@ class ServiceFunction(Construct):
             "Python 3.13 is the newest runtime that the test suite runs on; it gets security fixes until October 2029.",
         )
 
+    def configure(self, variables: Mapping[str, str]) -> None:
+        """Add variables to the environment of the function."""
+        for name, value in variables.items():
+            self.function.add_environment(name, value)
+
     def allow(self, actions: Sequence[str], *resources: str, with_key: bool = True) -> None:
-        """Let the function do the actions to the resources, given by ARN.
+        """Let the function do the actions to the resources.
 
         Args:
             actions: of IAM.
@@ -90,20 +109,54 @@ class ServiceFunction(Construct):
         if with_key:
             allow_key(self.role, self._key, actions)
 
-    def _read_environment(self, key: Key, name: str) -> None:
-        arn = Stack.of(self).format_arn(
-            service="lambda", resource="function", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=["kms:Decrypt"],
-                resources=[key.key_arn],
-                conditions={"StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": arn}},
-            )
+    def allow_objects(self, actions: Sequence[str], bucket: IBucket, objects: Objects) -> None:
+        """Let the function do the actions to the objects of a bucket.
+
+        Args:
+            actions: of IAM.
+            bucket: of the data stack.
+            objects: by a pattern of their keys.
+        """
+        self.allow(actions, bucket.arn_for_objects(objects.pattern))
+        # cdk-nag knows the bucket by the name under which this stack imports its ARN.
+        export = Stack.of(bucket).export_value(bucket.bucket_arn)
+        imported = Stack.of(self).resolve(export)["Fn::ImportValue"]
+        acknowledge(self.role, f"AwsSolutions-IAM5[Resource::{imported}/{objects.pattern}]", objects.reason)
+
+    def consume(
+        self,
+        id_: str,
+        queue: IQueue,
+        actions: Sequence[str],
+        *,
+        batch_size: int,
+        max_batching_window: Duration | None = None,
+        max_concurrency: int | None = None,
+    ) -> None:
+        """Have Lambda hand the messages of a queue to the function, and retry those alone that failed.
+
+        Args:
+            id_: of the event source mapping.
+            queue: that is consumed.
+            actions: of IAM on the queue; Lambda receives and deletes with the role of the function.
+            batch_size: the most messages of one invocation.
+            max_batching_window: how long Lambda waits for a full batch.
+            max_concurrency: the most invocations at a time.
+        """
+        self.allow(actions, queue.queue_arn)
+        EventSourceMapping(
+            self,
+            id_,
+            target=self.function,
+            event_source_arn=queue.queue_arn,
+            batch_size=batch_size,
+            max_batching_window=max_batching_window,
+            max_concurrency=max_concurrency,
+            report_batch_item_failures=True,
         )
 
     def attach(self, subnet_ids: Sequence[str], security_group_ids: Sequence[str]) -> None:
-        """Let the function reach what is in a private network.
+        """Let the function reach a private network.
 
         By ids alone: the construct of the CDK would look the network up in the account at synthesis.
         """
@@ -122,3 +175,20 @@ class ServiceFunction(Construct):
         # The interfaces are made when the function is, for which its role has to be allowed to.
         policy = self.role.node.find_child("DefaultPolicy")
         self.function.node.add_dependency(policy)
+
+    def _read_environment(self, key: Key, name: str) -> None:
+        arn = Stack.of(self).format_arn(
+            service="lambda", resource="function", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        self.role.add_to_policy(
+            PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[key.key_arn],
+                conditions={"StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": arn}},
+            )
+        )
+
+
+def flag(value: bool) -> str:
+    """A variable that is on or off."""
+    return str(value).lower()

@@ -1,0 +1,66 @@
+"""The CSV loader: the function that makes jobs of new files, and packs of their rows."""
+
+from aws_cdk import Duration
+from constructs import Construct
+
+from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
+from infra.constructs.data_stores import DataStores
+from infra.constructs.functions.capabilities import accept_points, keep_csv_jobs
+from infra.constructs.functions.service_function import RECEIVE_AND_RETRY, WHOLE_PROCESSOR_MB, ServiceFunction
+from infra.constructs.layers import Layers
+from infra.stage import Stage
+
+# New files that are announced together; each becomes a job, none is read.
+_INBOX_BATCH_SIZE = 10
+# A job may take all the time that the function has.
+_JOBS_BATCH_SIZE = 1
+_MEGABYTE = 1024 * 1024
+
+
+class CsvTrigger(ServiceFunction):
+    """Consumes the inbox of CSV files and the queue of their jobs; there with CSV off too, for jobs under way."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, data: DataStores, layers: Layers) -> None:
+        super().__init__(
+            scope,
+            id_,
+            stage=stage,
+            package="csv_trigger",
+            layers=layers.csv_loader,
+            memory_mb=WHOLE_PROCESSOR_MB,
+            timeout=Duration.seconds(stage.csv_timeout_seconds),
+            key=data.encryption.key,
+        )
+        accept_points(self, stage, data)
+        self._files(data)
+        self._jobs(stage, data)
+        self.consume("Inbox", data.csv_inbox.queue, RECEIVE_AND_RETRY, batch_size=_INBOX_BATCH_SIZE)
+        self.consume(
+            "Jobs",
+            data.csv_jobs.queue,
+            RECEIVE_AND_RETRY,
+            batch_size=_JOBS_BATCH_SIZE,
+            max_concurrency=stage.csv_concurrency,
+        )
+
+    def _files(self, data: DataStores) -> None:
+        """Read files with their options, and keep the rows that were rejected."""
+        bucket = data.csv_files.bucket
+        # Without it a file of options that is not there would be 403 and not 404.
+        self.allow(["s3:ListBucket"], bucket.bucket_arn)
+        self.allow_objects(["s3:GetObject", "s3:GetObjectVersion"], bucket, INBOX_OBJECTS)
+        self.allow_objects(["s3:GetObject", "s3:PutObject"], bucket, REJECTS_OBJECTS)
+
+    def _jobs(self, stage: Stage, data: DataStores) -> None:
+        """Write down the progress of each job, and queue the parts of large ones."""
+        keep_csv_jobs(
+            self, stage, data, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+        )
+        self.configure(
+            {
+                "AFLUENTE_CSV_JOBS_QUEUE_URL": data.csv_jobs.queue.queue_url,
+                "AFLUENTE_CSV_SPLIT_BYTES": str(stage.csv_split_megabytes * _MEGABYTE),
+                "AFLUENTE_CSV_PARTS": str(stage.csv_parts),
+            }
+        )
+        self.allow(["sqs:SendMessage"], data.csv_jobs.queue.queue_arn)
