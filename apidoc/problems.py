@@ -6,7 +6,7 @@ import msgspec
 
 from afluente.adapters.http.answers import PROBLEM_TYPE, TITLES
 from afluente.application.csv.jobs import JobStatus
-from afluente.application.limits.limits import Dimension, Subject
+from afluente.application.limits.rules import Dimension, Subject
 from apidoc.schemas import REF, Schema, ref
 
 

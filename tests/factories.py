@@ -16,10 +16,10 @@ from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.limits.admission import RateLimits
-from afluente.application.limits.leases import LimitStore
 from afluente.application.limits.limiter import Limiter
-from afluente.application.limits.limits import StageLimits
+from afluente.application.limits.ports import LimitStore
+from afluente.application.limits.rate_limits import RateLimits
+from afluente.application.limits.stage_limits import StageLimits
 from afluente.application.websocket.connections import Connection
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint

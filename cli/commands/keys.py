@@ -29,7 +29,7 @@ from cli.core.times import span_option, until_option
 if TYPE_CHECKING:
     from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
     from afluente.application.access.api_keys import ApiKey
-    from afluente.application.limits.limits import KeyLimits
+    from afluente.application.limits.stage_limits import KeyLimits
 
 REVOKED_WITHIN_SECONDS = 60
 """How long a key may go on at the most that was taken back: what API Gateway and the functions remember of it."""
@@ -288,7 +288,7 @@ def _changed_meanwhile(key: "ApiKey") -> CommandError:
 
 
 def _limits(**values: float | None) -> "KeyLimits | None":
-    from afluente.application.limits.limits import KeyLimits
+    from afluente.application.limits.stage_limits import KeyLimits
 
     given = {name: value for name, value in values.items() if value is not None}
     return msgspec.convert(given, KeyLimits) if given else None

@@ -7,7 +7,7 @@ from afluente.adapters.http.authorization import authorizer_answer, turned_away
 from afluente.adapters.http.client_address import client_address
 from afluente.application.access.grants import Grant
 from afluente.application.access.key_guard import Refusal
-from afluente.application.limits.limits import Subject
+from afluente.application.limits.rules import Subject
 from afluente.runtime.http_authorizer import http_authorizer
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 

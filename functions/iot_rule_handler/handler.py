@@ -10,7 +10,7 @@ from afluente.adapters.mqtt.messages import UnusableMessageError, decode_message
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.limits.limiter import Allowed
+from afluente.application.limits.decisions import Allowed
 from afluente.migration.adapters.packets import LegacyReadings, decode_legacy_message, is_legacy_topic
 from afluente.runtime.iot_rule_handler import iot_rule_handler
 from afluente.runtime.limiting import report

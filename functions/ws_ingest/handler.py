@@ -27,8 +27,8 @@ from afluente.adapters.websocket.messages import (
 )
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
-from afluente.application.limits.admission import Sender
-from afluente.application.limits.limiter import Allowed, Throttled
+from afluente.application.limits.decisions import Allowed, Throttled
+from afluente.application.limits.rate_limits import Sender
 from afluente.application.websocket.connections import Connection, RefusedError
 from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger

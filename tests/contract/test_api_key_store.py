@@ -11,7 +11,7 @@ from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.application.access.grants import Action
 from afluente.application.access.ports import ApiKeyStore, StaleKeyError
 from afluente.application.errors import UnavailableError
-from afluente.application.limits.limits import KeyLimits
+from afluente.application.limits.stage_limits import KeyLimits
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_tenant, an_api_key
 

@@ -10,9 +10,12 @@ import pytest
 from afluente.adapters.aws.dynamodb_limits import DynamoLimits
 from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.errors import UnavailableError
-from afluente.application.limits.leases import Hold, LimitStore, SharedBucket
-from afluente.application.limits.limiter import Allowed, Demand, Limiter
-from afluente.application.limits.limits import Limits, Subject
+from afluente.application.limits.decisions import Allowed, Demand
+from afluente.application.limits.leases import Hold, SharedBucket
+from afluente.application.limits.limiter import Limiter
+from afluente.application.limits.ports import LimitStore
+from afluente.application.limits.rules import Subject
+from afluente.application.limits.stage_limits import Limits
 from tests.contract.local_aws import LocalAws, count_requests, fail
 from tests.factories import NOW
 
@@ -44,7 +47,7 @@ def test_of_a_subject_that_nobody_saved_nothing_is_known(new_store: NewStore) ->
 
 
 def test_a_bucket_is_loaded_as_it_was_saved(new_store: NewStore) -> None:
-    assert new_store().save("source:iot/é 😀", FULL, forgotten_at=NOW + 60) is None
+    assert new_store().save("source:iot/é 😀", FULL, expires_at=NOW + 60) is None
 
     assert new_store().load("source:iot/é 😀") == FULL
     assert new_store().load("source:iot/e") == SharedBucket()
@@ -53,16 +56,16 @@ def test_a_bucket_is_loaded_as_it_was_saved(new_store: NewStore) -> None:
 def test_of_two_that_save_the_same_version_the_second_gets_what_the_first_saved(new_store: NewStore) -> None:
     one, other = new_store(), new_store()
     second = msgspec.structs.replace(FULL, version=2, requests=1.0)
-    assert one.save("key:abc", FULL, forgotten_at=NOW) is None
+    assert one.save("key:abc", FULL, expires_at=NOW) is None
 
-    assert other.save("key:abc", FULL, forgotten_at=NOW) == FULL
-    assert other.save("key:abc", second, forgotten_at=NOW) is None
-    assert one.save("key:abc", msgspec.structs.replace(second, requests=9.0), forgotten_at=NOW) == second
+    assert other.save("key:abc", FULL, expires_at=NOW) == FULL
+    assert other.save("key:abc", second, expires_at=NOW) is None
+    assert one.save("key:abc", msgspec.structs.replace(second, requests=9.0), expires_at=NOW) == second
     assert one.load("key:abc") == second
 
 
 def test_a_bucket_that_was_forgotten_meanwhile_is_given_as_nothing(new_store: NewStore) -> None:
-    assert new_store().save("key:abc", msgspec.structs.replace(FULL, version=7), forgotten_at=NOW) == SharedBucket()
+    assert new_store().save("key:abc", msgspec.structs.replace(FULL, version=7), expires_at=NOW) == SharedBucket()
 
 
 def test_containers_side_by_side_let_no_more_through_than_burst_and_rate_give(
@@ -80,7 +83,7 @@ def test_containers_side_by_side_let_no_more_through_than_burst_and_rate_give(
         through = 0
         for _ in range(200):
             try:
-                through += isinstance(one.take([demand], time.time()), Allowed)
+                through += isinstance(one.acquire([demand], time.time()), Allowed)
             except UnavailableError:
                 continue
         return through, time.time()
@@ -96,7 +99,7 @@ def test_containers_side_by_side_let_no_more_through_than_burst_and_rate_give(
 
 def test_an_item_is_deleted_by_dynamodb_once_it_is_as_if_it_were_new(aws: LocalAws) -> None:
     table = aws.table("subject")
-    DynamoLimits(aws.client("dynamodb"), table).save("key:abc", FULL, forgotten_at=NOW + 60.5)
+    DynamoLimits(aws.client("dynamodb"), table).save("key:abc", FULL, expires_at=NOW + 60.5)
 
     (item,) = aws.client("dynamodb").scan(TableName=table)["Items"]
 
@@ -111,7 +114,7 @@ def test_a_hundred_requests_of_a_sender_are_a_few_calls(aws: LocalAws) -> None:
     calls = count_requests(client)
 
     for n in range(100):
-        one.take([demand], NOW + n / 10)
+        one.acquire([demand], NOW + n / 10)
 
     assert calls["GetItem"] == 1
     assert calls["PutItem"] <= 5
@@ -124,4 +127,4 @@ def test_a_table_that_does_not_answer_is_unavailable(aws: LocalAws, operation: s
     fail(client, operation, code="ProvisionedThroughputExceededException")
 
     with pytest.raises(UnavailableError, match="ProvisionedThroughputExceededException"):
-        store.load("key:abc") if operation == "GetItem" else store.save("key:abc", FULL, forgotten_at=NOW)
+        store.load("key:abc") if operation == "GetItem" else store.save("key:abc", FULL, expires_at=NOW)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from afluente.application.limits.limits import decode_limits
+from afluente.application.limits.stage_limits import decode_limits
 from infra.layer_build import LayerFolders
 from infra.stage import RefusedKeyLimits, Stage, StageLimits, SubjectLimits
 from tests.infrastructure.deployment import Deployment, Resource

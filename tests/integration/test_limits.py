@@ -11,7 +11,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from afluente.application.limits.limits import KeyLimits
+from afluente.application.limits.stage_limits import KeyLimits
 from tests.faults.faults import away
 from tests.faults.proxy import FaultProxy
 from tests.outbox import Outbox

@@ -16,9 +16,9 @@ import http_admin.handler
 from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.memory.limits import MemoryLimits
-from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
-from afluente.application.limits.limits import StageLimits
+from afluente.application.limits.rate_limits import RateLimits
+from afluente.application.limits.stage_limits import StageLimits
 from afluente.domain.constraints import VersionedConfig
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.observability import logger

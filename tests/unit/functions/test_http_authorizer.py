@@ -13,7 +13,7 @@ from afluente.application.access.grants import Action, Grant
 from afluente.application.access.key_guard import KeyGuard
 from afluente.application.access.ports import ApiKeyStore
 from afluente.application.errors import UnavailableError
-from afluente.application.limits.limits import RefusedKeys
+from afluente.application.limits.stage_limits import RefusedKeys
 from afluente.runtime.http_authorizer import HttpAuthorizer
 from http_authorizer.handler import lambda_handler
 from tests.factories import NOW, an_api_key, an_authentication

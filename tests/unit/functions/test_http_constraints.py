@@ -21,8 +21,8 @@ from afluente.application.constraints.history import ChangeKind, ConstraintsChan
 from afluente.application.constraints.listing import ConstraintsQuery, digest_of
 from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.errors import UnavailableError
-from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.limiter import Limiter
+from afluente.application.limits.rate_limits import RateLimits
 from afluente.domain.constraints import StreamConfig, VersionedConfig
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings

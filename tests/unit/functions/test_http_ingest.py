@@ -22,9 +22,9 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
-from afluente.application.limits.admission import RateLimits
 from afluente.application.limits.leases import SharedBucket
-from afluente.application.limits.limits import Limits, StageLimits
+from afluente.application.limits.rate_limits import RateLimits
+from afluente.application.limits.stage_limits import Limits, StageLimits
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.http_ingest import CsvIngest, HttpIngest

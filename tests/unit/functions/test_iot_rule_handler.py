@@ -17,7 +17,7 @@ from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.leases import SharedBucket
-from afluente.application.limits.limits import Limits, StageLimits
+from afluente.application.limits.stage_limits import Limits, StageLimits
 from afluente.domain.datapoints import DataPoint
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup, SensorName

@@ -18,7 +18,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
-from afluente.application.limits.limits import KeyLimits, Limits, StageLimits
+from afluente.application.limits.stage_limits import KeyLimits, Limits, StageLimits
 from afluente.application.websocket.connections import Connection, Connections
 from afluente.runtime.ws_ingest import WsIngest
 from tests.factories import a_connection, an_api_key, an_authentication, some_rate_limits

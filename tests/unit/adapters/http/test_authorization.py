@@ -6,7 +6,7 @@ import pytest
 
 from afluente.adapters.http.authorization import authorizer_answer, grant_of
 from afluente.application.access.grants import Action
-from afluente.application.limits.limits import KeyLimits
+from afluente.application.limits.stage_limits import KeyLimits
 from tests.factories import a_grant
 
 GRANT = a_grant(

@@ -3,8 +3,9 @@
 import pytest
 
 from afluente.adapters.http.rate_limits import explained, limited, rate_limit_headers
-from afluente.application.limits.limiter import Demand, Standing, Throttled
-from afluente.application.limits.limits import Limits, Rule, Subject, rules_of
+from afluente.application.limits.decisions import Demand, Standing, Throttled
+from afluente.application.limits.rules import Rule, Subject, rules_by_dimension
+from afluente.application.limits.stage_limits import Limits
 
 LIMITS = Limits(
     requests_per_second=2.5, requests_burst=10, points_per_second=1_000, points_burst=20_000, points_per_day=5_000_000
@@ -12,7 +13,7 @@ LIMITS = Limits(
 
 
 def rule(index: int) -> Rule:
-    found = rules_of(LIMITS)[index]
+    found = rules_by_dimension(LIMITS)[index]
     assert found is not None
     return found
 

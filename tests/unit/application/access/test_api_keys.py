@@ -14,7 +14,7 @@ from afluente.application.access.api_keys import (
     verifier_of,
 )
 from afluente.application.access.grants import Action
-from afluente.application.limits.limits import KeyLimits
+from afluente.application.limits.stage_limits import KeyLimits
 from tests.factories import NOW, PEPPER, an_api_key
 
 RANDOM = bytes(range(KEY_RANDOM_BYTES))

@@ -17,7 +17,7 @@ from afluente.application.access.authentication import USE_RECORDED_SECONDS, Aut
 from afluente.application.access.grants import Action
 from afluente.application.access.ports import StaleKeyError
 from afluente.application.errors import UnavailableError
-from afluente.application.limits.limits import KeyLimits
+from afluente.application.limits.stage_limits import KeyLimits
 from tests.factories import NOW, PEPPER, an_api_key, an_authentication
 
 RANDOM = bytes(range(KEY_RANDOM_BYTES))

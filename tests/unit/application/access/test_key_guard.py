@@ -5,7 +5,7 @@ from afluente.application.access.api_keys import id_in
 from afluente.application.access.authentication import Authentication
 from afluente.application.access.grants import Grant
 from afluente.application.access.key_guard import KeyGuard, Refusal
-from afluente.application.limits.limits import RefusedKeys
+from afluente.application.limits.stage_limits import RefusedKeys
 from tests.factories import NOW, an_api_key, an_authentication
 
 ADDRESS, ANOTHER = "192.0.2.1", "192.0.2.2"

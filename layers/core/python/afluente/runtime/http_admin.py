@@ -10,7 +10,7 @@ from afluente.adapters.aws.cloudwatch_alarm_log import LogGroupAlarmLog
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.application.alarms.history import AlarmLog
 from afluente.application.constraints.ports import ConstraintsCatalogue
-from afluente.application.limits.admission import RateLimits
+from afluente.application.limits.rate_limits import RateLimits
 from afluente.runtime.clients import client
 from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.limiting import rate_limits

@@ -10,7 +10,7 @@ from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
 from afluente.application.csv.jobs import CsvJobs, CsvJobStore
 from afluente.application.csv.uploads import CsvUploads
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.limits.admission import RateLimits
+from afluente.application.limits.rate_limits import RateLimits
 from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.clients import client
 from afluente.runtime.ingest import accept_points, s3_quarantine

@@ -8,7 +8,7 @@ import msgspec
 
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.ports import Quarantine
-from afluente.application.limits.admission import RateLimits
+from afluente.application.limits.rate_limits import RateLimits
 from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.jitter import sleep_with_jitter

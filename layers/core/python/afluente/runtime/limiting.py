@@ -12,9 +12,10 @@ from afluente.adapters.http.answers import Answer
 from afluente.adapters.http.client_address import client_address
 from afluente.adapters.http.rate_limits import explained, limited, rate_limit_headers
 from afluente.application.access.grants import Grant
-from afluente.application.limits.admission import Batch, RateLimits, Sender
-from afluente.application.limits.limiter import Allowed, Limiter, Throttled
-from afluente.application.limits.limits import Subject
+from afluente.application.limits.decisions import Allowed, Throttled
+from afluente.application.limits.limiter import Limiter
+from afluente.application.limits.rate_limits import Batch, RateLimits, Sender
+from afluente.application.limits.rules import Subject
 from afluente.runtime.clients import client
 from afluente.runtime.front import front
 from afluente.runtime.observability import LogCode, Metric, count, logger

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
 
-from afluente.application.limits.limits import StageLimits, decode_limits
+from afluente.application.limits.stage_limits import StageLimits, decode_limits
 
 PREFIX = "AFLUENTE_"
 

@@ -9,7 +9,7 @@ import msgspec
 from afluente.adapters.aws.api_gateway_connections import UnansweredQueue, WebSocketConnections
 from afluente.adapters.aws.dynamodb_connections import DynamoConnections
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.limits.admission import RateLimits
+from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.websocket.connections import Connections
 from afluente.runtime.authentication import authentication
 from afluente.runtime.clients import client

@@ -1,4 +1,4 @@
-"""Shared buckets in DynamoDB: one item a subject, replaced on the condition that nobody else has."""
+"""Shared buckets in DynamoDB: one item a subject, replaced on the condition that no other writer has replaced it."""
 
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,14 @@ LIMITS_CLIENT_CONFIG = Config(
     max_pool_connections=32,
     tcp_keepalive=True,
 )
-"""A request waits for its limits, and goes through without where they fail open: better soon than late."""
+"""Short timeouts: every request waits for its limits, and is allowed uncounted where they fail open."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(SharedBucket)
 
 
 class DynamoLimits:
-    """Reads and writes shared buckets.
+    """The store of shared buckets.
 
     Args:
         client: of DynamoDB, made with `LIMITS_CLIENT_CONFIG`.
@@ -42,7 +42,7 @@ class DynamoLimits:
             answer = self._client.get_item(TableName=self._table, Key={"subject": {"S": subject}}, ConsistentRead=True)
         return _bucket_in(answer.get("Item"))
 
-    def save(self, subject: str, bucket: SharedBucket, *, forgotten_at: float) -> SharedBucket | None:
+    def save(self, subject: str, bucket: SharedBucket, *, expires_at: float) -> SharedBucket | None:
         try:
             with conditional_write(f"DynamoDB table {self._table}"):
                 self._client.put_item(
@@ -51,9 +51,9 @@ class DynamoLimits:
                         "subject": {"S": subject},
                         "version": {"N": str(bucket.version)},
                         "bucket": {"S": _encoder.encode(bucket).decode()},
-                        "expires_at": {"N": str(int(forgotten_at) + 1)},
+                        "expires_at": {"N": str(int(expires_at) + 1)},
                     },
-                    # What is not there is of version 0.
+                    # An item that does not exist has the version 0.
                     ConditionExpression="version = :before OR (:before = :none AND attribute_not_exists(subject))",
                     ExpressionAttributeValues={":before": {"N": str(bucket.version - 1)}, ":none": {"N": "0"}},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",

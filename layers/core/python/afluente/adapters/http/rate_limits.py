@@ -8,8 +8,13 @@ import math
 from collections.abc import Iterable
 
 from afluente.adapters.http.requests import RequestError
-from afluente.application.limits.limiter import Standing, Throttled
-from afluente.application.limits.limits import DAY_SECONDS, Dimension, Rule, Subject
+from afluente.application.limits.decisions import Standing, Throttled
+from afluente.application.limits.rules import (
+    DAY_SECONDS,
+    Dimension,
+    Rule,
+    Subject,
+)
 
 _NAMES = {Dimension.REQUESTS: "requests", Dimension.POINTS: "points", Dimension.POINTS_PER_DAY: "points-per-day"}
 _UNITS = {Dimension.REQUESTS: "requests", Dimension.POINTS: "points", Dimension.POINTS_PER_DAY: "points"}

@@ -1,4 +1,4 @@
-"""The twin in memory of the shared buckets."""
+"""In-memory twin of the port of limits."""
 
 from threading import Lock
 
@@ -6,17 +6,17 @@ from afluente.application.limits.leases import SharedBucket
 
 
 class MemoryLimits:
-    """Keeps buckets, and forgets none.
+    """Shared buckets by subject; none expires.
 
     Attributes:
         buckets: by subject.
-        forgotten_at: when each might be forgotten.
-        loads, saves: how often it was asked.
+        expires_at: the time from which each may be deleted.
+        loads, saves: numbers of calls.
     """
 
     def __init__(self) -> None:
         self.buckets: dict[str, SharedBucket] = {}
-        self.forgotten_at: dict[str, float] = {}
+        self.expires_at: dict[str, float] = {}
         self.loads = 0
         self.saves = 0
         self._saving = Lock()
@@ -25,11 +25,11 @@ class MemoryLimits:
         self.loads += 1
         return self.buckets.get(subject, SharedBucket())
 
-    def save(self, subject: str, bucket: SharedBucket, *, forgotten_at: float) -> SharedBucket | None:
+    def save(self, subject: str, bucket: SharedBucket, *, expires_at: float) -> SharedBucket | None:
         self.saves += 1
         with self._saving:
-            there = self.buckets.get(subject, SharedBucket())
-            if there.version != bucket.version - 1:
-                return there
-            self.buckets[subject], self.forgotten_at[subject] = bucket, forgotten_at
+            stored = self.buckets.get(subject, SharedBucket())
+            if stored.version != bucket.version - 1:
+                return stored
+            self.buckets[subject], self.expires_at[subject] = bucket, expires_at
         return None

@@ -9,7 +9,7 @@ from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, 
 from afluente.adapters.http.rate_limits import explained
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.redaction import redacted
-from afluente.application.limits.limiter import Throttled
+from afluente.application.limits.decisions import Throttled
 from afluente.application.websocket.connections import Connection
 from afluente.domain.datapoints import MAX_SEQUENCE
 from afluente.domain.stream_keys import json_type

@@ -9,7 +9,7 @@ from hashlib import sha256
 import msgspec
 
 from afluente.application.access.grants import EVERYTHING, OPERATOR, Action, Grant
-from afluente.application.limits.limits import KeyLimits
+from afluente.application.limits.stage_limits import KeyLimits
 
 PREFIX = "afl"
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from cachetools import LRUCache
 
 from afluente.application.access.grants import Grant
-from afluente.application.limits.limits import RefusedKeys
+from afluente.application.limits.stage_limits import RefusedKeys
 
 _CACHED_ADDRESSES = 10_000
 _CACHED_KEYS = 10_000

@@ -1,24 +1,32 @@
-"""Leases: how containers share the bucket of a subject, as arithmetic; docs/adr/0016-limits-are-leases.md.
+"""Leases: the arithmetic by which containers share the bucket of a subject; docs/adr/0016-limits-are-leases.md.
 
 A container leases tokens of the bucket with one conditional write and spends them by itself, so that few requests write
-at all. What is leased and not spent counts as still in the bucket: so over all containers no more than burst + rate * w
-come through in any w seconds.
+at all. Tokens that are leased and not spent count as still in the bucket: all containers together allow at most
+burst + rate * w in any w seconds.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
-from afluente.application.limits.limits import DAY, DAY_SECONDS, POINTS, REQUESTS, Limits, Rule, of_each, rules_of
+from afluente.application.limits.rules import (
+    DAY,
+    DAY_SECONDS,
+    POINTS,
+    REQUESTS,
+    Rule,
+    by_dimension,
+    rules_by_dimension,
+)
+from afluente.application.limits.stage_limits import Limits
 
 SHARE = 10
-"""A lease is at most so great a part of what is free."""
+"""Divisor of the free tokens that bounds a lease: at most a tenth of them."""
 
 
 class Hold(msgspec.Struct, frozen=True, array_like=True):
-    """What a container has leased and not spent, as far as others know; in Unix seconds until when."""
+    """The unspent tokens of a container's lease, as the other containers know them, until its end in Unix seconds."""
 
     requests: float
     points: float
@@ -26,15 +34,15 @@ class Hold(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SharedBucket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What all containers know of a subject.
+    """The state of a subject that all containers share.
 
     Attributes:
-        version: one more with each lease; 0 where nothing is stored.
-        at: when it was so, in Unix seconds.
-        requests, points: that are free; None for as many as there can be.
+        version: increases by one with each lease; 0 if nothing is stored.
+        at: time of this state, in Unix seconds.
+        requests, points: free tokens; None for a full bucket.
         day: days since 1970.
-        day_points: of that day that are taken or leased.
-        holds: what containers hold, by their names.
+        day_points: points of that day that are spent or leased.
+        holds: holds by the names of their containers.
     """
 
     version: int = 0
@@ -45,50 +53,22 @@ class SharedBucket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     day_points: float = 0.0
     holds: dict[str, Hold] = {}
 
-    def forgotten_at(self, limits: Limits) -> float:
-        """From when on it is as if nothing were stored, in Unix seconds."""
-        full = max((rule.size / rule.rate for rule in rules_of(limits)[:DAY] if rule), default=0.0)
+    def expires_at(self, limits: Limits) -> float:
+        """The time from which it equals an empty `SharedBucket()`, in Unix seconds."""
+        full = max((rule.size / rule.rate for rule in rules_by_dimension(limits)[:DAY] if rule), default=0.0)
         last = max(self.at, *(hold.until for hold in self.holds.values())) if self.holds else self.at
         return max(last + full, (self.day + 1) * DAY_SECONDS if self.day_points else 0.0)
 
 
-class LimitStore(Protocol):
-    """Where the shared buckets are."""
-
-    def load(self, subject: str) -> SharedBucket:
-        """The bucket of a subject, the newest there is; an empty `SharedBucket()` where nothing is stored.
-
-        Raises:
-            UnavailableError: the store does not answer.
-        """
-        ...
-
-    def save(self, subject: str, bucket: SharedBucket, *, forgotten_at: float) -> SharedBucket | None:
-        """Replace the bucket of a subject, if what is stored is of the version before.
-
-        Args:
-            subject: whose.
-            bucket: its version is one more than the one it was made from.
-            forgotten_at: from when on it may be deleted, in Unix seconds.
-
-        Returns:
-            None where it is saved; what is stored where another writer was faster.
-
-        Raises:
-            UnavailableError: the store does not answer; it may have saved the bucket all the same.
-        """
-        ...
-
-
-class Short(msgspec.Struct, frozen=True):
-    """A lease that cannot be had: the dimension, and the seconds until it could."""
+class Shortage(msgspec.Struct, frozen=True):
+    """A need that exceeds the free tokens: the index of its dimension, and the seconds until it would not."""
 
     index: int
     seconds: float
 
 
 class Leased(msgspec.Struct, frozen=True):
-    """A lease: the bucket without it, and by dimension what is held now and what is for the request at hand alone."""
+    """A lease: the bucket after it, and by dimension the tokens held from now on and those for the request at hand."""
 
     bucket: SharedBucket
     held: tuple[float, float, float]
@@ -96,8 +76,8 @@ class Leased(msgspec.Struct, frozen=True):
 
 
 def refilled(bucket: SharedBucket, limits: Limits, now: float) -> SharedBucket:
-    """The bucket at `now`: filled for the time that has gone by, without the leases that ended."""
-    rules, holds, at = rules_of(limits), bucket.holds, bucket.at
+    """The bucket at `now`: refilled for the time since `at`, without the leases that have ended."""
+    rules, holds, at = rules_by_dimension(limits), bucket.holds, bucket.at
     free: list[float | None] = [bucket.requests, bucket.points]
     end = max(now, at)
     for moment in (*sorted({hold.until for hold in holds.values() if at < hold.until < end}), end):
@@ -119,12 +99,12 @@ def refilled(bucket: SharedBucket, limits: Limits, now: float) -> SharedBucket:
 
 
 class Lessee(msgspec.Struct, frozen=True):
-    """Who asks for a lease.
+    """The container that leases.
 
     Attributes:
         name: of the container.
-        left: what it has of its last lease, by dimension.
-        day: the day that the last of them is of.
+        left: unspent tokens of its last lease, by dimension.
+        day: day of its last lease, in days since 1970.
     """
 
     name: str
@@ -140,19 +120,19 @@ def lease(
     need: Sequence[float],
     wanted: Sequence[float],
     until: float,
-) -> Leased | Short:
-    """Lease tokens: what a request needs, and of the rest at most a tenth.
+) -> Leased | Shortage:
+    """Lease tokens: the need of a request, and at most a tenth of the rest.
 
     Args:
-        bucket: as `refilled` gives it.
+        bucket: the result of `refilled`.
         limits: of the subject.
-        lessee: who asks; what is left of its last lease is taken back where others still know of it.
+        lessee: the container; unspent tokens of its last lease return to the bucket, as far as its hold is known there.
         need: of the request, by dimension.
-        wanted: how much more is of use.
-        until: when the lease ends, in Unix seconds.
+        wanted: tokens beyond it that are of use, by dimension.
+        until: end of the lease, in Unix seconds.
     """
-    rules = rules_of(limits)
-    of_a_day = rules[DAY]
+    rules = rules_by_dimension(limits)
+    daily = rules[DAY]
     mine = bucket.holds.get(lessee.name)
     known = (mine.requests, mine.points) if mine else (0.0, 0.0)
     back = [
@@ -163,24 +143,24 @@ def lease(
     free: list[float | None] = [
         bucket.requests,
         bucket.points,
-        of_a_day.size - bucket.day_points if of_a_day else None,
+        daily.size - bucket.day_points if daily else None,
     ]
     held, fresh = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
     for index, rule in enumerate(rules):
-        there = free[index]
-        if rule is None or there is None:
+        available = free[index]
+        if rule is None or available is None:
             continue
         if back[index] >= need[index] > 0 or (back[index] and not need[index]):
             held[index] = back[index]
             continue
-        there += back[index]
-        if need[index] and there < need[index]:
-            seconds = (need[index] - there) / rule.rate if rule.rate else (bucket.day + 1) * DAY_SECONDS - bucket.at
-            return Short(index, seconds)
+        available += back[index]
+        if need[index] and available < need[index]:
+            seconds = (need[index] - available) / rule.rate if rule.rate else (bucket.day + 1) * DAY_SECONDS - bucket.at
+            return Shortage(index, seconds)
         fresh[index] = need[index]
-        held[index] = float(math.floor(max(0.0, min(wanted[index], (there - need[index]) / SHARE))))
-        free[index] = there - fresh[index] - held[index]
-    day_points = bucket.day_points + held[DAY] + fresh[DAY] - back[DAY] if of_a_day else bucket.day_points
+        held[index] = float(math.floor(max(0.0, min(wanted[index], (available - need[index]) / SHARE))))
+        free[index] = available - fresh[index] - held[index]
+    day_points = bucket.day_points + held[DAY] + fresh[DAY] - back[DAY] if daily else bucket.day_points
     holds = {name: hold for name, hold in bucket.holds.items() if name != lessee.name}
     if held[REQUESTS] or held[POINTS]:
         holds[lessee.name] = Hold(held[REQUESTS], held[POINTS], until)
@@ -193,7 +173,7 @@ def lease(
         day_points=day_points,
         holds=holds,
     )
-    return Leased(leased, of_each(held), of_each(fresh))
+    return Leased(leased, by_dimension(held), by_dimension(fresh))
 
 
 def _held(holds: Mapping[str, Hold]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from cachetools import TTLCache
 
 from afluente.application.access.authentication import Authentication
 from afluente.application.access.grants import Action, Grant
-from afluente.application.limits.limits import KeyLimits
+from afluente.application.limits.stage_limits import KeyLimits
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import MISSING_SOURCE, domain_faults, part_faults
 

@@ -1,25 +1,22 @@
-"""Admission of requests and points within the rate limits; docs/reference/limits.md."""
+"""Rate limits: the admission of connections, requests, points and messages; docs/reference/limits.md."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from afluente.application.limits.limiter import (
-    Allowed,
-    Demand,
-    Limiter,
-    Throttled,
-)
-from afluente.application.limits.limits import KeyLimits, StageLimits, Subject
+from afluente.application.limits.decisions import Allowed, Demand, Throttled
+from afluente.application.limits.limiter import Limiter
+from afluente.application.limits.rules import Subject
+from afluente.application.limits.stage_limits import KeyLimits, StageLimits
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """Who sends a request.
+    """The sender of a request.
 
     Attributes:
-        address: that the gateway saw; empty where it saw none.
+        address: IP address that the gateway saw; empty if it saw none.
         key_id: of its key.
-        limits: of the key, where it has its own.
+        limits: of the key, if it has its own.
     """
 
     address: str
@@ -28,17 +25,17 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """How many points a message brings, and of which source (`domain/source_id`)."""
+    """A number of points of one source (`domain/source_id`)."""
 
     source: str
     points: int
 
 
 class RateLimits:
-    """Lets requests through within the limits of a stage: of the address first, then of the key, then of the source.
+    """Admits requests within the limits of a stage: of the address first, then of the key, then of the source.
 
     Args:
-        limiter: counts.
+        limiter: counts the requests and points.
         limits: of the stage.
     """
 
@@ -52,7 +49,7 @@ class RateLimits:
         Raises:
             UnavailableError: it cannot be counted, and the limits fail shut.
         """
-        return self._limiter.take([Demand(Subject.IP, address, self._limits.ip, 1)] if address else [], now)
+        return self._limiter.acquire([Demand(Subject.IP, address, self._limits.ip, 1)] if address else [], now)
 
     def admit_request(self, sender: Sender, now: float) -> Allowed | Throttled:
         """Admit a request, before its points are known.
@@ -60,7 +57,7 @@ class RateLimits:
         Raises:
             UnavailableError: it cannot be counted, and the limits fail shut.
         """
-        return self._limiter.take([*self._demands(sender, requests=1)], now)
+        return self._limiter.acquire([*self._demands(sender, requests=1)], now)
 
     def admit_points(
         self, sender: Sender, points: Sequence[Batch], admitted: Allowed, now: float
@@ -69,25 +66,26 @@ class RateLimits:
 
         Args:
             sender: of the request.
-            points: that it brings, each source once.
+            points: of the request, each source once.
             admitted: the answer of `admit_request`.
             now: in Unix seconds.
 
         Returns:
-            What it took, with the standings of both; that it was not counted is not said a second time.
+            The decision, with the standings of the request and of its points; that they were not counted is
+            reported only if `admitted` does not report it.
 
         Raises:
             UnavailableError: they cannot be counted, and the limits fail shut.
         """
         total = sum(batch.points for batch in points)
-        taken = self._limiter.take([*self._demands(sender, points=total), *self._of_sources(points)], now)
-        if isinstance(taken, Throttled):
-            self._limiter.give_back(admitted, now)
-            return taken
+        decision = self._limiter.acquire([*self._demands(sender, points=total), *self._of_sources(points)], now)
+        if isinstance(decision, Throttled):
+            self._limiter.release(admitted, now)
+            return decision
         return msgspec.structs.replace(
-            taken,
-            standings=(*admitted.standings, *taken.standings),
-            uncounted=None if admitted.uncounted else taken.uncounted,
+            decision,
+            standings=(*admitted.standings, *decision.standings),
+            uncounted=None if admitted.uncounted else decision.uncounted,
         )
 
     def admit_messages(
@@ -96,14 +94,14 @@ class RateLimits:
         """Admit messages of devices, which have no key and no address; each by itself, in their order.
 
         Args:
-            messages: what each brings.
+            messages: the points of each.
             now: in Unix seconds.
-            run: maps, as an executor does side by side.
+            run: maps, as an executor does concurrently.
 
         Raises:
             UnavailableError: they cannot be counted, and the limits fail shut.
         """
-        return self._limiter.take_each([self._of_sources(message) for message in messages], now, run=run)
+        return self._limiter.acquire_each([self._of_sources(message) for message in messages], now, run=run)
 
     def _of_sources(self, points: Sequence[Batch]) -> list[Demand]:
         return [Demand(Subject.SOURCE, batch.source, self._limits.source, 1, batch.points) for batch in points]
