@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Self
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.trial import Gates, Phase
-from cli.local_stack.state import CHECKOUT, StateDir
+from cli.core.state import CHECKOUT, StateDir
 from tests.migration.canary_fleet import CanaryFleet, Request
 from tests.migration.legacy_service import an_old_service
 from tests.migration.postgres import running_postgres

@@ -33,7 +33,7 @@ from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.rows import RowReader, RowsRead, Streams
 from afluente.adapters.codecs.packs import decode_pack, encode_rows, rows_of
 from afluente.application.csv.jobs import CsvJob
-from cli.local_stack.state import StateDir
+from cli.core.state import StateDir
 from tests.stack import LocalStack, running_stack
 
 ROW = "{time},furnace-1-temperature-north-wall,{value},degrees-celsius,{filler}\n"

@@ -44,9 +44,9 @@ from urllib.parse import urlsplit
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.runtime.observability import logger
 from benchmarks.http_way import Client, settle, timed
-from cli.core.local_key import key_for
+from cli.access.api_key import key_for
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack.state import StateDir
 from cli.operations.status import FUNCTIONS
 from infra.stage import RefusedKeyLimits
 

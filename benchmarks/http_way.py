@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from cli.core.local_key import key_for
+from cli.access.api_key import key_for
+from cli.core.local_stack import find_emulator
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack import emulator
-from cli.local_stack.state import StateDir
 from cli.reading.shards import LATEST, ShardReader
 
 GOAL = 10_000
@@ -165,7 +165,7 @@ def settle(target: Target) -> None:
 
 def processor_seconds(target: Target) -> dict[str, float]:
     """Of the emulator, of each function's processes and of this one."""
-    running = emulator.find(target.state)
+    running = find_emulator(target.state)
     if running is None:
         raise RuntimeError("no local stack is running: .venv/bin/afluente up")
     spent = {

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
-from cli.local_stack.state import CHECKOUT, StateDir
+from cli.core.state import CHECKOUT, StateDir
 from tests.migration.legacy_service import ALERT_THRESHOLDS, an_old_service, create_tables, fill
 from tests.migration.postgres import running_postgres
 from tests.stack import LocalStack, running_stack

@@ -21,9 +21,9 @@ from typing import Any
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
 from cli.devices.devices import device_for, read_connection
-from cli.local_stack.state import StateDir
 from cli.reading.shards import LATEST, ShardReader
 
 CLASSES = ("Alert", "Warning", "Anomaly", "Normal")

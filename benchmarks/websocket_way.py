@@ -22,9 +22,9 @@ from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from cli.core.local_key import key_for
+from cli.access.api_key import key_for
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack.state import StateDir
 
 GOAL_MS = 10
 """What an acknowledgement of one point is to take at the most."""

@@ -57,7 +57,7 @@ def _group(item: pytest.Item) -> str:
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[LocalStack]":
     """A stack of the tests' own, which ends with them."""
-    from cli.local_stack.state import StateDir  # noqa: PLC0415 - unit tests need none of it
+    from cli.core.state import StateDir  # noqa: PLC0415 - unit tests need none of it
     from tests.stack import running_stack  # noqa: PLC0415
 
     with running_stack(StateDir.of(tmp_path_factory.mktemp("stack"))) as running:

@@ -28,11 +28,10 @@ from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState
 from cli.access.operators import keys_of, pepper_of
 from cli.constraints.catalogue import catalogue_of
+from cli.core.local_stack import LOOPBACK, EmulatorRecord
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack import stack
-from cli.local_stack.emulator import EmulatorRecord
-from cli.local_stack.ports import LOOPBACK
-from cli.local_stack.state import StateDir
 from cli.operations.status import FUNCTIONS
 from cli.reading.log_events import read
 from tests.conformity import assert_documented, route_of

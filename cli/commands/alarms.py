@@ -73,11 +73,12 @@ def _events(
     """The events, each with its line as it was published."""
     began = since.timestamp() if since else 0.0
     if target.is_api_alone:
+        from cli.access.api_key import key_for
         from cli.core.api import Api
         from cli.reading.alarms_api import alarms_by_api, as_published
 
         pattern = None if key == _EVERYTHING else key
-        with Api.of(target, api_key) as api:
+        with Api.of(target, key_for(target, api_key)) as api:
             for event in alarms_by_api(api, key=pattern, since=began, follow=follow):
                 yield as_published(event), event
         return

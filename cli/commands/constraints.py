@@ -230,10 +230,12 @@ def rollback(
 
 @contextmanager
 def _api(target: TargetChoice, key: str | None) -> "Iterator[ConstraintsApi]":
+    from cli.access.api_key import key_for
     from cli.constraints.api import ConstraintsApi
     from cli.core.api import Api
 
-    with Api.of(resolve(target), key) as api:
+    found = resolve(target)
+    with Api.of(found, key_for(found, key)) as api:
         yield ConstraintsApi(api)
 
 

@@ -87,7 +87,7 @@ def send(
       afluente csv send 2026-*.csv --domain iot --source press-1 --options press.json
       afluente csv send a.csv --domain iot --source mill-1 --option decimal=,
     """
-    from cli.core.retry import Patience
+    from cli.core.retry import Retry
     from cli.csv.choices import chosen_options
     from cli.csv.display import TransferDisplay
     from cli.csv.files import local_files
@@ -100,8 +100,8 @@ def send(
     found = resolve(target)
     console = err()
     display = TransferDisplay(console, "uploading", "uploaded")
-    patience = Patience(display.waiting)
-    with _api(found, key) as api, Uploader(use_proxies=found.uses_proxies, patience=patience) as uploader:
+    retry = Retry(display.waiting)
+    with _api(found, key) as api, Uploader(use_proxies=found.uses_proxies, retry=retry) as uploader:
         sending = Sending(api, uploader, display, console)
         try:
             sending.upload(chosen, Destination(domain, source, given))
@@ -234,7 +234,7 @@ def rejects(
     """
     import sys
 
-    from cli.core.retry import Patience
+    from cli.core.retry import Retry
     from cli.csv.display import TransferDisplay
     from cli.csv.downloads import pieces, write_whole
 
@@ -246,16 +246,16 @@ def rejects(
         console.print(f"no row was rejected by job {job_id}", markup=False, soft_wrap=True)
         return
     display = TransferDisplay(console, "fetching", "fetched")
-    patience = Patience(display.waiting)
+    retry = Retry(display.waiting)
     if output is None:
-        for piece in pieces(url, use_proxies=found.uses_proxies, on_size=lambda _size: None, patience=patience):
+        for piece in pieces(url, use_proxies=found.uses_proxies, on_size=lambda _size: None, retry=retry):
             print_bytes(piece)
         sys.stdout.flush()
         return
     name = str(output)
     with display.shown():
         content = pieces(
-            url, use_proxies=found.uses_proxies, on_size=lambda size: display.begin(name, size), patience=patience
+            url, use_proxies=found.uses_proxies, on_size=lambda size: display.begin(name, size), retry=retry
         )
         size = write_whole(output, content, display.moved)
     console.print(f"wrote {size:,} bytes to {name}", markup=False, soft_wrap=True)
@@ -291,8 +291,8 @@ def _api(target: Target, key: str | None) -> "Iterator[CsvApi]":
     Raises:
         CommandError: the deployment takes no CSV files, or a key is needed.
     """
-    from cli.core.local_key import key_for
-    from cli.core.retry import Patience
+    from cli.access.api_key import key_for
+    from cli.core.retry import Retry
     from cli.csv.client import CsvApi
     from cli.csv.display import say_waiting
 
@@ -302,8 +302,8 @@ def _api(target: Target, key: str | None) -> "Iterator[CsvApi]":
             hint="set enable_csv_ingest = true in the stage's file and deploy it again",
         )
     console = err()
-    patience = Patience(lambda seconds, reason: say_waiting(console, seconds, reason))
-    with CsvApi(target.api_url, key_for(target, key), use_proxies=target.uses_proxies, patience=patience) as api:
+    retry = Retry(lambda seconds, reason: say_waiting(console, seconds, reason))
+    with CsvApi(target.api_url, key_for(target, key), use_proxies=target.uses_proxies, retry=retry) as api:
         yield api
 
 

@@ -11,9 +11,9 @@ from rich.table import Table
 from cli.core.errors import CommandError
 from cli.core.options import StateDirOption
 from cli.core.output import err, out, step
+from cli.core.state import StateDir
 from cli.core.target import TargetChoice, resolve
 from cli.local_stack import stack
-from cli.local_stack.state import StateDir
 
 if TYPE_CHECKING:
     from cli.demo.demo import Came, DemoStream

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from cli.core.errors import CommandError, ExitCode
+from cli.core.local_stack import STAGE
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
 from cli.core.target import Target, TargetChoice, resolve
@@ -73,7 +74,7 @@ def add(
     from cli.domains import adding, files
 
     domain = _domain(template, name)
-    stage, where = target.stage or stack.STAGE, folder or files.folder_of(name)
+    stage, where = target.stage or STAGE, folder or files.folder_of(name)
     found = _deployment(target)
     plan = adding.plan(domain, stage, _catalogue(found) if found else None, where)
     if not as_json:
@@ -111,7 +112,7 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
     """
     from cli.domains import adding, stage_file
 
-    stage = target.stage or stack.STAGE
+    stage = target.stage or STAGE
     present = stage_file.open_domains(stage)
     if name not in present:
         raise CommandError(f"the domain '{name}' is not open in stage '{stage}'", hint=_are_open(present))
@@ -143,7 +144,7 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
     """
     from cli.domains import stage_file
 
-    stage = target.stage or stack.STAGE
+    stage = target.stage or STAGE
     found = _deployment(target)
     in_file, deployed = stage_file.open_domains(stage), _open_in(found) if found else ()
     names = [*in_file, *(name for name in deployed if name not in in_file)]
@@ -245,7 +246,7 @@ def _show_plan(plan: "Plan", *, will_be: bool) -> None:
     table.add_row("stage", f"opens in {plan.stage_file}" if plan.opens else f"open in {plan.stage_file} already")
     counts = f"{len(plan.created)} new, {len(plan.changed)} changed, {len(plan.unchanged)} unchanged"
     if not plan.deployment:
-        ready = "the local stack is up" if plan.stage == stack.STAGE else "the stage is deployed"
+        ready = "the local stack is up" if plan.stage == STAGE else "the stage is deployed"
         counts = f"{len(plan.created)}, once {ready}"
     table.add_row("constraints", counts)
     for change in plan.changed:

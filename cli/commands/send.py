@@ -79,7 +79,7 @@ def http(
 
     [dim]Example:[/]  afluente send http --domain iot --source furnace-1 readings.csv
     """
-    from cli.core.local_key import key_for
+    from cli.access.api_key import key_for
     from cli.sending.http import HttpTransport
     from cli.sending.job import Choices
 
@@ -135,7 +135,7 @@ def ws(
 
     [dim]Example:[/]  afluente send ws --domain iot --source furnace-1 readings.csv
     """
-    from cli.core.local_key import key_for
+    from cli.access.api_key import key_for
     from cli.sending.job import Choices
     from cli.sending.ws import WsTransport
 

@@ -9,10 +9,10 @@ from rich.table import Table
 from cli.core.errors import CommandError, ExitCode
 from cli.core.options import StateDirOption, targeted
 from cli.core.output import err, out, print_json
+from cli.core.state import StateDir
 from cli.core.target import TargetChoice, resolve
 from cli.core.times import since_option
 from cli.local_stack import stack
-from cli.local_stack.state import StateDir
 from cli.operations.status import FUNCTIONS, DeploymentStatus, status_of
 from cli.reading.function_logs import emulator_lines, function_lines
 
@@ -126,7 +126,7 @@ def logs(
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _headline(running: stack.RunningStack) -> str:
+def _headline(running: stack.UpdatedStack) -> str:
     done = {
         stack.Change.NOTHING: "the local stack is running and up to date",
         stack.Change.CODE: "the local stack is running with the new code",
@@ -135,7 +135,7 @@ def _headline(running: stack.RunningStack) -> str:
     return f"[bold green]{done}[/]"
 
 
-def _endpoints(running: stack.RunningStack) -> str:
+def _endpoints(running: stack.UpdatedStack) -> str:
     outputs = running.outputs
     places = {
         "HTTP API": running.api_url,
@@ -149,7 +149,7 @@ def _endpoints(running: stack.RunningStack) -> str:
     return "\n".join(f"  [dim]{name:<17}[/]{place}" for name, place in places.items())
 
 
-def _what_next(running: stack.RunningStack) -> str:
+def _what_next(running: stack.UpdatedStack) -> str:
     return f"""
 [bold]What next[/]
   afluente constraints apply FILE                               say what is normal

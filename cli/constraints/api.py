@@ -12,7 +12,7 @@ from afluente.application.constraints.documents import ConstraintEntry, address_
 from afluente.application.constraints.scopes import domain_of, source_of
 from afluente.domain.stream_keys import StreamKey
 from cli.constraints.updates import Counts
-from cli.core.api import Answered, Api, Query, Refused
+from cli.core.api import Answered, Api, Query, RefusedError
 from cli.core.errors import CommandError
 
 # A request has to be answered within 30 s, on a busy laptop too. One at a time: each in flight beside it would have
@@ -144,11 +144,11 @@ class ConstraintsApi:
         path = f"{_PATH}/{domain_of(scope)}{below}"
         try:
             return self._api.ask(method, path, what, kind, Query(fields, query.body, query.headers))
-        except Refused as error:
+        except RefusedError as error:
             told = as_argument(scope)
             if error.status == HTTPStatus.NOT_FOUND and below == "/rollback":
                 hint = f"'afluente constraints history {told}' shows which there are"
-                raise CommandError(error.problem.said, hint=hint) from None
+                raise CommandError(error.problem.text, hint=hint) from None
             if error.status == HTTPStatus.NOT_FOUND:
                 hint = "'afluente constraints list' shows which are"
                 raise CommandError(f"there are no constraints for {scope}", hint=hint) from None

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.core.aws import needs_credentials
+from cli.core.state import StateDir
 from cli.core.target import TargetChoice
-from cli.local_stack.state import StateDir
 
 _PANEL = "Which deployment (the local stack if nothing is said)"
 

@@ -1,76 +1,108 @@
-"""Requests that are made again while whoever is to answer them is busy or out of reach."""
+"""Requests are retried while the service is busy or out of reach."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import httpx
+from typing import NamedTuple, TypeVar
 
 from cli.core.errors import CommandError, ExitCode
-from cli.sending.http_answers import AGAIN, retry_after, told
-from cli.sending.patience import MAX_ATTEMPTS, delay
+
+MAX_ATTEMPTS = 8
+"""At one request or message."""
+
+LONGEST_WAIT_SECONDS = 3_600.0
+"""That a service may ask for; beyond it, as for the points of a day, a person is to decide."""
+
+_FIRST_DELAY_SECONDS = 0.25
+_LONGEST_DELAY_SECONDS = 20.0
+
+Answer = TypeVar("Answer")
 
 
-def _silent(_seconds: float, _reason: str) -> None:
+class Busy(NamedTuple):
+    """An attempt without an answer, after which the same request is made again.
+
+    Attributes:
+        reason: for people.
+        retry_after: seconds that the service asks to be left alone for; None where it does not say.
+    """
+
+    reason: str
+    retry_after: float | None = None
+
+
+def _ignore(_seconds: float, _reason: str) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to try.
+class Retry:
+    """A limited number of attempts, with growing pauses in between.
 
     Attributes:
-        on_wait: called with seconds and the reason before each wait.
+        on_wait: called with seconds and the reason before each pause.
         sleep: waits.
         attempts: at one request.
+        load: what the service is asked to take, in messages.
     """
 
-    on_wait: Callable[[float, str], None] = _silent
+    on_wait: Callable[[float, str], None] = _ignore
     sleep: Callable[[float], None] = time.sleep
     attempts: int = MAX_ATTEMPTS
+    load: str = "requests"
 
-    def wait(self, attempt: int, reason: str, asked_for: float | None = None) -> None:
-        """Wait after an attempt, counted from 0; not after the last one."""
-        if attempt + 1 < self.attempts:
-            seconds = delay(attempt) if asked_for is None else asked_for
-            self.on_wait(seconds, reason)
-            self.sleep(seconds)
-
-    def answer(
-        self,
-        request: Callable[[], httpx.Response],
-        what: str,
-        *,
-        is_busy: Callable[[httpx.Response], bool] = lambda response: response.status_code in AGAIN,
-    ) -> httpx.Response:
-        """What is answered, once it is an answer.
+    def until_answered(self, attempt: Callable[[], Answer | Busy], what: str, *, hint: str = "") -> Answer:
+        """Make attempts until one is answered.
 
         Args:
-            request: makes the request.
-            what: is asked, for people: `the service did not {what}`.
-            is_busy: whether an answer says that it is to be asked again.
+            attempt: makes the request.
+            what: the request in messages: `the service did not {what}`.
+            hint: where to look if there is no answer.
 
         Raises:
-            CommandError: there is none for longer than this waits.
+            CommandError: the last attempt failed too, or the service asks for too long a pause.
         """
         reason = ""
-        for attempt in range(self.attempts):
-            try:
-                response = request()
-            except httpx.RequestError as error:
-                reason = told(error)
-                self.wait(attempt, reason)
-                continue
-            if not is_busy(response):
-                return response
-            reason = f"{response.status_code} {response.reason_phrase}"
-            self.wait(attempt, reason, retry_after(response))
-        raise self.given_up(what, reason)
+        for number in range(self.attempts):
+            answer = attempt()
+            if not isinstance(answer, Busy):
+                return answer
+            reason = answer.reason
+            self.wait(number, answer)
+        raise self.given_up(what, reason, hint=hint)
 
-    def given_up(self, what: str, reason: str) -> CommandError:
-        """That it was tried often enough."""
+    def wait(self, attempt: int, busy: Busy) -> None:
+        """Pause after an attempt, counted from 0; not after the last one.
+
+        Raises:
+            CommandError: the service asks for a longer pause than `LONGEST_WAIT_SECONDS`.
+        """
+        asked = busy.retry_after
+        if asked is not None and asked > LONGEST_WAIT_SECONDS:
+            raise CommandError(
+                f"the service takes no {self.load} for {asked:.0f} s: {busy.reason}",
+                hint="send the rest then, or ask the operators for a key with other limits",
+                code=ExitCode.UNREACHABLE,
+            )
+        if attempt + 1 < self.attempts:
+            seconds = delay(attempt) if asked is None else asked
+            self.on_wait(seconds, busy.reason)
+            self.sleep(seconds)
+
+    def given_up(self, what: str, reason: str, *, hint: str = "") -> CommandError:
+        """The error after the last attempt."""
         return CommandError(
             f"the service did not {what} after {self.attempts} attempts: {reason}",
-            hint="check the connection; for the local stack see 'afluente status'",
+            hint=hint or "check the connection; for the local stack see 'afluente status'",
             code=ExitCode.UNREACHABLE,
         )
+
+
+def delay(attempt: int) -> float:
+    """Seconds to wait after an attempt, counted from 0: doubling, with half of it left to chance.
+
+    So that many senders do not come back together.
+    """
+    whole = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0**attempt)
+    return whole * random.uniform(0.5, 1.0)  # noqa: S311 - no secret hangs on it

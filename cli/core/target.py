@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 from cli.core import aws
 from cli.core.errors import CommandError, ExitCode
-from cli.local_stack import stack
-from cli.local_stack.emulator import REGION
-from cli.local_stack.state import StateDir
+from cli.core.local_stack import REGION, STAGE, find_stack
+from cli.core.state import StateDir
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -207,9 +206,9 @@ def _no_address(scheme: str) -> CommandError:
 
 
 def _local(state: StateDir) -> Target:
-    running = stack.find(state)
+    running = find_stack(state)
     return Target(
-        name=stack.STAGE,
+        name=STAGE,
         connection=aws.local_connection(running.emulator.endpoint, REGION),
         outputs=running.outputs,
         api_url=running.api_url,

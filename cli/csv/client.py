@@ -11,7 +11,7 @@ import msgspec
 from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import JobReport
 from cli.core.api import Api, Query
-from cli.core.retry import Patience
+from cli.core.retry import Retry
 
 PATH = "/ingest/csv"
 
@@ -76,7 +76,7 @@ class CsvApi(Api):
         HTTPStatus.FORBIDDEN: "the key is unknown, revoked, expired or not for this source; see 'afluente keys list'",
         HTTPStatus.NOT_FOUND: "'afluente csv jobs' shows which jobs there are",
     }
-    told_faults = None
+    max_shown_faults = None
 
     def announce(self, announcement: Announcement) -> Announced:
         """Begin a job of a file that is still to be uploaded.
@@ -112,9 +112,9 @@ class CsvApi(Api):
             before = page.next.before
         return found[:limit]
 
-    def cancel(self, job_id: str, *, patience: Patience | None = None) -> JobReport:
+    def cancel(self, job_id: str, *, retry: Retry | None = None) -> JobReport:
         """End a job before its time."""
-        return self.ask("DELETE", _of_job(job_id), "cancel the job", JobReport, patience=patience)
+        return self.ask("DELETE", _of_job(job_id), "cancel the job", JobReport, retry=retry)
 
 
 def _of_job(job_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Rejected rows on their way down."""
+"""Downloads of rejected rows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,27 +8,25 @@ from pathlib import Path
 import httpx
 
 from cli.core.errors import CommandError
-from cli.core.retry import Patience
-from cli.sending.http_answers import AGAIN, told
+from cli.core.http import RETRIED, describe_error
+from cli.core.retry import Busy, Retry
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
-def pieces(
-    url: str, *, use_proxies: bool, on_size: Callable[[int | None], None], patience: Patience
-) -> Iterator[bytes]:
-    """What is at an address, piece by piece; where the connection breaks it goes on from there.
+def pieces(url: str, *, use_proxies: bool, on_size: Callable[[int | None], None], retry: Retry) -> Iterator[bytes]:
+    """The content at an address, in pieces; a broken connection is resumed where it broke.
 
     Args:
         url: the address, which is signed.
         use_proxies: whether the user's proxy settings count.
-        on_size: called with the size in bytes where it is known.
-        patience: how long to try, without a piece in between.
+        on_size: called with the size in bytes, None where it is not known.
+        retry: how often it is tried without a piece in between, and with which pauses.
 
     Raises:
         CommandError: it cannot be fetched.
     """
-    done, attempt = 0, 0
+    done, failures = 0, 0
     with httpx.Client(headers={"Accept-Encoding": "identity"}, timeout=_TIMEOUT, trust_env=use_proxies) as client:
         while True:
             before = done
@@ -38,18 +36,19 @@ def pieces(
                     if not done:
                         size = response.headers.get("Content-Length")
                         on_size(int(size) if size else None)
-                    over = done if response.status_code == HTTPStatus.OK else 0
+                    # An answer with the status 200 begins at the beginning, whatever range was asked for.
+                    repeated = done if response.status_code == HTTPStatus.OK else 0
                     for piece in response.iter_raw():
-                        new, over = piece[over:], max(0, over - len(piece))
+                        new, repeated = piece[repeated:], max(0, repeated - len(piece))
                         done += len(new)
                         yield new
                     return
             except (httpx.RequestError, _BusyError) as error:
-                attempt = 0 if done > before else attempt + 1
-                reason = str(error) if isinstance(error, _BusyError) else told(error)
-                if attempt == patience.attempts:
-                    raise patience.given_up("hand out the rejected rows", reason) from None
-                patience.wait(max(0, attempt - 1), reason)
+                failures = 0 if done > before else failures + 1
+                reason = str(error) if isinstance(error, _BusyError) else describe_error(error)
+                if failures == retry.attempts:
+                    raise retry.given_up("hand out the rejected rows", reason) from None
+                retry.wait(max(0, failures - 1), Busy(reason))
 
 
 def write_whole(path: Path, content: Iterator[bytes], on_progress: Callable[[int], None]) -> int:
@@ -70,12 +69,12 @@ def write_whole(path: Path, content: Iterator[bytes], on_progress: Callable[[int
 
 
 class _BusyError(Exception):
-    """Whoever has it is busy."""
+    """The store is busy."""
 
 
 def _check(response: httpx.Response) -> None:
     status = f"{response.status_code} {response.reason_phrase}"
-    if response.status_code in AGAIN:
+    if response.status_code in RETRIED:
         raise _BusyError(status)
     if not response.is_success:
         hint = "the address may have expired, or the file is not kept any more: ask for it again"

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from afluente.application.csv.reports import JobReport
 from cli.core.errors import CommandError, ExitCode
-from cli.core.retry import Patience
+from cli.core.retry import Retry
 from cli.csv.client import Announced, Announcement, CsvApi, MultipartUpload, WholeUpload
 from cli.csv.display import JobDisplay, TransferDisplay
 from cli.csv.files import LocalFile
@@ -88,7 +88,7 @@ class Sending:
         """Leave nothing half done: no parts in S3, no job that waits for them."""
         try:
             self._uploader.abort(announced.upload)
-            self._api.cancel(announced.job_id, patience=Patience(attempts=1))
+            self._api.cancel(announced.job_id, retry=Retry(attempts=1))
         except CommandError as error:
             self._console.print(f"job {announced.job_id} was not taken back: {error.message}", markup=False)
 

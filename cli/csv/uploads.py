@@ -11,10 +11,10 @@ from typing import BinaryIO, Self, TypeVar
 import httpx
 
 from cli.core.errors import CommandError
-from cli.core.retry import Patience
+from cli.core.http import RETRIED, request_until_answered
+from cli.core.retry import Retry
 from cli.csv.client import MultipartUpload, WholeUpload
 from cli.csv.files import LocalFile
-from cli.sending.http_answers import AGAIN
 
 _CHUNK_BYTES = 128 * 1024
 # S3 puts many parts together for minutes, with a sign of life now and then.
@@ -32,13 +32,13 @@ class Uploader:
 
     Args:
         use_proxies: whether the user's proxy settings count; not for the local stack.
-        patience: how long to try.
+        retry: how often a request is tried, and with which pauses.
     """
 
-    def __init__(self, *, use_proxies: bool, patience: Patience | None = None) -> None:
+    def __init__(self, *, use_proxies: bool, retry: Retry | None = None) -> None:
         # The addresses are signed: nothing else says who sends, and no key of ours goes there.
         self._client = httpx.Client(headers={"User-Agent": "afluente-cli"}, timeout=_TIMEOUT, trust_env=use_proxies)
-        self._patience = patience or Patience()
+        self._retry = retry or Retry()
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +85,9 @@ class Uploader:
         """
         # Of a file that goes as one, S3 keeps all or nothing.
         if isinstance(upload, MultipartUpload):
-            response = Patience(attempts=1).answer(lambda: self._client.delete(upload.abort_url), "end the upload")
+            response = request_until_answered(
+                Retry(attempts=1), lambda: self._client.delete(upload.abort_url), "end the upload"
+            )
             if not response.is_success and response.status_code != HTTPStatus.NOT_FOUND:
                 raise _refusal(response)
 
@@ -109,8 +111,11 @@ class Uploader:
 
     def _put(self, url: str, body: Callable[[], Iterator[bytes]], size: int) -> httpx.Response:
         headers = {"Content-Length": str(size)}
-        response = self._patience.answer(
-            lambda: self._client.put(url, content=body(), headers=headers), "take the file", is_busy=_is_busy
+        response = request_until_answered(
+            self._retry,
+            lambda: self._client.put(url, content=body(), headers=headers),
+            "take the file",
+            is_busy=_is_busy,
         )
         if not response.is_success:
             raise _refusal(response)
@@ -129,7 +134,7 @@ class Uploader:
             asked += 1
             return self._client.post(url, content=document, headers={"Content-Type": "application/xml"})
 
-        response = self._patience.answer(ask, "put the parts together", is_busy=_is_busy)
+        response = request_until_answered(self._retry, ask, "put the parts together", is_busy=_is_busy)
         if asked > 1 and response.status_code == HTTPStatus.NOT_FOUND:
             return  # The answer was lost, not the request: there is no such upload any more, for it is complete.
         if not response.is_success or _element(response, "Code"):
@@ -182,7 +187,7 @@ def _is_busy(response: httpx.Response) -> bool:
         return _element(response, "Code") == _SENT_TOO_SLOWLY
     # S3 begins its answer to a completion before it knows how that ends: an error may come with the status 200.
     has_failed = response.is_success and _element(response, "Code") in {"InternalError", "SlowDown"}
-    return has_failed or response.status_code in AGAIN
+    return has_failed or response.status_code in RETRIED
 
 
 def _element(response: httpx.Response, name: str) -> str:

@@ -17,9 +17,10 @@ from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+from cli.access.api_key import key_for
 from cli.constraints.catalogue import catalogue_of
 from cli.core.errors import CommandError
-from cli.core.local_key import key_for
+from cli.core.state import CHECKOUT
 from cli.core.target import Target
 from cli.csv.client import CsvApi
 from cli.devices.devices import device_for
@@ -33,7 +34,7 @@ from cli.sending.mqtt import MqttTransport
 from cli.sending.run import Totals, Transport, send_all
 from cli.sending.ws import WsTransport
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = CHECKOUT / "data"
 CLASSES = ("normal", "anomaly", "warning", "alert")
 
 # Each with an output that a stage has where the transport is switched on.

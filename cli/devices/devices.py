@@ -13,9 +13,9 @@ from afluente.domain.stream_keys import part_faults
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN, LEGACY_TOPIC
 from cli.access.operators import find_tenant, tenants_of
 from cli.core.errors import CommandError, ExitCode
+from cli.core.local_stack import find_emulator
+from cli.core.state import write_document
 from cli.core.target import Target
-from cli.local_stack import emulator
-from cli.local_stack.state import write_document
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient
@@ -179,7 +179,7 @@ def device_for(target: Target, domain: str, source: str, *, legacy: bool = False
             hint="give its folder with --device; 'afluente devices create' makes one",
             code=ExitCode.USAGE,
         )
-    running = emulator.find(target.state)
+    running = find_emulator(target.state)
     # A device ends with the emulator that knows it.
     folder = target.state.path / "devices" / (running.token if running else "") / domain / source
     if not (folder / CONNECTION_FILE).exists():
@@ -330,7 +330,7 @@ def _broker(target: Target) -> tuple[str, int]:
     if not target.is_local:
         iot: IoTClient = target.client("iot")
         return iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"], MQTT_PORT
-    running = emulator.find(target.state)
+    running = find_emulator(target.state)
     if running is None or running.mqtt_port is None:
         raise CommandError("the local stack has no MQTT broker", hint="run 'afluente down' and 'afluente up'")
     return "localhost", running.mqtt_port

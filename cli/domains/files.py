@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from cli.core.errors import CommandError
+from cli.core.state import CHECKOUT
 from cli.domains.templates import Domain
-from cli.local_stack.state import CHECKOUT
 
 CONSTRAINTS = "constraints.yaml"
 CLIENT = "client.py"

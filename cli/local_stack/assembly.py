@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cli.core.state import CHECKOUT
 from cli.local_stack.archives import archive
-from cli.local_stack.state import CHECKOUT
 
 # An asset that holds one of these files is a copy of that folder of the checkout. What is deployed is the folder as it
 # is now, so a change of code needs no synthesis.

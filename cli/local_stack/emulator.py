@@ -10,16 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from cli.core.errors import CommandError, ExitCode
+from cli.core.local_stack import LOOPBACK, REGION, EmulatorRecord, find_emulator
+from cli.core.locks import is_held
+from cli.core.state import CHECKOUT, StateDir, read_document
 from cli.local_stack import ports
 from cli.local_stack.health import edition_at
-from cli.local_stack.locks import is_held
-from cli.local_stack.state import CHECKOUT, StateDir, read_document
-
-REGION = "us-east-1"
-"""The region the local stack plays."""
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
@@ -28,46 +24,6 @@ _ATTEMPTS = 5
 # As the emulator has it, and the system (EADDRINUSE).
 _PORT_TAKEN = "already in use"
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TZ", "USER")
-
-
-class EmulatorRecord(msgspec.Struct, frozen=True):
-    """A running emulator, as it wrote itself down.
-
-    Attributes:
-        pid: its process, leader of a session and process group of its own.
-        port: where it listens, on 127.0.0.1.
-        mqtt_port: where its MQTT broker does; None for one of an earlier release, which has none.
-        token: names this run of it; its state lives in memory and ends with it.
-        started_at: Unix seconds.
-    """
-
-    pid: int
-    port: int
-    token: str
-    started_at: float
-    mqtt_port: int | None = None
-
-    @property
-    def endpoint(self) -> str:
-        """Its base URL."""
-        return f"http://{ports.LOOPBACK}:{self.port}"
-
-
-def find(state: StateDir) -> EmulatorRecord | None:
-    """The emulator that runs for `state`, whether it answers yet or not; None where there is none."""
-    deadline = time.monotonic() + _STOP_SECONDS
-    while is_held(state.emulator_lock):
-        record = read_document(state.emulator_record, EmulatorRecord)
-        if record is not None:
-            return record
-        # It holds its lock but has not written itself down yet: an instant, unless something is very wrong.
-        if time.monotonic() > deadline:
-            raise CommandError(
-                f"an emulator holds {state.emulator_lock}, but does not say where it runs",
-                hint=f"find its process ('fuser {state.emulator_lock}'), stop it and try again",
-            )
-        time.sleep(_POLL_SECONDS)
-    return None
 
 
 def start(state: StateDir, port: int | None) -> EmulatorRecord:
@@ -98,7 +54,7 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
 
 def stop(state: StateDir) -> bool:
     """Stop the emulator with everything it started and remove its temporary files; False where none ran."""
-    record = find(state)
+    record = find_emulator(state)
     if record is not None:
         _end(state, record)
     shutil.rmtree(state.scratch, ignore_errors=True)
@@ -151,7 +107,7 @@ def _wait_until_it_answers(
             return None
         # The edition is ours to name: an emulator of another checkout that took the port meanwhile has another.
         if edition_at(port) == token:
-            return find(state)
+            return find_emulator(state)
         time.sleep(_POLL_SECONDS)
     raise CommandError(
         f"the emulator did not answer on port {port} within {_START_SECONDS:.0f} s;"
@@ -168,7 +124,7 @@ def _environment(scratch: Path, port: int, mqtt_port: int, token: str) -> dict[s
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "BIND_HOST": ports.LOOPBACK,
+        "BIND_HOST": LOOPBACK,
         # It would stop containers of other emulators on a Docker daemon it finds; the local stack needs none.
         "DOCKER_HOST": f"unix://{scratch / 'no-docker.sock'}",
         "GATEWAY_PORT": str(port),
@@ -176,7 +132,7 @@ def _environment(scratch: Path, port: int, mqtt_port: int, token: str) -> dict[s
         "IOT_MTLS_PORT": str(mqtt_port),
         "LAMBDA_EXECUTOR": "local",
         "MINISTACK_EDITION": token,
-        "MINISTACK_HOST": ports.LOOPBACK,
+        "MINISTACK_HOST": LOOPBACK,
         "MINISTACK_REGION": REGION,
         "PYTHONDONTWRITEBYTECODE": "1",
         "S3_DATA_DIR": str(scratch / "s3"),

@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+from cli.core.local_stack import EmulatorRecord
+from cli.core.locks import hold_until_exit
+from cli.core.state import StateDir, write_document
 from cli.local_stack import emulator_fixes, ports
-from cli.local_stack.emulator import EmulatorRecord
-from cli.local_stack.locks import hold_until_exit
-from cli.local_stack.state import StateDir, write_document
 
 _LOCK_PATIENCE_SECONDS = 2.0
 

@@ -3,7 +3,7 @@
 import http.client
 import json
 
-from cli.local_stack.ports import LOOPBACK
+from cli.core.local_stack import LOOPBACK
 
 _TIMEOUT_SECONDS = 5.0
 

@@ -3,8 +3,7 @@
 import socket
 
 from cli.core.errors import CommandError
-
-LOOPBACK = "127.0.0.1"
+from cli.core.local_stack import LOOPBACK
 
 FIRST_PORT = 4566
 """What AWS emulators listen on by custom."""

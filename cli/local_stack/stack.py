@@ -1,47 +1,23 @@
 """The local stack as a whole: brought up to date with the checkout, taken down, looked at."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import msgspec
-
-from cli.core import aws
+from cli.core import aws, locks
 from cli.core.errors import CommandError, ExitCode
+from cli.core.local_stack import REGION, STAGE, DeploymentRecord, EmulatorRecord, RunningStack, find_emulator
 from cli.core.output import err, step
+from cli.core.state import CHECKOUT, StateDir, read_document, write_document
 from cli.local_stack import assembly as assemblies
-from cli.local_stack import cloudformation, code, emulator, health, locks, sources, synthesis
-from cli.local_stack.emulator import EmulatorRecord
-from cli.local_stack.state import CHECKOUT, StateDir, read_document, write_document
+from cli.local_stack import cloudformation, code, emulator, health, sources, synthesis
 from cli.local_stack.warm_up import warm_up
-
-STAGE = "local"
-"""The stage that the local stack is; its resources begin with `afluente-local`."""
 
 SERVICE_STACK = f"afluente-{STAGE}-service"
 
 _ANSWER_SECONDS = 15.0
 _POLL_SECONDS = 0.1
-
-
-class DeploymentRecord(msgspec.Struct, frozen=True):
-    """What was deployed last.
-
-    Attributes:
-        token: the run of the emulator it was deployed to.
-        template_hash: what the templates were made from.
-        code_hash: what the functions run.
-        outputs: of the service stack.
-        deployed_at: Unix seconds.
-    """
-
-    token: str
-    template_hash: str
-    code_hash: str
-    outputs: dict[str, str]
-    deployed_at: float
 
 
 class Change(StrEnum):
@@ -53,28 +29,19 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RunningStack:
-    """A local stack that is up.
+class UpdatedStack(RunningStack):
+    """A local stack that was brought up to date.
 
     Attributes:
-        emulator: where it runs.
-        outputs: of the service stack.
-        change: what the call that returned it has done.
+        change: the work that this took.
         not_answering: functions that were started and did not answer as they should.
     """
 
-    emulator: EmulatorRecord
-    outputs: Mapping[str, str]
     change: Change = Change.NOTHING
     not_answering: tuple[str, ...] = ()
 
-    @property
-    def api_url(self) -> str:
-        """Base of the HTTP API: by path, since names under `localhost` do not resolve everywhere."""
-        return f"{self.emulator.endpoint}/_aws/execute-api/{self.outputs['HttpApiId']}"
 
-
-def up(state: StateDir, port: int | None) -> RunningStack:
+def up(state: StateDir, port: int | None) -> UpdatedStack:
     """Bring the local stack up to date with the checkout, starting whatever is not there yet.
 
     Args:
@@ -108,21 +75,8 @@ def down(state: StateDir) -> bool:
         return emulator.stop(state)
 
 
-def find(state: StateDir) -> RunningStack:
-    """The local stack that runs.
-
-    Raises:
-        CommandError: none runs, or it was never deployed whole.
-    """
-    running = emulator.find(state)
-    record = read_document(state.deployment_record, DeploymentRecord)
-    if running is None or record is None or record.token != running.token:
-        raise CommandError("no local stack is running", hint="run 'afluente up'", code=ExitCode.UNREACHABLE)
-    return RunningStack(running, record.outputs)
-
-
 def _answering_emulator(state: StateDir) -> EmulatorRecord | None:
-    running = emulator.find(state)
+    running = find_emulator(state)
     if running is None:
         return None
     # An interrupted `up` may have left it while it was starting, or it has much to do.
@@ -145,13 +99,13 @@ def _check_port(running: EmulatorRecord, port: int | None) -> None:
         )
 
 
-def _bring_up_to_date(state: StateDir, running: EmulatorRecord) -> RunningStack:
+def _bring_up_to_date(state: StateDir, running: EmulatorRecord) -> UpdatedStack:
     template_hash, code_hash = sources.template_hash(CHECKOUT), sources.code_hash(CHECKOUT)
     record = read_document(state.deployment_record, DeploymentRecord)
     stacks_are_right = record is not None and record.token == running.token and record.template_hash == template_hash
     if record is not None and stacks_are_right and record.code_hash == code_hash:
-        return RunningStack(running, record.outputs)
-    connection = aws.local_connection(running.endpoint, emulator.REGION)
+        return UpdatedStack(running, record.outputs)
+    connection = aws.local_connection(running.endpoint, REGION)
     assembly = assemblies.read(_synthesised(state, template_hash))
     if not stacks_are_right:
         # Until the deployment is whole there is none: an interrupted one must not pass for the one before it.
@@ -165,7 +119,7 @@ def _bring_up_to_date(state: StateDir, running: EmulatorRecord) -> RunningStack:
     with step("starting the functions"):
         not_answering = warm_up(connection, running.port, outputs)
     change = Change.CODE if stacks_are_right else Change.STACKS
-    return RunningStack(running, outputs, change, tuple(not_answering))
+    return UpdatedStack(running, outputs, change, tuple(not_answering))
 
 
 def _synthesised(state: StateDir, template_hash: str) -> Path:
@@ -178,7 +132,7 @@ def _synthesised(state: StateDir, template_hash: str) -> Path:
 
 def _deploy(connection: aws.Connection, assembly: assemblies.Assembly) -> None:
     with step("uploading the assets"):
-        cloudformation.upload(connection, assembly.assets.values(), emulator.REGION)
+        cloudformation.upload(connection, assembly.assets.values(), REGION)
     for stack in assembly.stacks:
         with step(f"deploying {stack.name}"):
             cloudformation.deploy(connection, stack)

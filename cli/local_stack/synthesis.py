@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from cli.core.errors import CommandError
-from cli.local_stack.state import CHECKOUT, StateDir
+from cli.core.state import CHECKOUT, StateDir
 from infra.paths import STAGES_VARIABLE, stages_directory
 
 _KEPT_ASSEMBLIES = 3

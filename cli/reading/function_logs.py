@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cli.core.state import StateDir
 from cli.core.target import Target
-from cli.local_stack.state import StateDir
 from cli.reading.log_events import LogEvent, read
 
 if TYPE_CHECKING:

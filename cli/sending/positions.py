@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from cli.local_stack.state import read_document, write_document
+from cli.core.state import read_document, write_document
 from cli.sending.inputs import content_hash
 from cli.sending.run import Totals
 

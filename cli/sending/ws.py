@@ -1,4 +1,4 @@
-"""Takes points to the service over WebSocket: one message in flight, sent again until it is acknowledged."""
+"""Transport over WebSocket: one message in flight, sent again until it is acknowledged."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +10,8 @@ import msgspec
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from cli.core.errors import CommandError, ExitCode
-from cli.sending.patience import MAX_ATTEMPTS, check_wait, delay
+from cli.core.errors import CommandError
+from cli.core.retry import Busy, Retry
 from cli.sending.points import Fault, Outcome, Readable, Rejected
 
 MAX_POINTS = 1_000
@@ -38,8 +38,8 @@ class _Acknowledgement(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """What is no acknowledgement: of the service, with a type, or of API Gateway, without one."""
+class _Notice(msgspec.Struct, frozen=True):
+    """A message that is no acknowledgement: of the service, with a type, or of API Gateway, without one."""
 
     type: str = ""
     reason: str = ""
@@ -53,7 +53,9 @@ class _Message(NamedTuple):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[list[_Acknowledgement] | _Told] = msgspec.json.Decoder(list[_Acknowledgement] | _Told)
+_Received = list[_Acknowledgement] | _Notice
+
+_decoder: msgspec.json.Decoder[_Received] = msgspec.json.Decoder(_Received)
 
 
 class WsTransport:
@@ -61,12 +63,12 @@ class WsTransport:
 
     A message that was not acknowledged is sent again as it was, over a new connection if need be. The service knows the
     repetition: it drops what it has queued within the last five minutes, and what it gets after that has the same ids.
-    So nothing hangs on the sequence that the service acknowledged last, and points need none.
+    So points need no sequence, and the sequence that the service acknowledged last plays no part.
 
     Args:
         url: of the WebSocket API.
         key: an API key.
-        domain, source: whose points they are.
+        domain, source: of the points.
         use_proxies: whether the user's proxy settings count; not for the local stack.
         on_wait: called with seconds and the reason before each wait.
         sleep: waits.
@@ -86,8 +88,7 @@ class WsTransport:
         self._url = url
         self._who = _encoder.encode({"action": "auth", "domain": domain, "source_id": source, "api_key": key}).decode()
         self._use_proxies = use_proxies
-        self._on_wait = on_wait
-        self._sleep = sleep
+        self._retry = Retry(on_wait, sleep, load="points")
         self._open = ExitStack()
         self._socket: ClientConnection | None = None
 
@@ -100,8 +101,8 @@ class WsTransport:
         """Send points, in this order, and return when the service has them.
 
         Raises:
-            CommandError: the service refuses the connection or a message, or is not there for longer than the sender
-                waits.
+            CommandError: the service refuses the connection or a message, or does not answer for longer than it is
+                retried.
         """
         outcome = Outcome()
         for message in _messages(points):
@@ -114,34 +115,27 @@ class WsTransport:
         return outcome
 
     def _acknowledged(self, message: bytes) -> list[_Acknowledgement]:
-        reason = ""
-        for attempt in range(MAX_ATTEMPTS):
-            asked_for: float | None = None
-            try:
-                answer = self._exchange(message)
-            except (OSError, EOFError, WebSocketException) as error:
-                # An answer that comes later must not be taken for that to another message.
-                self.close()
-                _raise_if_final(error)
-                reason = f"{type(error).__name__}: {error}"
-            else:
-                if isinstance(answer, list):
-                    return answer
-                if answer.type == "error":
-                    raise _refusal(answer)
-                asked_for, reason = answer.retry_after, answer.message
-                check_wait(asked_for, reason)
-            if attempt + 1 < MAX_ATTEMPTS:
-                seconds = delay(attempt) if asked_for is None else asked_for
-                self._on_wait(seconds, reason)
-                self._sleep(seconds)
-        raise CommandError(
-            f"the service did not take the points after {MAX_ATTEMPTS} attempts: {reason}",
+        return self._retry.until_answered(
+            lambda: self._attempt(message),
+            "take the points",
             hint="for the local stack see 'afluente status' and 'afluente logs ws_ingest'",
-            code=ExitCode.UNREACHABLE,
         )
 
-    def _exchange(self, message: bytes) -> list[_Acknowledgement] | _Told:
+    def _attempt(self, message: bytes) -> list[_Acknowledgement] | Busy:
+        try:
+            answer = self._exchange(message)
+        except (OSError, EOFError, WebSocketException) as error:
+            # An answer that comes later must not be taken for that to another message.
+            self.close()
+            _raise_if_final(error)
+            return Busy(f"{type(error).__name__}: {error}")
+        if isinstance(answer, list):
+            return answer
+        if answer.type == "error":
+            raise _refusal(answer)
+        return Busy(answer.message, answer.retry_after)
+
+    def _exchange(self, message: bytes) -> _Received:
         if self._socket is None:
             answer = self._connect()
             if answer.type != "authenticated":
@@ -152,7 +146,7 @@ class WsTransport:
         self._socket.send((message[at : at + _FRAME_BYTES] for at in range(0, len(message), _FRAME_BYTES)), text=True)
         return _answer(self._socket.recv(timeout=_ANSWER_SECONDS))
 
-    def _connect(self) -> _Told:
+    def _connect(self) -> _Notice:
         proxy: Literal[True] | None = True if self._use_proxies else None
         # API Gateway has no compression; nor is it to hide locally how large frames are.
         self._socket = self._open.enter_context(
@@ -160,8 +154,8 @@ class WsTransport:
         )
         self._socket.send(self._who)
         match _answer(self._socket.recv(timeout=_ANSWER_SECONDS)):
-            case _Told() as told:
-                return told
+            case _Notice() as notice:
+                return notice
             case _:
                 raise EOFError("the service acknowledges points that it was not sent")
 
@@ -199,20 +193,20 @@ def _fault(acknowledgement: _Acknowledgement) -> Fault:
     return Fault(acknowledgement.code, field, message)
 
 
-def _answer(text: str | bytes) -> list[_Acknowledgement] | _Told:
+def _answer(text: str | bytes) -> _Received:
     try:
         return _decoder.decode(text)
     except msgspec.DecodeError:
-        # The emulator's way to say that the function failed.
-        return _Told(message=str(text)[:200])
+        # The emulator answers so when the function failed.
+        return _Notice(message=str(text)[:200])
 
 
-def _refusal(told: _Told) -> CommandError:
-    return CommandError(f"the service refused the points: {told.message}", hint=_HINTS.get(told.reason, ""))
+def _refusal(notice: _Notice) -> CommandError:
+    return CommandError(f"the service refused the points: {notice.message}", hint=_HINTS.get(notice.reason, ""))
 
 
 def _raise_if_final(error: Exception) -> None:
-    """A handshake that will be refused again is no matter of patience."""
+    """Raise the refusal of a handshake that would be refused again."""
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:

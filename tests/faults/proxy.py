@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
-from cli.local_stack.ports import LOOPBACK
+from cli.core.local_stack import LOOPBACK
 
 _TIMEOUT_SECONDS = 60.0
 _OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})

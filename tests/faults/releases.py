@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.core.state import CHECKOUT
 from cli.local_stack.archives import archive
-from cli.local_stack.state import CHECKOUT
 from cli.operations.status import FUNCTIONS
 from tests.stack import LocalStack
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from cli.core.state import StateDir
 from cli.local_stack import stack
-from cli.local_stack.state import StateDir
 from tests.stack import PATIENCE_SECONDS, free_port
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli import main as command_line
+from cli.core.state import CHECKOUT, StateDir
 from cli.local_stack import stack
-from cli.local_stack.state import CHECKOUT, StateDir
 
 USERS_VARIABLES = {"AWS_PROFILE": "precious", "HTTP_PROXY": "http://127.0.0.1:1", "SOME_SECRET": "precious"}
 """What a user may have set, and a local stack must not use."""

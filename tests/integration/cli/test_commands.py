@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from cli.core.errors import ExitCode
+from cli.core.local_stack import find_stack
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack import stack
-from cli.local_stack.state import StateDir
 from cli.operations.dead_letters import DeadLetterQueue, redrive
 from cli.operations.status import QueueStatus, queue_status
 from tests.integration.cli.conftest import Afluente
@@ -170,7 +170,7 @@ def test_the_key_of_the_local_stack_is_for_its_owner_alone_and_kept(
 def test_status_is_for_people_and_programs(afluente: Afluente, state: StateDir) -> None:
     document = json.loads(afluente("status", "--json").out)
     assert document["running"] is True
-    assert document["endpoint"] == stack.find(state).emulator.endpoint
+    assert document["endpoint"] == find_stack(state).emulator.endpoint
     assert [function["name"] for function in document["functions"]] == [
         "http_ingest",
         "http_admin",

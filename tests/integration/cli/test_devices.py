@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cli.core.errors import ExitCode
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
 from cli.devices.devices import DeviceConnection, read_connection
-from cli.local_stack.state import StateDir
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration

@@ -13,8 +13,8 @@ from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.application.access.api_keys import ApiKey
 from cli.access.operators import keys_of, tenants_of
 from cli.core.errors import ExitCode
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack.state import StateDir
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration

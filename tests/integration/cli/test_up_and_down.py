@@ -15,10 +15,11 @@ import pytest
 
 from cli.core.aws import describe_stack, local_connection
 from cli.core.errors import CommandError, ExitCode
+from cli.core.local_stack import REGION, DeploymentRecord, EmulatorRecord, find_stack
+from cli.core.state import StateDir, read_document
 from cli.local_stack import assembly, cloudformation, emulator, ports, stack, synthesis
 from cli.local_stack.assembly import StackTemplate
 from cli.local_stack.stack import Change
-from cli.local_stack.state import StateDir, read_document
 from tests.integration.cli.conftest import USERS_VARIABLES, Afluente
 from tests.stack import free_port
 
@@ -39,7 +40,7 @@ def own_state(tmp_path: Path, state: StateDir) -> Iterator[StateDir]:
 
 
 def health(state: StateDir) -> Any:
-    return httpx.get(f"{stack.find(state).api_url}/health", trust_env=False)
+    return httpx.get(f"{find_stack(state).api_url}/health", trust_env=False)
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def _read(path: Path) -> bytes | None:
 def test_up_says_where_everything_is(afluente: Afluente, state: StateDir) -> None:
     done = afluente("up")
     assert done.code == 0
-    running = stack.find(state)
+    running = find_stack(state)
     assert "up to date" in done.out
     assert running.api_url in done.out
     assert health(state).status_code == httpx.codes.OK
@@ -123,7 +124,7 @@ def test_a_function_that_does_not_start_is_named(afluente: Afluente, checkout: P
 def test_a_changed_infrastructure_updates_the_stacks(
     state: StateDir, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = read_document(state.deployment_record, stack.DeploymentRecord)
+    record = read_document(state.deployment_record, DeploymentRecord)
     assert record is not None
     present = synthesis.cached(state, record.template_hash)
     monkeypatch.setattr(synthesis, "synthesise", lambda *_: present)
@@ -131,7 +132,7 @@ def test_a_changed_infrastructure_updates_the_stacks(
     change = checkout / "infra/changed.py"
     change.write_text("")
     assert stack.up(state, None).change is Change.STACKS
-    sqs = local_connection(stack.find(state).emulator.endpoint, emulator.REGION).client("sqs")
+    sqs = local_connection(find_stack(state).emulator.endpoint, REGION).client("sqs")
     assert sqs.get_queue_url(QueueName="from-a-template")
     change.unlink()
     monkeypatch.undo()
@@ -149,7 +150,7 @@ def with_a_queue(read: Any) -> Any:
 
 
 def test_a_stack_that_cannot_be_deployed_is_told_and_can_be_put_right(state: StateDir) -> None:
-    connection = local_connection(stack.find(state).emulator.endpoint, emulator.REGION)
+    connection = local_connection(find_stack(state).emulator.endpoint, REGION)
     bad = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "http://127.0.0.1/none/none"}}
     with pytest.raises(CommandError) as caught:
         cloudformation.deploy(connection, StackTemplate("broken", {"Resources": {"Bad": bad}}))
@@ -163,7 +164,7 @@ def test_a_stack_that_cannot_be_deployed_is_told_and_can_be_put_right(state: Sta
 
 def test_two_stacks_run_side_by_side_without_any_setting(state: StateDir, own_state: StateDir) -> None:
     ours = stack.up(own_state, None)
-    theirs = stack.find(state)
+    theirs = find_stack(state)
     assert ours.emulator.port != theirs.emulator.port
     assert health(own_state).status_code == health(state).status_code == httpx.codes.OK
 
@@ -200,7 +201,7 @@ def test_no_process_outlives_an_emulator_that_is_killed_or_stopped(own_state: St
         time.sleep(0.05)
     assert processes_of(own_state) == []
     with pytest.raises(CommandError, match="no local stack is running"):
-        stack.find(own_state)
+        find_stack(own_state)
     second = stack.up(own_state, None).emulator
     assert second.token != first.token
     assert second.port == first.port
@@ -224,7 +225,7 @@ def test_a_port_that_was_taken_for_a_moment_is_tried_again(
             return choices.pop()
         return choose(wanted, remembered=remembered, first=first)
 
-    def until_it_is_free(state: StateDir, port: int, mqtt_port: int) -> emulator.EmulatorRecord | None:
+    def until_it_is_free(state: StateDir, port: int, mqtt_port: int) -> EmulatorRecord | None:
         record = start_at(state, port, mqtt_port)
         server.close()
         return record
@@ -259,7 +260,7 @@ def test_an_emulator_that_cannot_start_says_why(own_state: StateDir, monkeypatch
 
 
 def test_an_emulator_is_cut_off_from_the_users_settings(state: StateDir) -> None:
-    assert stack.find(state).emulator.pid in processes_of(state)
+    assert find_stack(state).emulator.pid in processes_of(state)
     for process in processes_of(state):
         variables = (_read(Path("/proc") / str(process) / "environ") or b"").decode().split("\0")
         assert not {variable.split("=")[0] for variable in variables} & set(USERS_VARIABLES)

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from cli.local_stack.ports import LOOPBACK
-from cli.local_stack.state import CHECKOUT
+from cli.core.local_stack import LOOPBACK
+from cli.core.state import CHECKOUT
 
 POINTS = [{"source_id": "pump-1", "stream_id": "flow", "value": 4.1, "timestamp": 1795492666.0, "becomes": "normal"}]
 BROKEN = None

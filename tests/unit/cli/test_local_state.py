@@ -12,17 +12,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cli.core import locks
 from cli.core.errors import CommandError, ExitCode
-from cli.local_stack import health, locks, ports
-from cli.local_stack.emulator import EmulatorRecord
-from cli.local_stack.stack import DeploymentRecord, down, find
-from cli.local_stack.state import CHECKOUT, StateDir, read_document, write_document
+from cli.core.local_stack import DeploymentRecord, EmulatorRecord, find_stack
+from cli.core.state import CHECKOUT, StateDir, read_document, write_document
+from cli.local_stack import health, ports
+from cli.local_stack.stack import down
 
 RECORD = EmulatorRecord(pid=1, port=2, token="t", started_at=3.0)
 HOLDER = """
 import sys, time
 from pathlib import Path
-from cli.local_stack.locks import hold_until_exit
+from cli.core.locks import hold_until_exit
 print(hold_until_exit(Path(sys.argv[1]), patience=0.0), flush=True)
 time.sleep(60)
 """
@@ -150,7 +151,7 @@ def test_without_an_emulator_no_stack_runs(state: StateDir) -> None:
     write_document(state.emulator_record, RECORD)
     write_document(state.deployment_record, DeploymentRecord("t", "h", "c", {}, 0.0))
     with pytest.raises(CommandError) as caught:
-        find(state)
+        find_stack(state)
     assert caught.value.code is ExitCode.UNREACHABLE
     assert caught.value.hint == "run 'afluente up'"
 

@@ -14,8 +14,8 @@ from cli.core.aws import Connection
 from cli.core.errors import CommandError, ExitCode
 from cli.core.failures import explain
 from cli.core.options import flowing, targeted
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack.state import StateDir
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.core.state import CHECKOUT, StateDir
 from cli.local_stack import assembly, sources, synthesis
 from cli.local_stack.archives import archive, lambda_sha256
-from cli.local_stack.state import CHECKOUT, StateDir
 
 
 @pytest.fixture

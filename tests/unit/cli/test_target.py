@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from cli.access.api_key import key_for
 from cli.core.aws import local_connection
 from cli.core.errors import CommandError, ExitCode
-from cli.core.local_key import key_for
+from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack.state import StateDir
 
 OUTPUTS = {"WebSocketUrl": "wss://a1b2.execute-api.us-east-1.amazonaws.com/live", "WebSocketApiId": "a1b2"}
 

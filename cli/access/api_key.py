@@ -8,9 +8,9 @@ import msgspec
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from cli.access.operators import keys_of, pepper_of
 from cli.core.errors import CommandError, ExitCode
+from cli.core.local_stack import find_emulator
+from cli.core.state import read_document, write_document
 from cli.core.target import Target
-from cli.local_stack import emulator
-from cli.local_stack.state import read_document, write_document
 
 
 class LocalKey(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ def key_for(target: Target, given: str | None) -> str:
 
 
 def _local_key(target: Target) -> str:
-    running = emulator.find(target.state)
+    running = find_emulator(target.state)
     token = running.token if running else ""
     kept = read_document(target.state.api_key, LocalKey)
     if kept is not None and kept.token == token:
