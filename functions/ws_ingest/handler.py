@@ -29,7 +29,8 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.limits.decisions import Allowed, Throttled
 from afluente.application.limits.rate_limits import Sender
-from afluente.application.websocket.connections import Connection, RefusedError
+from afluente.application.websocket.connections import Connection
+from afluente.application.websocket.registry import RefusedError
 from afluente.runtime.limiting import report
 from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
 from afluente.runtime.ws_ingest import ws_ingest
@@ -185,7 +186,7 @@ def _take(message: Points, connection: Connection, request_id: str, bring: Bring
     if not function.accept(request):
         logger().error("quarantine unavailable", code=LogCode.QUARANTINE_UNAVAILABLE, request_id=request_id)
     try:
-        function.connections.acknowledged(connection, request.points, now)
+        function.connections.acknowledge(connection, request.points, now)
     except UnavailableError as error:
         # The points are queued all the same; a client that resumes from an earlier one changes nothing.
         logger().warning("sequence not recorded", code=LogCode.SEQUENCE_NOT_RECORDED, cause=str(error))
@@ -204,7 +205,7 @@ def _drop(connection_id: str, error: ErrorMessage) -> None:
     """Say why, then close: API Gateway can send no close code of ours."""
     logger().warning("connection dropped", code=LogCode.CONNECTION_REFUSED, cause=error.message)
     gateway = ws_ingest().gateway
-    gateway.say(connection_id, error)
+    gateway.send(connection_id, error)
     gateway.close(connection_id)
 
 

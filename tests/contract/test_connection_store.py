@@ -1,4 +1,4 @@
-"""The contract of `ConnectionStore`: connections by their id, and how far each source is acknowledged."""
+"""The contract of `ConnectionStore`: connections by their ids, and the last acknowledged sequence of each source."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from afluente.adapters.aws.dynamodb_connections import CONNECTION_SECONDS, SEQUENCE_SECONDS, DynamoConnections
 from afluente.adapters.memory.websocket import MemoryConnections
 from afluente.application.errors import UnavailableError
-from afluente.application.websocket.connections import ConnectionStore
+from afluente.application.websocket.ports import ConnectionStore
 from afluente.domain.datapoints import MAX_SEQUENCE
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_connection
@@ -35,7 +35,7 @@ def test_a_connection_is_found_by_its_id_as_it_was_opened(store: ConnectionStore
     assert store.find("b=") == other
 
 
-def test_a_connection_that_is_opened_again_is_as_the_last_time(store: ConnectionStore) -> None:
+def test_a_connection_that_is_opened_again_is_replaced(store: ConnectionStore) -> None:
     store.open(a_connection(source_id="furnace-1"))
     store.open(a_connection(source_id="furnace-2"))
 
@@ -53,17 +53,17 @@ def test_a_closed_connection_is_not_found_and_the_others_are(store: ConnectionSt
     assert store.find("b") == a_connection("b")
 
 
-def test_a_source_of_which_nothing_was_acknowledged_has_no_sequence(store: ConnectionStore) -> None:
-    store.acknowledged("iot/furnace-10", 5, NOW)
+def test_a_source_without_acknowledgements_has_no_sequence(store: ConnectionStore) -> None:
+    store.save_sequence("iot/furnace-10", 5, NOW)
 
     assert store.last_sequence("iot/furnace-1") is None
 
 
 @pytest.mark.parametrize("sequence", [0, 41, MAX_SEQUENCE])
-def test_the_last_sequence_counts_be_it_smaller(store: ConnectionStore, sequence: int) -> None:
-    store.acknowledged("iot/furnace-1", 42, NOW)
-    store.acknowledged("iot/furnace-2", 7, NOW)
-    store.acknowledged("iot/furnace-1", sequence, NOW + 1)
+def test_the_last_sequence_replaces_the_one_before_even_if_smaller(store: ConnectionStore, sequence: int) -> None:
+    store.save_sequence("iot/furnace-1", 42, NOW)
+    store.save_sequence("iot/furnace-2", 7, NOW)
+    store.save_sequence("iot/furnace-1", sequence, NOW + 1)
 
     assert store.last_sequence("iot/furnace-1") == sequence
     assert store.last_sequence("iot/furnace-2") == 7
@@ -71,7 +71,7 @@ def test_the_last_sequence_counts_be_it_smaller(store: ConnectionStore, sequence
 
 def test_a_sequence_outlives_the_connection_over_which_it_came(store: ConnectionStore) -> None:
     store.open(a_connection())
-    store.acknowledged(a_connection().source, 42, NOW)
+    store.save_sequence(a_connection().source, 42, NOW)
     store.close("connection-1")
 
     assert store.last_sequence("iot/furnace-1") == 42
@@ -79,18 +79,18 @@ def test_a_sequence_outlives_the_connection_over_which_it_came(store: Connection
 
 def test_a_connection_and_a_source_of_one_name_are_two_things(store: ConnectionStore) -> None:
     store.open(a_connection("iot/furnace-1"))
-    store.acknowledged("connection-1", 3, NOW)
+    store.save_sequence("connection-1", 3, NOW)
 
     assert store.last_sequence("iot/furnace-1") is None
     assert store.find("connection-1") is None
 
 
-def test_connections_expire_after_api_gateway_ended_them_and_sequences_after_a_month(aws: LocalAws) -> None:
+def test_connections_expire_after_their_end_and_sequences_after_a_month(aws: LocalAws) -> None:
     client, table = aws.client("dynamodb"), aws.table("id")
     store = DynamoConnections(client, table)
 
     store.open(a_connection(opened_at=NOW + 0.75))
-    store.acknowledged("iot/furnace-1", 42, NOW + 0.75)
+    store.save_sequence("iot/furnace-1", 42, NOW + 0.75)
 
     assert CONNECTION_SECONDS > 2 * 3600
     assert SEQUENCE_SECONDS == 30 * 24 * 3600
@@ -108,7 +108,7 @@ def test_connections_expire_after_api_gateway_ended_them_and_sequences_after_a_m
         ("PutItem", lambda store: store.open(a_connection())),
         ("DeleteItem", lambda store: store.close("connection-1")),
         ("GetItem", lambda store: store.last_sequence("iot/furnace-1")),
-        ("PutItem", lambda store: store.acknowledged("iot/furnace-1", 1, NOW)),
+        ("PutItem", lambda store: store.save_sequence("iot/furnace-1", 1, NOW)),
     ],
 )
 def test_a_table_that_does_not_answer_is_unavailable(

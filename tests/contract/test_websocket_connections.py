@@ -1,4 +1,4 @@
-"""What the service does to open WebSockets: tell them something, close them, look at them again after a while."""
+"""Open WebSockets in API Gateway: messages to them, their end, and the queue of those yet to authenticate."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, drain, fail, record_calls
 
 USES = [
-    ("PostToConnection", lambda gateway: gateway.say("connection-1", refusal("unauthorized", "no key"))),
+    ("PostToConnection", lambda gateway: gateway.send("connection-1", refusal("unauthorized", "no key"))),
     ("DeleteConnection", lambda gateway: gateway.close("connection-1")),
 ]
 
 
-def test_a_connection_to_look_at_again_is_a_message_with_its_id(aws: LocalAws) -> None:
+def test_a_connection_to_check_is_a_message_with_its_id(aws: LocalAws) -> None:
     client = aws.client("sqs")
     url = client.create_queue(QueueName=f"unanswered-{aws.name}")["QueueUrl"]
     queue = UnansweredQueue(client, url)
@@ -36,15 +36,15 @@ def test_a_queue_that_does_not_answer_is_unavailable(aws: LocalAws) -> None:
         UnansweredQueue(client, "http://127.0.0.1/queue").put("connection-1")
 
 
-def test_what_is_said_to_a_connection_is_json(aws: LocalAws) -> None:
+def test_messages_to_a_connection_are_json(aws: LocalAws) -> None:
     client = aws.client("apigatewaymanagementapi")
-    said = record_calls(client, "PostToConnection")
-    # The connection is gone: what is asked of API Gateway counts here.
+    calls = record_calls(client, "PostToConnection")
+    # The connection is closed: the test is about the call alone.
     fail(client, "PostToConnection", code="GoneException")
 
-    WebSocketConnections(client).say("connection-1", refusal("unauthorized", "no key"))
+    WebSocketConnections(client).send("connection-1", refusal("unauthorized", "no key"))
 
-    (call,) = said
+    (call,) = calls
     assert call["ConnectionId"] == "connection-1"
     assert json.loads(call["Data"]) == {
         "type": "error",
@@ -56,7 +56,7 @@ def test_what_is_said_to_a_connection_is_json(aws: LocalAws) -> None:
 
 @pytest.mark.parametrize(("operation", "use"), USES)
 @pytest.mark.parametrize("code", ["GoneException", "410"])
-def test_to_a_connection_that_is_gone_nothing_is_done(
+def test_nothing_is_done_to_a_closed_connection(
     aws: LocalAws, operation: str, use: Callable[[WebSocketConnections], Any], code: str
 ) -> None:
     client = aws.client("apigatewaymanagementapi")

@@ -19,7 +19,8 @@ from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.stage_limits import KeyLimits, Limits, StageLimits
-from afluente.application.websocket.connections import Connection, Connections
+from afluente.application.websocket.connections import Connection
+from afluente.application.websocket.registry import ConnectionRegistry
 from afluente.runtime.ws_ingest import WsIngest
 from tests.factories import a_connection, an_api_key, an_authentication, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT, LogLines
@@ -30,7 +31,7 @@ GOOD = {"stream_id": "temperature", "value": 20.5, "timestamp": 1_699_996_400}
 
 
 class Store(MemoryConnections):
-    """Connections in memory; what is named in `away` does not answer."""
+    """ConnectionRegistry in memory; what is named in `away` does not answer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,9 +57,9 @@ class Store(MemoryConnections):
         self._ask("last_sequence")
         return super().last_sequence(source)
 
-    def acknowledged(self, source: str, sequence: int, now: float) -> None:
-        self._ask("acknowledged")
-        super().acknowledged(source, sequence, now)
+    def save_sequence(self, source: str, sequence: int, now: float) -> None:
+        self._ask("save_sequence")
+        super().save_sequence(source, sequence, now)
 
 
 class World:
@@ -128,7 +129,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     function = WsIngest(
-        Connections(
+        ConnectionRegistry(
             store=world.store,
             authenticate=an_authentication(world.keys),
             domains=("iot", "health"),
@@ -435,7 +436,7 @@ def test_while_quarantine_is_away_the_client_is_told_all_the_same(world: World, 
 
 def test_a_sequence_that_cannot_be_kept_takes_nothing_from_the_acknowledgement(world: World, log: LogLines) -> None:
     world.open()
-    world.store.away = {"acknowledged"}
+    world.store.away = {"save_sequence"}
 
     assert say({**GOOD, "sequence": 1}) == {"sequence": 1, "status": "ok"}
 

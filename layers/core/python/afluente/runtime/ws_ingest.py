@@ -10,7 +10,7 @@ from afluente.adapters.aws.api_gateway_connections import UnansweredQueue, WebSo
 from afluente.adapters.aws.dynamodb_connections import DynamoConnections
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.limits.rate_limits import RateLimits
-from afluente.application.websocket.connections import Connections
+from afluente.application.websocket.registry import ConnectionRegistry
 from afluente.runtime.authentication import authentication
 from afluente.runtime.clients import client
 from afluente.runtime.ingest import accept_points, s3_quarantine
@@ -22,7 +22,7 @@ from afluente.runtime.settings import WsIngestSettings
 class WsIngest(msgspec.Struct, frozen=True):
     """What `ws_ingest` works with."""
 
-    connections: Connections
+    connections: ConnectionRegistry
     accept: AcceptPoints
     gateway: WebSocketConnections
     unanswered: UnansweredQueue
@@ -33,7 +33,7 @@ class WsIngest(msgspec.Struct, frozen=True):
 def ws_ingest() -> WsIngest:
     """Build `ws_ingest`."""
     settings = WsIngestSettings.read(os.environ)
-    connections = Connections(
+    connections = ConnectionRegistry(
         store=DynamoConnections(client("dynamodb"), settings.connections_table),
         authenticate=authentication(settings),
         domains=settings.domains,

@@ -1,4 +1,4 @@
-"""What the service does to an open WebSocket: say something, close it, look at it again after a while."""
+"""Open WebSockets in API Gateway: messages to them, their end, and the queue of those yet to authenticate."""
 
 from typing import TYPE_CHECKING
 
@@ -22,37 +22,37 @@ class WebSocketConnections:
     def __init__(self, client: "ApiGatewayManagementApiClient") -> None:
         self._client = client
 
-    def say(self, connection_id: str, message: object) -> None:
-        """Send a message; nothing where the connection is gone.
+    def send(self, connection_id: str, message: object) -> None:
+        """Send a message; does nothing if the connection is closed.
 
         Raises:
-            UnavailableError: API Gateway does not take it.
+            UnavailableError: API Gateway does not accept it.
         """
         with unavailable("API Gateway"):
             try:
                 self._client.post_to_connection(ConnectionId=connection_id, Data=msgspec.json.encode(message))
             except ClientError as error:
-                _pass_if_gone(error)
+                _raise_unless_closed(error)
 
     def close(self, connection_id: str) -> None:
-        """Close a connection; nothing where it is gone.
+        """Close a connection; does nothing if it is closed already.
 
         Raises:
-            UnavailableError: API Gateway does not do it.
+            UnavailableError: API Gateway does not answer.
         """
         with unavailable("API Gateway"):
             try:
                 self._client.delete_connection(ConnectionId=connection_id)
             except ClientError as error:
-                _pass_if_gone(error)
+                _raise_unless_closed(error)
 
 
 class UnansweredQueue:
-    """Has the function look at a connection again once its time to authenticate is over, by a queue that delays.
+    """Schedules a check of connections that have not authenticated, by a queue that delays its messages.
 
     Args:
         client: of SQS.
-        queue_url: of a queue whose delay is that time.
+        queue_url: of a queue whose delay is the time to authenticate.
     """
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
@@ -60,15 +60,15 @@ class UnansweredQueue:
         self._queue_url = queue_url
 
     def put(self, connection_id: str) -> None:
-        """Have the function look at a connection.
+        """Schedule the check of a connection.
 
         Raises:
-            UnavailableError: SQS does not take it.
+            UnavailableError: SQS does not accept the message.
         """
         with unavailable("SQS"):
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=connection_id)
 
 
-def _pass_if_gone(error: ClientError) -> None:
+def _raise_unless_closed(error: ClientError) -> None:
     if error.response.get("Error", {}).get("Code") not in {"GoneException", "410"}:
         raise error

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CONNECTION_SECONDS = 3 * 3600
-"""API Gateway ends a connection after 2 hours (quota "Connection duration for WebSocket API"); its item goes later."""
+"""Lifetime of an item, beyond the 2 hours of a connection (quota "Connection duration for WebSocket API")."""
 
 SEQUENCE_SECONDS = 30 * 24 * 3600
-"""How long a source may be silent until it is forgotten how far it was acknowledged."""
+"""Lifetime of the last acknowledged sequence of a silent source."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Connection)
 
 
 class DynamoConnections:
-    """Reads and writes connections.
+    """The store of connections.
 
     Args:
         client: of DynamoDB.
@@ -63,7 +63,7 @@ class DynamoConnections:
         item = answer.get("Item")
         return int(item["sequence"]["N"]) if item else None
 
-    def acknowledged(self, source: str, sequence: int, now: float) -> None:
+    def save_sequence(self, source: str, sequence: int, now: float) -> None:
         with unavailable(f"DynamoDB table {self._table}"):
             self._client.put_item(
                 TableName=self._table,

@@ -1,10 +1,10 @@
-"""In-memory twins of the ports of WebSocket connections."""
+"""In-memory twin of the port of WebSocket connections."""
 
 from afluente.application.websocket.connections import Connection
 
 
 class MemoryConnections:
-    """Keeps connections by id, and the last acknowledged sequence by source."""
+    """Connections by id, and the last acknowledged sequence by source; none expires."""
 
     def __init__(self) -> None:
         self._connections: dict[str, Connection] = {}
@@ -22,7 +22,6 @@ class MemoryConnections:
     def last_sequence(self, source: str) -> int | None:
         return self._sequences.get(source)
 
-    def acknowledged(self, source: str, sequence: int, now: float) -> None:
-        """See `ConnectionStore.acknowledged`; the twin forgets nothing, whatever the time."""
+    def save_sequence(self, source: str, sequence: int, now: float) -> None:
         del now
         self._sequences[source] = sequence

@@ -1,1 +1,1 @@
-"""WebSocket connections: who is at the other end, and how far the source is acknowledged."""
+"""WebSocket connections: their authentication, and the last acknowledged sequence of each source."""

@@ -1,4 +1,4 @@
-"""Connections: opened with a key for one source, and known again while the key is good."""
+"""ConnectionRegistry: opened with a key for one source, and known again while the key is good."""
 
 from typing import Any
 
@@ -9,14 +9,15 @@ from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.websocket import MemoryConnections
 from afluente.application.access.api_keys import ApiKey
 from afluente.application.access.grants import Action
-from afluente.application.websocket.connections import Connection, Connections, RefusedError
+from afluente.application.websocket.connections import Connection
+from afluente.application.websocket.registry import ConnectionRegistry, RefusedError
 from tests.factories import DOMAINS, NOW, a_point, an_api_key, an_authentication
 
 TTL_SECONDS = 60.0
 
 
 class World:
-    """Connections and all that they are made of, with a clock that stands still."""
+    """ConnectionRegistry and all that they are made of, with a clock that stands still."""
 
     def __init__(self) -> None:
         self.store = MemoryConnections()
@@ -24,8 +25,8 @@ class World:
         self.seconds = 0.0
         self.connections = self.another_container()
 
-    def another_container(self) -> Connections:
-        return Connections(
+    def another_container(self) -> ConnectionRegistry:
+        return ConnectionRegistry(
             store=self.store,
             authenticate=an_authentication(self.keys),
             domains=DOMAINS,
@@ -34,9 +35,9 @@ class World:
         )
 
     def a_key(self, **fields: Any) -> tuple[str, ApiKey]:
-        text, kept = an_api_key(**fields)
-        self.keys.put(kept)
-        return text, kept
+        text, record = an_api_key(**fields)
+        self.keys.put(record)
+        return text, record
 
     def open(self, api_key: object, *, domain: object = "iot", source_id: object = "furnace-1") -> Connection:
         return self.connections.open("connection-1", domain=domain, source_id=source_id, api_key=api_key, now=NOW)
@@ -51,11 +52,11 @@ def world() -> World:
 
 
 def test_a_key_opens_a_connection_for_one_source(world: World) -> None:
-    text, kept = world.a_key()
+    text, record = world.a_key()
 
     opened = world.open(text)
 
-    assert opened == Connection("connection-1", "iot", "furnace-1", kept.key_id, NOW)
+    assert opened == Connection("connection-1", "iot", "furnace-1", record.key_id, NOW)
     assert opened.source == "iot/furnace-1"
     assert world.another_container().find("connection-1", NOW) == opened
 
@@ -86,8 +87,8 @@ def test_an_expired_key_opens_nothing(world: World, fields: dict[str, float]) ->
 
 
 def test_a_key_that_is_unknown_or_revoked_opens_nothing(world: World) -> None:
-    text, kept = world.a_key()
-    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW - 1), replacing=kept)
+    text, record = world.a_key()
+    world.keys.put(msgspec.structs.replace(record, revoked_at=NOW - 1), replacing=record)
 
     for key in (text, "afl_aaaaaaaa_unknown"):
         with pytest.raises(RefusedError, match="unknown, expired or revoked"):
@@ -95,7 +96,7 @@ def test_a_key_that_is_unknown_or_revoked_opens_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "source_id", "told"),
+    ("domain", "source_id", "message"),
     [
         (None, "furnace-1", "domain must be a string, not null"),
         (7, "furnace-1", "domain must be"),
@@ -108,20 +109,20 @@ def test_a_key_that_is_unknown_or_revoked_opens_nothing(world: World) -> None:
         ("iot", "oven-1", "lacks the scope source:oven-1"),
     ],
 )
-def test_a_good_key_opens_no_source_that_cannot_be_or_is_not_its_own(
-    world: World, domain: object, source_id: object, told: str
+def test_a_valid_key_opens_no_invalid_source_and_none_beyond_its_reach(
+    world: World, domain: object, source_id: object, message: str
 ) -> None:
     text, _ = world.a_key(domains=("iot",), sources=("furnace-*",))
 
     with pytest.raises(RefusedError) as refused:
         world.open(text, domain=domain, source_id=source_id)
 
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert refused.value.is_known is True
     assert world.store.find("connection-1") is None
 
 
-def test_a_key_that_does_not_lack_a_domain_is_told_that_it_is_not_open_and_which_of_its_own_are(world: World) -> None:
+def test_the_refusal_of_a_closed_domain_names_the_open_ones_within_reach(world: World) -> None:
     text, _ = world.a_key(domains=("space", "iot", "health"))
 
     with pytest.raises(RefusedError, match=r"the domain 'space' is not open; open are health, iot$") as refused:
@@ -130,14 +131,14 @@ def test_a_key_that_does_not_lack_a_domain_is_told_that_it_is_not_open_and_which
     assert refused.value.is_known is True
 
 
-def test_a_key_that_is_for_something_else_opens_nothing(world: World) -> None:
+def test_a_key_for_other_actions_opens_nothing(world: World) -> None:
     text, _ = world.a_key(actions=(Action.JOBS,))
 
     with pytest.raises(RefusedError, match="lacks the scope action:ingest"):
         world.open(text)
 
 
-def test_both_faults_of_a_source_are_told(world: World) -> None:
+def test_both_faults_of_a_source_are_named(world: World) -> None:
     text, _ = world.a_key()
 
     with pytest.raises(RefusedError, match=r"domain .*; source_id "):
@@ -156,17 +157,17 @@ def test_a_connection_stays_with_its_source(world: World) -> None:
         assert connections.find("connection-1", NOW) == opened
 
 
-# --- knowing it again ------------------------------------------------------------------------------------------------
+# --- finding ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_connection_that_did_not_authenticate_is_unknown(world: World) -> None:
+def test_a_connection_that_did_not_authenticate_is_not_found(world: World) -> None:
     assert world.connections.find("connection-1", NOW) is None
 
 
-def test_a_revoked_key_goes_on_for_as_long_as_it_is_remembered_and_no_longer(world: World) -> None:
-    text, kept = world.a_key()
+def test_a_revoked_key_goes_on_for_as_long_as_it_is_cached_and_no_longer(world: World) -> None:
+    text, record = world.a_key()
     opened = world.open(text)
-    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW), replacing=kept)
+    world.keys.put(msgspec.structs.replace(record, revoked_at=NOW), replacing=record)
 
     world.seconds = TTL_SECONDS - 1
     assert world.connections.find("connection-1", NOW) == opened
@@ -176,7 +177,7 @@ def test_a_revoked_key_goes_on_for_as_long_as_it_is_remembered_and_no_longer(wor
     assert world.connections.find("connection-1", NOW) is None
 
 
-def test_a_key_that_is_forgotten_altogether_is_not_good(world: World) -> None:
+def test_a_connection_whose_key_was_deleted_is_not_found(world: World) -> None:
     text, _ = world.a_key()
     world.open(text)
     world.keys = MemoryApiKeys()
@@ -194,17 +195,17 @@ def test_a_key_that_expires_during_a_connection_ends_it(world: World) -> None:
     assert world.connections.find("connection-1", NOW + 100) is None
 
 
-def test_what_was_looked_up_is_remembered(world: World) -> None:
-    text, kept = world.a_key()
+def test_a_connection_that_was_found_is_cached(world: World) -> None:
+    text, record = world.a_key()
     opened = world.open(text)
     other = world.another_container()
     assert other.find("connection-1", NOW) == opened
-    world.keys.put(msgspec.structs.replace(kept, revoked_at=NOW), replacing=kept)
+    world.keys.put(msgspec.structs.replace(record, revoked_at=NOW), replacing=record)
 
     assert other.find("connection-1", NOW) == opened
 
 
-def test_a_closed_connection_is_unknown_at_once(world: World) -> None:
+def test_a_closed_connection_is_not_found(world: World) -> None:
     text, _ = world.a_key()
     world.open(text)
 
@@ -214,7 +215,7 @@ def test_a_closed_connection_is_unknown_at_once(world: World) -> None:
     assert world.connections.find("connection-1", NOW) is None
 
 
-# --- how far a source is acknowledged --------------------------------------------------------------------------------
+# --- last acknowledged sequence --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_the_last_sequence_among_the_points_is_that_of_the_source(
     text, _ = world.a_key()
     opened = world.open(text)
 
-    world.connections.acknowledged(opened, [a_point(sequence=sequence) for sequence in sequences], NOW)
+    world.connections.acknowledge(opened, [a_point(sequence=sequence) for sequence in sequences], NOW)
 
     assert world.connections.last_sequence(opened) == last
 
@@ -235,8 +236,8 @@ def test_the_last_sequence_among_the_points_is_that_of_the_source(
 def test_points_without_a_sequence_leave_the_last_one_as_it_was(world: World) -> None:
     text, _ = world.a_key()
     opened = world.open(text)
-    world.connections.acknowledged(opened, [a_point(sequence=42)], NOW)
+    world.connections.acknowledge(opened, [a_point(sequence=42)], NOW)
 
-    world.connections.acknowledged(opened, [a_point()], NOW + 1)
+    world.connections.acknowledge(opened, [a_point()], NOW + 1)
 
     assert world.connections.last_sequence(opened) == 42
