@@ -23,7 +23,6 @@ Both floods are with the limit of bad keys that a stage has by default; that of 
 import argparse
 import asyncio
 import contextlib
-import dataclasses
 import io
 import json
 import logging
@@ -41,6 +40,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
+
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.runtime.observability import logger
 from benchmarks.http_way import Client, settle, timed
@@ -48,12 +49,12 @@ from cli.access.api_key import key_for
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
 from cli.operations.status import FUNCTIONS
-from infra.stage import RefusedKeyLimits
+from infra.limits import DEFAULT_LIMITS
 
 CONTEXT = SimpleNamespace(aws_request_id="benchmark")
 PATH = "/ingest/datapoints"
 NONE = "{}"
-REFUSED_KEYS = json.dumps({"refused_keys": dataclasses.asdict(RefusedKeyLimits())})
+REFUSED_KEYS = json.dumps({"refused_keys": msgspec.to_builtins(DEFAULT_LIMITS.refused_keys)})
 LIMITED = {"key check and limiter": {}, "key check alone": {"AFLUENTE_LIMITS": NONE}}
 TURNS = 4
 WARM_UP = 30

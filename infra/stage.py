@@ -7,12 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from afluente.application.limits.stage_limits import StageLimits
 from afluente.domain.stream_keys import domain_faults
 from afluente.migration.adapters.sql.names import TableNames
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+from infra.limits import DEFAULT_LIMITS, LOCAL_LIMITS, with_values
 from infra.paths import stages_directory
 
 Architecture = Literal["arm64", "x86_64"]
@@ -29,52 +31,6 @@ WAF_REGION = "us-east-1"
 
 class StageError(ValueError):
     """A stage that does not exist or whose file holds a value that no deployment could have."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class SubjectLimits:
-    """What each subject of a kind may send; 0 for no limit, and a burst of 0 for what the rate gives in a second."""
-
-    requests_per_second: Annotated[float, Field(ge=0)] = 0
-    requests_burst: Annotated[int, Field(ge=0)] = 0
-    points_per_second: Annotated[float, Field(ge=0)] = 0
-    points_burst: Annotated[int, Field(ge=0)] = 0
-    points_per_day: Annotated[int, Field(ge=0)] = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class RefusedKeyLimits:
-    """How many bad keys of one address each container of the authorizer looks up; 0 for all of them."""
-
-    per_second: Annotated[float, Field(ge=0)] = 10
-    burst: Annotated[int, Field(ge=0)] = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class StageLimits:
-    """What one address, one key and one source may send; docs/reference/limits.md says how they are counted."""
-
-    ip: SubjectLimits = SubjectLimits(requests_per_second=500, requests_burst=1_000)
-    key: SubjectLimits = SubjectLimits(
-        requests_per_second=500,
-        requests_burst=1_000,
-        points_per_second=50_000,
-        points_burst=200_000,
-        points_per_day=1_000_000_000,
-    )
-    source: SubjectLimits = SubjectLimits(
-        requests_per_second=100,
-        requests_burst=400,
-        points_per_second=20_000,
-        points_burst=100_000,
-        points_per_day=500_000_000,
-    )
-    refused_keys: RefusedKeyLimits = RefusedKeyLimits()
-
-
-_WIDE = SubjectLimits(
-    requests_per_second=10_000, requests_burst=20_000, points_per_second=1_000_000, points_burst=5_000_000
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -200,8 +156,8 @@ class Stage:
     ) = None
     """A name of one's own for the distribution, and its certificate in us-east-1: then nothing older than TLS 1.2."""
 
-    limits: StageLimits = StageLimits()
-    """What one address, one key and one source may send."""
+    limits: InstanceOf[StageLimits] = DEFAULT_LIMITS
+    """Requests and points that one address, one key and one source may send."""
 
     limits_fail: Literal["open", "shut"] = "open"
     """Whether requests go through uncounted, or are refused, while the table of limits does not answer."""
@@ -289,12 +245,15 @@ def load_stage(name: str, directory: Path | None = None) -> Stage:
             f"stage {base!r} is unknown: the presets are {', '.join(PRESETS)}; for a stage of your own "
             f'write {file} with `preset = "dev"` and the values that differ'
         )
-    preset = dataclasses.asdict(PRESETS[base]())
-    values = {**preset, **overrides, "name": name, "limits": _over(preset["limits"], overrides.get("limits", {}))}
+    preset = PRESETS[base]()
     try:
+        limits = with_values(preset.limits, overrides.pop("limits", {}))
+        values = {**dataclasses.asdict(preset), **overrides, "name": name, "limits": limits}
         return TypeAdapter(Stage).validate_python(values)
     except ValidationError as error:
         raise StageError(f"stage {name!r} ({file}): {_faults(error)}") from error
+    except ValueError as error:
+        raise StageError(f"stage {name!r} ({file}): {error}") from error
 
 
 def local() -> Stage:
@@ -314,10 +273,7 @@ def local() -> Stage:
         quarantine_retention_days=7,
         point_in_time_recovery=False,
         requests_per_second=100_000,
-        # Wide enough for tests and benchmarks, which send all they can from one address.
-        limits=StageLimits(
-            ip=_WIDE, key=_WIDE, source=_WIDE, refused_keys=RefusedKeyLimits(per_second=100, burst=1_000)
-        ),
+        limits=LOCAL_LIMITS,
     )
 
 
@@ -361,15 +317,6 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise StageError(f"{file} is no TOML: {error}") from error
-
-
-def _over(preset: dict[str, Any], own: object) -> object:
-    """A table with the values of another one over it, single values of the tables in it included."""
-    if not isinstance(own, dict):
-        return own
-    return preset | {
-        name: _over(preset[name], value) if isinstance(preset.get(name), dict) else value for name, value in own.items()
-    }
 
 
 def _faults(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from afluente.adapters.http.requests import MAX_POINTS
 from infra.stage import PRESETS, Stage, StageError, dev, load_stage, local, prod
@@ -27,7 +28,7 @@ def test_a_file_changes_single_limits_of_its_preset(tmp_path: Path) -> None:
 
     limits = load_stage("dev", tmp_path).limits
 
-    assert limits == dataclasses.replace(dev().limits, key=dataclasses.replace(dev().limits.key, points_per_day=5))
+    assert limits == replace(dev().limits, key=replace(dev().limits.key, points_per_day=5))
 
 
 def test_the_largest_request_is_within_the_bursts_of_every_preset() -> None:

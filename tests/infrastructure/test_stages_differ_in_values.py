@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from afluente.application.limits.stage_limits import decode_limits
+from afluente.application.limits.stage_limits import Limits, RefusedKeys, StageLimits, decode_limits
 from infra.layer_build import LayerFolders
-from infra.stage import RefusedKeyLimits, Stage, StageLimits, SubjectLimits
+from infra.limits import DEFAULT_LIMITS
+from infra.stage import Stage
 from tests.infrastructure.deployment import Deployment, Resource
 
 # What prod and local differ in; every other property, and every resource, is the same.
@@ -53,7 +54,10 @@ CHANGED = Stage(
     requests_per_second=77,
     limits_fail="shut",
     limits=StageLimits(
-        ip=SubjectLimits(), key=SubjectLimits(points_per_day=7), refused_keys=RefusedKeyLimits(per_second=0.5, burst=3)
+        ip=Limits(),
+        key=Limits(points_per_day=7),
+        source=DEFAULT_LIMITS.source,
+        refused_keys=RefusedKeys(per_second=0.5, burst=3),
     ),
     operations_email="operations@example.org",
 )

@@ -1,8 +1,9 @@
 """Capabilities that several functions share: each sets its variables, and allows what they are for."""
 
-import dataclasses
 import json
 from collections.abc import Sequence
+
+import msgspec
 
 from infra.constructs.data_stores import DataStores
 from infra.constructs.edge import FrontSecrets
@@ -32,7 +33,7 @@ def quarantine_records(function: ServiceFunction, data: DataStores) -> None:
 
 def limit_rates(function: ServiceFunction, stage: Stage, data: DataStores) -> None:
     """Admit requests and points within the limits of the stage."""
-    limits = dataclasses.asdict(stage.limits)
+    limits = msgspec.to_builtins(stage.limits)
     function.configure(
         {
             "AFLUENTE_LIMITS": json.dumps({name: limits[name] for name in ("ip", "key", "source")}),

@@ -1,8 +1,8 @@
 """The function that tells API Gateway whose key a request has."""
 
-import dataclasses
 import json
 
+import msgspec
 from aws_cdk import Duration
 from constructs import Construct
 
@@ -10,10 +10,12 @@ from infra.constructs.data_stores import DataStores
 from infra.constructs.functions.capabilities import check_keys
 from infra.constructs.functions.service_function import ServiceFunction
 from infra.constructs.layers import Layers
-from infra.stage import RefusedKeyLimits, Stage
+from infra.limits import DEFAULT_LIMITS
+from infra.stage import Stage
 
 _MEMORY_MB = 512
 _TIMEOUT = Duration.seconds(5)
+_NO_LIMIT = msgspec.structs.replace(DEFAULT_LIMITS.refused_keys, per_second=0.0)
 
 
 class HttpAuthorizer(ServiceFunction):
@@ -32,5 +34,5 @@ class HttpAuthorizer(ServiceFunction):
         )
         check_keys(self, data)
         # Behind a front, which limits addresses itself, the authorizer would see no address but the front's.
-        refused = RefusedKeyLimits(per_second=0) if stage.enable_waf else stage.limits.refused_keys
-        self.configure({"AFLUENTE_LIMITS": json.dumps({"refused_keys": dataclasses.asdict(refused)})})
+        limit = _NO_LIMIT if stage.enable_waf else stage.limits.refused_keys
+        self.configure({"AFLUENTE_LIMITS": json.dumps({"refused_keys": msgspec.to_builtins(limit)})})

@@ -3,7 +3,12 @@
 The synthesis of a stage reads them too, so this module imports nothing but msgspec.
 """
 
+from typing import Annotated
+
 import msgspec
+
+Rate = Annotated[float, msgspec.Meta(ge=0)]
+Amount = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class KeyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,11 +40,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         points_per_day: points of a day, which begins at midnight UTC.
     """
 
-    requests_per_second: float = 0
-    requests_burst: int = 0
-    points_per_second: float = 0
-    points_burst: int = 0
-    points_per_day: int = 0
+    requests_per_second: Rate = 0
+    requests_burst: Amount = 0
+    points_per_second: Rate = 0
+    points_burst: Amount = 0
+    points_per_day: Amount = 0
 
     def with_(self, own: KeyLimits | None) -> "Limits":
         """These limits, replaced by those of one key as far as it has its own."""
@@ -52,8 +57,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class RefusedKeys(msgspec.Struct, frozen=True, kw_only=True):
     """The limit of bad keys of one address that a container looks up; 0 stands for no limit."""
 
-    per_second: float = 0
-    burst: int = 0
+    per_second: Rate = 0
+    burst: Amount = 0
 
 
 class StageLimits(msgspec.Struct, frozen=True, kw_only=True):
