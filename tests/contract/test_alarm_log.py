@@ -1,4 +1,4 @@
-"""The contract of `AlarmLog`: what was reported is read again, in its order and within its time."""
+"""The contract of `AlarmLog`: alarms are read in the order of their reports, within an interval."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from afluente.adapters.aws.cloudwatch_alarm_log import LogGroupAlarmLog
 from afluente.adapters.aws.eventbridge import LogGroupAlarms
 from afluente.adapters.memory.alarms import MemoryAlarmLog
-from afluente.application.alarms.history import AlarmLog, ReportedAlarm
+from afluente.application.alarms.ports import AlarmLog, ReportedAlarm
 from afluente.application.errors import UnavailableError
 from afluente.domain.alarms import AlarmEvent
 from tests.contract.local_aws import LocalAws, fail
@@ -41,12 +41,12 @@ def log(backend: LocalAws | None) -> Log:
 
 @pytest.fixture
 def now_ms() -> int:
-    """Of today: CloudWatch Logs takes nothing that is older than two weeks."""
+    """The current second: CloudWatch Logs accepts nothing that is older than two weeks."""
     return int(time.time()) * 1000
 
 
 def read(log: Log, since_ms: int, until_ms: int) -> list[tuple[int, int]]:
-    """When each was reported, and its number."""
+    """The time of each report, and the number of its event."""
     return [
         (reported.reported_ms, reported.event.count) for page in log.log.pages(since_ms, until_ms) for reported in page
     ]
@@ -56,12 +56,12 @@ def events(*numbers: int) -> list[AlarmEvent]:
     return [an_alarm_event(count=number, source_id="température 😀") for number in numbers]
 
 
-def test_of_an_empty_log_nothing_is_read(log: Log, now_ms: int) -> None:
+def test_an_empty_log_has_no_alarms(log: Log, now_ms: int) -> None:
     assert read(log, now_ms - 1000, now_ms) == []
     assert read(log, now_ms, now_ms) == []
 
 
-def test_what_was_reported_is_read_as_it_was(log: Log, now_ms: int) -> None:
+def test_an_alarm_is_read_as_it_was_reported(log: Log, now_ms: int) -> None:
     log.report(now_ms, events(1))
 
     [[reported]] = [page for page in log.log.pages(now_ms, now_ms + 1) if page]
@@ -89,7 +89,7 @@ def group(aws: LocalAws) -> tuple[str, str]:
     return aws.log_stream()
 
 
-def test_a_line_that_is_no_alarm_is_passed_over(aws: LocalAws, group: tuple[str, str], now_ms: int) -> None:
+def test_a_line_of_another_writer_is_skipped(aws: LocalAws, group: tuple[str, str], now_ms: int) -> None:
     lines = [{"timestamp": now_ms, "message": text} for text in ("hello", "{}", '{"alarm_id": 5}')]
     aws.client("logs").put_log_events(logGroupName=group[0], logStreamName=group[1], logEvents=lines)
 

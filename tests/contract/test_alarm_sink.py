@@ -53,7 +53,7 @@ def decoded(detail: object) -> AlarmEvent:
 
 
 def envelopes(local: LocalAws, queue_url: str) -> list[dict[str, Any]]:
-    """What rules of the bus hand on."""
+    """Events that rules of the bus deliver."""
     return [json.loads(message["Body"]) for message in drain(local.client("sqs"), queue_url)]
 
 
@@ -105,14 +105,14 @@ def test_an_event_on_the_bus_names_its_source_its_type_and_its_stream(aws: Local
     assert [envelope["detail"]["state"] for envelope in found] == ["raised", "cleared"]
 
 
-def test_events_that_failed_are_put_again_alone(aws: LocalAws) -> None:
+def test_failed_events_alone_are_retried(aws: LocalAws) -> None:
     bus, queue_url = aws.bus()
     client = aws.client("events")
-    told = fail_in_part(client, PUT_EVENTS, plan=[{1, 3}, {0, 1}, {1}])
+    requests = fail_in_part(client, PUT_EVENTS, plan=[{1, 3}, {0, 1}, {1}])
 
     EventBridgeAlarms(client, bus, sleep=no_sleep).publish(events(4))
 
-    assert [[json.loads(entry["Detail"])["count"] for entry in call] for call in told.calls] == [
+    assert [[json.loads(entry["Detail"])["count"] for entry in call] for call in requests.calls] == [
         [0, 1, 2, 3],
         [1, 3],
         [1, 3],
@@ -121,7 +121,7 @@ def test_events_that_failed_are_put_again_alone(aws: LocalAws) -> None:
     assert sorted(envelope["detail"]["count"] for envelope in envelopes(aws, queue_url)) == [0, 1, 2, 3]
 
 
-def test_events_that_fail_for_ever_are_unavailable(aws: LocalAws) -> None:
+def test_events_that_fail_in_every_attempt_are_unavailable(aws: LocalAws) -> None:
     bus, _ = aws.bus()
     client = aws.client("events")
     fail_in_part(client, PUT_EVENTS, plan=[{0}] * 10)
@@ -142,7 +142,7 @@ def test_a_bus_that_fails_is_unavailable(aws: LocalAws) -> None:
 # --- CloudWatch Logs -------------------------------------------------------------------------------------------------
 
 
-def test_a_line_of_the_log_is_of_the_time_at_which_it_was_written(aws: LocalAws) -> None:
+def test_a_line_of_the_log_has_the_time_of_its_report(aws: LocalAws) -> None:
     group, stream = aws.log_stream()
     now = time.time()
 
@@ -169,7 +169,7 @@ def test_a_log_stream_that_is_not_there_is_unavailable(aws: LocalAws) -> None:
     group, _ = aws.log_stream()
 
     with pytest.raises(UnavailableError, match="CloudWatch Logs"):
-        LogGroupAlarms(aws.client("logs"), group, "gone").publish(events(1))
+        LogGroupAlarms(aws.client("logs"), group, "absent").publish(events(1))
 
 
 # --- several sinks ---------------------------------------------------------------------------------------------------
@@ -183,11 +183,11 @@ def test_events_go_to_one_sink_after_the_other() -> None:
     assert one.events == other.events == events(3)
 
 
-def test_a_sink_that_is_away_keeps_events_from_those_after_it(moto: LocalAws) -> None:
+def test_a_sink_that_fails_keeps_events_from_those_after_it(moto: LocalAws) -> None:
     after = MemoryAlarms()
-    away = LogGroupAlarms(moto.client("logs"), "gone", "alarms")
+    failing = LogGroupAlarms(moto.client("logs"), "absent", "alarms")
 
     with pytest.raises(UnavailableError):
-        AlarmSinks(away, after).publish(events(1))
+        AlarmSinks(failing, after).publish(events(1))
 
     assert after.events == []

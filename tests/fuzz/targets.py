@@ -40,7 +40,8 @@ from afluente.adapters.mqtt import messages as mqtt_messages
 from afluente.adapters.websocket import messages as ws
 from afluente.application.access.api_keys import id_in
 from afluente.application.access.grants import Grant
-from afluente.application.alarms.history import ReportedAlarm, reported_alarms
+from afluente.application.alarms.history import list_alarms
+from afluente.application.alarms.ports import ReportedAlarm
 from afluente.application.classification.ports import DamagedStateError
 from afluente.application.constraints.documents import ConstraintEntry, parse_document, parse_entry
 from afluente.application.constraints.listing import ConstraintsQuery, digest_of, page_of
@@ -398,11 +399,11 @@ def alarm_query(data: bytes) -> None:
     with _documented(http_requests.RequestError):
         query = alarm_requests.decode_alarm_query(parameters, NOW)
         http_requests.check_scope(_GRANT, query.missing(_GRANT))
-        page = reported_alarms(_alarms, query, _GRANT)
+        page = list_alarms(_alarms, query, _GRANT)
         told = alarm_requests.alarm_list(page)
         msgspec.json.encode(told)
         if told.next is not None:
-            assert alarm_requests.decode_alarm_query({"next": told.next}, NOW).place == page.place
+            assert alarm_requests.decode_alarm_query({"next": told.next}, NOW).cursor == page.cursor
 
 
 def stream_key(data: bytes) -> None:

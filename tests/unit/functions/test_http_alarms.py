@@ -11,7 +11,7 @@ import http_admin.handler
 from afluente.adapters.http.alarms import MAX_PATTERN_LENGTH
 from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.application.access.grants import Action
-from afluente.application.alarms.history import AlarmLog, ReportedAlarm
+from afluente.application.alarms.ports import AlarmLog, ReportedAlarm
 from afluente.application.errors import UnavailableError
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.settings import HttpAdminSettings

@@ -1,4 +1,4 @@
-"""Alarms in pages: the caller's own, each once, none left out, and no sign of those of others."""
+"""Pages of alarms: each of the caller's own once, and no sign of those of other callers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.application.access.grants import Action, Grant
-from afluente.application.alarms.history import AlarmQuery, Place, ReportedAlarm, reported_alarms
+from afluente.application.alarms.history import AlarmQuery, Cursor, list_alarms
+from afluente.application.alarms.ports import ReportedAlarm
 from afluente.domain.alarms import AlarmChange
 from tests.factories import NOW, a_grant, an_alarm_event
 
@@ -30,12 +31,12 @@ def a_log(*reported: ReportedAlarm, page: int = 3) -> MemoryAlarmLog:
 
 def all_pages(log: MemoryAlarmLog, query: AlarmQuery, grant: Grant) -> list[list[float]]:
     """The times of the data of all alarms, page by page."""
-    pages, place = [], query.place
+    pages, cursor = [], query.cursor
     while True:
-        page = reported_alarms(log, msgspec.structs.replace(query, place=place), grant)
+        page = list_alarms(log, msgspec.structs.replace(query, cursor=cursor), grant)
         pages.append([reported.event.timestamp - NOW for reported in page.alarms])
-        place = page.place
-        if place is None:
+        cursor = page.cursor
+        if cursor is None:
             return pages
 
 
@@ -47,18 +48,18 @@ def test_alarms_come_in_pages_the_oldest_report_first() -> None:
     assert all_pages(log, msgspec.structs.replace(EVERYTHING, limit=5), a_grant()) == [[0, 1, 2, 3, 4]]
 
 
-def test_where_there_are_none_there_is_one_empty_page() -> None:
+def test_an_empty_log_has_one_empty_page() -> None:
     assert all_pages(a_log(), EVERYTHING, a_grant()) == [[]]
 
 
-def test_only_what_was_reported_in_time_is_told() -> None:
+def test_alarms_are_listed_by_the_time_of_their_reports() -> None:
     log = a_log(*(an_alarm(number, at) for number, at in enumerate((-1, 0, 1999, 2000))))
 
     assert all_pages(log, AlarmQuery(since=NOW, until=NOW + 2), a_grant()) == [[1, 2]]
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("fields", "listed"),
     [
         ({"domain": "iot"}, [0, 1, 2]),
         ({"domain": "health"}, [3]),
@@ -71,7 +72,7 @@ def test_only_what_was_reported_in_time_is_told() -> None:
         ({"domain": "iot", "source_id": "oven-1", "state": AlarmChange.RAISED}, []),
     ],
 )
-def test_what_is_asked_for_is_told_alone(asked: dict[str, object], told: list[float]) -> None:
+def test_a_query_selects_alarms_by_their_fields(fields: dict[str, object], listed: list[float]) -> None:
     log = a_log(
         an_alarm(0),
         an_alarm(1, source_id="oven-1", state=AlarmChange.CLEARED),
@@ -79,17 +80,17 @@ def test_what_is_asked_for_is_told_alone(asked: dict[str, object], told: list[fl
         an_alarm(3, domain="health", source_id="oven-1"),
     )
 
-    assert all_pages(log, msgspec.structs.replace(EVERYTHING, **asked), a_grant()) == [told]
+    assert all_pages(log, msgspec.structs.replace(EVERYTHING, **fields), a_grant()) == [listed]
 
 
-def test_a_repeated_report_is_told_once_and_another_alarm_is_not_taken_for_it() -> None:
+def test_a_repeated_report_is_listed_once_and_another_alarm_beside_it() -> None:
     log = a_log(an_alarm(0, 1), an_alarm(0, 2), an_alarm(0, 3, state=AlarmChange.CLEARED), an_alarm(1, 4))
 
     assert all_pages(log, EVERYTHING, a_grant()) == [[0, 0, 1]]
 
 
 @pytest.mark.parametrize(
-    ("scope", "told"),
+    ("scope", "listed"),
     [
         ({"sources": ("acme-*",)}, [0, 2]),
         ({"sources": ("zeta-*",)}, [1, 3]),
@@ -97,10 +98,10 @@ def test_a_repeated_report_is_told_once_and_another_alarm_is_not_taken_for_it() 
         ({"actions": (Action.JOBS,)}, []),
     ],
 )
-def test_a_caller_is_told_of_what_it_reaches_alone(scope: dict[str, object], told: list[float]) -> None:
+def test_alarms_are_listed_within_the_reach_of_the_caller(scope: dict[str, object], listed: list[float]) -> None:
     log = a_log(*(an_alarm(number, source_id=source) for number, source in enumerate(("acme-1", "zeta-1") * 2)))
 
-    assert all_pages(log, EVERYTHING, a_grant(**scope)) == [told]
+    assert all_pages(log, EVERYTHING, a_grant(**scope)) == [listed]
 
 
 @pytest.mark.parametrize(
@@ -112,31 +113,29 @@ def test_a_caller_is_told_of_what_it_reaches_alone(scope: dict[str, object], tol
         ({"source_id": "acme-1"}, None),
         ({"source_id": "zeta-1"}, "source:zeta-1"),
         ({"domain": "health", "source_id": "zeta-1"}, "domain:health"),
-        # What is no name is looked for, and found where it is reached.
+        # A pattern is no name: it selects what is within reach.
         ({"key": "health/*"}, None),
     ],
 )
-def test_what_is_asked_for_by_name_and_out_of_reach_is_told_as_missing(
-    asked: dict[str, object], missing: str | None
-) -> None:
+def test_a_named_domain_or_source_out_of_reach_is_missing(asked: dict[str, object], missing: str | None) -> None:
     query = msgspec.structs.replace(EVERYTHING, **asked)
 
     assert query.missing(a_grant(domains=("iot",), sources=("acme-*",))) == missing
     assert query.missing(a_grant(actions=(Action.INGEST,))) == "action:alarms"
 
 
-def test_a_place_is_of_no_use_to_another_key() -> None:
+def test_a_cursor_with_another_key_selects_alarms_of_that_key() -> None:
     reported = [an_alarm(number, 100 * number, source_id=f"{'az'[number % 2]}-1") for number in range(12)]
     log, query = a_log(*reported), msgspec.structs.replace(EVERYTHING, limit=2)
-    place = reported_alarms(log, query, a_grant(sources=("a-*",))).place
-    assert place is not None
+    cursor = list_alarms(log, query, a_grant(sources=("a-*",))).cursor
+    assert cursor is not None
 
-    page = reported_alarms(log, msgspec.structs.replace(query, place=place), a_grant(sources=("z-*",)))
+    page = list_alarms(log, msgspec.structs.replace(query, cursor=cursor), a_grant(sources=("z-*",)))
 
     assert {reported.event.source_id for reported in page.alarms} == {"z-1"}
 
 
-def test_a_page_that_would_take_too_many_looks_is_given_back_with_the_place_to_go_on_from() -> None:
+def test_a_page_that_needs_too_many_reads_is_returned_with_a_cursor() -> None:
     others = [an_alarm(number, 400 * number, source_id="zeta-1") for number in range(95)]
     log = a_log(*others, an_alarm(95, 400 * 95, source_id="acme-1"), page=1)
 
@@ -147,14 +146,14 @@ def test_a_page_that_would_take_too_many_looks_is_given_back_with_the_place_to_g
     assert not any(pages[:-1])
 
 
-def test_a_second_with_very_many_is_read_to_its_end() -> None:
+def test_the_first_second_is_read_to_its_end() -> None:
     log = a_log(*(an_alarm(number, number, source_id="zeta-1") for number in range(900)), an_alarm(900, 900), page=1)
 
     assert all_pages(log, EVERYTHING, a_grant(sources=("furnace-*",)))[-1] == [900]
 
 
 class EmptyPages:
-    """A log that has nothing to say for a long time, as CloudWatch Logs may."""
+    """A log with many empty pages before the first alarm, as of CloudWatch Logs."""
 
     def pages(self, since_ms: int, until_ms: int) -> Iterator[Sequence[ReportedAlarm]]:
         assert since_ms < until_ms
@@ -163,19 +162,19 @@ class EmptyPages:
         yield (an_alarm(7, 10),)
 
 
-def test_empty_looks_are_gone_through() -> None:
-    page = reported_alarms(EmptyPages(), EVERYTHING, a_grant())
+def test_empty_pages_of_the_log_are_passed_over() -> None:
+    page = list_alarms(EmptyPages(), EVERYTHING, a_grant())
 
     assert [reported.event.timestamp - NOW for reported in page.alarms] == [7]
-    assert page.place is None
+    assert page.cursor is None
 
 
-def test_a_place_counts_those_of_its_second_alone() -> None:
+def test_a_cursor_counts_the_alarms_of_its_second() -> None:
     log = a_log(*(an_alarm(number, 250 * number) for number in range(8)))
 
-    page = reported_alarms(log, msgspec.structs.replace(EVERYTHING, limit=6), a_grant())
+    page = list_alarms(log, msgspec.structs.replace(EVERYTHING, limit=6), a_grant())
 
-    assert page.place == Place(int(NOW) + 1, 2)
+    assert page.cursor == Cursor(int(NOW) + 1, 2)
 
 
 REPORTS = st.lists(st.tuples(st.integers(0, 4_000), st.sampled_from(("acme-1", "acme-2", "zeta-1"))), max_size=40).map(
@@ -192,12 +191,12 @@ def test_all_pages_together_have_each_alarm_of_the_caller_once(
 
     pages = all_pages(log, query, a_grant(sources=("acme-*",)))
 
-    assert sorted(told for page_of_them in pages for told in page_of_them) == own
-    assert all(len(told) <= limit for told in pages)
+    assert sorted(alarm for page_of_them in pages for alarm in page_of_them) == own
+    assert all(len(one) <= limit for one in pages)
 
 
 @given(REPORTS, REPORTS, st.integers(1, 7))
-def test_what_others_report_within_a_few_looks_changes_nothing_of_what_is_told(
+def test_alarms_of_others_do_not_change_the_page(
     own: list[ReportedAlarm], others: list[ReportedAlarm], limit: int
 ) -> None:
     mine = [msgspec.structs.replace(its, event=msgspec.structs.replace(its.event, source_id="acme-1")) for its in own]
@@ -206,7 +205,7 @@ def test_what_others_report_within_a_few_looks_changes_nothing_of_what_is_told(
     ]
     query, grant = msgspec.structs.replace(EVERYTHING, limit=limit), a_grant(sources=("acme-*",))
 
-    alone = reported_alarms(a_log(*mine, page=100), query, grant)
-    among_others = reported_alarms(a_log(*mine, *foreign, page=100), query, grant)
+    alone = list_alarms(a_log(*mine, page=100), query, grant)
+    among_others = list_alarms(a_log(*mine, *foreign, page=100), query, grant)
 
     assert alone == among_others

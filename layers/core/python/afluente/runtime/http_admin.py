@@ -8,7 +8,7 @@ import msgspec
 
 from afluente.adapters.aws.cloudwatch_alarm_log import LogGroupAlarmLog
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
-from afluente.application.alarms.history import AlarmLog
+from afluente.application.alarms.ports import AlarmLog
 from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.runtime.clients import client

@@ -1,4 +1,4 @@
-"""Where alarm events go: an EventBridge bus, and a log group in which they can be read again."""
+"""Sinks of alarm events: an EventBridge bus, and a log group from which they can be read."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ MAX_EVENTS_A_CALL = 10
 """PutEvents quota."""
 
 MAX_LOG_EVENTS_A_CALL = 500
-"""PutLogEvents takes 10,000 events and 1 MiB; an alarm event is at most 1.5 KiB: source and stream have up to 128
-characters each, of up to four bytes."""
+"""PutLogEvents quotas: 10,000 events and 1 MiB; an alarm event is at most 1.5 KiB, since source and stream have up to
+128 characters each, of up to four bytes."""
 
 _RETRY_DELAYS = (0.05, 0.2, 0.6)
 
@@ -30,7 +30,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class EventBridgeAlarms:
-    """Puts alarm events on a bus, in order, retrying the failed ones alone."""
+    """Puts alarm events on a bus, in their order; retries the failed ones alone."""
 
     def __init__(self, client: "EventBridgeClient", bus: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
@@ -55,8 +55,7 @@ class EventBridgeAlarms:
                     for event in events
                 ]
             )
-        outcomes = zip(events, answer["Entries"], strict=True)
-        return [event for event, outcome in outcomes if outcome.get("ErrorCode")]
+        return [event for event, entry in zip(events, answer["Entries"], strict=True) if entry.get("ErrorCode")]
 
 
 class LogGroupAlarms:

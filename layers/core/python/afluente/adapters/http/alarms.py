@@ -7,7 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from afluente.adapters.http.requests import invalid_request
-from afluente.application.alarms.history import MAX_PAGE, AlarmPage, AlarmQuery, Place, ReportedAlarm
+from afluente.application.alarms.history import (
+    MAX_PAGE,
+    AlarmPage,
+    AlarmQuery,
+    Cursor,
+)
+from afluente.application.alarms.ports import ReportedAlarm
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import domain_faults, part_faults
@@ -83,7 +89,7 @@ def decode_alarm_query(parameters: Mapping[str, str], now: float) -> AlarmQuery:
         key=_key(parameters.get("key"), faults),
         state=_state(parameters.get("state"), faults),
         limit=_limit(parameters.get("limit"), faults),
-        place=_place(parameters.get("next"), faults),
+        cursor=_cursor(parameters.get("next"), faults),
     )
     if query.since >= query.until:
         faults.append(Fault(FaultCode.CONTRADICTION, "since", "must be before `until`"))
@@ -94,8 +100,8 @@ def decode_alarm_query(parameters: Mapping[str, str], now: float) -> AlarmQuery:
 
 def alarm_list(page: AlarmPage) -> AlarmList:
     """A page as it is told."""
-    place = None if page.place is None else f"{page.place.second}-{page.place.given}"
-    return AlarmList([_alarm(reported) for reported in page.alarms], place)
+    following = None if page.cursor is None else f"{page.cursor.second}-{page.cursor.seen}"
+    return AlarmList([_alarm(reported) for reported in page.alarms], following)
 
 
 def _alarm(reported: ReportedAlarm) -> Alarm:
@@ -137,11 +143,11 @@ def _limit(text: str | None, faults: list[Fault]) -> int:
     return limit
 
 
-def _place(text: str | None, faults: list[Fault]) -> Place | None:
+def _cursor(text: str | None, faults: list[Fault]) -> Cursor | None:
     if text is None:
         return None
     if not _NEXT.fullmatch(text):
         faults.append(Fault(FaultCode.OUT_OF_RANGE, "next", "must be as `next` of an answer has it"))
         return None
-    second, given = map(int, text.split("-"))
-    return Place(second, given)
+    second, seen = map(int, text.split("-"))
+    return Cursor(second, seen)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from afluente.application.alarms.history import ReportedAlarm
+from afluente.application.alarms.ports import ReportedAlarm
 from afluente.domain.alarms import AlarmEvent
 
 
 class MemoryAlarms:
-    """Keeps alarm events in the order in which they were published."""
+    """Published alarm events, in their order."""
 
     def __init__(self) -> None:
         self.events: list[AlarmEvent] = []
@@ -17,14 +17,14 @@ class MemoryAlarms:
 
 
 class MemoryAlarmLog:
-    """Keeps reported alarms, and gives them back a few at a time."""
+    """Reported alarms, a few on a page."""
 
     def __init__(self, *, page: int = 3) -> None:
         self._reported: list[ReportedAlarm] = []
         self._page = page
 
     def report(self, *reported: ReportedAlarm) -> None:
-        """Keep alarms."""
+        """Add alarms to the log."""
         self._reported = sorted((*self._reported, *reported), key=lambda its: its.reported_ms)
 
     def pages(self, since_ms: int, until_ms: int) -> Iterator[Sequence[ReportedAlarm]]:
