@@ -107,17 +107,25 @@ def build_layer(packages: Packages, target: Target, *, lock: Path = LOCK, cache:
     return layer
 
 
-def find_uv() -> list[str]:
-    """The command of uv: the one named in `UV` (as `uv run` does), on the path, or installed in this Python."""
+def find_uv(checkout: Path = ROOT) -> list[str]:
+    """The command of uv: named in `UV` (as `uv run` does), on the PATH, of `make setup`, or installed in this Python.
+
+    Raises `LayerBuildError`; it names the places.
+    """
     named = os.environ.get("UV")
     if named:
         return [named]
-    on_path = shutil.which("uv")
-    if on_path:
-        return [on_path]
+    # The Makefile puts it there (UV_TOOLS) where the machine has none.
+    installed = checkout / ".venv-uv" / "bin" / "uv"
+    found = shutil.which("uv") or shutil.which(str(installed))
+    if found:
+        return [found]
     if importlib.util.find_spec("uv") is not None:
         return [sys.executable, "-m", "uv"]
-    raise LayerBuildError("uv is not found: put it on the PATH, name it in UV, or install it with `pip install uv`")
+    raise LayerBuildError(
+        f"uv is not found: it is not on the PATH, not at {installed} and not in the Python of {sys.prefix}; run "
+        "`make setup`, which installs it there, put it on the PATH, name it in UV, or install it with `pip install uv`"
+    )
 
 
 def _digest(lock: Path) -> str:

@@ -145,23 +145,32 @@ def test_the_cloud_gets_wheels_for_lambda_and_the_local_stage_those_of_this_mach
     assert target_of(local()) == Target(platform=None, python=f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
-def test_uv_is_the_named_one_or_on_the_path_or_in_this_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_path = tmp_path / "uv"
-    on_path.touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_uv_is_the_named_one_or_on_the_path_or_of_make_setup_or_in_this_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_path, of_setup = tmp_path / "bin" / "uv", tmp_path / "checkout" / ".venv-uv" / "bin" / "uv"
+    for uv in (on_path, of_setup):
+        uv.parent.mkdir(parents=True)
+        uv.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(on_path.parent))
     monkeypatch.setenv("UV", "/somewhere/uv")
-    assert find_uv() == ["/somewhere/uv"]
+    assert find_uv(tmp_path / "checkout") == ["/somewhere/uv"]
 
     monkeypatch.delenv("UV")
-    assert find_uv() == [str(on_path)]
+    assert find_uv(tmp_path / "checkout") == [str(on_path)]
 
     on_path.unlink()
+    assert find_uv(tmp_path / "checkout") == [str(of_setup)]
+
+    of_setup.unlink()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert find_uv() == [sys.executable, "-m", "uv"]
+    assert find_uv(tmp_path / "checkout") == [sys.executable, "-m", "uv"]
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(LayerBuildError, match="put it on the PATH, name it in UV"):
-        find_uv()
+    with pytest.raises(LayerBuildError, match="put it on the PATH, name it in UV") as caught:
+        find_uv(tmp_path / "checkout")
+    assert str(of_setup) in str(caught.value)
+    assert "make setup" in str(caught.value)
 
 
 @pytest.mark.parametrize(
