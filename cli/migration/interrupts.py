@@ -30,7 +30,10 @@ class Interrupts:
         return self._asked.wait(seconds)
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._on_interrupt)
+        self._before = signal.getsignal(signal.SIGINT)
+        # A job in the background ignores Ctrl-C, which is for whatever runs in the foreground.
+        if self._before is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._on_interrupt)
         return self
 
     def __exit__(
