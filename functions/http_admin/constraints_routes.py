@@ -27,7 +27,7 @@ from afluente.adapters.http.routes import CONSTRAINTS_ROUTES as ROUTES
 from afluente.application.access.grants import Grant
 from afluente.application.constraints.changes import UnknownVersionError, apply, roll_back
 from afluente.application.constraints.documents import address_of
-from afluente.application.constraints.listing import page_of
+from afluente.application.constraints.listing import list_constraints
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import FaultyError
@@ -39,7 +39,7 @@ from afluente.runtime.observability import LogCode, logger
 def _list(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     query, after = decode_listing(event, grant)
     catalogue = _catalogue(function, grant)
-    page = page_of(catalogue, query, after=after, domains=function.settings.domains, grant=grant)
+    page = list_constraints(catalogue, query, after=after, domains=function.settings.domains, grant=grant)
     return listing(page, query, grant)
 
 

@@ -33,7 +33,7 @@ def tables(aws: LocalAws) -> "Tables":
 
 
 class Tables:
-    """The constraints and their history in a local AWS, as many clients have them as a test asks for."""
+    """The tables of constraints and of their history in a local AWS, for any number of clients."""
 
     def __init__(self, aws: LocalAws) -> None:
         self.aws = aws
@@ -42,7 +42,7 @@ class Tables:
         self.client = aws.client("dynamodb")
 
     def catalogue(self, *, by: str = "key-1", clock: Callable[[], float] = time.time) -> DynamoConstraintsCatalogue:
-        """Of a client of its own; the last one made is `client`."""
+        """A catalogue with a client of its own, which is `client` from now on."""
         self.client = self.aws.client("dynamodb")
         return DynamoConstraintsCatalogue(
             self.client, self.constraints, self.history, by=by, sleep=no_sleep, clock=clock
@@ -51,7 +51,7 @@ class Tables:
 
 @pytest.fixture(params=["memory", pytest.param("ministack", marks=pytest.mark.integration)])
 def at_once(request: pytest.FixtureRequest) -> LocalAws | None:
-    """As `backend`, without moto: its transactions are none between threads."""
+    """The `backend` without moto, whose transactions do not isolate threads."""
     return None if request.param == "memory" else request.getfixturevalue(request.param)
 
 
@@ -79,7 +79,7 @@ def test_a_scope_that_has_no_constraints_is_not_found(catalogue: ConstraintsCata
     assert list(catalogue.list()) == []
 
 
-def test_nothing_is_found_of_no_scopes(catalogue: ConstraintsCatalogue) -> None:
+def test_no_scopes_have_no_constraints(catalogue: ConstraintsCatalogue) -> None:
     assert catalogue.fetch([]) == {}
 
 
@@ -99,13 +99,13 @@ def test_constraints_that_are_put_again_have_the_next_version(catalogue: Constra
     assert catalogue.fetch(["iot"]) == {"iot": VersionedConfig(a_config(max_value=3), 3)}
 
 
-def test_scopes_count_their_versions_each_for_itself(catalogue: ConstraintsCatalogue) -> None:
+def test_each_scope_has_versions_of_its_own(catalogue: ConstraintsCatalogue) -> None:
     catalogue.put("iot", a_config())
 
     assert catalogue.put("health", a_config()) == 1
 
 
-def test_constraints_that_were_deleted_are_gone(catalogue: ConstraintsCatalogue) -> None:
+def test_deleted_constraints_are_not_found(catalogue: ConstraintsCatalogue) -> None:
     catalogue.put("iot", a_config())
 
     assert catalogue.delete("iot") is True
@@ -113,7 +113,7 @@ def test_constraints_that_were_deleted_are_gone(catalogue: ConstraintsCatalogue)
     assert catalogue.fetch(["iot"]) == {}
 
 
-def test_constraints_of_the_expected_version_are_replaced_and_taken_away(catalogue: ConstraintsCatalogue) -> None:
+def test_constraints_of_the_expected_version_are_replaced_and_deleted(catalogue: ConstraintsCatalogue) -> None:
     assert catalogue.put("iot", a_config(max_value=1), expected_version=0) == 1
     assert catalogue.put("iot", a_config(max_value=2), expected_version=1) == 2
     assert catalogue.delete("iot", expected_version=2) is True
@@ -133,7 +133,7 @@ def test_constraints_of_another_version_than_expected_stay(catalogue: Constraint
     assert catalogue.fetch(["iot"]) == {"iot": VersionedConfig(a_config(max_value=2), 2)}
 
 
-def test_constraints_that_are_expected_and_not_there_are_not_made(catalogue: ConstraintsCatalogue) -> None:
+def test_constraints_that_are_expected_and_absent_are_not_created(catalogue: ConstraintsCatalogue) -> None:
     with pytest.raises(StaleConstraintsError):
         catalogue.put("iot", a_config(), expected_version=1)
 
@@ -152,7 +152,7 @@ def test_a_baseline_stays_until_another_is_put(catalogue: ConstraintsCatalogue) 
     assert dict(catalogue.list())["iot"].baseline == second
 
 
-def test_a_deleted_scope_has_no_baseline_when_it_comes_again(catalogue: ConstraintsCatalogue) -> None:
+def test_a_deleted_scope_has_no_baseline_when_it_is_put_again(catalogue: ConstraintsCatalogue) -> None:
     catalogue.put("iot", a_config(), baseline=Baseline(NOW, 1))
     catalogue.delete("iot")
     catalogue.put("iot", a_config())
@@ -160,7 +160,7 @@ def test_a_deleted_scope_has_no_baseline_when_it_comes_again(catalogue: Constrai
     assert catalogue.fetch(["iot"]) == {"iot": VersionedConfig(a_config(), 3)}
 
 
-def test_it_is_known_when_constraints_were_written_last(catalogue: ConstraintsCatalogue, clock: Clock) -> None:
+def test_constraints_have_the_time_of_their_last_change(catalogue: ConstraintsCatalogue, clock: Clock) -> None:
     assert catalogue.changed_at("iot") is None
 
     catalogue.put("iot", a_config())
@@ -173,7 +173,7 @@ def test_it_is_known_when_constraints_were_written_last(catalogue: ConstraintsCa
     assert catalogue.changed_at("iot") is None
 
 
-def test_versions_go_on_where_a_deletion_ended_them(catalogue: ConstraintsCatalogue) -> None:
+def test_versions_continue_after_a_deletion(catalogue: ConstraintsCatalogue) -> None:
     catalogue.put("iot", a_config(max_value=1))
     catalogue.delete("iot")
     assert catalogue.put("iot", a_config(max_value=2), expected_version=0) == 3
@@ -184,9 +184,7 @@ def test_versions_go_on_where_a_deletion_ended_them(catalogue: ConstraintsCatalo
 
 
 @pytest.mark.parametrize("expected", [1, 2])
-def test_constraints_that_were_deleted_are_expected_by_no_version_but_none(
-    catalogue: ConstraintsCatalogue, expected: int
-) -> None:
+def test_deleted_constraints_are_expected_as_none(catalogue: ConstraintsCatalogue, expected: int) -> None:
     catalogue.put("iot", a_config())
     catalogue.delete("iot")
 
@@ -196,7 +194,7 @@ def test_constraints_that_were_deleted_are_expected_by_no_version_but_none(
     assert [change.version for change in catalogue.history("iot", limit=9)] == [2, 1]
 
 
-def test_the_history_tells_what_was_changed_when_and_by_whom(catalogue: ConstraintsCatalogue, clock: Clock) -> None:
+def test_the_history_has_each_change_with_its_time_and_author(catalogue: ConstraintsCatalogue, clock: Clock) -> None:
     catalogue.put("iot", FULL)
     clock.now += 0.5
     catalogue.delete("iot")
@@ -212,7 +210,7 @@ def test_the_history_tells_what_was_changed_when_and_by_whom(catalogue: Constrai
     assert catalogue.history("health", limit=9) == []
 
 
-def test_a_change_that_is_refused_is_not_in_the_history(catalogue: ConstraintsCatalogue) -> None:
+def test_a_change_that_fails_is_not_in_the_history(catalogue: ConstraintsCatalogue) -> None:
     catalogue.put("iot", a_config())
     with pytest.raises(StaleConstraintsError):
         catalogue.put("iot", a_config(max_value=1), expected_version=0)
@@ -233,7 +231,7 @@ def test_the_history_is_read_in_parts(catalogue: ConstraintsCatalogue) -> None:
     assert catalogue.history("iot", before=1, limit=5) == []
 
 
-def test_many_are_put_at_once_in_the_place_of_whatever_is_there(catalogue: ConstraintsCatalogue) -> None:
+def test_many_are_put_at_once_whatever_their_version(catalogue: ConstraintsCatalogue) -> None:
     catalogue.put("iot/a/1", a_config(), baseline=Baseline(NOW, 1))
     catalogue.put("iot/a/2", a_config())
     catalogue.delete("iot/a/2")
@@ -268,9 +266,7 @@ def test_scopes_of_a_domain_are_found_in_order_and_in_parts(catalogue: Constrain
     assert found("iot/x", "iot/y") == []
 
 
-def test_of_writers_who_expect_the_same_one_wins_and_the_history_has_the_winners(
-    at_once: LocalAws | None, clock: Clock
-) -> None:
+def test_one_of_the_writers_who_expect_the_same_version_wins(at_once: LocalAws | None, clock: Clock) -> None:
     catalogues = _writers(at_once, clock, 8)
 
     def write(writer: int, expected: int) -> bool:
@@ -291,7 +287,7 @@ def test_of_writers_who_expect_the_same_one_wins_and_the_history_has_the_winners
             }
 
 
-def test_writers_who_expect_nothing_all_write_each_a_version_of_its_own(at_once: LocalAws | None, clock: Clock) -> None:
+def test_each_writer_who_expects_no_version_writes_one_of_its_own(at_once: LocalAws | None, clock: Clock) -> None:
     catalogues = _writers(at_once, clock, 3)
 
     def write(writer: int) -> list[int]:
@@ -309,7 +305,7 @@ def test_writers_who_expect_nothing_all_write_each_a_version_of_its_own(at_once:
 
 
 def _writers(backend: LocalAws | None, clock: Clock, number: int) -> list[ConstraintsCatalogue]:
-    """Several who write the same constraints."""
+    """Several writers of the same constraints."""
     names = [f"key-{writer}" for writer in range(number)]
     if backend is None:
         memory = MemoryConstraints(clock)
@@ -338,7 +334,7 @@ def test_many_scopes_take_few_requests(aws: LocalAws) -> None:
 
 
 @pytest.mark.parametrize("consistent", [True, False])
-def test_a_read_is_as_consistent_as_it_is_asked_to_be(aws: LocalAws, *, consistent: bool) -> None:
+def test_a_read_is_consistent_on_request(aws: LocalAws, *, consistent: bool) -> None:
     client, table = aws.client("dynamodb"), aws.table("key")
     asked: list[bool] = []
     client.meta.events.register(
@@ -376,7 +372,7 @@ def test_a_hundred_are_put_with_few_requests(tables: "Tables") -> None:
     assert requests == {"BatchGetItem": 2, "TransactWriteItems": 2}
 
 
-def test_one_whom_another_overtakes_while_many_are_put_does_not_keep_the_others_back(tables: "Tables") -> None:
+def test_one_lost_condition_does_not_keep_back_the_others_of_many(tables: "Tables") -> None:
     other, catalogue = tables.catalogue(by="other"), tables.catalogue()
     tables.client.meta.events.register_first(
         "provide-client-params.dynamodb.TransactWriteItems",
@@ -389,7 +385,7 @@ def test_one_whom_another_overtakes_while_many_are_put_does_not_keep_the_others_
     assert [change.by for change in catalogue.history("iot/a/1", limit=9)] == ["key-1", "other"]
 
 
-def test_one_who_is_overtaken_all_the_time_gives_up(tables: "Tables") -> None:
+def test_a_writer_that_loses_every_attempt_gives_up(tables: "Tables") -> None:
     other, catalogue = tables.catalogue(by="other"), tables.catalogue()
     tables.client.meta.events.register_first(
         "provide-client-params.dynamodb.TransactWriteItems",
@@ -401,7 +397,7 @@ def test_one_who_is_overtaken_all_the_time_gives_up(tables: "Tables") -> None:
     assert {change.by for change in catalogue.history("iot", limit=99)} == {"other"}
 
 
-def test_who_breaks_off_between_has_changed_nothing_or_both(tables: "Tables") -> None:
+def test_a_write_that_breaks_off_has_changed_both_tables_or_none(tables: "Tables") -> None:
     catalogue = tables.catalogue()
     catalogue.put("iot", a_config(max_value=1))
     fail(tables.client, "TransactWriteItems")
@@ -418,7 +414,7 @@ def test_who_breaks_off_between_has_changed_nothing_or_both(tables: "Tables") ->
     assert found.history("health", limit=9) == []
 
 
-def test_a_version_that_the_history_has_does_not_come_twice_where_the_constraints_were_lost(tables: "Tables") -> None:
+def test_versions_of_the_history_are_not_used_again_after_a_loss_of_constraints(tables: "Tables") -> None:
     catalogue = tables.catalogue()
     catalogue.put("iot", a_config(max_value=1))
     catalogue.put("iot", a_config(max_value=2))
@@ -448,7 +444,7 @@ def test_a_table_that_fails_is_unavailable(tables: "Tables", operation: str) -> 
             call()
 
 
-def test_a_transaction_that_dynamodb_is_too_busy_for_is_unavailable(tables: "Tables") -> None:
+def test_a_throttled_transaction_is_unavailable(tables: "Tables") -> None:
     catalogue = tables.catalogue()
     fail(tables.client, "TransactWriteItems", code="TransactionCanceledException")
     with pytest.raises(UnavailableError):

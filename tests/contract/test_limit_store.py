@@ -34,7 +34,7 @@ NewStore = Callable[[], LimitStore]
 
 @pytest.fixture
 def new_store(backend: LocalAws | None) -> NewStore:
-    """Gives stores that have one content, as several containers have them."""
+    """Makes stores of one content, one a container."""
     if backend is None:
         shared = MemoryLimits()
         return lambda: shared
@@ -42,7 +42,7 @@ def new_store(backend: LocalAws | None) -> NewStore:
     return lambda: DynamoLimits(backend.client("dynamodb"), table)
 
 
-def test_of_a_subject_that_nobody_saved_nothing_is_known(new_store: NewStore) -> None:
+def test_a_subject_that_nobody_saved_has_an_empty_bucket(new_store: NewStore) -> None:
     assert new_store().load("key:abc") == SharedBucket()
 
 
@@ -53,7 +53,7 @@ def test_a_bucket_is_loaded_as_it_was_saved(new_store: NewStore) -> None:
     assert new_store().load("source:iot/e") == SharedBucket()
 
 
-def test_of_two_that_save_the_same_version_the_second_gets_what_the_first_saved(new_store: NewStore) -> None:
+def test_the_second_writer_of_a_version_gets_the_bucket_of_the_first(new_store: NewStore) -> None:
     one, other = new_store(), new_store()
     second = msgspec.structs.replace(FULL, version=2, requests=1.0)
     assert one.save("key:abc", FULL, expires_at=NOW) is None
@@ -64,13 +64,11 @@ def test_of_two_that_save_the_same_version_the_second_gets_what_the_first_saved(
     assert one.load("key:abc") == second
 
 
-def test_a_bucket_that_was_forgotten_meanwhile_is_given_as_nothing(new_store: NewStore) -> None:
+def test_the_writer_of_a_bucket_that_was_deleted_gets_an_empty_one(new_store: NewStore) -> None:
     assert new_store().save("key:abc", msgspec.structs.replace(FULL, version=7), expires_at=NOW) == SharedBucket()
 
 
-def test_containers_side_by_side_let_no_more_through_than_burst_and_rate_give(
-    backend: LocalAws | None, new_store: NewStore
-) -> None:
+def test_concurrent_containers_allow_no_more_than_burst_and_rate(backend: LocalAws | None, new_store: NewStore) -> None:
     if backend is not None and backend.name == "moto":
         pytest.skip("moto lets two conditional writes of one item through at once")
     limits = Limits(requests_per_second=50, requests_burst=200, points_per_day=2_000)
@@ -97,7 +95,7 @@ def test_containers_side_by_side_let_no_more_through_than_burst_and_rate_give(
     assert through * 3 <= 2_000
 
 
-def test_an_item_is_deleted_by_dynamodb_once_it_is_as_if_it_were_new(aws: LocalAws) -> None:
+def test_an_item_expires_once_it_equals_a_new_one(aws: LocalAws) -> None:
     table = aws.table("subject")
     DynamoLimits(aws.client("dynamodb"), table).save("key:abc", FULL, expires_at=NOW + 60.5)
 

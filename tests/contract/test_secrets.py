@@ -1,4 +1,4 @@
-"""Secrets, as they are kept."""
+"""Secrets in Secrets Manager."""
 
 from itertools import count
 
@@ -11,7 +11,7 @@ from tests.contract.local_aws import LocalAws, fail
 NUMBERS = count(1)
 
 
-def test_a_secret_is_read_as_it_is_now_by_name_or_arn(aws: LocalAws) -> None:
+def test_the_current_version_of_a_secret_is_read_by_name_or_arn(aws: LocalAws) -> None:
     client, name = aws.client("secretsmanager"), f"old-sql-{next(NUMBERS)}"
     arn = client.create_secret(Name=name, SecretString="sqlite:////old.db")["ARN"]
 
@@ -28,7 +28,7 @@ def test_a_secret_that_holds_no_text_is_empty(aws: LocalAws) -> None:
     assert SecretsManagerSecret(client, name).read() == ""
 
 
-def test_a_secret_that_is_not_there_or_not_given_is_unavailable(aws: LocalAws) -> None:
+def test_an_absent_or_forbidden_secret_is_unavailable(aws: LocalAws) -> None:
     client = aws.client("secretsmanager")
     with pytest.raises(UnavailableError, match="Secrets Manager: ResourceNotFoundException"):
         SecretsManagerSecret(client, "no-such-secret").read()

@@ -44,7 +44,7 @@ from afluente.application.alarms.history import list_alarms
 from afluente.application.alarms.ports import ReportedAlarm
 from afluente.application.classification.ports import DamagedStateError
 from afluente.application.constraints.documents import ConstraintEntry, parse_document, parse_entry
-from afluente.application.constraints.listing import ConstraintsQuery, digest_of, page_of
+from afluente.application.constraints.listing import ConstraintsQuery, digest_of, list_constraints
 from afluente.application.csv.jobs import (
     CsvJob,
     CsvJobs,
@@ -571,7 +571,7 @@ def _found_at(location: str) -> str:
 def _listed(query: ConstraintsQuery, after: str | None) -> None:
     """A page that begins where it was asked for, and its answer."""
     assert after is None or len(after.encode()) < _MAX_SORT_KEY_BYTES, after
-    page = page_of(_catalogue, query, after=after, domains=_DOMAINS, grant=_GRANT)
+    page = list_constraints(_catalogue, query, after=after, domains=_DOMAINS, grant=_GRANT)
     constraint_requests.listing(page, query, _GRANT).body.encode()
 
 

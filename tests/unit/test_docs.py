@@ -19,7 +19,7 @@ from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import csv_jobs as csv_requests
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.websocket import messages as websocket_messages
-from afluente.application.constraints.documents import HINTS, parse_document
+from afluente.application.constraints.documents import ANNOTATIONS, parse_document
 from afluente.application.csv import jobs as csv_jobs
 from afluente.application.csv import listing as csv_listing
 from afluente.application.csv import uploads as csv_uploads
@@ -254,7 +254,7 @@ def test_the_reference_of_constraints_has_every_field_and_every_fault() -> None:
     bounds = {*ValueConstraints.__struct_fields__, *RateConstraints.__struct_fields__}
     faults = {FaultCode.IMPOSSIBLE, FaultCode.UNKNOWN_FIELD, FaultCode.CONTRADICTION, FaultCode.NOT_FINITE}
 
-    assert_names(REFERENCE / "constraints.md", {"key", "domain", *config, *bounds, *HINTS, *faults})
+    assert_names(REFERENCE / "constraints.md", {"key", "domain", *config, *bounds, *ANNOTATIONS, *faults})
 
 
 def test_the_defaults_of_constraints_are_those_of_the_reference() -> None:

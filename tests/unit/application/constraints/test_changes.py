@@ -1,4 +1,4 @@
-"""Many constraints at once, and back to an earlier version."""
+"""Changes of constraints: many at once, and back to an earlier version."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def catalogue() -> MemoryConstraints:
     return MemoryConstraints(Clock(), by="key-1")
 
 
-def test_what_is_new_or_differs_is_written_and_each_entry_is_told_what_became_of_it(
+def test_new_and_changed_entries_are_written_and_each_has_its_effect(
     catalogue: MemoryConstraints,
 ) -> None:
     entries = [
@@ -42,7 +42,7 @@ def test_what_is_new_or_differs_is_written_and_each_entry_is_told_what_became_of
     assert apply(catalogue, []) == []
 
 
-def test_going_back_writes_the_earlier_constraints_as_a_new_version(catalogue: MemoryConstraints) -> None:
+def test_a_roll_back_writes_the_earlier_constraints_as_a_new_version(catalogue: MemoryConstraints) -> None:
     first = a_config(source_id="furnace-1", stream_id="temperature", max_value=1, cooldown_seconds=0.5)
     catalogue.put(SCOPE, first, baseline=Baseline(NOW, 7))
     catalogue.put(SCOPE, a_config(max_value=2))
@@ -53,7 +53,7 @@ def test_going_back_writes_the_earlier_constraints_as_a_new_version(catalogue: M
     assert (newest.kind, newest.restored, newest.by) == (ChangeKind.ROLL_BACK, 1, "key-1")
 
 
-def test_what_was_deleted_can_be_had_back(catalogue: MemoryConstraints) -> None:
+def test_deleted_constraints_can_be_restored(catalogue: MemoryConstraints) -> None:
     catalogue.put(SCOPE, a_config(max_value=1))
     catalogue.delete(SCOPE)
 
@@ -61,7 +61,7 @@ def test_what_was_deleted_can_be_had_back(catalogue: MemoryConstraints) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 3, 99])
-def test_there_is_no_way_back_to_a_version_that_never_was(catalogue: MemoryConstraints, version: int) -> None:
+def test_a_version_that_never_was_cannot_be_restored(catalogue: MemoryConstraints, version: int) -> None:
     catalogue.put(SCOPE, a_config(max_value=1))
     catalogue.put(SCOPE, a_config(max_value=2))
 
@@ -72,7 +72,7 @@ def test_there_is_no_way_back_to_a_version_that_never_was(catalogue: MemoryConst
     assert catalogue.fetch([SCOPE])[SCOPE].version == 2
 
 
-def test_a_deletion_is_no_version_to_go_back_to(catalogue: MemoryConstraints) -> None:
+def test_a_deletion_cannot_be_restored(catalogue: MemoryConstraints) -> None:
     catalogue.put(SCOPE, a_config(max_value=1))
     catalogue.delete(SCOPE)
 
@@ -81,7 +81,7 @@ def test_a_deletion_is_no_version_to_go_back_to(catalogue: MemoryConstraints) ->
     assert fields_and_codes(error.value.faults) == [("version", FaultCode.EMPTY)]
 
 
-def test_nobody_goes_back_over_a_change_that_they_have_not_seen(catalogue: MemoryConstraints) -> None:
+def test_a_roll_back_does_not_overwrite_another_version_than_expected(catalogue: MemoryConstraints) -> None:
     for limit in (1, 2, 3):
         catalogue.put(SCOPE, a_config(max_value=limit))
 
@@ -91,7 +91,7 @@ def test_nobody_goes_back_over_a_change_that_they_have_not_seen(catalogue: Memor
 
 
 class OldHistory(MemoryConstraints):
-    """A history with a version that the rules of its time let in."""
+    """A history with a version that was valid at its time."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(Clock())
@@ -114,7 +114,7 @@ class OldHistory(MemoryConstraints):
         ({"colour": "red"}, "version", FaultCode.WRONG_TYPE),
     ],
 )
-def test_what_the_rules_of_today_refuse_is_not_put_into_force_again(
+def test_constraints_that_are_not_valid_any_more_are_not_restored(
     config: dict[str, Any], field: str, code: FaultCode
 ) -> None:
     catalogue = OldHistory(config)

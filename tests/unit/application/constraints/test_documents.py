@@ -1,4 +1,4 @@
-"""Constraint documents: the files in which people write constraints."""
+"""Constraint documents: entries with scopes and constraints, and their faults."""
 
 import json
 from datetime import date
@@ -28,7 +28,7 @@ def faults_of_entry(entry: object) -> list[tuple[str, FaultCode]]:
     return fields_and_codes(error.value.faults)
 
 
-def test_metadata_is_as_json_will_have_it() -> None:
+def test_metadata_is_converted_to_json() -> None:
     entry = parse_entry({"key": KEY, "metadata": {"since": date(2024, 1, 2), 7: "seven"}})
 
     assert entry.config.metadata == {"since": "2024-01-02", "7": "seven"}
@@ -42,7 +42,7 @@ def test_metadata_is_as_json_will_have_it() -> None:
         {"domain": "iot", "cooldown_seconds": 60},
     ],
 )
-def test_constraints_can_be_told_as_the_entry_that_they_came_from(entry: dict[str, Any]) -> None:
+def test_constraints_are_rendered_as_the_entry_that_they_came_from(entry: dict[str, Any]) -> None:
     parsed = parse_entry(entry)
 
     assert entry_of(parsed.scope, msgspec.to_builtins(parsed.config)) == entry
@@ -70,7 +70,7 @@ def test_an_entry_with_a_domain_alone_is_a_template_for_all_its_streams() -> Non
     assert parse_entry({"domain": "iot"}) == ConstraintEntry("iot", StreamConfig())
 
 
-def test_an_entry_without_key_and_domain_is_for_nothing() -> None:
+def test_an_entry_without_key_and_domain_has_no_scope() -> None:
     assert faults_of_entry({"stream_type": "thermocouple"}) == [("key", FaultCode.MISSING)]
 
 
@@ -78,10 +78,10 @@ def test_an_entry_with_key_and_domain_contradicts_itself() -> None:
     assert faults_of_entry({"key": KEY, "domain": "iot"}) == [("key", FaultCode.CONTRADICTION)]
 
 
-# --- what an entry may say -------------------------------------------------------------------------------------------
+# --- fields of an entry ----------------------------------------------------------------------------------------------
 
 
-def test_an_entry_says_all_that_constraints_have() -> None:
+def test_an_entry_has_all_fields_of_constraints() -> None:
     entry = parse_entry(
         {
             "key": KEY,
@@ -104,7 +104,7 @@ def test_an_entry_says_all_that_constraints_have() -> None:
     )
 
 
-def test_hints_for_people_are_passed_over() -> None:
+def test_annotations_are_ignored() -> None:
     assert parse_entry({"key": KEY, "file": "plant.csv", "column": "temp"}) == parse_entry({"key": KEY})
 
 
@@ -113,6 +113,7 @@ def test_hints_for_people_are_passed_over() -> None:
     [
         ({"key": "iot/furnace-1"}, [("key", FaultCode.OUT_OF_RANGE)]),
         ({"key": 7}, [("key", FaultCode.OUT_OF_RANGE)]),
+        ({"key": f"{'x' * 32}/{'😀' * 128}/{'😀' * 128}"}, [("key", FaultCode.TOO_LONG)]),
         ({"key": "iot//temperature"}, [("source_id", FaultCode.EMPTY)]),
         ({"stream_type": "a/b"}, [("stream_type", FaultCode.FORBIDDEN_CHARACTER)]),
         ({"unit": "celsius"}, [("unit", FaultCode.UNKNOWN_FIELD)]),
@@ -202,11 +203,11 @@ _tables = st.dictionaries(
 
 
 @given(st.dictionaries(_fields, strategies.anything | _tables | st.just(KEY)))
-def test_an_entry_is_taken_or_refused_with_faults_whatever_it_holds(entry: dict[str, object]) -> None:
-    good, bad = parse_document([entry])
+def test_any_entry_is_valid_or_has_faults(entry: dict[str, object]) -> None:
+    valid, faulty = parse_document([entry])
 
-    assert len(good) + len(bad) == 1
-    assert all(refused.faults for refused in bad)
+    assert len(valid) + len(faulty) == 1
+    assert all(entry.faults for entry in faulty)
 
 
 # --- documents -------------------------------------------------------------------------------------------------------
@@ -220,15 +221,15 @@ def test_a_document_is_an_object_with_streams_or_the_list_alone() -> None:
 
 
 @pytest.mark.parametrize("document", [None, 5, "streams", {}, {"streams": {}}, {"streams": None}])
-def test_a_document_without_a_list_of_entries_is_refused(document: object) -> None:
-    good, (bad,) = parse_document(document)
+def test_a_document_without_a_list_of_entries_is_faulty(document: object) -> None:
+    valid, (faulty,) = parse_document(document)
 
-    assert good == []
-    assert fields_and_codes(bad.faults) == [("streams", FaultCode.WRONG_TYPE)]
+    assert valid == []
+    assert fields_and_codes(faulty.faults) == [("streams", FaultCode.WRONG_TYPE)]
 
 
-def test_the_faults_of_all_entries_are_named_and_the_good_ones_are_read() -> None:
-    good, bad = parse_document(
+def test_the_faults_of_all_entries_are_named_and_the_valid_ones_are_read() -> None:
+    valid, faulty = parse_document(
         [
             {"key": "iot/furnace-1", "unit": "celsius"},
             {"key": KEY},
@@ -237,8 +238,8 @@ def test_the_faults_of_all_entries_are_named_and_the_good_ones_are_read() -> Non
         ]
     )
 
-    assert [entry.scope for entry in good] == [KEY]
-    assert [(entry.index, entry.name, fields_and_codes(entry.faults)) for entry in bad] == [
+    assert [entry.scope for entry in valid] == [KEY]
+    assert [(entry.index, entry.name, fields_and_codes(entry.faults)) for entry in faulty] == [
         (0, "iot/furnace-1", [("unit", FaultCode.UNKNOWN_FIELD), ("key", FaultCode.OUT_OF_RANGE)]),
         (2, "iot#5", [("stream_type", FaultCode.WRONG_TYPE)]),
         (3, "", [("entry", FaultCode.WRONG_TYPE)]),
@@ -247,27 +248,27 @@ def test_the_faults_of_all_entries_are_named_and_the_good_ones_are_read() -> Non
 
 @pytest.mark.parametrize("entry", [{"key": KEY}, {"domain": "iot"}, {"domain": "iot", "stream_type": "wind"}])
 def test_a_second_entry_for_one_scope_is_a_fault_of_the_second(entry: dict[str, Any]) -> None:
-    good, (bad,) = parse_document([entry | {"cooldown_seconds": 1}, entry | {"cooldown_seconds": 2}])
+    valid, (faulty,) = parse_document([entry | {"cooldown_seconds": 1}, entry | {"cooldown_seconds": 2}])
 
-    assert [one.config.cooldown_seconds for one in good] == [1]
-    assert (bad.index, fields_and_codes(bad.faults)) == (1, [("key", FaultCode.CONTRADICTION)])
-
-
-def test_a_second_entry_may_repair_a_first_one_that_is_refused() -> None:
-    good, bad = parse_document([{"key": KEY, "cooldown_seconds": -1}, {"key": KEY, "cooldown_seconds": 2}])
-
-    assert [one.config.cooldown_seconds for one in good] == [2]
-    assert [one.index for one in bad] == [0]
+    assert [one.config.cooldown_seconds for one in valid] == [1]
+    assert (faulty.index, fields_and_codes(faulty.faults)) == (1, [("key", FaultCode.CONTRADICTION)])
 
 
-def test_the_constraints_of_the_nine_real_streams_read_and_say_what_the_file_says() -> None:
+def test_a_second_entry_for_a_scope_is_valid_if_the_first_is_faulty() -> None:
+    valid, faulty = parse_document([{"key": KEY, "cooldown_seconds": -1}, {"key": KEY, "cooldown_seconds": 2}])
+
+    assert [one.config.cooldown_seconds for one in valid] == [2]
+    assert [one.index for one in faulty] == [0]
+
+
+def test_the_constraints_of_the_nine_real_streams_are_those_of_the_file() -> None:
     document = json.loads(REAL_DOCUMENT.read_text())
 
-    good, bad = parse_document(document)
+    valid, faulty = parse_document(document)
 
-    assert bad == []
-    for entry, written in zip(good, document["streams"], strict=True):
-        said = {name: value for name, value in written.items() if name not in ("key", "file", "column")}
-        kept = msgspec.to_builtins(entry.config)
+    assert faulty == []
+    for entry, written in zip(valid, document["streams"], strict=True):
+        given = {name: value for name, value in written.items() if name not in ("key", "file", "column")}
+        read = msgspec.to_builtins(entry.config)
         assert entry.scope == written["key"]
-        assert {name: kept.get(name, getattr(entry.config, name)) for name in said} == said
+        assert {name: read.get(name, getattr(entry.config, name)) for name in given} == given

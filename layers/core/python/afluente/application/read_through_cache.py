@@ -1,4 +1,4 @@
-"""What stores were asked for, remembered for a time to live: answers, and that there is none."""
+"""A read-through cache of a store: caches found values and misses for a time to live."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
@@ -10,45 +10,45 @@ Found = TypeVar("Found")
 
 
 class ReadThroughCache(Generic[Name, Found]):
-    """Asks a store for what is not remembered, in one question.
+    """Finds values by name; fetches those that are not cached in one call.
 
     Args:
-        ask: gives what there is of some names; what it raises is passed on, and nothing is remembered.
-        size: how many names are remembered; those that were not asked for the longest are forgotten first.
-        ttl_seconds: how long.
-        clock: in seconds, from any time on.
+        fetch: gives the values that exist among some names; its errors are passed on, and nothing is cached.
+        size: number of cached names; the least recently used are evicted first.
+        ttl_seconds: time to live.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(
         self,
-        ask: Callable[[Sequence[Name]], Mapping[Name, Found]],
+        fetch: Callable[[Sequence[Name]], Mapping[Name, Found]],
         *,
         size: int,
         ttl_seconds: float,
         clock: Callable[[], float],
     ) -> None:
-        self._ask = ask
+        self._fetch = fetch
         self._cache: TTLCache[Name, Found | None] = TTLCache(size, ttl_seconds, timer=clock)
 
     def find(self, names: Iterable[Name]) -> dict[Name, Found | None]:
-        """What there is of each of the names, None where there is nothing."""
+        """The value of each name; None if there is none."""
         names = list(names)
-        known = self.remembered(names)
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            found = self._ask(unknown)
-            fresh = {name: found.get(name) for name in unknown}
+        found = self.cached(names)
+        missing = [name for name in names if name not in found]
+        if missing:
+            fetched = self._fetch(missing)
+            fresh = {name: fetched.get(name) for name in missing}
             self._cache.update(fresh)
-            known |= fresh
-        return known
+            found |= fresh
+        return found
 
-    def remembered(self, names: Iterable[Name]) -> dict[Name, Found | None]:
-        """What is remembered of the names, without asking; those of which nothing is are left out."""
-        known: dict[Name, Found | None] = {}
+    def cached(self, names: Iterable[Name]) -> dict[Name, Found | None]:
+        """The cached values alone, and None for each cached miss."""
+        found: dict[Name, Found | None] = {}
         for name in names:
-            # Not `in` first: what is in the cache now may have expired a moment later.
+            # Not `in` first: an entry may expire between the two.
             try:
-                known[name] = self._cache[name]
+                found[name] = self._cache[name]
             except KeyError:
                 continue
-        return known
+        return found

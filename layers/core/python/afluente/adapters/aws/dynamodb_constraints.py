@@ -22,7 +22,7 @@ BY_DOMAIN = "by-domain"
 
 # TransactWriteItems quota: 100 actions; a change is two, the constraints and their entry in the history.
 _CHANGES_AT_ONCE = 50
-# Before each further attempt at a change that another got in the way of.
+# Waits before the attempts of a change that lost to another writer.
 _DELAYS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 _encoder = msgspec.json.Encoder()
@@ -31,14 +31,14 @@ _baseline_decoder = msgspec.json.Decoder(Baseline)
 
 
 class DynamoConstraints:
-    """Reads constraints.
+    """The store of constraints, for reading.
 
     Args:
         client: of DynamoDB.
         table: its name; partition key `key`, the scope.
         sleep: waits between attempts.
-        consistent: whether what was written is found at once, for those who write by what they find. By default it is
-            found a moment later: the classifier's cache makes a change wait anyway, and such a read is half as dear.
+        consistent: True for strongly consistent reads, which writers need. Eventually consistent ones cost half, and
+            the classifier's cache delays a change anyway.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class DynamoConstraints:
 
 
 class _Change(msgspec.Struct, frozen=True):
-    """What is to be done to a scope; no config takes its constraints away."""
+    """A change of the constraints of a scope; without config, their deletion."""
 
     scope: str
     config: StreamConfig | None
@@ -80,7 +80,7 @@ class _Change(msgspec.Struct, frozen=True):
 
 
 class _Step(msgspec.Struct, frozen=True):
-    """A change from a version that was found, 0 for none, to a new one."""
+    """A change with the version it was found at, 0 for none, and its new one."""
 
     change: _Change
     before: int
@@ -88,15 +88,15 @@ class _Step(msgspec.Struct, frozen=True):
 
 
 class DynamoConstraintsCatalogue(DynamoConstraints):
-    """Reads and writes constraints, in the name of one author.
+    """The catalogue of constraints, in the name of one author.
 
-    The item of a scope outlives its constraints, so that their versions go on where they ended.
+    The item of a scope outlives its constraints, so that versions continue after a deletion.
 
     Args:
         client: of DynamoDB.
         table: of the constraints; partition key `key`, the scope, with the index `by-domain` (`domain`, `key`).
         history: the table of changes; partition key `key`, sort key `version`.
-        by: who writes.
+        by: the author of changes.
         sleep: waits between attempts.
         clock: gives the time in Unix seconds.
     """
@@ -125,9 +125,9 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         expected_version: int | None = None,
         restored: int | None = None,
     ) -> int:
-        # Nothing is read where the guess is right.
         step = None
         change = _Change(scope, config, baseline, expected_version, restored)
+        # With an expected version nothing has to be read, if it is right.
         if expected_version is not None:
             step = _Step(change, expected_version, expected_version + 1)
         return self._carry_out(change, step) or 0
@@ -184,47 +184,47 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         return [_decode_change(item) for item in answer["Items"]]
 
     def _carry_out_together(self, changes: Sequence[_Change]) -> Sequence[int]:
-        """Put the constraints of scopes at once; where another gets in the way of one, each for itself."""
+        """Make changes in one transaction; if one of them loses to another writer, each by itself."""
         found = self._found([change.scope for change in changes])
         versions = [_version(found.get(change.scope)) for change in changes]
         steps = [_Step(change, version, version + 1) for change, version in zip(changes, versions, strict=True)]
-        if self._took(steps):
+        if self._commit(steps):
             return [step.after for step in steps]
         return [self._carry_out(change, None) or 0 for change in changes]
 
     def _carry_out(self, change: _Change, guess: _Step | None) -> int | None:
-        """Make a change; gives back the new version, and None for one that has nothing to take away.
+        """Make a change; returns the new version, or None for a deletion of no constraints.
 
         Args:
-            change: which.
-            guess: the step that it is, if things are as expected.
+            change: the change.
+            guess: its step, if the stored version is the expected one.
         """
-        if guess is not None and self._took([guess]):
+        if guess is not None and self._commit([guess]):
             return guess.after
         for attempt, delay in enumerate(_DELAYS):
             self._sleep(delay)
             item = self._found([change.scope]).get(change.scope)
-            is_there = item is not None and _has_constraints(item)
+            exists = item is not None and _has_constraints(item)
             before = _version(item)
-            if change.config is None and not is_there:
+            if change.config is None and not exists:
                 return None
-            if change.expected not in {None, before if is_there else 0}:
+            if change.expected not in {None, before if exists else 0}:
                 raise StaleConstraintsError(change.scope)
             last = self._last_version(change.scope) if guess or attempt else 0
             step = _Step(change, before, max(before, last) + 1)
-            if self._took([step]):
+            if self._commit([step]):
                 return step.after
         raise UnavailableError(f"DynamoDB table {self._table}: others change the constraints of {change.scope}")
 
     def _last_version(self, scope: str) -> int:
-        """By the history, which knows it too where the item was lost, or is older, as after a recovery of the table."""
+        """The last version in the history, which is newer than the item after a recovery of the table."""
         return max((change.version for change in self.history(scope, limit=1)), default=0)
 
     def _found(self, scopes: Sequence[str]) -> dict[str, Attributes]:
         return {item["key"]["S"]: item for item in self._items(scopes, consistent=True)}
 
-    def _took(self, steps: Sequence[_Step]) -> bool:
-        """Take steps, all or none; says whether nobody got in the way.
+    def _commit(self, steps: Sequence[_Step]) -> bool:
+        """Write all steps or none; False if another writer was faster.
 
         Raises:
             UnavailableError: DynamoDB does not answer.
@@ -233,7 +233,7 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
         actions = [action for step in steps for action in (self._update(step, now), self._entry(step, now))]
         try:
             with conditional_write(f"DynamoDB tables {self._table} and {self._history}"):
-                # The SDK gives the request a token of its own: made again, it changes nothing.
+                # The SDK gives the request a token, so that a retry changes nothing.
                 self._client.transact_write_items(TransactItems=actions)
         except ConditionFailedError:
             return False
@@ -247,7 +247,7 @@ class DynamoConstraintsCatalogue(DynamoConstraints):
             removal = ""
             fields |= {"config": _text(change.config), "domain": {"S": domain_of(change.scope)}}
             if change.baseline is not None:
-                # As text: a number of DynamoDB does not reach as far as a double.
+                # As text: a number of DynamoDB has a smaller range than a double.
                 fields["baseline"] = _text(change.baseline)
         values = {f":{name}": value for name, value in fields.items()}
         condition = "attribute_not_exists(#version)"

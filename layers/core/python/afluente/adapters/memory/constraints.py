@@ -14,11 +14,11 @@ from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 
 
 class MemoryConstraints:
-    """Keeps constraints by scope, and their history.
+    """Constraints by scope, and their history.
 
     Args:
         clock: gives the time in Unix seconds.
-        by: who writes.
+        by: the author of changes.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time, by: str = "memory") -> None:
@@ -30,7 +30,7 @@ class MemoryConstraints:
         self._by = by
 
     def written_by(self, by: str) -> "MemoryConstraints":
-        """The same constraints, for another who writes."""
+        """The same constraints, for changes of another author."""
         other = MemoryConstraints(self._clock, by)
         other._configs, other._changed_at, other._changes = self._configs, self._changed_at, self._changes
         other._lock = self._lock

@@ -1,4 +1,4 @@
-"""Change constraints as people and their programs do: many at once, and back to an earlier version."""
+"""Changes of constraints: many at once, and back to an earlier version."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -13,7 +13,7 @@ from afluente.domain.faults import Fault, FaultCode, FaultyError
 
 
 class Effect(StrEnum):
-    """What became of an entry that was applied."""
+    """The effect of an entry that was applied."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -21,7 +21,7 @@ class Effect(StrEnum):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What became of an entry, and the version that its constraints have since."""
+    """An entry that was applied: its effect, and the version of its constraints since."""
 
     scope: str
     effect: Effect
@@ -33,14 +33,14 @@ class UnknownVersionError(Exception):
 
 
 def apply(catalogue: ConstraintsCatalogue, entries: Sequence[ConstraintEntry]) -> list[Applied]:
-    """Bring constraints to what the entries say; what they do not name stays as it is.
+    """Write the constraints of the entries, except for those that are in force already.
 
     Args:
-        catalogue: the constraints, written to in the name of who applies.
+        catalogue: the constraints; its author is recorded in the history.
         entries: each scope once.
 
     Returns:
-        What became of each, in order. One that says what is in force already is not written.
+        The effect of each, in order.
 
     Raises:
         UnavailableError: some may be written; applying all of them again is safe.
@@ -66,9 +66,9 @@ def roll_back(
     """Write the constraints of an earlier version again, as a new version.
 
     Args:
-        catalogue: the constraints, written to in the name of who rolls back.
-        scope: whose.
-        version: which of its versions is to be in force again.
+        catalogue: the constraints; its author is recorded in the history.
+        scope: of the constraints.
+        version: the earlier version.
         expected_version: as for `ConstraintsCatalogue.put`.
 
     Returns:
@@ -76,7 +76,7 @@ def roll_back(
 
     Raises:
         UnknownVersionError: there is no such version.
-        FaultyError: the version is a deletion, or holds constraints that today's rules refuse.
+        FaultyError: the version is a deletion, or its constraints are not valid any more.
         StaleConstraintsError: the constraints are not of the expected version.
     """
     found = next(iter(catalogue.history(scope, before=version + 1, limit=1)), None)
@@ -85,11 +85,11 @@ def roll_back(
     if found.config is None:
         message = "is a deletion; delete the constraints, or name a version that has some"
         raise FaultyError((Fault(FaultCode.EMPTY, "version", message),))
-    config = _as_of_today(found.config)
+    config = _revalidated(found.config)
     return VersionedConfig(config, catalogue.put(scope, config, expected_version=expected_version, restored=version))
 
 
-def _as_of_today(config: dict[str, Any]) -> StreamConfig:
+def _revalidated(config: dict[str, Any]) -> StreamConfig:
     try:
         read = msgspec.convert(config, StreamConfig)
     except msgspec.ValidationError as error:

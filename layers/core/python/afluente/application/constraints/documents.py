@@ -1,7 +1,7 @@
-"""Constraint documents: files in which people write constraints, as JSON or YAML once it is parsed.
+"""Constraint documents: files of constraints, after a JSON or YAML parser.
 
-A document is `{"streams": [entry, …]}` or the list alone. An entry names its scope by `key`
-(`domain/source_id/stream_id`), or by `domain`, with or without `stream_type`, for a template.
+A document is `{"streams": [entry, …]}` or the list alone. An entry has its scope as `key`
+(`domain/source_id/stream_id`) or, for a template, as `domain` with or without `stream_type`.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,34 +23,34 @@ from afluente.domain.datapoints import metadata_faults
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import StreamKey, domain_faults, json_type, part_faults
 
-HINTS = frozenset({"file", "column", "version"})
-"""Fields of an entry that are for people, and are passed over: so what `get` and `list` show can be applied again."""
+ANNOTATIONS = frozenset({"file", "column", "version"})
+"""Fields that are ignored, so that the output of `get` and `list` can be applied again."""
 
 MAX_SCOPE_BYTES = 1023
-"""Of a scope in UTF-8: DynamoDB takes 1,024 of a sort key, and a page begins at the first text after a scope."""
+"""Quota of a scope in UTF-8: DynamoDB accepts 1,024 bytes of a sort key, one of which marks the start of a page."""
 
 _SETTINGS: dict[str, tuple[UnionType | type, str]] = {
     "consecutive_violations_required": (int, "an integer"),
     "cooldown_seconds": (int | float, "a number of seconds"),
     "metadata": (dict, "an object"),
 }
-_KNOWN = {"key", "domain", "stream_type", "value_constraints", "rate_constraints", *_SETTINGS, *HINTS}
+_KNOWN = {"key", "domain", "stream_type", "value_constraints", "rate_constraints", *_SETTINGS, *ANNOTATIONS}
 
 
 class ConstraintEntry(msgspec.Struct, frozen=True):
-    """Constraints and the scope they are for."""
+    """Constraints and their scope."""
 
     scope: str
     config: StreamConfig
 
 
 class EntryFaults(msgspec.Struct, frozen=True):
-    """What keeps an entry of a document from being taken.
+    """The faults of a rejected entry of a document.
 
     Attributes:
-        index: its place in the document, from 0.
-        name: its key or domain, as far as it has one.
-        faults: everything that is wrong with it.
+        index: position in the document, from 0.
+        name: its key or domain, if it has one.
+        faults: all of them.
     """
 
     index: int
@@ -62,34 +62,33 @@ def parse_document(document: object) -> tuple[list[ConstraintEntry], list[EntryF
     """Read a document.
 
     Args:
-        document: what a JSON or YAML parser made of the file.
+        document: the result of a JSON or YAML parser.
 
     Returns:
-        The entries that can be taken, and what is wrong with the others; two entries for one scope are a fault of the
-        second.
+        The valid entries, and the faults of the others; of two entries for one scope the second is faulty.
     """
     entries = document.get("streams") if isinstance(document, Mapping) else document
     if not isinstance(entries, list):
         message = 'must be a list of entries, or an object {"streams": [entry, …]}'
         return [], [EntryFaults(0, "document", (Fault(FaultCode.WRONG_TYPE, "streams", message),))]
-    good: dict[str, ConstraintEntry] = {}
-    bad = []
+    valid: dict[str, ConstraintEntry] = {}
+    faulty = []
     for index, entry in enumerate(entries):
         try:
             parsed = parse_entry(entry)
-            _refuse_second(parsed.scope, good)
+            _refuse_second(parsed.scope, valid)
         except FaultyError as error:
-            bad.append(EntryFaults(index, _name(entry), error.faults))
+            faulty.append(EntryFaults(index, _name(entry), error.faults))
         else:
-            good[parsed.scope] = parsed
-    return list(good.values()), bad
+            valid[parsed.scope] = parsed
+    return list(valid.values()), faulty
 
 
 def parse_entry(entry: object) -> ConstraintEntry:
     """Read one entry.
 
     Raises:
-        FaultyError: the entry has faults; it names every one.
+        FaultyError: with every fault of the entry.
     """
     if not isinstance(entry, Mapping):
         raise FaultyError((Fault(FaultCode.WRONG_TYPE, "entry", "must be an object"),))
@@ -111,19 +110,19 @@ def parse_entry(entry: object) -> ConstraintEntry:
 
 
 def entry_of(scope: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Constraints as an entry that says the same.
+    """The entry of constraints, as `parse_entry` reads it.
 
     Args:
-        scope: whose.
-        config: their fields, as JSON has them.
+        scope: of the constraints.
+        config: their fields, as in JSON.
     """
-    # The scope says where it belongs, and a table without bounds says nothing.
-    told = {name: value for name, value in config.items() if name not in {"stream_id", "source_id"} and value != {}}
-    return {**address_of(scope), **told}
+    # The scope has the ids, and a table without bounds has no meaning.
+    fields = {name: value for name, value in config.items() if name not in {"stream_id", "source_id"} and value != {}}
+    return {**address_of(scope), **fields}
 
 
 def address_of(scope: str) -> dict[str, str]:
-    """The fields of an entry that say for which scope it is."""
+    """The fields of an entry that hold its scope."""
     if source_of(scope) is not None:
         return {"key": scope}
     domain, _, stream_type = scope.partition("#")
@@ -135,7 +134,7 @@ Part = TypeVar("Part")
 
 
 class _Faults(list[Fault]):
-    """Gathers the faults of the parts of an entry, so that one does not hide another."""
+    """Collects the faults of the parts of an entry, so that none hides another."""
 
     def add(self, code: FaultCode, field: str, message: str) -> None:
         self.append(Fault(code, field, message))
@@ -156,14 +155,14 @@ def _name(entry: object) -> str:
     return str(entry.get("key") or "#".join(str(entry[part]) for part in ("domain", "stream_type") if part in entry))
 
 
-def _refuse_second(scope: str, good: Mapping[str, ConstraintEntry]) -> None:
-    if scope in good:
+def _refuse_second(scope: str, valid: Mapping[str, ConstraintEntry]) -> None:
+    if scope in valid:
         message = f"{scope} has an entry in this document already; keep one of them"
         raise FaultyError((Fault(FaultCode.CONTRADICTION, "key", message),))
 
 
 def _scope(entry: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
-    """The scope of an entry, and the fields of its config that follow from the scope."""
+    """The scope of an entry, and the fields of its config that the scope determines."""
     faults = _Faults()
     stream_type = entry.get("stream_type")
     if stream_type is not None:
@@ -208,7 +207,7 @@ def _table(
     readers: Mapping[str, Callable[[str, object], object]],
     build: Callable[..., Part],
 ) -> Part:
-    """What is built of the fields of a table; a field that is null is one left out."""
+    """Build a record of the fields of a table; a null field counts as absent."""
     given = entry.get(table, {})
     if not isinstance(given, Mapping):
         raise FaultyError((Fault(FaultCode.WRONG_TYPE, table, f"must be an object, not {json_type(given)}"),))
@@ -243,19 +242,19 @@ def _severity(field: str, value: object) -> Severity:
 
 
 def _settings(entry: Mapping[str, object], faults: _Faults) -> dict[str, Any]:
-    """The settings that an entry gives, of the right form; `StreamConfig` checks their range."""
+    """The settings of an entry that have the right type; `StreamConfig` checks their range."""
     settings = {}
-    for name, (form, what) in _SETTINGS.items():
+    for name, (form, description) in _SETTINGS.items():
         value = entry.get(name)
         if name in entry and (isinstance(value, bool) or not isinstance(value, form)):
-            faults.add(FaultCode.WRONG_TYPE, name, f"must be {what}, not {json_type(value)}")
+            faults.add(FaultCode.WRONG_TYPE, name, f"must be {description}, not {json_type(value)}")
         elif name in entry:
             settings[name] = value
     if "metadata" in settings:
         metadata = settings.pop("metadata")
-        wrong = metadata_faults(metadata)
-        faults += wrong
-        if not wrong:
-            # As it will be read again: YAML has dates and other keys than texts, JSON has not.
+        found = metadata_faults(metadata)
+        faults += found
+        if not found:
+            # As JSON, in which it is stored: YAML also has dates, and keys other than strings.
             settings["metadata"] = msgspec.json.decode(msgspec.json.encode(metadata))
     return settings

@@ -1,4 +1,4 @@
-"""The history of constraints: every change of a scope, with who made it and when."""
+"""The history of constraints: every change of a scope, with its author and time."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 
 class ChangeKind(StrEnum):
-    """What was done to the constraints of a scope."""
+    """The kind of a change of constraints."""
 
     PUT = "put"
     DELETE = "delete"
@@ -18,13 +18,12 @@ class ConstraintsChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """One change of the constraints of a scope.
 
     Attributes:
-        version: that they have since; a deletion has one too, so that none comes twice.
-        kind: what was done.
-        at: when, in Unix seconds.
-        by: who did it: the id of an API key, or the name of a command.
-        config: the constraints since, as they were written; None after a deletion. The rules may have changed since
-            then, so it need not be constraints by those of today.
-        restored: the version that a roll back wrote again.
+        version: of the constraints since; a deletion has one too, so that versions are unique.
+        kind: put, deletion or roll back.
+        at: time, in Unix seconds.
+        by: author: the id of an API key, or the name of a command.
+        config: the constraints since, as they were written then, not validated; None after a deletion.
+        restored: the version that a roll back restored.
     """
 
     version: int

@@ -1,6 +1,6 @@
-"""The constraints that a caller reaches, in pages.
+"""The constraints within a caller's reach, in pages.
 
-What a caller does not reach is not looked at: neither how long a page takes nor how full it is says that it is there.
+Scopes beyond it are not fetched, so neither the duration nor the size of a page reveals them.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -14,24 +14,23 @@ from afluente.application.constraints.scopes import domain_of, of_domain, source
 from afluente.domain.constraints import StreamConfig, VersionedConfig
 
 MAX_PAGE = 500
-"""Constraints of a page."""
+"""Quota of constraints on a page."""
 
-# Scopes that are looked at at once, and how often before a page is given back that is not full.
-_LOOK = 500
-_MAX_LOOKS = 10
+# Scopes of one read, and reads for one page; then the page is returned, full or not.
+_READ_SIZE = 500
+_MAX_READS = 10
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
 
 class ConstraintsQuery(msgspec.Struct, frozen=True):
-    """Which constraints are asked for.
+    """A query for constraints.
 
     Attributes:
         domain: of the scopes; None for any.
-        source_id: the source of streams, or the beginning of source ids with a star after it; None for any, and for
-            templates.
+        source_id: the source of streams, or the beginning of source ids and a star; None for any, templates included.
         stream_type: of the constraints; None for any.
-        limit: how many, 1 to `MAX_PAGE`.
+        limit: size of the page, 1 to `MAX_PAGE`.
     """
 
     domain: str | None = None
@@ -40,7 +39,7 @@ class ConstraintsQuery(msgspec.Struct, frozen=True):
     limit: int = 100
 
     def missing(self, grant: Grant) -> str | None:
-        """The scope that a grant lacks for a domain or source that is asked for by name; None where nothing is."""
+        """The missing scope for the domain or source that the query names; None if both are within reach."""
         missing = grant.missing_action(Action.CONSTRAINTS)
         if missing is None and self.domain is not None:
             missing = grant.missing_domain(self.domain)
@@ -49,24 +48,24 @@ class ConstraintsQuery(msgspec.Struct, frozen=True):
             missing = anywhere.missing_source(self.domain or "", self.source_id)
         return missing
 
-    def wants(self, config: StreamConfig) -> bool:
-        """Whether constraints of a scope that is asked for are as they are asked for."""
+    def matches(self, config: StreamConfig) -> bool:
+        """True if the query selects constraints of a scope that it selects."""
         return self.stream_type in {None, config.stream_type}
 
 
 class ConstraintsPage(msgspec.Struct, frozen=True):
-    """Some constraints, by scope.
+    """A page of constraints, in the order of their scopes.
 
     Attributes:
-        found: they may be fewer than were asked for.
-        after: the scope after which the next page begins; None where there is none.
+        found: at most `limit`, and perhaps fewer though more follow.
+        after: the scope after which the next page begins; None on the last page.
     """
 
     found: tuple[tuple[str, VersionedConfig], ...]
     after: str | None
 
 
-def page_of(
+def list_constraints(
     catalogue: ConstraintsCatalogue,
     query: ConstraintsQuery,
     *,
@@ -74,37 +73,37 @@ def page_of(
     domains: Collection[str],
     grant: Grant,
 ) -> ConstraintsPage:
-    """A page of the constraints that a caller may see.
+    """A page of the constraints within a caller's reach.
 
     Args:
-        catalogue: where constraints are kept.
-        query: which are asked for; none that are out of the caller's reach by name.
-        after: where the page before ended; None for the first.
-        domains: the domains that are open: those of a caller who reaches all of them.
-        grant: what the caller may do.
+        catalogue: the constraints.
+        query: selects constraints, with no name beyond the caller's reach.
+        after: end of the page before; None for the first page.
+        domains: the open domains, for a caller who reaches all of them.
+        grant: of the caller.
 
     Raises:
         UnavailableError: the store does not answer.
     """
     found: list[tuple[str, VersionedConfig]] = []
     reached: str | None = None
-    for looks, scopes in enumerate(_looks(catalogue, query, after, domains, grant), start=1):
+    for reads, scopes in enumerate(_reads(catalogue, query, after, domains, grant), start=1):
         visible = [scope for scope in scopes if missing_for(grant, scope) is None]
         configs = catalogue.fetch(visible)
         for scope in visible:
             reached = scope
-            if scope in configs and query.wants(configs[scope].config):
+            if scope in configs and query.matches(configs[scope].config):
                 found.append((scope, configs[scope]))
             if len(found) == query.limit:
                 return ConstraintsPage(tuple(found), scope)
-        # Few are as they are asked for: the rest is for another request, which goes on at one that the caller reaches.
-        if looks >= _MAX_LOOKS and reached is not None:
+        # Few scopes match: leave the rest to the next page, which begins after a scope within the caller's reach.
+        if reads >= _MAX_READS and reached is not None:
             return ConstraintsPage(tuple(found), reached)
     return ConstraintsPage(tuple(found), None)
 
 
 def missing_for(grant: Grant, scope: str) -> str | None:
-    """What a caller lacks for the constraints of a scope: of a template, that it reaches the whole domain."""
+    """The missing scope of a grant for constraints; those of a template need the whole domain."""
     source_id, domain = source_of(scope), domain_of(scope)
     if source_id is None:
         return grant.missing_for_all_of(Action.CONSTRAINTS, domain)
@@ -112,25 +111,25 @@ def missing_for(grant: Grant, scope: str) -> str | None:
 
 
 def digest_of(query: ConstraintsQuery, grant: Grant) -> str:
-    """What a page's successor is bound to: the question and the reach of who asked."""
-    asked = msgspec.json.encode((query.domain, query.source_id, query.stream_type, grant.key_id))
-    return blake2b(asked, digest_size=8).hexdigest()
+    """A digest of query and key, which binds the next page to both."""
+    bound = msgspec.json.encode((query.domain, query.source_id, query.stream_type, grant.key_id))
+    return blake2b(bound, digest_size=8).hexdigest()
 
 
-def _looks(
+def _reads(
     catalogue: ConstraintsCatalogue,
     query: ConstraintsQuery,
     after: str | None,
     domains: Collection[str],
     grant: Grant,
 ) -> Iterator[Sequence[str]]:
-    """The scopes that may be asked for, in order, some at a time."""
+    """The scopes that the query may select, in order, one batch a read."""
     for domain, first, end in _ranges(query, after, domains, grant):
         start = first
         while True:
-            scopes = catalogue.scopes(domain, start=start, end=end, limit=_LOOK)
+            scopes = catalogue.scopes(domain, start=start, end=end, limit=_READ_SIZE)
             yield scopes
-            if len(scopes) < _LOOK:
+            if len(scopes) < _READ_SIZE:
                 break
             start = _next_after(scopes[-1])
 
@@ -138,30 +137,30 @@ def _looks(
 def _ranges(
     query: ConstraintsQuery, after: str | None, domains: Collection[str], grant: Grant
 ) -> Iterator[tuple[str, str, str]]:
-    """Where to look: domain, first scope and end of each range, in order and without what lies in two of them."""
+    """Domain, first scope and end of each range to read, in order and without overlaps."""
     reached = domains if EVERYTHING in grant.domains else grant.domains
     for domain in sorted({query.domain} if query.domain is not None else set(reached)):
-        asked = _asked(domain, query.source_id)
+        selected = _selected(domain, query.source_id)
         for start, end in _merged(_reached(domain, pattern) for pattern in grant.sources):
-            # By domain too: the scopes of `iot-2` come before those of streams in `iot`.
+            # By domain, not by scope alone: the scopes of `iot-2` sort before those of streams in `iot`.
             if after is not None and domain < domain_of(after):
                 continue
             is_going_on = after is not None and domain == domain_of(after)
-            first = max(start, asked[0], _next_after(after) if after is not None and is_going_on else "")
-            last = min(end, asked[1])
+            first = max(start, selected[0], _next_after(after) if after is not None and is_going_on else "")
+            last = min(end, selected[1])
             if first < last:
                 yield domain, first, last
 
 
-def _asked(domain: str, source_id: str | None) -> tuple[str, str]:
-    """The scopes that are asked for, as the first and the end."""
+def _selected(domain: str, source_id: str | None) -> tuple[str, str]:
+    """The range of scopes that a query selects."""
     if source_id is None:
         return _everything(domain)
     return _beginning_with(f"{domain}/{source_id[:-1]}" if source_id.endswith(EVERYTHING) else f"{domain}/{source_id}/")
 
 
 def _reached(domain: str, pattern: str) -> tuple[str, str]:
-    """The scopes of all sources that a pattern may match, and those of templates for one that matches all."""
+    """The range of scopes that a pattern of sources may match; templates belong to the one that matches all."""
     if pattern == EVERYTHING:
         return _everything(domain)
     return _beginning_with(f"{domain}/{beginning_of(pattern)}" if is_pattern(pattern) else f"{domain}/{pattern}/")
@@ -184,12 +183,12 @@ def _merged(ranges: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _next_after(scope: str) -> str:
-    """The first text that comes after a scope."""
+    """The first string after a scope."""
     return f"{scope}\x00"
 
 
 def _end_of(beginning: str) -> str:
-    """The first text after all that have this beginning; no scope, for it has one slash at the most."""
+    """The first string after all with this beginning; it is no scope, since it has at most one slash."""
     number = ord(beginning[-1]) + 1
     if number > _LAST_CHARACTER:
         return _end_of(beginning[:-1])

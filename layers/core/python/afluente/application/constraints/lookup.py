@@ -1,4 +1,4 @@
-"""Find the constraints of streams: the stream's own, else its type's template, else its domain's."""
+"""Look-up of the constraints of streams: a stream's own, else the template of its type, else that of its domain."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -12,17 +12,16 @@ CACHED_SCOPES = 50_000
 
 
 class NoConstraints:
-    """Store of a stage whose streams have no constraints."""
+    """The `ConstraintsStore` of a stage whose streams have no constraints."""
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:  # noqa: ARG002
-        """Nothing."""
         return {}
 
 
 class ConstraintsLookup:
-    """Looks constraints up through a cache that also remembers where there are none.
+    """Looks constraints up through a cache, which holds misses as well.
 
-    A change of constraints is in force everywhere once `ttl_seconds` have passed.
+    A change of constraints is in force everywhere after `ttl_seconds`.
     """
 
     def __init__(self, store: ConstraintsStore, *, ttl_seconds: float, clock: Callable[[], float]) -> None:
@@ -31,7 +30,7 @@ class ConstraintsLookup:
         )
 
     def find(self, streams: Mapping[StreamKey, str | None]) -> dict[StreamKey, VersionedConfig | None]:
-        """The constraints of each stream, None where it has none.
+        """The constraints of each stream; None if it has none.
 
         Args:
             streams: streams with their types.

@@ -8,10 +8,10 @@ from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
 
 
 class ConstraintsStore(Protocol):
-    """Constraints by scope; see `afluente.application.constraints.scopes` for what a scope is."""
+    """Constraints by scope (`afluente.application.constraints.scopes`)."""
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
-        """The constraints of those of the scopes that have some.
+        """The constraints of those scopes that have any.
 
         Raises:
             UnavailableError: the store does not answer.
@@ -20,14 +20,14 @@ class ConstraintsStore(Protocol):
 
 
 class StaleConstraintsError(Exception):
-    """The constraints of a scope are not of the version that was expected; they were left as they are."""
+    """The constraints of a scope are not of the expected version; they were left as they are."""
 
 
 class ConstraintsCatalogue(ConstraintsStore, Protocol):
-    """The constraints store as those see it who write constraints, in the name of whom it was made for.
+    """Constraints that can be listed and changed, in the name of one author.
 
-    Each change has a version, one more than the change before, deletions included: none comes twice. It is kept in the
-    history together with what it changes, or nothing is changed.
+    Each change, deletions included, has a version, one more than the change before. A change and its entry in the
+    history are written together or not at all.
     """
 
     def put(
@@ -42,24 +42,23 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
         """Write the constraints of a scope.
 
         Args:
-            scope: which.
+            scope: of the constraints.
             config: the constraints.
-            baseline: of the stream, from before it was known; without one, what was written with earlier constraints
-                stays.
-            expected_version: that the constraints have now, 0 for none; without one, whatever is there is replaced.
-            restored: the version that is written again, where it is one.
+            baseline: of the stream, from before its first point; None leaves the stored one.
+            expected_version: of the present constraints, 0 for none; None to replace any.
+            restored: the version that a roll back restores.
 
         Returns:
             Their version.
 
         Raises:
             StaleConstraintsError: they are not of the expected version.
-            UnavailableError: the store does not answer, or others write all the time.
+            UnavailableError: the store does not answer, or other writers are faster in every attempt.
         """
         ...
 
     def put_all(self, configs: Sequence[tuple[str, StreamConfig]]) -> Sequence[int]:
-        """Write the constraints of many scopes, each named once, in the place of whatever is there.
+        """Write the constraints of many scopes, each named once, whatever their present version.
 
         Returns:
             Their versions, in order.
@@ -70,14 +69,14 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
         ...
 
     def changed_at(self, scope: str) -> float | None:
-        """When the constraints of a scope were written last, in Unix seconds; None where there are none."""
+        """The time of the last change of the constraints of a scope, in Unix seconds; None if there are none."""
         ...
 
     def delete(self, scope: str, *, expected_version: int | None = None) -> bool:
-        """Take the constraints of a scope away; says whether there were any.
+        """Delete the constraints of a scope; True if there were any.
 
         Raises:
-            StaleConstraintsError: there are some, and not of the expected version.
+            StaleConstraintsError: they are not of the expected version.
             UnavailableError: as for `put`.
         """
         ...
@@ -87,15 +86,13 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
         ...
 
     def scopes(self, domain: str, *, start: str, end: str, limit: int) -> Sequence[str]:
-        """Scopes of a domain that have constraints, the first in the order of their characters.
+        """Scopes of a domain that have constraints, in the order of their characters, eventually consistent.
 
         Args:
-            domain: which.
-            start: the first that there may be.
-            end: none from this one on; itself no scope.
-            limit: how many.
-
-        What was written a moment ago may be missing.
+            domain: of the scopes.
+            start: of the range.
+            end: of the range, exclusive; itself no scope.
+            limit: number of scopes.
         """
         ...
 
@@ -103,8 +100,8 @@ class ConstraintsCatalogue(ConstraintsStore, Protocol):
         """Changes of the constraints of a scope, the newest first.
 
         Args:
-            scope: which.
-            before: the version before which they are; None for all.
-            limit: how many.
+            scope: of the constraints.
+            before: the version before which to begin; None for the newest.
+            limit: number of changes.
         """
         ...

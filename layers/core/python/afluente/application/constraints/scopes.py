@@ -1,6 +1,6 @@
 """Scopes of constraints: one stream, the streams of one type in a domain, or all streams of a domain.
 
-A scope is a text. No part of a key holds `/` or `#`, so the three forms never meet:
+A scope is a string. No part of a key holds `/` or `#`, so the three forms are disjoint:
 `domain/source_id/stream_id`, `domain#stream_type` and `domain`.
 """
 
@@ -30,12 +30,12 @@ def domain_of(scope: str) -> str:
 
 
 def source_of(scope: str) -> str | None:
-    """The source id in the scope of a stream; None in one of a template."""
+    """The source id in the scope of a stream; None for a template."""
     return scope.split("/")[1] if "/" in scope else None
 
 
 def lookup_order(key: StreamKey, stream_type: str | None) -> tuple[str, ...]:
-    """Where to look for the constraints of a stream; the first that has some decides."""
+    """The scopes that apply to a stream, the closest first; the first with constraints decides."""
     templates = (
         (of_domain(key.domain),) if stream_type is None else (of_type(key.domain, stream_type), of_domain(key.domain))
     )

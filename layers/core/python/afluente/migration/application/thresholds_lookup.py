@@ -62,6 +62,6 @@ class ThresholdsLookup:
             except UnavailableError as error:
                 absence = error
         if absence is not None:
-            known = self._streams.remembered(asked)
+            known = self._streams.cached(asked)
             waiting = {key: absence for key in asked if key not in known}
         return FoundThresholds({key: known.get(key) for key in keys if key not in waiting}, waiting)
