@@ -14,8 +14,10 @@ from afluente.adapters.http.csv_jobs import (
     MAX_UPLOAD_ID_LENGTH,
 )
 from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS, PointsBody
-from afluente.application.csv.jobs import FIRST_OF_EACH, MAX_NAMED_STREAMS, NO_DOMAIN, Reason, ShownRow
+from afluente.application.csv.faults import JobFailure
+from afluente.application.csv.files import NO_DOMAIN
 from afluente.application.csv.listing import MAX_PAGE, JobQuery
+from afluente.application.csv.progress import FIRST_OF_EACH, MAX_NAMED_STREAMS, ShownRow
 from afluente.application.csv.reports import ErrorReport, JobReport
 from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PARTS, MAX_PUT_BYTES
 from afluente.domain.stream_keys import MISSING_SOURCE
@@ -246,7 +248,7 @@ INGEST_RECORDS = (
     ),
     Record(type=ErrorReport, name="ErrorReport", is_answer=True),
     Record(type=ShownRow, name="ShownRow", is_answer=True, limits={"line": {"minimum": 1}}),
-    Record(type=Reason, name="JobFailure", is_answer=True),
+    Record(type=JobFailure, name="JobFailure", is_answer=True),
     Record(type=forms.Announcement, name="Announcement", closed=True, limits={"size": _SIZE}),
     Record(type=forms.Renewal, name="Renewal", closed=True, limits={"size": _SIZE, "upload_id": _UPLOAD_ID}),
     Record(type=forms.UploadAtOnce, name="UploadAtOnce", is_answer=True),

@@ -20,7 +20,7 @@ from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.access.grants import Grant
-from afluente.application.classification.classifiers import ConstraintClassifier
+from afluente.application.classification.classifier import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.classification.ports import Delivery
 from afluente.application.constraints.documents import parse_entry
@@ -72,7 +72,7 @@ def main() -> None:
     def use_case() -> None:
         lookup = ConstraintsLookup(catalogue, ttl_seconds=60, clock=time.monotonic)
         case = ClassifyPacks(
-            way=ConstraintClassifier(lookup),
+            classifier=ConstraintClassifier(lookup),
             states=MemoryStates(),
             streams=MemoryStreams(),
             alarms=MemoryAlarms(),

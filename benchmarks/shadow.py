@@ -18,8 +18,9 @@ from itertools import pairwise
 
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
-from afluente.application.classification.classifiers import Classifier, ConstraintClassifier
+from afluente.application.classification.classifier import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
+from afluente.application.classification.ports import Classifier
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.datapoints import DataPoint
@@ -135,7 +136,9 @@ def switch_on(store: MemoryTrial) -> None:
 def run(name: str, way: Classifier, sensors: Sequence[SensorThresholds], readings: int) -> Tally:
     """All readings by one way; the processor's time for the use case is measured, not that for making the readings."""
     streams, seconds, taken = Tally(), 0.0, 0
-    classify = ClassifyPacks(way=way, states=MemoryStates(), streams=streams, alarms=MemoryAlarms(), clock=lambda: NOW)
+    classify = ClassifyPacks(
+        classifier=way, states=MemoryStates(), streams=streams, alarms=MemoryAlarms(), clock=lambda: NOW
+    )
     for number, packs in enumerate(batches(sensors, readings)):
         received = [ReceivedPack(f"m{number}", "1-of-64", number, pack) for pack in packs]
         taken += sum(map(len, packs))

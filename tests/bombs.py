@@ -24,7 +24,7 @@ from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.unpacking import open_unpacked
 from afluente.adapters.codecs.packs import UndecodablePackError, decode_pack
 from afluente.adapters.http.requests import RequestError, read_body
-from afluente.application.csv.jobs import NotReadableError
+from afluente.application.csv.faults import NotReadableError
 
 MIB = 1024 * 1024
 

@@ -8,7 +8,7 @@ from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.memory.ingest import MemoryPackQueue
-from afluente.application.classification.classifiers import ConstraintClassifier
+from afluente.application.classification.classifier import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.ingest.packs import into_packs
@@ -41,7 +41,7 @@ class Reference:
         self._streams = MemoryStreams()
         self._alarms = MemoryAlarms()
         self._classify = ClassifyPacks(
-            way=ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=0, clock=lambda: 0.0)),
+            classifier=ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=0, clock=lambda: 0.0)),
             states=self._states,
             streams=self._streams,
             alarms=self._alarms,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from afluente.application.csv.jobs import INBOX
+from afluente.application.csv.files import INBOX
 from cli.core.errors import CommandError
 from cli.core.target import Target
 

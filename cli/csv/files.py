@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from afluente.application.csv.jobs import FILE_SUFFIXES
+from afluente.application.csv.files import FILE_SUFFIXES
 from cli.core.errors import CommandError, ExitCode
 from cli.sending.inputs import STDIN
 

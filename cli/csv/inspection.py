@@ -12,7 +12,8 @@ from rich.table import Table
 from afluente.adapters.codecs.csv.inference import Column, Inspection, inspect, sample_of
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.unpacking import open_unpacked
-from afluente.application.csv.jobs import FOLDER_OPTIONS, SIDE_FILE_SUFFIX, NotReadableError
+from afluente.application.csv.faults import NotReadableError
+from afluente.application.csv.files import FOLDER_OPTIONS, SIDE_FILE_SUFFIX
 from cli.core.errors import CommandError, ExitCode
 from cli.csv.files import LocalFile
 from cli.csv.rendering import json_text

@@ -9,7 +9,9 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from afluente.application.csv.jobs import FILE_SUFFIXES, INBOX, JobFault, JobStatus
+from afluente.application.csv.faults import JobFault
+from afluente.application.csv.files import FILE_SUFFIXES, INBOX
+from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import ErrorReport, JobReport
 from cli.core.times import moment
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from afluente.adapters.aws.sqs_records import quarantined, received_pack
 from afluente.adapters.codecs.packs import UndecodablePackError
-from afluente.application.classification.classify_packs import Result
+from afluente.application.classification.classify_packs import BatchResult
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.runtime.classifier import classifier
@@ -62,7 +62,7 @@ def _give_back(records: list[Record], failed: dict[str, Exception]) -> None:
         logger().warning("visibility unchanged", code=LogCode.PACKS_RETURNED, cause=str(error))
 
 
-def _report(result: Result) -> None:
+def _report(result: BatchResult) -> None:
     logger().info("packs classified", code=LogCode.PACKS_CLASSIFIED, classes=dict(result.classes))
     counts: Counter[Metric] = Counter({Metric(f"Points{name.title()}"): n for name, n in result.classes.items()})
     counts += Counter(

@@ -7,7 +7,8 @@ from typing import Any
 from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files, unusable
 from afluente.adapters.aws.sqs_csv_jobs import NoPartError, part_to_read
 from afluente.adapters.aws.sqs_packs import backoff_seconds
-from afluente.application.csv.jobs import CsvJob, JobStatus, is_option_file
+from afluente.application.csv.files import is_option_file
+from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.load_file import PartOutcome, PartResult
 from afluente.application.errors import UnavailableError
 from afluente.runtime.csv_trigger import csv_reader, csv_registrar

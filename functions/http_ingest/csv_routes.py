@@ -18,7 +18,8 @@ from afluente.adapters.http.csv_jobs import (
 )
 from afluente.adapters.http.requests import RequestError, check_scope, read_body
 from afluente.application.access.grants import Action, Grant
-from afluente.application.csv.jobs import CsvJob, JobStatus, upload_key
+from afluente.application.csv.files import upload_key
+from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.listing import newest_jobs
 from afluente.application.csv.reports import JobReport, report
 from afluente.application.csv.uploads import MAX_PUT_BYTES, URL_SECONDS

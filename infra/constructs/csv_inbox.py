@@ -9,7 +9,7 @@ from aws_cdk.aws_s3 import CfnBucket
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
-from afluente.application.csv.jobs import INBOX
+from afluente.application.csv.files import INBOX
 from infra.constructs.expiring_bucket import ExpiringBucket, Objects
 from infra.stage import Stage
 

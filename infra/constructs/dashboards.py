@@ -19,7 +19,7 @@ from aws_cdk.aws_logs import ILogGroup
 from aws_cdk.aws_sqs import IQueue
 from constructs import Construct
 
-from afluente.application.csv.jobs import INBOX
+from afluente.application.csv.files import INBOX
 from afluente.domain.evaluation import Classification
 from afluente.runtime.observability import LogCode
 from infra.constructs.mqtt import rule_name

@@ -17,19 +17,17 @@ from afluente.adapters.aws.s3_csv_files import BucketCsvFiles
 from afluente.adapters.aws.s3_csv_options import BucketOptions
 from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
-from afluente.application.csv.jobs import (
-    CsvJob,
-    FileVersion,
+from afluente.application.csv.chunks import Chunk, Position
+from afluente.application.csv.faults import (
     JobFault,
-    JobStatus,
     NotReadableError,
-    PartProgress,
-    Position,
     RejectedRow,
     RowFault,
     RowFaultCode,
 )
-from afluente.application.csv.load_file import Chunk
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.progress import PartProgress
 from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_csv_job
@@ -61,13 +59,13 @@ class World:
     def job(self, file: FileVersion, **options: Any) -> CsvJob:
         """A job whose file was looked at."""
         job = a_csv_job(status=JobStatus.QUEUED, version_of_file=file, options=options, file=file.key.split("/")[-1])
-        look = self.files.look(job)
+        plan = self.files.plan(job)
         return a_csv_job(
             status=JobStatus.READING,
             version_of_file=file,
             file=job.file,
-            layout=dict(look.layout),
-            parts=(PartProgress(),) * look.parts,
+            layout=dict(plan.layout),
+            parts=(PartProgress(),) * plan.parts,
         )
 
     def read(self, job: CsvJob, position: Position = Position(), part: int = 0) -> list[Chunk]:  # noqa: B008 - frozen
@@ -118,7 +116,7 @@ def test_a_version_that_was_deleted_is_gone(world: World) -> None:
     world.s3.delete_object(Bucket=world.bucket, Key=KEY, VersionId=file.version_id)
 
     with pytest.raises(NotReadableError) as caught:
-        world.files.look(job)
+        world.files.plan(job)
     [chunk] = world.read(job)
 
     assert caught.value.reason.code == JobFault.FILE_GONE
@@ -310,7 +308,7 @@ def test_a_file_that_is_gone_has_no_metadata(world: World) -> None:
 def _uses() -> Iterator[Any]:
     yield pytest.param("GetObject", lambda world, _job: world.options.options_of(world.put(TABLE)), id="options")
     yield pytest.param("HeadObject", lambda world, _job: world.options.options_of(world.put(TABLE)), id="metadata")
-    yield pytest.param("GetObject", lambda world, job: world.files.look(job), id="look")
+    yield pytest.param("GetObject", lambda world, job: world.files.plan(job), id="plan")
     yield pytest.param("GetObject", lambda world, job: world.read(job), id="chunks")
     yield pytest.param(
         "PutObject", lambda world, job: world.files.keep_rejected(job, 0, Position(), [a_rejected_row(1)]), id="keep"

@@ -11,19 +11,16 @@ from hypothesis import strategies as st
 from afluente.adapters.aws.dynamodb_csv_jobs import BY_DOMAIN, UNSENT_SECONDS, DynamoCsvJobs
 from afluente.adapters.codecs.csv_jobs import decode_part, encode_part
 from afluente.adapters.memory.csv import MemoryCsvJobs
-from afluente.application.csv.jobs import (
+from afluente.application.csv.chunks import Position
+from afluente.application.csv.faults import JobFailure, JobFault, RowFaultCode
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import JobStatus
+from afluente.application.csv.ports import CsvJobStore, StaleJobError
+from afluente.application.csv.progress import (
     MAX_NAMED_STREAMS,
-    CsvJobStore,
-    FileVersion,
-    JobFault,
-    JobStatus,
     PartProgress,
-    Position,
-    Reason,
     RowErrors,
-    RowFaultCode,
     ShownRow,
-    StaleJobError,
 )
 from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, count_requests, fail
@@ -42,7 +39,7 @@ A_PART = PartProgress(
     first_timestamp=1.5,
     last_timestamp=1_700_000_000.25,
     has_rejects=True,
-    damage=Reason(JobFault.DAMAGED_ARCHIVE, "cut off"),
+    damage=JobFailure(JobFault.DAMAGED_ARCHIVE, "cut off"),
     is_done=True,
     attempts=2,
 )
@@ -80,7 +77,7 @@ def test_a_job_that_nobody_created_is_not_found(store: CsvJobStore) -> None:
             "options": {"delimiter": ";", "value_columns": ["a", "b"], "skip_rows": 2, "step": 0.1},
             "options_from": "request",
             "layout": {"columns": [{"name": "a"}], "nested": {"none": None}},
-            "reason": Reason(JobFault.NOT_CSV, "it is a picture"),
+            "reason": JobFailure(JobFault.NOT_CSV, "it is a picture"),
             "duplicate_of": "89abcdef0123456701234567",
             "rejects_key": "rejects/x.csv",
             "started_at": NOW + 0.125,

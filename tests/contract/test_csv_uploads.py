@@ -10,7 +10,8 @@ from botocore.exceptions import NoCredentialsError
 
 from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
 from afluente.adapters.memory.csv import MemoryCsvUploads
-from afluente.application.csv.uploads import MAX_FILE_BYTES, URL_SECONDS, CsvUploads
+from afluente.application.csv.ports import CsvUploads
+from afluente.application.csv.uploads import MAX_FILE_BYTES, URL_SECONDS
 from afluente.application.errors import UnavailableError
 from tests.contract.local_aws import LocalAws, fail
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -19,21 +19,17 @@ from afluente.adapters.aws.sqs_records import received_pack
 from afluente.adapters.memory.ingest import MemoryPackQueue
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import Pack, ReceivedPack, Series, SeriesPack
-from afluente.application.ingest.ports import PackQueue, SeriesQueue
+from afluente.application.ingest.ports import PackQueue
 from afluente.domain.datapoints import DataPoint
 from tests.contract.local_aws import SEND_MESSAGE_BATCH, LocalAws, drain, fail, fail_in_part, record_calls
 from tests.factories import NOW, a_point, arrived
-
-
-class Sending(PackQueue, SeriesQueue, Protocol):
-    """Both ways into a queue."""
 
 
 @dataclass
 class Queue:
     """A queue from both ends."""
 
-    sending: Sending
+    sending: PackQueue
     receive: Callable[[], list[ReceivedPack]]
 
 
@@ -92,16 +88,16 @@ def a_series_pack(points: int) -> SeriesPack:
 def test_a_pack_of_series_arrives_as_its_points_in_their_order(queue: Queue, points: int) -> None:
     pack = a_series_pack(points)
 
-    queue.sending.send_series(pack)
+    queue.sending.send([pack])
 
     packs = queue.receive()
-    assert [point for its in packs for point in its.points] == list(pack.points())
+    assert tuple(point for its in packs for point in its.points) == pack.points
     assert {its.group for its in packs} == {"3-of-64"}
 
 
 def test_a_pack_of_series_that_comes_again_changes_nothing(queue: Queue) -> None:
-    queue.sending.send_series(a_series_pack(3))
-    queue.sending.send([Pack("3-of-64", tuple(a_series_pack(3).points()))])
+    queue.sending.send([a_series_pack(3)])
+    queue.sending.send([Pack("3-of-64", a_series_pack(3).points)])
 
     assert len(queue.receive()) == 1
 

@@ -45,17 +45,11 @@ from afluente.application.alarms.ports import ReportedAlarm
 from afluente.application.classification.ports import DamagedStateError
 from afluente.application.constraints.documents import ConstraintEntry, parse_document, parse_entry
 from afluente.application.constraints.listing import ConstraintsQuery, digest_of, list_constraints
-from afluente.application.csv.jobs import (
-    CsvJob,
-    CsvJobs,
-    FileVersion,
-    JobStatus,
-    NotReadableError,
-    PartProgress,
-    advanced,
-    is_option_file,
-    upload_key,
-)
+from afluente.application.csv.faults import NotReadableError
+from afluente.application.csv.files import FileVersion, is_option_file, upload_key
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.progress import PartProgress, with_counts
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.accept_points import AcceptPoints, PointsRequest
 from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
@@ -314,7 +308,7 @@ def csv_file(data: bytes) -> None:
                         timestamp=time,
                         value=value,
                     )
-            part = advanced(part, rejected=chunk.rejected, streams={}, named_streams=10)
+            part = with_counts(part, rejected=chunk.rejected, streams={}, named_streams=10)
         encoded = encode_part(part)
         assert encode_part(decode_part(encoded)) == encoded
 
@@ -533,7 +527,7 @@ def _register(file: FileVersion) -> None:
     if is_option_file(file.key):
         return
     jobs: Any = _Jobs()
-    job = CsvJobs(store=jobs, domains=_DOMAINS).register(file, NOW, options=jobs, queue=jobs)
+    job = JobRegistry(store=jobs, domains=_DOMAINS).register(file, NOW, options=jobs, queue=jobs)
     if job.status is not JobStatus.FAILED:
         StreamKey(job.domain, job.source_id, "any")
         assert file.key.startswith(f"inbox/{job.domain}/{job.source_id}/")

@@ -10,7 +10,8 @@ from urllib.parse import quote_plus
 import pytest
 from backports import zstd
 
-from afluente.application.csv.jobs import JobFault, JobStatus, RowFaultCode
+from afluente.application.csv.faults import JobFault, RowFaultCode
+from afluente.application.csv.jobs import JobStatus
 from tests.csv_bucket import CsvBucket, slow_file
 from tests.outbox import Outbox
 from tests.stack import LocalStack

@@ -20,11 +20,12 @@ from afluente.adapters.http import csv_jobs as csv_requests
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.websocket import messages as websocket_messages
 from afluente.application.constraints.documents import ANNOTATIONS, parse_document
-from afluente.application.csv import jobs as csv_jobs
 from afluente.application.csv import listing as csv_listing
+from afluente.application.csv import progress as csv_progress
 from afluente.application.csv import uploads as csv_uploads
-from afluente.application.csv.jobs import JobStatus, ShownRow
+from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.listing import JobQuery
+from afluente.application.csv.progress import ShownRow
 from afluente.application.csv.reports import ErrorReport, JobReport
 from afluente.application.csv.uploads import MultipartUpload
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
@@ -174,7 +175,7 @@ def test_the_reference_of_http_has_the_limits_of_csv_files() -> None:
         csv_requests.MAX_FILE_NAME_BYTES,
         csv_requests.MAX_OPTIONS_BYTES,
         csv_uploads.MAX_PUT_BYTES,
-        csv_jobs.MAX_NAMED_STREAMS,
+        csv_progress.MAX_NAMED_STREAMS,
         csv_listing.MAX_PAGE,
     )
     text = text_of(REFERENCE / "http.md")

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import msgspec
 import pytest
 
-from afluente.application.ingest.packs import group_of
+from afluente.application.ingest.packs import shard_group
 from afluente.domain.datapoints import DataPoint
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.domain.mapping import new_class
@@ -134,9 +134,9 @@ def test_readings_wait_for_the_database_and_are_judged_by_its_thresholds(
 
 def a_source_apart(fleet: OldFleet, name: str) -> str:
     """A source of the domain `health` that shares its message group, and so its order, with none of the fleet."""
-    waiting = {group_of(source, SHARDS) for source in fleet.sources}
+    waiting = {shard_group(source, SHARDS) for source in fleet.sources}
     names = (f"{name}-{number}" for number in itertools.count())
-    return next(one for one in names if group_of(f"health/{one}", SHARDS) not in waiting)
+    return next(one for one in names if shard_group(f"health/{one}", SHARDS) not in waiting)
 
 
 def judged(outbox: Outbox, fleet: OldFleet) -> Judged:

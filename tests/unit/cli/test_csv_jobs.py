@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from afluente.application.csv.jobs import JobFault, JobStatus
+from afluente.application.csv.faults import JobFault
+from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import JobReport
 from cli.core.errors import ExitCode
 from cli.core.times import moment

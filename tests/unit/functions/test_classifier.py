@@ -12,7 +12,7 @@ from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.memory.ingest import MemoryQuarantine
-from afluente.application.classification.classifiers import ConstraintClassifier
+from afluente.application.classification.classifier import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.classification.ports import Delivery, LoadedStates
 from afluente.application.constraints.lookup import ConstraintsLookup
@@ -43,7 +43,7 @@ class World:
         constraints.put("iot", a_config(max_value=50, consecutive_violations_required=1))
         self.function = ClassifierFunction(
             ClassifyPacks(
-                way=ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=60, clock=Clock())),
+                classifier=ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=60, clock=Clock())),
                 states=_States(self),
                 streams=_Streams(self),
                 alarms=self.alarms,

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
@@ -16,10 +16,14 @@ from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files
 from afluente.adapters.codecs.csv import chunks
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
-from afluente.application.csv.jobs import CsvJob, CsvJobs, FileVersion, JobFault, JobStatus
+from afluente.application.csv.faults import JobFault
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.load_file import LoadCsv
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.packs import SeriesPack
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.runtime.csv_trigger import CsvReader, CsvRegistrar
 from csv_trigger.handler import lambda_handler
 from tests.factories import Clock
@@ -33,14 +37,27 @@ TIMEOUT_MILLISECONDS = 20_000
 Event = Callable[[str], dict[str, Any]]
 
 
+class PointsQueue(MemoryPackQueue):
+    """A queue of packs that is away together with the world's other queues."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+        if self._world.is_away:
+            raise UnavailableError("SQS")
+        super().send(packs)
+
+
 class World:
-    """What `csv_trigger` works with, in memory; also the queues that it works on."""
+    """What `csv_trigger` works with, in memory; also the queue of parts."""
 
     def __init__(self) -> None:
         self.files = MemoryCsvFiles(clock=Clock())
         self.files.contents[KEY, VERSION] = TABLE
         self.store = MemoryCsvJobs()
-        self.points = MemoryPackQueue()
+        self.points = PointsQueue(self)
         self.quarantine = MemoryQuarantine()
         self.parts: list[tuple[str, int]] = []
         self.given_back: list[tuple[str, int]] = []
@@ -52,11 +69,6 @@ class World:
         if self.is_away:
             raise UnavailableError("SQS")
         self.parts.append((job.job_id, part))
-
-    def send_series(self, pack: SeriesPack) -> None:
-        if self.is_away:
-            raise UnavailableError("SQS")
-        self.points.send_series(pack)
 
     def give_back(self, receipt: str, seconds: int) -> None:
         if self.give_back_is_away:
@@ -80,8 +92,9 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    read = LoadCsv(store=world.store, files=world.files, jobs=world, points=world, shards=64, clock=Clock())
-    registrar = CsvRegistrar(CsvJobs(store=world.store, domains=["iot"]), world.files, world, world.quarantine)
+    accept = AcceptPoints(queue=world.points, quarantine=world.quarantine, shards=64)
+    read = LoadCsv(store=world.store, files=world.files, queue=world, accept=accept, clock=Clock())
+    registrar = CsvRegistrar(JobRegistry(store=world.store, domains=["iot"]), world.files, world, world.quarantine)
     reader = CsvReader(read, world.give_back)
     monkeypatch.setattr(csv_trigger.handler, "csv_registrar", lambda: registrar)
     monkeypatch.setattr(csv_trigger.handler, "csv_reader", lambda: reader)

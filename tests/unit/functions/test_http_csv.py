@@ -14,7 +14,10 @@ import http_ingest.handler
 from afluente.adapters.http.csv_jobs import MAX_CSV_BODY_BYTES
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
-from afluente.application.csv.jobs import CsvJob, CsvJobs, FileVersion, JobStatus, PartProgress
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.progress import PartProgress
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PUT_BYTES, URL_SECONDS, MultipartUpload
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
@@ -46,7 +49,7 @@ class World:
 
     def function(self) -> HttpIngest:
         accept = AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)
-        csv = CsvIngest(CsvJobs(store=self.store, domains=DOMAINS), self.store, self)
+        csv = CsvIngest(JobRegistry(store=self.store, domains=DOMAINS), self.store, self)
         sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
         return HttpIngest(self.settings, accept, csv, sensors, some_rate_limits())
 

@@ -17,10 +17,10 @@ import http_ingest.handler
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.adapters.memory.limits import MemoryLimits
-from afluente.application.csv.jobs import CsvJobs
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.rate_limits import RateLimits
@@ -56,7 +56,7 @@ class World:
     def switch_off(self, part: str) -> None:
         self.settings = self.settings.model_copy(update={part: False})
 
-    def send(self, packs: Sequence[Pack]) -> None:
+    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
         if self.queue_is_away:
             raise UnavailableError("SQS: ServiceUnavailable")
         self.queue.send(packs)
@@ -75,7 +75,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     accept = AcceptPoints(queue=world, quarantine=world, shards=64)
     store = MemoryCsvJobs()
-    csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
+    csv = CsvIngest(JobRegistry(store=store, domains=DOMAINS), store, MemoryCsvUploads())
     sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
     monkeypatch.setattr(
         http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv, sensors, world.limits)

@@ -14,7 +14,7 @@ from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.stage_limits import Limits, StageLimits
@@ -48,7 +48,7 @@ class World:
             raise UnavailableError("DynamoDB: InternalServerError")
         return self.directory.resolve(names)
 
-    def send(self, packs: Sequence[Pack]) -> None:
+    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
         if self.queue_is_away:
             raise UnavailableError("SQS: ServiceUnavailable")
         self.queue.send(packs)

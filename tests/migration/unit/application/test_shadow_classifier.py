@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
-from afluente.application.classification.classify_packs import ClassifyPacks, Result
+from afluente.application.classification.classify_packs import BatchResult, ClassifyPacks
 from afluente.application.classification.ports import Delivery
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
@@ -112,17 +112,17 @@ class World(MemoryConstraints):
     def canary(self, share: int = 100) -> None:
         self.change(phase=Phase.RUNNING, share=share, gates=Gates(min_points=10**9, max_differences=10**9))
 
-    def take(self, *its_points: DataPoint) -> Result:
+    def take(self, *its_points: DataPoint) -> BatchResult:
         self.numbers += 1
         return self.take_packs(a_received_pack(self.numbers, *its_points))
 
-    def take_packs(self, *packs: ReceivedPack) -> Result:
+    def take_packs(self, *packs: ReceivedPack) -> BatchResult:
         classify = ClassifyPacks(
-            way=self.ways, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
+            classifier=self.ways, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
         )
         return classify(packs)
 
-    def take_values(self, *values: float, sensor: int = 42, at: float = 0.0) -> Result:
+    def take_values(self, *values: float, sensor: int = 42, at: float = 0.0) -> BatchResult:
         return self.take(
             *(of_sensor(value, at + second, sensor=sensor) for second, value in enumerate(values)),
         )

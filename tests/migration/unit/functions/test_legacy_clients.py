@@ -17,10 +17,10 @@ import iot_rule_handler.handler
 from afluente.adapters.http.requests import MAX_POINTS
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
-from afluente.application.csv.jobs import CsvJobs
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack
+from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.domain.classification import classify
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
 from afluente.domain.stream_state import StreamState
@@ -85,7 +85,7 @@ class World:
     def set(self, **values: object) -> None:
         self.settings = HttpIngestSettings.model_validate(self.settings.model_dump() | values)
 
-    def send(self, packs: Sequence[Pack]) -> None:
+    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
         if self.queue_is_away:
             raise UnavailableError("SQS: ServiceUnavailable")
         self.queue.send(packs)
@@ -104,7 +104,7 @@ class World:
 
     def http_ingest(self) -> HttpIngest:
         store = MemoryCsvJobs()
-        csv = CsvIngest(CsvJobs(store=store, domains=DOMAINS), store, MemoryCsvUploads())
+        csv = CsvIngest(JobRegistry(store=store, domains=DOMAINS), store, MemoryCsvUploads())
         return HttpIngest(self.settings, self.accept, csv, self.lookup, some_rate_limits())
 
     def iot_rule_handler(self) -> IotRuleHandler:

@@ -203,4 +203,4 @@ def test_series_are_the_same_message_as_their_points_one_by_one(series: list[Ser
 
     encoded = encode_rows(pack.domain, pack.source_id, rows_of(pack.series), pack.ingested_at)
 
-    assert encoded == encode_pack(list(pack.points()))
+    assert encoded == encode_pack(pack.points)

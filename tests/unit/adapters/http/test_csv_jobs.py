@@ -25,7 +25,8 @@ from afluente.adapters.http.csv_jobs import (
     is_job_id,
 )
 from afluente.adapters.http.requests import RequestError
-from afluente.application.csv.jobs import CsvJob, JobStatus, upload_key
+from afluente.application.csv.files import upload_key
+from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.listing import JobQuery
 from afluente.domain.faults import FaultCode
 from tests.factories import DOMAINS, NOW, a_grant, fields_and_codes

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
-from afluente.application.classification.classifiers import ConstraintClassifier
-from afluente.application.classification.classify_packs import ClassifyPacks, Result
+from afluente.application.classification.classifier import ConstraintClassifier
+from afluente.application.classification.classify_packs import BatchResult, ClassifyPacks
 from afluente.application.classification.ports import (
     DamagedStateError,
     Delivery,
@@ -51,7 +51,7 @@ class World:
         self.fault: Callable[[str], None] = lambda effect: None
         self.damaged: set[StreamKey] = set()
         self.classify = ClassifyPacks(
-            way=ConstraintClassifier(ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock)),
+            classifier=ConstraintClassifier(ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock)),
             states=self,
             streams=self,
             alarms=self,
@@ -119,7 +119,7 @@ def result(**fields: Any) -> dict[str, Any]:
     return fields
 
 
-def as_told(told: Result) -> dict[str, Any]:
+def as_told(told: BatchResult) -> dict[str, Any]:
     fields = {name: getattr(told, name) for name in told.__struct_fields__}
     return {name: value for name, value in fields.items() if value}
 

@@ -1,34 +1,24 @@
-"""PartResult CSV files: from the first look to the last row, broken off, repeated, cancelled, in parts."""
+"""Loading of CSV files: from the plan to the last row, broken off, repeated, cancelled, in parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from afluente.adapters.codecs.csv import chunks as chunks_module
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
-from afluente.adapters.memory.ingest import MemoryPackQueue
-from afluente.application.csv.jobs import (
-    MAX_FUTILE_ATTEMPTS,
-    CsvJob,
-    CsvJobs,
-    FileVersion,
-    JobFault,
-    JobStatus,
-    PartProgress,
-    Position,
-    Reason,
-    StaleJobError,
-)
-from afluente.application.csv.load_file import (
-    Chunk,
-    LoadCsv,
-    Look,
-    PartOutcome,
-    PartResult,
-)
+from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.application.csv.chunks import Chunk, LoadPlan, Position
+from afluente.application.csv.faults import JobFailure, JobFault
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.load_file import MAX_FUTILE_ATTEMPTS, LoadCsv, PartOutcome, PartResult
+from afluente.application.csv.ports import StaleJobError
+from afluente.application.csv.progress import PartProgress
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.packs import SeriesPack
+from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.packs import Pack, SeriesPack
 from tests.factories import NOW, Clock
 
 KEY = "inbox/iot/furnace-1/readings.csv"
@@ -56,11 +46,11 @@ class Queue(MemoryPackQueue):
         self.sends = 0
         self.is_away_at = -1
 
-    def send_series(self, pack: SeriesPack) -> None:
+    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
         self.sends += 1
         if self.sends == self.is_away_at:
             raise UnavailableError("SQS")
-        super().send_series(pack)
+        super().send(packs)
 
 
 class Service:
@@ -72,11 +62,12 @@ class Service:
         self.store = MemoryCsvJobs()
         self.parts = JobQueue()
         self.queue = Queue()
-        self.jobs = CsvJobs(store=self.store, domains=["iot"])
+        self.jobs = JobRegistry(store=self.store, domains=["iot"])
         self.read_csv = self.reader(self.store)
 
     def reader(self, store: MemoryCsvJobs) -> LoadCsv:
-        return LoadCsv(store=store, files=self.files, jobs=self.parts, points=self.queue, shards=64, clock=self.clock)
+        accept = AcceptPoints(queue=self.queue, quarantine=MemoryQuarantine(), shards=64)
+        return LoadCsv(store=store, files=self.files, queue=self.parts, accept=accept, clock=self.clock)
 
     def drop(self, content: str, key: str = KEY) -> CsvJob:
         return self.register(self.files.put(key, content.encode()))
@@ -189,7 +180,7 @@ class DyingStore(MemoryCsvJobs):
 @pytest.mark.parametrize("dies_at", range(1, 15))
 def test_whenever_it_is_killed_each_row_is_queued_once(service: Service, dies_at: int, after: bool) -> None:
     service.store = DyingStore(dies_at, after=after)
-    service.jobs = CsvJobs(store=service.store, domains=["iot"])
+    service.jobs = JobRegistry(store=service.store, domains=["iot"])
     service.read_csv = service.reader(service.store)
     job = service.drop(ROWS)
     with pytest.raises(Killed):
@@ -286,7 +277,7 @@ class DeafStore(MemoryCsvJobs):
 @pytest.mark.parametrize("lost", range(1, 17))
 def test_a_change_whose_answer_is_lost_stops_no_job(service: Service, lost: int) -> None:
     service.store = DeafStore(lost)
-    service.jobs = CsvJobs(store=service.store, domains=["iot"])
+    service.jobs = JobRegistry(store=service.store, domains=["iot"])
     service.read_csv = service.reader(service.store)
     job = service.drop(ROWS)
 
@@ -324,7 +315,7 @@ class BreakingFiles(MemoryCsvFiles):
 
     error: BaseException = Killed()
 
-    def look(self, job: CsvJob) -> Look:
+    def plan(self, job: CsvJob) -> LoadPlan:
         raise self.error
 
 
@@ -513,7 +504,7 @@ def test_one_that_failed_meanwhile_is_left_as_it_is(service: Service) -> None:
     service.read(job)
     failed = service.now(job)
 
-    assert service.read_csv._failed(job, Reason(JobFault.NOT_CSV, "")) == failed
+    assert service.read_csv._failed(job, JobFailure(JobFault.NOT_CSV, "")) == failed
     assert service.read_csv._ended(job.job_id, PartResult(PartOutcome.ENDED, job)).job == failed
 
 
@@ -529,7 +520,7 @@ class DamagedFiles(MemoryCsvFiles):
                 chunk.rejected,
                 chunk.position,
                 chunk.bytes_done,
-                Reason(JobFault.DAMAGED_ARCHIVE, "cut off"),
+                JobFailure(JobFault.DAMAGED_ARCHIVE, "cut off"),
             )
             return
 

@@ -4,15 +4,13 @@ from typing import Any
 
 import msgspec
 
-from afluente.application.csv.jobs import (
+from afluente.application.csv.faults import JobFailure, JobFault, RowFaultCode
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import JobStatus
+from afluente.application.csv.progress import (
     FIRST_OF_EACH,
-    FileVersion,
-    JobFault,
-    JobStatus,
     PartProgress,
-    Reason,
     RowErrors,
-    RowFaultCode,
     ShownRow,
 )
 from afluente.application.csv.reports import report
@@ -89,7 +87,7 @@ def test_what_is_known_of_the_end_is_told() -> None:
         status=JobStatus.FAILED,
         started_at=NOW + 1,
         finished_at=NOW + 2,
-        reason=Reason(JobFault.NOT_CSV, "it is a picture"),
+        reason=JobFailure(JobFault.NOT_CSV, "it is a picture"),
         duplicate_of="89abcdef0123456701234567",
     )
 

@@ -14,8 +14,9 @@ from afluente.adapters.aws.eventbridge import AlarmSinks, EventBridgeAlarms, Log
 from afluente.adapters.aws.kinesis import KinesisStreams
 from afluente.adapters.aws.s3_quarantine import S3Quarantine
 from afluente.adapters.aws.sqs_packs import SqsRetryBackoff
-from afluente.application.classification.classifiers import Classifier, ConstraintClassifier
+from afluente.application.classification.classifier import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
+from afluente.application.classification.ports import Classifier
 from afluente.application.constraints.lookup import ConstraintsLookup, NoConstraints
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.ingest.ports import Quarantine
@@ -47,7 +48,7 @@ def classifier() -> ClassifierFunction:
         Classification.NORMAL: settings.stream_normal,
     }
     classify = ClassifyPacks(
-        way=_classifier(settings),
+        classifier=_classifier(settings),
         states=DynamoStates(client("dynamodb"), settings.latest_table, executor=executor, sleep=sleep_with_jitter),
         streams=KinesisStreams(
             client("kinesis"),

@@ -10,13 +10,14 @@ import msgspec
 
 from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.aws.s3_csv_options import BucketOptions
-from afluente.adapters.aws.s3_quarantine import S3Quarantine
 from afluente.adapters.aws.sqs_csv_jobs import SqsJobQueue
-from afluente.adapters.aws.sqs_packs import SqsPackQueue, SqsRetryBackoff
-from afluente.application.csv.jobs import CsvJobs, CsvJobStore, JobQueue, OptionsReader
+from afluente.adapters.aws.sqs_packs import SqsRetryBackoff
 from afluente.application.csv.load_file import LoadCsv
+from afluente.application.csv.ports import CsvJobStore, JobQueue, OptionsReader
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.clients import client
+from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.settings import CsvTriggerSettings
 
@@ -28,7 +29,7 @@ _DAY_SECONDS = 24 * 3600
 class CsvRegistrar(msgspec.Struct, frozen=True):
     """What `csv_trigger` begins jobs with."""
 
-    jobs: CsvJobs
+    jobs: JobRegistry
     options: OptionsReader
     queue: JobQueue
     quarantine: Quarantine
@@ -46,10 +47,10 @@ def csv_registrar() -> CsvRegistrar:
     """Build what begins jobs."""
     settings = _settings()
     return CsvRegistrar(
-        jobs=CsvJobs(store=_store(settings), domains=settings.domains),
+        jobs=JobRegistry(store=_store(settings), domains=settings.domains),
         options=BucketOptions(client("s3"), settings.csv_bucket),
         queue=SqsJobQueue(client("sqs"), settings.csv_jobs_queue_url),
-        quarantine=S3Quarantine(client("s3"), settings.quarantine_bucket),
+        quarantine=s3_quarantine(settings),
     )
 
 
@@ -72,9 +73,8 @@ def csv_reader() -> CsvReader:
     read = LoadCsv(
         store=_store(settings),
         files=files,
-        jobs=SqsJobQueue(sqs, settings.csv_jobs_queue_url),
-        points=SqsPackQueue(sqs, settings.datapoints_queue_url, sleep=sleep_with_jitter),
-        shards=settings.shards,
+        queue=SqsJobQueue(sqs, settings.csv_jobs_queue_url),
+        accept=accept_points(settings, s3_quarantine(settings)),
         clock=time.time,
     )
     return CsvReader(read, SqsRetryBackoff(sqs, settings.csv_jobs_queue_url).after)

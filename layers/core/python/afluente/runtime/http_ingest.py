@@ -7,8 +7,8 @@ import msgspec
 
 from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
-from afluente.application.csv.jobs import CsvJobs, CsvJobStore
-from afluente.application.csv.uploads import CsvUploads
+from afluente.application.csv.ports import CsvJobStore, CsvUploads
+from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.migration.application.sensors import SensorLookup
@@ -25,7 +25,7 @@ _DAY_SECONDS = 24 * 3600
 class CsvIngest(msgspec.Struct, frozen=True):
     """What `http_ingest` works with for CSV files."""
 
-    jobs: CsvJobs
+    jobs: JobRegistry
     store: CsvJobStore
     uploads: CsvUploads
 
@@ -57,4 +57,4 @@ def _csv_ingest(settings: HttpIngestSettings) -> CsvIngest:
         sleep=sleep_with_jitter,
     )
     uploads = S3CsvUploads(client("s3", config=PRESIGNING), settings.csv_bucket)
-    return CsvIngest(CsvJobs(store=store, domains=settings.domains), store, uploads)
+    return CsvIngest(JobRegistry(store=store, domains=settings.domains), store, uploads)

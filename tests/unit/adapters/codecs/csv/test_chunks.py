@@ -21,8 +21,8 @@ from afluente.adapters.codecs.csv.layout import Layout, from_document, to_docume
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.rows import RowReader, RowsRead, Streams
 from afluente.adapters.codecs.csv.unpacking import open_unpacked
-from afluente.application.csv.jobs import JobFault, Position, RowFaultCode
-from afluente.application.csv.load_file import Chunk
+from afluente.application.csv.chunks import Chunk, Position
+from afluente.application.csv.faults import JobFault, RowFaultCode
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 HOUR = 3600.0

@@ -7,7 +7,7 @@ import pytest
 from afluente.adapters.codecs.csv.inference import Inspection, inspect
 from afluente.adapters.codecs.csv.options import CSVIngestConfig, option_faults
 from afluente.adapters.codecs.csv.sampled_table import MAX_COLUMNS
-from afluente.application.csv.jobs import JobFault, NotReadableError, Reason
+from afluente.application.csv.faults import JobFailure, JobFault, NotReadableError
 
 
 def look(content: str | bytes, *, is_whole: bool = True, **options: Any) -> Inspection:
@@ -16,7 +16,7 @@ def look(content: str | bytes, *, is_whole: bool = True, **options: Any) -> Insp
     return inspect(data, is_whole=is_whole, given=given, file="file.csv")
 
 
-def refused(content: str | bytes, **options: Any) -> Reason:
+def refused(content: str | bytes, **options: Any) -> JobFailure:
     with pytest.raises(NotReadableError) as caught:
         look(content, **options)
     return caught.value.reason

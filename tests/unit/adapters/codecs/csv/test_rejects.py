@@ -11,8 +11,8 @@ from afluente.adapters.codecs.csv.chunks import ChunkReader
 from afluente.adapters.codecs.csv.inference import inspect
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.rejects import COLUMNS, header, line_of, marked, unmarked
-from afluente.application.csv.jobs import RejectedRow, RowFault, RowFaultCode
-from afluente.application.csv.load_file import Chunk
+from afluente.application.csv.chunks import Chunk
+from afluente.application.csv.faults import RejectedRow, RowFault, RowFaultCode
 from tests.factories import NOW
 
 FORMULAS = (

@@ -10,7 +10,9 @@ import msgspec
 from afluente.adapters.aws.calls import unavailable
 from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, batch_get, conditional_write
 from afluente.adapters.codecs.csv_jobs import decode_head, decode_part, encode_head, encode_part
-from afluente.application.csv.jobs import CsvJob, JobStatus, PartProgress, StaleJobError
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.ports import StaleJobError
+from afluente.application.csv.progress import PartProgress
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

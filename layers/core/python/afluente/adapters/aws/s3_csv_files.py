@@ -14,15 +14,10 @@ from afluente.adapters.codecs.csv.layout import Layout, from_document, to_docume
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.rejects import header, line_of
 from afluente.adapters.codecs.csv.unpacking import is_packed, open_unpacked
-from afluente.application.csv.jobs import (
-    CsvJob,
-    FileVersion,
-    JobFault,
-    NotReadableError,
-    Position,
-    RejectedRow,
-)
-from afluente.application.csv.load_file import Chunk, Look
+from afluente.application.csv.chunks import Chunk, LoadPlan, Position
+from afluente.application.csv.faults import JobFault, NotReadableError, RejectedRow
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import CsvJob
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -76,15 +71,14 @@ class BucketCsvFiles:
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
-    def look(self, job: CsvJob) -> Look:
-        """See `CsvFiles.look`."""
+    def plan(self, job: CsvJob) -> LoadPlan:
         file = _file_of(job)
         sample, is_whole = self._sample(file)
         config = CSVIngestConfig.model_validate({**job.options, "source_id": job.source_id})
         inspection = inspect(sample, is_whole=is_whole, given=config, file=job.file)
         parts = min(self._parts, inspection.distinct_streams) if file.size >= self._split_bytes else 1
         used = inspection.config.model_copy(update={"source_id": None, "domain": None}).given()
-        return Look(to_document(inspection.layout), used, max(1, parts))
+        return LoadPlan(to_document(inspection.layout), used, max(1, parts))
 
     def chunks(self, job: CsvJob, part: int, position: Position) -> Iterator[Chunk]:
         """See `CsvFiles.chunks`; a piece is read while the one before it is dealt with."""

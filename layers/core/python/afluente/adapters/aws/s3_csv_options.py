@@ -8,13 +8,8 @@ from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import unavailable
 from afluente.adapters.codecs.csv.options import option_faults
-from afluente.application.csv.jobs import (
-    FOLDER_OPTIONS,
-    SIDE_FILE_SUFFIX,
-    FileVersion,
-    JobFault,
-    NotReadableError,
-)
+from afluente.application.csv.faults import JobFault, NotReadableError
+from afluente.application.csv.files import FOLDER_OPTIONS, SIDE_FILE_SUFFIX, FileVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

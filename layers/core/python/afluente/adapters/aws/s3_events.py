@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from afluente.application.csv.jobs import FileVersion
+from afluente.application.csv.files import FileVersion
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.application.csv.jobs import FileVersion, JobFault, NotReadableError
+from afluente.application.csv.faults import JobFault, NotReadableError
+from afluente.application.csv.files import FileVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -1,11 +1,12 @@
-"""The queue of parts of CSV files to be read: an SQS FIFO queue, so that the jobs of a source follow each other."""
+"""The queue of parts of CSV jobs: an SQS FIFO queue, so that the jobs of a source follow each other."""
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.application.csv.jobs import CsvJob, group_of
+from afluente.application.csv.jobs import CsvJob
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -26,21 +27,26 @@ _decoder = msgspec.json.Decoder(PartToRead)
 
 
 class SqsJobQueue:
-    """Sends parts to be read."""
+    """Queues parts of jobs."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
     def send(self, job: CsvJob, part: int) -> None:
-        """See `JobQueue.send`."""
         with unavailable("SQS"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=msgspec.json.encode(PartToRead(job.job_id, part)).decode(),
-                MessageGroupId=group_of(job, part),
+                MessageGroupId=message_group(job, part),
                 MessageDeduplicationId=f"{job.job_id}-{part}",
             )
+
+
+def message_group(job: CsvJob, part: int) -> str:
+    """The message group of a part: jobs of a source follow each other, further parts of a job do not wait."""
+    source = blake2b(f"{job.domain}/{job.source_id}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return source if part == 0 else f"{job.job_id}-{part}"
 
 
 def part_to_read(body: str) -> PartToRead:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS quota «Message size»; a batch may not be larger either."""
 
-# What cannot be compressed at all grows by a third as base64, and a little as zlib.
+# Incompressible points grow by a third as base64, and a little as zlib.
 _MAX_UNCOMPRESSED_BYTES = MAX_MESSAGE_BYTES * 3 // 4 - 4096
 
 MAX_BATCH_ENTRIES = 10
@@ -47,45 +47,16 @@ class SqsPackQueue:
         self._queue_url = queue_url
         self._sleep = sleep
 
-    def send(self, packs: Sequence[Pack]) -> None:
-        """See `PackQueue.send`.
-
-        A call holds one message of a group at the most, and the next of that group waits for its success: so a retry
-        of the failed ones cannot let a later message overtake.
-        """
+    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+        # A call holds at most one message of a group, and the next of that group waits for its success: so a retry of
+        # failed messages cannot let a later one overtake.
         groups: dict[str, deque[_Entry]] = {}
         for pack in packs:
-            entries = (_Entry(pack.group, message) for message in _messages(pack.points, encode_pack))
+            entries = (_Entry(pack.group, message) for message in _messages_of(pack))
             groups.setdefault(pack.group, deque()).extend(entries)
-        self._send_all(groups)
-
-    def send_series(self, pack: SeriesPack) -> None:
-        """See `SeriesQueue.send_series`."""
-
-        def encode(rows: Sequence[WireRow]) -> EncodedPack:
-            return encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at)
-
-        messages = _messages(rows_of(pack.series), encode)
-        self._send_all({pack.group: deque(_Entry(pack.group, message) for message in messages)})
-
-    def _send_all(self, groups: dict[str, deque[_Entry]]) -> None:
         while groups:
-            batch = self._take_batch(groups)
+            batch = _next_batch(groups)
             retry_unfinished(batch, self._send_batch, what="SQS", delays=_RETRY_DELAYS, sleep=self._sleep)
-
-    @staticmethod
-    def _take_batch(groups: dict[str, deque[_Entry]]) -> list[_Entry]:
-        batch: list[_Entry] = []
-        size = 0
-        for group, waiting in list(groups.items()):
-            if len(batch) == MAX_BATCH_ENTRIES or (batch and size + len(waiting[0].message.body) > MAX_MESSAGE_BYTES):
-                break
-            entry = waiting.popleft()
-            size += len(entry.message.body)
-            batch.append(entry)
-            if not waiting:
-                del groups[group]
-        return batch
 
     def _send_batch(self, batch: Sequence[_Entry]) -> Sequence[_Entry]:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
@@ -106,35 +77,21 @@ class SqsPackQueue:
         return [batch[int(failure["Id"])] for failure in failed]
 
 
-def _messages(points: Sequence[Point], encode: Callable[[Sequence[Point]], EncodedPack]) -> list[EncodedPack]:
-    """As few messages as hold the points: halves, and halves of halves, until each is within the size limit."""
-    message = encode(points)
-    if message.uncompressed_bytes <= _MAX_UNCOMPRESSED_BYTES:
-        return [message]
-    middle = len(points) // 2
-    return _messages(points[:middle], encode) + _messages(points[middle:], encode)
-
-
-def backoff_seconds(received: int) -> int:
-    """When a message that failed comes again: after 1, 2, 4, … 60 s, by how often it was received."""
-    return min(1 << min(received - 1, 10), _MAX_BACKOFF_SECONDS)
-
-
 class SqsRetryBackoff:
-    """Lets messages that failed come again sooner than the visibility timeout has them."""
+    """Retries failed messages before the queue's visibility timeout."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
     def __call__(self, receipts: Sequence[tuple[str, int]]) -> None:
-        """Set when messages come again.
+        """Retry messages with backoff.
 
         Args:
             receipts: the receipt handle of each message, and how often it was received; at most ten.
 
         Raises:
-            UnavailableError: SQS does not answer; the messages come again after the visibility timeout.
+            UnavailableError: SQS does not answer; the messages are retried after the visibility timeout.
         """
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {
@@ -148,12 +105,51 @@ class SqsRetryBackoff:
             self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
 
     def after(self, receipt: str, seconds: int) -> None:
-        """Let a message come again after so many seconds; 0 for at once.
+        """Retry a message after so many seconds; 0 for at once.
 
         Raises:
-            UnavailableError: SQS does not answer; it comes again after the visibility timeout.
+            UnavailableError: SQS does not answer; the message is retried after the visibility timeout.
         """
         with unavailable("SQS"):
             self._client.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
+
+
+def backoff_seconds(received: int) -> int:
+    """Seconds until a failed message is retried: 1, 2, 4, … 60, by how often it was received."""
+    return min(1 << min(received - 1, 10), _MAX_BACKOFF_SECONDS)
+
+
+def _messages_of(pack: Pack | SeriesPack) -> list[EncodedPack]:
+    if isinstance(pack, Pack):
+        return _within_size_limit(pack.points, encode_pack)
+
+    def encode(rows: Sequence[WireRow]) -> EncodedPack:
+        return encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at)
+
+    return _within_size_limit(rows_of(pack.series), encode)
+
+
+def _within_size_limit(points: Sequence[Point], encode: Callable[[Sequence[Point]], EncodedPack]) -> list[EncodedPack]:
+    """As few messages as hold the points: halves, and halves of halves, until each is within the size limit."""
+    message = encode(points)
+    if message.uncompressed_bytes <= _MAX_UNCOMPRESSED_BYTES:
+        return [message]
+    middle = len(points) // 2
+    return _within_size_limit(points[:middle], encode) + _within_size_limit(points[middle:], encode)
+
+
+def _next_batch(groups: dict[str, deque[_Entry]]) -> list[_Entry]:
+    """Remove the entries of the next call from the groups: one of each, as far as the quotas allow."""
+    batch: list[_Entry] = []
+    size = 0
+    for group, waiting in list(groups.items()):
+        if len(batch) == MAX_BATCH_ENTRIES or (batch and size + len(waiting[0].message.body) > MAX_MESSAGE_BYTES):
+            break
+        entry = waiting.popleft()
+        size += len(entry.message.body)
+        batch.append(entry)
+        if not waiting:
+            del groups[group]
+    return batch

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from afluente.application.csv.jobs import CsvJob, PartProgress
+from afluente.application.csv.jobs import CsvJob
+from afluente.application.csv.progress import PartProgress
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 

@@ -20,7 +20,8 @@ from afluente.adapters.http.requests import (
     reachable_domain_faults,
 )
 from afluente.application.access.grants import Grant
-from afluente.application.csv.jobs import FILE_SUFFIXES, NO_DOMAIN, CsvJob, JobStatus
+from afluente.application.csv.files import FILE_SUFFIXES, NO_DOMAIN
+from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.listing import MAX_PAGE, JobQuery
 from afluente.application.csv.uploads import MAX_FILE_BYTES
 from afluente.domain.faults import Fault, FaultCode

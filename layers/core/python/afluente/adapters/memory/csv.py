@@ -11,18 +11,12 @@ from afluente.adapters.codecs.csv.inference import inspect, sample_of
 from afluente.adapters.codecs.csv.layout import from_document, to_document
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv_jobs import decode_head, decode_part, encode_head, encode_part
-from afluente.application.csv.jobs import (
-    CsvJob,
-    FileVersion,
-    JobFault,
-    JobStatus,
-    NotReadableError,
-    PartProgress,
-    Position,
-    RejectedRow,
-    StaleJobError,
-)
-from afluente.application.csv.load_file import Chunk, Look
+from afluente.application.csv.chunks import Chunk, LoadPlan, Position
+from afluente.application.csv.faults import JobFault, NotReadableError, RejectedRow
+from afluente.application.csv.files import FileVersion
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.ports import StaleJobError
+from afluente.application.csv.progress import PartProgress
 from afluente.application.csv.uploads import MultipartUpload, part_bytes_of
 
 
@@ -51,12 +45,11 @@ class MemoryCsvFiles:
         """See `OptionsReader.options_of`."""
         return (self.options[file.key], "memory") if file.key in self.options else ({}, None)
 
-    def look(self, job: CsvJob) -> Look:
-        """See `CsvFiles.look`."""
+    def plan(self, job: CsvJob) -> LoadPlan:
         sample, is_whole = sample_of(io.BytesIO(self._content(job)))
         config = CSVIngestConfig.model_validate({**job.options, "source_id": job.source_id})
         seen = inspect(sample, is_whole=is_whole, given=config, file=job.file)
-        return Look(to_document(seen.layout), seen.config.given(), min(self._parts, seen.distinct_streams))
+        return LoadPlan(to_document(seen.layout), seen.config.given(), min(self._parts, seen.distinct_streams))
 
     def chunks(self, job: CsvJob, part: int, position: Position) -> Iterator[Chunk]:
         """See `CsvFiles.chunks`."""

@@ -9,24 +9,20 @@ from afluente.application.ingest.redaction import redacted_record
 
 
 class MemoryPackQueue:
-    """Keeps packs as `ReceivedPack`s, numbered as they come, and drops those it has seen."""
+    """Keeps packs as `ReceivedPack`s, numbered in order of arrival, and drops those it has seen."""
 
     def __init__(self) -> None:
         self.packs: list[ReceivedPack] = []
         self._seen: set[tuple[str, str]] = set()
 
-    def send(self, packs: Sequence[Pack]) -> None:
-        """See `PackQueue.send`."""
+    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
         for pack in packs:
-            identity = (pack.group, encode_pack(pack.points).deduplication_id)
+            points = pack.points
+            identity = (pack.group, encode_pack(points).deduplication_id)
             if identity not in self._seen:
                 self._seen.add(identity)
                 number = len(self.packs)
-                self.packs.append(ReceivedPack(str(number), pack.group, number, pack.points))
-
-    def send_series(self, pack: SeriesPack) -> None:
-        """See `SeriesQueue.send_series`."""
-        self.send([Pack(pack.group, tuple(pack.points()))])
+                self.packs.append(ReceivedPack(str(number), pack.group, number, points))
 
 
 class MemoryQuarantine:
@@ -36,5 +32,4 @@ class MemoryQuarantine:
         self.records: dict[str, QuarantinedRecord] = {}
 
     def put(self, record: QuarantinedRecord) -> None:
-        """See `Quarantine.put`."""
         self.records[record.record_id] = redacted_record(record)

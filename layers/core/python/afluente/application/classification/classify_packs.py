@@ -1,4 +1,4 @@
-"""Classify packs: load states, classify, deliver, save states; see docs/architecture.md for why in this order."""
+"""Classify packs: load states, classify, deliver, save states; docs/architecture.md explains the order."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from afluente.application.alarms.ports import AlarmSink
-from afluente.application.classification.classifiers import Classifier
 from afluente.application.classification.ports import (
+    BatchClassifier,
     ClassifiedStreams,
+    Classifier,
     DamagedStateError,
     Delivery,
+    LoadedStates,
     StateStore,
     StreamMemory,
 )
@@ -22,16 +24,16 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
 
 
-class Result(msgspec.Struct, frozen=True):
-    """What became of some packs.
+class BatchResult(msgspec.Struct, frozen=True):
+    """The result for a batch of packs.
 
     Attributes:
-        failed: the groups whose packs are to come again, with the reason.
+        failed: groups whose packs have to be retried, with the reason.
         classes: points of each class that were written; those of failed groups will be written again.
         late: how many of them were late, whatever their class.
-        duplicates: points that were duplicates and so were not written.
-        repeated: points of packs that a stream's state held already; they were written when the pack came first.
-        alarms: alarm events, by what they report.
+        duplicates: points that were duplicates, and not written.
+        repeated: points of packs that a stream's state held already; they were written at the first delivery.
+        alarms: alarm events, by their state.
     """
 
     failed: Mapping[str, Exception]
@@ -49,8 +51,19 @@ class _Arrivals(msgspec.Struct, frozen=True):
     numbered: list[tuple[int, DataPoint]]
 
 
+class _Batch(msgspec.Struct):
+    """Everything classified so far, before it is delivered and saved."""
+
+    changed: dict[StreamKey, StreamMemory] = {}
+    points: list[ClassifiedDataPoint] = []
+    alarms: list[AlarmEvent] = []
+    duplicates: int = 0
+    repeated: int = 0
+    damaged: dict[str, Exception] = {}
+
+
 class ClassifyPacks:
-    """Takes packs from the queue to the streams of the classes.
+    """Classifies packs of the queue and delivers their points to the streams of the classes.
 
     Points are delivered before the states are saved: a crash between the two delivers them again with the same ids, a
     crash after both finds each stream's state holding the pack already. Either way the states end up as if the pack
@@ -60,86 +73,87 @@ class ClassifyPacks:
     def __init__(
         self,
         *,
-        way: Classifier,
+        classifier: Classifier,
         states: StateStore,
         streams: ClassifiedStreams,
         alarms: AlarmSink,
         clock: Callable[[], float],
     ) -> None:
-        self._way = way
+        self._classifier = classifier
         self._states = states
         self._streams = streams
         self._alarms = alarms
         self._clock = clock
 
-    def __call__(self, packs: Sequence[ReceivedPack]) -> Result:
+    def __call__(self, packs: Sequence[ReceivedPack]) -> BatchResult:
         """Classify packs, and deliver the points.
 
-        Packs of one group are taken together: points of a stream are sorted across them. Groups share the calls to the
-        dependencies; where one can fail alone, the others go through.
+        Packs of one group are classified together: points of a stream are sorted across them. Groups share the calls to
+        the dependencies; where one can fail alone, the others go through.
 
         Args:
             packs: of any groups, those of one group in the order of their sequence numbers.
         """
         sharding = sharding_of(packs[0].group)
-        now: list[ReceivedPack] = []
-        later: list[ReceivedPack] = []
-        for pack in packs:
-            (now if sharding_of(pack.group) == sharding else later).append(pack)
+        now = [pack for pack in packs if sharding_of(pack.group) == sharding]
+        later = [pack for pack in packs if sharding_of(pack.group) != sharding]
         try:
             result = self._classify(_by_stream(now))
         except UnavailableError as error:
-            result = Result(failed={pack.group: error for pack in now})
+            result = BatchResult(failed={pack.group: error for pack in now})
         if not later:
             return result
         # While the number of shards changes, a source may be in two groups at once; one of them waits.
-        waiting = UnavailableError("packs of another sharding are taken first")
-        return msgspec.structs.replace(result, failed={**result.failed, **{pack.group: waiting for pack in later}})
+        reason = UnavailableError("packs of another sharding are classified first")
+        return msgspec.structs.replace(result, failed={**result.failed, **{pack.group: reason for pack in later}})
 
-    def _classify(self, arrivals: Mapping[StreamKey, _Arrivals]) -> Result:
+    def _classify(self, arrivals: Mapping[StreamKey, _Arrivals]) -> BatchResult:
         states = self._states.load({key: its.group for key, its in arrivals.items()})
-        judges = self._way.look_up({key: _stream_type(its.numbered) for key, its in arrivals.items()})
-        waiting: dict[str, Exception] = {arrivals[key].group: error for key, error in judges.waiting.items()}
-        now = self._clock()
-        changed: dict[StreamKey, StreamMemory] = {}
-        classified: list[ClassifiedDataPoint] = []
-        alarms: list[AlarmEvent] = []
-        damaged: dict[str, Exception] = {}
-        duplicates = repeated = 0
-        for key, its in arrivals.items():
-            if its.group in waiting:
-                continue
-            try:
-                memory = states.of(key)
-            except DamagedStateError as error:
-                # Its points wait, and by the order of the queue what comes after them; all other streams go on.
-                # To begin anew would forget an alarm that stands, to acknowledge the pack would lose the points.
-                damaged[its.group] = error
-                continue
-            points = [point for number, point in its.numbered if number > memory.last_pack]
-            repeated += len(its.numbered) - len(points)
-            if not points:
-                continue
-            outcome = judges.classify(key, in_stream_order(points), memory.state, now)
-            changed[key] = StreamMemory(outcome.state, its.numbered[-1][0])
-            classified += outcome.points
-            alarms += outcome.alarms
-            duplicates += outcome.duplicates
-        if classified:
-            self._streams.put(_deliveries(classified))
-        if alarms:
-            self._alarms.publish(alarms)
-        unsaved = states.save(changed) if changed else {}
-        judges.done(unsaved)
+        classifier = self._classifier.look_up({key: _stream_type(its.numbered) for key, its in arrivals.items()})
+        unavailable: dict[str, Exception] = {
+            arrivals[key].group: error for key, error in classifier.unavailable.items()
+        }
+        available = {key: its for key, its in arrivals.items() if its.group not in unavailable}
+        batch = _classified(available, states, classifier, self._clock())
+        if batch.points:
+            self._streams.put(_deliveries(batch.points))
+        if batch.alarms:
+            self._alarms.publish(batch.alarms)
+        unsaved = states.save(batch.changed) if batch.changed else {}
+        classifier.done(unsaved)
         unsaved_groups = {its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved}
-        return Result(
-            failed={**waiting, **unsaved_groups, **damaged},
-            classes=Counter(point.classification for point in classified),
-            late=sum(point.late for point in classified),
-            duplicates=duplicates,
-            repeated=repeated,
-            alarms=Counter(alarm.state.value for alarm in alarms),
+        return BatchResult(
+            failed={**unavailable, **unsaved_groups, **batch.damaged},
+            classes=Counter(point.classification for point in batch.points),
+            late=sum(point.late for point in batch.points),
+            duplicates=batch.duplicates,
+            repeated=batch.repeated,
+            alarms=Counter(alarm.state.value for alarm in batch.alarms),
         )
+
+
+def _classified(
+    arrivals: Mapping[StreamKey, _Arrivals], states: LoadedStates, classifier: BatchClassifier, now: float
+) -> _Batch:
+    batch = _Batch()
+    for key, its in arrivals.items():
+        try:
+            memory = states.of(key)
+        except DamagedStateError as error:
+            # Its packs are retried, and by the order of the queue the ones after them wait; all other streams go on.
+            # A fresh state would lose an alarm that stands, an acknowledgement would lose the points.
+            batch.damaged[its.group] = error
+            continue
+        points = [point for number, point in its.numbered if number > memory.last_pack]
+        batch.repeated += len(its.numbered) - len(points)
+        if not points:
+            continue
+        result = classifier.classify(key, in_stream_order(points), memory.state, now)
+        batch.changed[key] = StreamMemory(result.state, its.numbered[-1][0])
+        batch.points += result.points
+        batch.alarms += result.alarms
+        batch.duplicates += result.duplicates
+    return batch
 
 
 def _by_stream(packs: Iterable[ReceivedPack]) -> dict[StreamKey, _Arrivals]:
@@ -154,7 +168,7 @@ def _by_stream(packs: Iterable[ReceivedPack]) -> dict[StreamKey, _Arrivals]:
 
 
 def _stream_type(numbered: Sequence[tuple[int, DataPoint]]) -> str | None:
-    """The type that the latest point to arrive names; a stream is of one type, and not every point needs to say so."""
+    """The type of the latest point that names one: a stream has one type, and not every point repeats it."""
     return next((point.stream_type for _, point in reversed(numbered) if point.stream_type is not None), None)
 
 

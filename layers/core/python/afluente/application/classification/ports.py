@@ -1,50 +1,97 @@
-"""Ports of classification: the states of streams, and the streams of the classes."""
+"""Ports of classification: the classifier, the states of streams, and the Kinesis streams of the classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from afluente.application.errors import UnavailableError
-from afluente.domain.classification import ClassifiedDataPoint
+from afluente.domain.classification import ClassificationResult, ClassifiedDataPoint
+from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState
 
-
-class StaleStateError(Exception):
-    """Another writer saved the state since it was loaded; nothing of this save has replaced the other's work."""
+# --- classifier ------------------------------------------------------------------------------------------------------
 
 
-class Delivery(msgspec.Struct, frozen=True):
-    """Classified points of one source and one class, in the order in which they were taken."""
+class Classifier(Protocol):
+    """Classifies points by rule sets of their streams, looked up once for a batch."""
 
-    classification: Classification
-    source: str
-    points: Sequence[ClassifiedDataPoint]
+    def look_up(self, streams: Mapping[StreamKey, str | None]) -> "BatchClassifier":
+        """Look up the rule sets of some streams.
 
-
-class ClassifiedStreams(Protocol):
-    """The stream of each class."""
-
-    def put(self, deliveries: Sequence[Delivery]) -> None:
-        """Write the points, those of one source and class in the order given; at least once.
+        Args:
+            streams: streams with their types.
 
         Raises:
-            UnavailableError: some points are not written; writing all of them again is safe.
+            UnavailableError: the rule sets of all of them are unavailable.
         """
         ...
 
 
+class BatchClassifier(Protocol):
+    """The rule sets of the streams of one batch."""
+
+    @property
+    def unavailable(self) -> Mapping[StreamKey, UnavailableError]:
+        """Streams whose rule sets are unavailable; their packs are retried."""
+        ...
+
+    def classify(
+        self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
+    ) -> ClassificationResult:
+        """Classify points of one of the streams; see `afluente.domain.classification.classify`.
+
+        Args:
+            key: of the stream.
+            points: in stream order.
+            state: of the stream before the points.
+            processed_at: the time of classification, in Unix seconds.
+        """
+        ...
+
+    def done(self, unsaved: Collection[str]) -> None:
+        """End the batch: everything is delivered and saved, but for the states of some sources.
+
+        Args:
+            unsaved: those sources, whose packs are retried.
+        """
+        ...
+
+
+# --- states of streams -----------------------------------------------------------------------------------------------
+
+
+class StaleStateError(Exception):
+    """Another writer saved the state since it was loaded, and keeps it."""
+
+
+class DamagedStateError(Exception):
+    """A stored state cannot be read, and is left as it is until somebody has looked at it."""
+
+
 class StreamMemory(msgspec.Struct, frozen=True):
-    """The state of one stream, and the sequence number of the last pack that it holds."""
+    """The state of one stream, and the sequence number of the last pack in it."""
 
     state: StreamState = StreamState()
     last_pack: int = -1
 
 
-class DamagedStateError(Exception):
-    """What is stored of a stream cannot be read, and is left as it is until somebody has looked at it."""
+class StateStore(Protocol):
+    """The states of all streams."""
+
+    def load(self, groups: Mapping[StreamKey, str]) -> "LoadedStates":
+        """Load the states of streams.
+
+        Args:
+            groups: streams, each with the message group of the packs at hand, which is the same for all streams of a
+                source. Pack numbers of another group are not comparable, and are dropped.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        ...
 
 
 class LoadedStates(Protocol):
@@ -54,7 +101,7 @@ class LoadedStates(Protocol):
         """The state of one of the streams; a fresh one where nothing is stored.
 
         Raises:
-            DamagedStateError: what is stored cannot be read.
+            DamagedStateError: the stored state cannot be read.
         """
         ...
 
@@ -63,22 +110,29 @@ class LoadedStates(Protocol):
 
         Returns:
             The sources of which not every state is saved, with the reason: another writer was faster, or the store did
-            not answer. A repetition of their packs repairs it.
+            not answer. A retry of their packs repairs it.
         """
         ...
 
 
-class StateStore(Protocol):
-    """The states of all streams."""
+# --- streams of the classes ------------------------------------------------------------------------------------------
 
-    def load(self, groups: Mapping[StreamKey, str]) -> LoadedStates:
-        """Load the states of streams.
 
-        Args:
-            groups: streams, each with the message group of the packs at hand, which is the same for all streams of a
-                source. Numbers of packs of another group are not comparable, and are forgotten.
+class Delivery(msgspec.Struct, frozen=True):
+    """Classified points of one source and one class, in the order in which they were classified."""
+
+    classification: Classification
+    source: str
+    points: Sequence[ClassifiedDataPoint]
+
+
+class ClassifiedStreams(Protocol):
+    """The Kinesis stream of each class."""
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Write the points, those of one source and class in the order given; at least once.
 
         Raises:
-            UnavailableError: the store does not answer.
+            UnavailableError: some points are not written; writing all of them again is safe.
         """
         ...

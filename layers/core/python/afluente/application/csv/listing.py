@@ -6,7 +6,9 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from afluente.application.access.grants import EVERYTHING, Action, Grant
-from afluente.application.csv.jobs import NO_DOMAIN, CsvJob, CsvJobStore, JobStatus
+from afluente.application.csv.files import NO_DOMAIN
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.ports import CsvJobStore
 
 MAX_PAGE = 100
 """Jobs of a page."""

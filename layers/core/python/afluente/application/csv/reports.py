@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 
-from afluente.application.csv.jobs import FIRST_OF_EACH, CsvJob, JobStatus, PartProgress, Reason, ShownRow
+from afluente.application.csv.faults import JobFailure
+from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.progress import FIRST_OF_EACH, PartProgress, ShownRow
 
 
 class ErrorReport(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[ErrorReport, ...]
     started_at: float | None = None
     finished_at: float | None = None
-    reason: Reason | None = None
+    reason: JobFailure | None = None
     duplicate_of: str | None = None
     options: dict[str, Any] = {}
     options_from: str | None = None

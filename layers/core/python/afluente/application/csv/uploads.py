@@ -1,7 +1,5 @@
 """CSV files on their way into the bucket: in the hands of the service, or by URLs that let a client put them itself."""
 
-from typing import Protocol
-
 import msgspec
 
 MAX_PUT_BYTES = 5 * 1024**3
@@ -36,34 +34,6 @@ class MultipartUpload(msgspec.Struct, frozen=True):
     part_urls: tuple[str, ...]
     complete_url: str
     abort_url: str
-
-
-class CsvUploads(Protocol):
-    """The bucket that CSV files come into, and rejected rows are fetched from.
-
-    Raises:
-        UnavailableError: by each method, if the bucket does not answer.
-    """
-
-    def put(self, key: str, body: bytes) -> None:
-        """Keep a file."""
-        ...
-
-    def presign_put(self, key: str, size: int | None) -> str:
-        """A URL to PUT a file to: one of just that size in bytes, or of any up to `MAX_PUT_BYTES`."""
-        ...
-
-    def begin_multipart(self, key: str, size: int) -> MultipartUpload:
-        """Begin an upload in parts of a file of that size in bytes."""
-        ...
-
-    def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
-        """The same upload by new URLs."""
-        ...
-
-    def presign_rejects(self, key: str) -> str:
-        """A URL to GET the rejected rows of a job from."""
-        ...
 
 
 def part_bytes_of(size: int) -> int:

@@ -1,4 +1,4 @@
-"""Accept points: what every transport does with the points of a request before it acknowledges them."""
+"""Accept points: every transport queues sound points and quarantines rejected ones before it acknowledges them."""
 
 import json
 from collections import Counter
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.packs import into_packs
+from afluente.application.ingest.packs import Series, SeriesPack, into_packs, shard_group
 from afluente.application.ingest.ports import PackQueue, Quarantine
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.application.limits.rate_limits import Batch
@@ -16,7 +16,7 @@ from afluente.domain.faults import Fault
 
 
 class RejectedPoint(msgspec.Struct, frozen=True):
-    """A point of a request that cannot be taken.
+    """A point of a request with faults.
 
     Attributes:
         index: its place in the request, from 0.
@@ -30,16 +30,16 @@ class RejectedPoint(msgspec.Struct, frozen=True):
 
 
 class PointsRequest(msgspec.Struct, frozen=True):
-    """The points of one request, sorted into those that can be taken and those that cannot.
+    """The points of one request, partitioned into sound and rejected ones.
 
     Attributes:
         request_id: the transport's id of the request.
-        transport: how it came: `http`, …
-        domain, source_id: where the points come from.
+        transport: `http`, `mqtt`, `websocket`.
+        domain, source_id: of the points.
         received_at: when it came, in Unix seconds.
-        points: those that can be taken, in their order, with `ingested_at`.
+        points: the sound ones, in their order, with `ingested_at`.
         rejected: the others.
-        origin: what else is known of where it came from.
+        origin: anything else known of its sender.
     """
 
     request_id: str
@@ -53,7 +53,7 @@ class PointsRequest(msgspec.Struct, frozen=True):
 
     @property
     def batches(self) -> list[Batch]:
-        """How many points it brings of each source, the rejected ones with those of its own."""
+        """Number of points of each source; rejected ones count for the request's own."""
         numbers = Counter(point.source_id for point in self.points)
         if self.rejected or not numbers:
             numbers[self.source_id] += len(self.rejected)
@@ -61,12 +61,12 @@ class PointsRequest(msgspec.Struct, frozen=True):
 
 
 class AcceptPoints:
-    """Queues the good points of a request, and keeps the bad ones in quarantine.
+    """Queues sound points, and quarantines rejected ones.
 
     Args:
-        queue: where good points go.
-        quarantine: where bad points go.
-        shards: how many shards sources are spread over.
+        queue: of packs.
+        quarantine: of rejected points.
+        shards: number of shards that sources are spread over.
     """
 
     def __init__(self, *, queue: PackQueue, quarantine: Quarantine, shards: int) -> None:
@@ -75,39 +75,54 @@ class AcceptPoints:
         self._shards = shards
 
     def __call__(self, request: PointsRequest) -> bool:
-        """Take the points of a request in; on return the good ones may be acknowledged.
+        """Accept a request; on return its sound points may be acknowledged.
 
         Returns:
-            Whether the rejected points are kept. The client is told of them in any case, so an unavailable quarantine
-            does not fail the request.
+            Whether the rejected points are quarantined. The client is told of them in any case, so an unavailable
+            quarantine does not fail the request.
 
         Raises:
-            UnavailableError: the good points are not all queued; the client is to send the request again.
+            UnavailableError: not every sound point is queued; the client is to send the request again.
         """
         return not self.together([request])
 
     def together(
         self, requests: Sequence[PointsRequest], *, run: Callable[..., Iterable[bool]] = map
     ) -> frozenset[str]:
-        """Take the points of several requests in as if they were one.
+        """Accept several requests as if they were one.
 
         Args:
-            requests: the good points of all of them are queued before a bad one is kept.
+            requests: the sound points of all of them are queued before a rejected one is quarantined.
             run: maps, as an executor does side by side.
 
         Returns:
-            The ids of the requests whose rejected points are not kept.
+            The ids of the requests whose rejected points are not quarantined.
 
         Raises:
-            UnavailableError: the good points are not all queued; all requests are to come again.
+            UnavailableError: not every sound point is queued; all requests have to be retried.
         """
         points = [point for request in requests for point in request.points]
         if points:
             self._queue.send(into_packs(points, self._shards))
-        kept = run(self._keep_rejected, requests)
-        return frozenset(request.request_id for request, is_kept in zip(requests, kept, strict=True) if not is_kept)
+        quarantined = run(self._quarantine_rejected, requests)
+        return frozenset(request.request_id for request, done in zip(requests, quarantined, strict=True) if not done)
 
-    def _keep_rejected(self, request: PointsRequest) -> bool:
+    def series(self, series: Sequence[Series], *, domain: str, source_id: str, received_at: float) -> None:
+        """Accept points of one source that come in series; on return they are queued.
+
+        Args:
+            series: each of their points is sound: no `DataPoint` is made that would refuse.
+            domain: of the source.
+            source_id: the source.
+            received_at: when they came, in Unix seconds.
+
+        Raises:
+            UnavailableError: not every point is queued; accepting all of them again is safe.
+        """
+        group = shard_group(f"{domain}/{source_id}", self._shards)
+        self._queue.send([SeriesPack(group, domain, source_id, received_at, tuple(series))])
+
+    def _quarantine_rejected(self, request: PointsRequest) -> bool:
         if not request.rejected:
             return True
         try:

@@ -1,6 +1,6 @@
 """Packs: the points of one shard that travel the queue as one message."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,27 +14,11 @@ class Pack(msgspec.Struct, frozen=True):
     """Points of one shard, in the order in which they arrived.
 
     Attributes:
-        group: the shard, as the queue's message group; one writer at a time works on a group.
+        group: the shard, as the queue's message group; one classifier at a time works on a group.
         points: of one or more sources of the shard, each with its `ingested_at`.
     """
 
     group: str
-    points: tuple[DataPoint, ...]
-
-
-class ReceivedPack(msgspec.Struct, frozen=True):
-    """A pack as the queue delivers it.
-
-    Attributes:
-        message_id: the queue's id of the message.
-        group: the message group it came in.
-        sequence_number: its place in the group; larger for a later pack.
-        points: the points of the pack.
-    """
-
-    message_id: str
-    group: str
-    sequence_number: int
     points: tuple[DataPoint, ...]
 
 
@@ -58,9 +42,9 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class SeriesPack(msgspec.Struct, frozen=True):
-    """A pack of series of one source, for transports that bring many points of the same form.
+    """A pack of series of one source: the same on the queue as a pack of their points, without a `DataPoint` for each.
 
-    Whoever makes one answers for it that each point is sound: no `DataPoint` is made that would refuse.
+    Its maker vouches that each point is sound.
 
     Attributes:
         group: the shard, as the queue's message group.
@@ -76,47 +60,67 @@ class SeriesPack(msgspec.Struct, frozen=True):
     ingested_at: float
     series: tuple[Series, ...]
 
-    def points(self) -> Iterator[DataPoint]:
+    @property
+    def points(self) -> tuple[DataPoint, ...]:
         """The points one by one, a series after the other."""
-        for series in self.series:
-            for timestamp, value in zip(series.timestamps, series.values, strict=True):
-                yield DataPoint(
-                    domain=self.domain,
-                    source_id=self.source_id,
-                    stream_id=series.stream_id,
-                    stream_type=series.stream_type,
-                    value=value,
-                    timestamp=timestamp,
-                    ingested_at=self.ingested_at,
-                )
+        return tuple(
+            DataPoint(
+                domain=self.domain,
+                source_id=self.source_id,
+                stream_id=series.stream_id,
+                stream_type=series.stream_type,
+                value=value,
+                timestamp=timestamp,
+                ingested_at=self.ingested_at,
+            )
+            for series in self.series
+            for timestamp, value in zip(series.timestamps, series.values, strict=True)
+        )
+
+
+class ReceivedPack(msgspec.Struct, frozen=True):
+    """A pack as the queue delivers it.
+
+    Attributes:
+        message_id: the queue's id of the message.
+        group: the message group it came in.
+        sequence_number: its place in the group; larger for a later pack.
+        points: the points of the pack.
+    """
+
+    message_id: str
+    group: str
+    sequence_number: int
+    points: tuple[DataPoint, ...]
 
 
 def into_packs(points: Iterable[DataPoint], shards: int) -> list[Pack]:
-    """One pack for each shard that `points` belong to, keeping their order.
+    """One pack for each shard of the points' sources, keeping their order.
 
     Args:
         points: of any sources.
-        shards: how many shards there are. It is part of the group's name: the queue numbers messages a group, and
-            numbers of another sharding must not be compared with them.
+        shards: number of shards. It is part of the group's name: the queue numbers messages a group, and numbers of
+            another sharding must not be compared with them.
     """
     by_source: dict[str, list[DataPoint]] = {}
     for point in points:
         by_source.setdefault(f"{point.domain}/{point.source_id}", []).append(point)
-    by_shard: dict[int, list[DataPoint]] = {}
+    by_group: dict[str, list[DataPoint]] = {}
     for source, its_points in by_source.items():
-        by_shard.setdefault(shard_of(source, shards), []).extend(its_points)
-    return [Pack(_group(shard, shards), tuple(its_points)) for shard, its_points in by_shard.items()]
+        by_group.setdefault(shard_group(source, shards), []).extend(its_points)
+    return [Pack(group, tuple(its_points)) for group, its_points in by_group.items()]
 
 
-def group_of(source: str, shards: int) -> str:
-    """The message group of a source, `{domain}/{source_id}`."""
-    return _group(shard_of(source, shards), shards)
+def shard_group(source: str, shards: int) -> str:
+    """The message group of a source's shard.
+
+    Args:
+        source: `{domain}/{source_id}`.
+        shards: number of shards.
+    """
+    return f"{shard_of(source, shards)}{_OF}{shards}"
 
 
 def sharding_of(group: str) -> str:
-    """How many shards there were when packs of the group were made; a source is in one group of each sharding."""
+    """The number of shards that a group's name carries; a source is in one group of each sharding."""
     return group.partition(_OF)[2]
-
-
-def _group(shard: int, shards: int) -> str:
-    return f"{shard}{_OF}{shards}"

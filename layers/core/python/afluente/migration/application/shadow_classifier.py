@@ -184,8 +184,8 @@ class ShadowBatch:
         old: rules of the streams that are of a sensor.
         others: constraints of those that are not.
         on_trial: which of the sensors are judged by both ways.
-        waiting: streams that may be of a sensor, while the database does not answer; and those that are of none, while
-            the constraints do not.
+        unavailable: streams that may be of a sensor, while the database does not answer; and those that are of none,
+            while the constraints do not.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class ShadowBatch:
         *,
         waiting: Mapping[StreamKey, UnavailableError],
     ) -> None:
-        self.waiting = waiting
+        self.unavailable = waiting
         self._ways = ways
         self._settings = settings
         self._old = old

@@ -7,15 +7,14 @@ from typing import NamedTuple, Protocol
 from afluente.adapters.codecs.csv.columns import ColumnReader, NotPlainError
 from afluente.adapters.codecs.csv.layout import Layout
 from afluente.adapters.codecs.csv.rows import RowReader, RowsRead, Streams
-from afluente.application.csv.jobs import (
+from afluente.application.csv.chunks import Chunk, Position
+from afluente.application.csv.faults import (
+    JobFailure,
     NotReadableError,
-    Position,
-    Reason,
     RejectedRow,
     RowFault,
     RowFaultCode,
 )
-from afluente.application.csv.load_file import Chunk
 
 BLOCK_BYTES = 2 * 1024 * 1024
 """Of one piece. Part of what a repeated piece is the same by: another size would be other messages to the queue."""
@@ -53,7 +52,7 @@ class Block(NamedTuple):
     data: bytes
     stored: int
     is_row_too_long: bool = False
-    damage: Reason | None = None
+    damage: JobFailure | None = None
 
 
 class ChunkReader:
@@ -164,7 +163,7 @@ def blocks(file: ByteSource, layout: Layout) -> Iterator[Block]:
         yield block
 
 
-def _last_blocks(waiting: bytes, stored_length: Callable[[bytes], int], damage: Reason | None) -> Iterator[Block]:
+def _last_blocks(waiting: bytes, stored_length: Callable[[bytes], int], damage: JobFailure | None) -> Iterator[Block]:
     while waiting.count(_NEWLINE) > MAX_LINES and (end := _end_of_block(waiting)) < len(waiting):
         yield Block(waiting[:end], stored_length(waiting[:end]))
         waiting = waiting[end:]

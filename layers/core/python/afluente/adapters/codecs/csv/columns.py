@@ -10,7 +10,7 @@ import pandas as pd
 from afluente.adapters.codecs.csv.layout import Layout
 from afluente.adapters.codecs.csv.options import UNITS
 from afluente.adapters.codecs.csv.rows import RowsRead, Stream, Streams
-from afluente.application.csv.jobs import RowFault
+from afluente.application.csv.faults import RowFault
 from afluente.application.ingest.packs import Series
 from afluente.domain.datapoints import MAX_FUTURE_SECONDS, MIN_TIMESTAMP
 

@@ -12,7 +12,7 @@ from afluente.adapters.codecs.csv.rejects import REJECTED
 from afluente.adapters.codecs.csv.sampled_table import SampledTable
 from afluente.adapters.codecs.csv.stream_columns import StreamColumns
 from afluente.adapters.codecs.csv.time_columns import TimeColumns
-from afluente.application.csv.jobs import JobFault, NotReadableError
+from afluente.application.csv.faults import JobFault, NotReadableError
 
 SAMPLE_BYTES = 1024 * 1024
 """How much of the beginning of a file is looked at."""

@@ -11,7 +11,7 @@ from afluente.adapters.codecs.csv.options import DEFAULT_NULLS, CSVIngestConfig
 from afluente.adapters.codecs.csv.rejects import is_of_rejected_rows
 from afluente.adapters.codecs.csv.text import Encoding
 from afluente.adapters.codecs.csv.times import TimeReading
-from afluente.application.csv.jobs import Position
+from afluente.application.csv.chunks import Position
 
 _FORBIDDEN = str.maketrans(dict.fromkeys("/+#", "_"))
 

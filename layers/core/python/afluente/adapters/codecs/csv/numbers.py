@@ -6,7 +6,7 @@ from math import isfinite
 
 import msgspec
 
-from afluente.application.csv.jobs import JobFault, NotReadableError, RowFaultCode
+from afluente.application.csv.faults import JobFault, NotReadableError, RowFaultCode
 
 _INFINITY = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from afluente.adapters.codecs.csv.text import rows_of
-from afluente.application.csv.jobs import RejectedRow
+from afluente.application.csv.faults import RejectedRow
 
 REJECTED = "rejected_"
 """What the names of columns begin with that tell why a row was rejected; they are no streams."""

@@ -8,7 +8,8 @@ import msgspec
 from afluente.adapters.codecs.csv.layout import Layout
 from afluente.adapters.codecs.csv.rejects import unmarked
 from afluente.adapters.codecs.csv.text import rows_of
-from afluente.application.csv.jobs import Position, RejectedRow, RowFault, RowFaultCode
+from afluente.application.csv.chunks import Position
+from afluente.application.csv.faults import RejectedRow, RowFault, RowFaultCode
 from afluente.application.ingest.packs import Series
 from afluente.domain.datapoints import MIN_TIMESTAMP, arrival_fault
 from afluente.domain.faults import FaultCode

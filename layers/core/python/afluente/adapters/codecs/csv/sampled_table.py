@@ -12,7 +12,8 @@ from afluente.adapters.codecs.csv.options import DEFAULT_NULLS, CSVIngestConfig
 from afluente.adapters.codecs.csv.rejects import is_of_rejected_rows, unmarked
 from afluente.adapters.codecs.csv.text import Encoding, Row, encoding_of, rows_of
 from afluente.adapters.codecs.csv.times import looks_like_times
-from afluente.application.csv.jobs import JobFault, NotReadableError, Position
+from afluente.application.csv.chunks import Position
+from afluente.application.csv.faults import JobFault, NotReadableError
 
 MAX_COLUMNS = 4_000
 """Of a file, so that what is known of it stays within DynamoDB's 400 KB ("Item size")."""

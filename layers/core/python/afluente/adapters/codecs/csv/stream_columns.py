@@ -8,7 +8,7 @@ from afluente.adapters.codecs.csv.rejects import REJECTED
 from afluente.adapters.codecs.csv.sampled_table import ENOUGH, MOST, SampledTable, share
 from afluente.adapters.codecs.csv.time_columns import TimeColumns, word
 from afluente.adapters.codecs.csv.times import looks_like_clock
-from afluente.application.csv.jobs import JobFault, NotReadableError
+from afluente.application.csv.faults import JobFault, NotReadableError
 
 # Rows of a measurement that is quicker than its clock may share their time; not so many of them.
 _FEW = 8

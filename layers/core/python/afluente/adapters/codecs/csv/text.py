@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from afluente.application.csv.jobs import JobFault, NotReadableError
+from afluente.application.csv.faults import JobFault, NotReadableError
 
 MAX_QUOTED_BYTES = 64 * 1024
 """How far a quoted cell may go on: one that is longer was never closed."""

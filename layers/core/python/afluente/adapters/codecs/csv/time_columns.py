@@ -13,7 +13,7 @@ from afluente.adapters.codecs.csv.times import (
     reading_of,
     share_of_pattern,
 )
-from afluente.application.csv.jobs import JobFault, NotReadableError
+from afluente.application.csv.faults import JobFault, NotReadableError
 
 _words_of = str.split
 _TIME_NAMES = frozenset(

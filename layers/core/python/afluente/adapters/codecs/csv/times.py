@@ -11,7 +11,12 @@ import msgspec
 
 from afluente.adapters.codecs.csv.numbers import NumberReader
 from afluente.adapters.codecs.csv.options import UNITS
-from afluente.application.csv.jobs import JobFault, NotReadableError, RowFault, RowFaultCode
+from afluente.application.csv.faults import (
+    JobFault,
+    NotReadableError,
+    RowFault,
+    RowFaultCode,
+)
 
 UNIX, ISO8601, CUSTOM = "unix", "iso8601", "custom"
 

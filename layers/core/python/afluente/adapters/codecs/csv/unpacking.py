@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 from backports import zstd
 
-from afluente.application.csv.jobs import JobFault, NotReadableError
+from afluente.application.csv.faults import JobFault, NotReadableError
 
 
 def is_packed(name: str) -> bool:
