@@ -1,4 +1,4 @@
-"""Small factories: each makes a sound record, of which a test names only what it is about."""
+"""Small factories: each makes a valid record, of which a test names only the fields that it is about."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -30,8 +30,9 @@ from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import StreamKey
 
 NOW = 1_700_000_000.0
-PEPPER = "a pepper of the tests"
 """The service's clock in tests: 14 November 2023, 22:13:20 UTC."""
+
+PEPPER = "a pepper of the tests"
 
 DOMAINS = ("iot", "infrastructure", "finance", "health")
 
@@ -139,28 +140,28 @@ def an_alarm_event(**fields: Any) -> AlarmEvent:
 
 
 def an_api_key(number: int = 1, **fields: Any) -> tuple[str, ApiKey]:
-    """A key as its owner sends it, and what is kept of it; another for each number."""
+    """A key as its owner sends it, and its record; another for each number."""
     defaults: dict[str, Any] = {"name": "tests", "pepper": PEPPER, "now": NOW}
     return new_key(random=number.to_bytes(KEY_RANDOM_BYTES), **(defaults | fields))
 
 
 def an_authentication(store: ApiKeyStore, **fields: Any) -> Authentication:
-    """What tells whose a key is, made with the pepper of the factories; it remembers nothing."""
+    """An authentication with the pepper of the factories, without a cache."""
     defaults: dict[str, Any] = {
         "pepper": lambda: PEPPER,
         "ttl_seconds": 0,
         "clock": lambda: NOW,
-        "on_use_lost": _told_nobody,
+        "on_use_lost": _fail_on_lost_use,
     }
     return Authentication(store, **(defaults | fields))
 
 
-def _told_nobody(key_id: str) -> None:
+def _fail_on_lost_use(key_id: str) -> None:
     pytest.fail(f"the use of {key_id} was lost")
 
 
 def a_grant(**fields: Any) -> Grant:
-    """What a caller may do: everything, unless it is said otherwise."""
+    """A grant for everything, unless the test limits it."""
     return Grant(**({"key_id": "aaaqeaye"} | fields))
 
 
@@ -216,7 +217,7 @@ def a_quarantined_record(record_id: str = "request-1", **fields: Any) -> Quarant
 
 
 def fields_and_codes(found: Iterable[Fault]) -> list[tuple[str, FaultCode]]:
-    """What a test expects of faults; their messages are for people."""
+    """The part of faults that tests assert on; their messages are for people."""
     return [(fault.field, fault.code) for fault in found]
 
 

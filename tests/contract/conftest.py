@@ -24,7 +24,7 @@ ADAPTERS = ["memory", "moto", pytest.param("ministack", marks=pytest.mark.integr
 
 @pytest.fixture(params=ADAPTERS)
 def backend(request: pytest.FixtureRequest) -> LocalAws | None:
-    """What an adapter works on: a local AWS, or None for its twin in memory."""
+    """The AWS of an adapter under test: a local one, or None for the in-memory twin."""
     if request.param == "memory":
         return None
     found: LocalAws = request.getfixturevalue(request.param)
@@ -33,14 +33,14 @@ def backend(request: pytest.FixtureRequest) -> LocalAws | None:
 
 @pytest.fixture(params=ADAPTERS[1:])
 def aws(request: pytest.FixtureRequest) -> LocalAws:
-    """A local AWS, for what the twin in memory has no part in."""
+    """A local AWS, for behaviour of the AWS adapters alone."""
     found: LocalAws = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 def moto() -> Iterator[LocalAws]:
-    """moto, in this process; it forgets everything after each test."""
+    """moto, in this process; empty for each test."""
     with mock_aws():
         local = LocalAws("moto", endpoint=None)
         yield local

@@ -32,7 +32,7 @@ class LocalAws:
         self._clients: list[Any] = []
 
     def client(self, service: str, config: Config | None = None) -> Any:
-        """A new client, so that what a test hooks into it stays its own."""
+        """A new client, so that no test meets the event handlers of another."""
         made = _session().client(  # type: ignore[call-overload] # any of the services
             service, endpoint_url=self._endpoint, config=config.merge(_CONFIG) if config else _CONFIG
         )
@@ -155,7 +155,7 @@ def _schema(keys: list[tuple[str, str, str]]) -> list[dict[str, str]]:
 
 
 def drain(client: Any, queue_url: str) -> list[dict[str, Any]]:
-    """All messages of a queue in the order in which it gives them, taken off it."""
+    """Receive and delete all messages of a queue, in its order."""
     messages: list[dict[str, Any]] = []
     while batch := client.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"], AttributeNames=["All"]
@@ -209,14 +209,14 @@ def fail(client: Any, operation: str, *, times: int | None = None, code: str = "
 
 @dataclass(frozen=True)
 class Batch:
-    """How an operation takes several items, and says which of them it did not take.
+    """The form of an operation with several items, of which some may fail.
 
     Attributes:
         operation: its name.
         items: the items of a call's parameters.
         with_items: the parameters with other items.
-        nothing_done: the answer of a call that took none.
-        merge: adds to an answer that some items, by their places among all of the call, were not taken.
+        nothing_done: the answer of a call of which all items failed.
+        merge: adds failed items, by their positions in the call, to an answer.
     """
 
     operation: str
@@ -228,7 +228,7 @@ class Batch:
 
 @dataclass
 class PartialFailures:
-    """What calls that were made to fail in part were asked for.
+    """The requests of calls that were made to fail in part.
 
     Attributes:
         calls: the items of each call.
@@ -238,23 +238,23 @@ class PartialFailures:
 
 
 def fail_in_part(client: Any, batch: Batch, plan: Sequence[set[int]]) -> PartialFailures:
-    """Make an operation leave items undone, which then truly are.
+    """Make items of an operation fail: they do not reach the service, and the answer reports them.
 
     Args:
-        client: whose calls fail.
+        client: the client whose calls fail.
         batch: the operation.
-        plan: of each of the next calls, the places of the items that fail.
+        plan: for each of the next calls, the positions of the items that fail.
     """
-    told = PartialFailures()
+    requests = PartialFailures()
     left = list(plan)
 
     def on_params(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
         items = batch.items(params)
-        told.calls.append(items)
+        requests.calls.append(items)
         failing = left.pop(0) if left else set()
         context["failing"] = (items, failing)
-        taken = [item for place, item in enumerate(items) if place not in failing]
-        return batch.with_items(params, taken) if taken else params
+        passing = [item for place, item in enumerate(items) if place not in failing]
+        return batch.with_items(params, passing) if passing else params
 
     def on_call(context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
         items, failing = context["failing"]
@@ -268,16 +268,16 @@ def fail_in_part(client: Any, batch: Batch, plan: Sequence[set[int]]) -> Partial
     client.meta.events.register(f"provide-client-params.*.{batch.operation}", on_params)
     client.meta.events.register(f"before-call.*.{batch.operation}", on_call)
     client.meta.events.register(f"after-call.*.{batch.operation}", on_answer)
-    return told
+    return requests
 
 
 def _aligned(member: str) -> Callable[[dict[str, Any], list[Any], set[int]], None]:
-    """Of an operation whose answer has one outcome an item, in the same order."""
+    """The merge of an operation whose answer has an entry for each item, in their order."""
 
     def merge(answer: dict[str, Any], items: list[Any], failing: set[int]) -> None:
-        taken = iter(answer[member])
+        entries = iter(answer[member])
         failure = {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "made to fail"}
-        answer[member] = [failure if place in failing else next(taken) for place in range(len(items))]
+        answer[member] = [failure if place in failing else next(entries) for place in range(len(items))]
 
     return merge
 
@@ -353,10 +353,10 @@ BATCH_WRITE_ITEM = Batch(
 
 @cache
 def _session() -> boto3.Session:
-    """One for all tests: it keeps the descriptions of the services, which take long to read."""
+    """One session for all tests: it caches the descriptions of the services, which take long to read."""
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
 
 
 def _new_name() -> str:
-    """A name that no other test of this process has; ministack remembers those of all tests."""
+    """A name that no other test of this process has, since ministack has one state for all of them."""
     return f"afluente-test-{next(_numbers)}"

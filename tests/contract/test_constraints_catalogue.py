@@ -252,8 +252,8 @@ def test_scopes_of_a_domain_are_found_in_order_and_in_parts(catalogue: Constrain
     its = ["iot", "iot#Temperature", "iot#wind", "iot/a/1", "iot/a/2", "iot/a-1/1", "iot/\U0001f600/1", "iot/é/1"]
     for scope in [*its, "iot-2", "iot-2/a/1", "health", "io/a/1"]:
         catalogue.put(scope, a_config())
-    catalogue.put("iot/gone/1", a_config())
-    catalogue.delete("iot/gone/1")
+    catalogue.put("iot/deleted/1", a_config())
+    catalogue.delete("iot/deleted/1")
 
     def found(start: str, end: str, limit: int = 99) -> list[str]:
         return list(catalogue.scopes("iot", start=start, end=end, limit=limit))
@@ -351,10 +351,10 @@ def test_scopes_that_dynamodb_leaves_unprocessed_are_read_again_alone(tables: "T
     catalogue = tables.catalogue()
     for scope in ("a", "b", "c"):
         catalogue.put(scope, a_config())
-    told = fail_in_part(tables.client, BATCH_GET_ITEM, plan=[{1, 2}, {0, 1}])
+    requests = fail_in_part(tables.client, BATCH_GET_ITEM, plan=[{1, 2}, {0, 1}])
 
     assert set(catalogue.fetch(["a", "b", "c"])) == {"a", "b", "c"}
-    assert [len(items) for items in told.calls] == [3, 2, 2]
+    assert [len(items) for items in requests.calls] == [3, 2, 2]
 
 
 def test_a_change_that_is_as_expected_takes_one_request(tables: "Tables") -> None:

@@ -76,7 +76,7 @@ def test_concurrent_containers_allow_no_more_than_burst_and_rate(backend: LocalA
     begun = time.time()
 
     def send(place: int) -> tuple[int, float]:
-        # Fails shut: what could not be agreed on in time does not go through.
+        # Fails shut: a request whose lease is not written in time is not allowed.
         one = Limiter(new_store(), container=f"container-{place}", fails_open=False, sleep=time.sleep)
         through = 0
         for _ in range(200):

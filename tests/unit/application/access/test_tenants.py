@@ -30,7 +30,7 @@ def tenants(name: str) -> st.SearchStrategy[Tenant]:
 
 @st.composite
 def keys_within(draw: st.DrawFn, tenant: Tenant) -> Grant:
-    """A key of a tenant: its patterns begin as its boundary does or nearly so, and all that are kept lie within it."""
+    """A key of a tenant: patterns within its boundary, drawn from some that nearly are."""
     beginnings = st.sampled_from([pattern[:length] for pattern in tenant.sources for length in range(4)])
     patterns = draw(tuples(st.builds(str.__add__, beginnings, KEY_PATTERNS | st.just("*"))))
     within = tuple(pattern for pattern in patterns if tenant.outside((), (pattern,)) is None)

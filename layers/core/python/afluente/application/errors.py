@@ -2,4 +2,4 @@
 
 
 class UnavailableError(Exception):
-    """A dependency did not do its part in time; the same call may succeed later."""
+    """A dependency did not answer in time; the same call may succeed later."""

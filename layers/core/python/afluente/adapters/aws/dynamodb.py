@@ -30,30 +30,30 @@ class ConditionFailedError(Exception):
         item: the stored item, where the call asks for it (`ReturnValuesOnConditionCheckFailure`) and there is one.
     """
 
-    def __init__(self, what: str, item: Attributes | None) -> None:
-        super().__init__(what)
+    def __init__(self, message: str, item: Attributes | None) -> None:
+        super().__init__(message)
         self.item = item
 
 
 @contextmanager
-def conditional_write(what: str) -> Iterator[None]:
-    """Turn the failure of a conditional write, or of a transaction of them, into an error that says whether to retry.
+def conditional_write(dependency: str) -> Iterator[None]:
+    """Tell the failed condition of a write, or of a transaction of writes, from other failures.
 
     Args:
-        what: the table, for the message.
+        dependency: the table, for the message.
 
     Raises:
-        ConditionFailedError: a condition does not hold, or another transaction is under way.
-        UnavailableError: DynamoDB does not answer.
+        ConditionFailedError: a condition does not hold, or the transaction conflicts with another one.
+        UnavailableError: any other failure.
     """
-    with unavailable(what):
+    with unavailable(dependency):
         try:
             yield
         except ClientError as error:
             if not _is_condition_failure(error):
                 raise
             response: Any = error.response
-            raise ConditionFailedError(what, response.get("Item")) from error
+            raise ConditionFailedError(dependency, response.get("Item")) from error
 
 
 def batch_get(
@@ -79,12 +79,12 @@ def batch_get(
         return list(unprocessed.get("Keys", []))
 
     for chunk in in_chunks(keys, MAX_BATCH_GET):
-        retry_unfinished(chunk, attempt, what=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
+        retry_unfinished(chunk, attempt, dependency=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
     return iter(found)
 
 
 def scan_beginning_with(client: "DynamoDBClient", table: str, prefix: str, *, consistent: bool) -> Iterator[Attributes]:
-    """The items whose partition key `id` begins with a prefix, in no order. Reads the whole table.
+    """The items whose partition key `id` begins with a prefix, in no order; reads the whole table.
 
     Raises:
         UnavailableError: DynamoDB does not answer.
@@ -103,7 +103,7 @@ def scan_beginning_with(client: "DynamoDBClient", table: str, prefix: str, *, co
 def batch_put(
     client: "DynamoDBClient", table: str, items: Sequence[dict[str, Any]], *, sleep: Callable[[float], None]
 ) -> None:
-    """Put the items, each in the place of the one with its key; no two of them have the same.
+    """Put items of different keys, each replacing the one with its key.
 
     Raises:
         UnavailableError: DynamoDB does not answer, or leaves items unprocessed for too long; putting all of them again
@@ -117,7 +117,7 @@ def batch_put(
         return [request["PutRequest"]["Item"] for request in unprocessed]
 
     for chunk in in_chunks(items, MAX_BATCH_WRITE):
-        retry_unfinished(chunk, attempt, what=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
+        retry_unfinished(chunk, attempt, dependency=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
 
 
 def _is_condition_failure(error: ClientError) -> bool:
@@ -125,6 +125,6 @@ def _is_condition_failure(error: ClientError) -> bool:
     code = response["Error"]["Code"]
     if code != "TransactionCanceledException":
         return bool(code == "ConditionalCheckFailedException")
-    # A transaction that was cancelled for another reason as well, throttling say, says nothing about the condition.
+    # If the transaction failed for another reason too, such as throttling, a retry may well succeed.
     reasons = {reason.get("Code", "None") for reason in response.get("CancellationReasons", [])} - {"None"}
     return bool(reasons) and reasons <= {"ConditionalCheckFailed", "TransactionConflict"}

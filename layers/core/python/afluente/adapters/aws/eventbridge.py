@@ -39,7 +39,7 @@ class EventBridgeAlarms:
 
     def publish(self, events: Sequence[AlarmEvent]) -> None:
         for chunk in in_chunks(events, MAX_EVENTS_A_CALL):
-            retry_unfinished(chunk, self._put, what="EventBridge", delays=_RETRY_DELAYS, sleep=self._sleep)
+            retry_unfinished(chunk, self._put, dependency="EventBridge", delays=_RETRY_DELAYS, sleep=self._sleep)
 
     def _put(self, events: Sequence[AlarmEvent]) -> Sequence[AlarmEvent]:
         with unavailable("EventBridge"):

@@ -84,7 +84,7 @@ class KinesisStreams:
             retry_unfinished(
                 call,
                 lambda records: self._put_records(classification, records),
-                what=f"Kinesis stream {self._streams[classification]}",
+                dependency=f"Kinesis stream {self._streams[classification]}",
                 delays=_RETRY_DELAYS,
                 sleep=self._sleep,
             )

@@ -1,4 +1,4 @@
-"""Secrets, read where they are kept and nowhere written."""
+"""Secrets in Secrets Manager, for reading."""
 
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,10 @@ class SecretsManagerSecret:
         self._name = name
 
     def read(self) -> str:
-        """What it holds now, as text.
+        """The current text of the secret; empty if it holds none.
 
         Raises:
-            UnavailableError: Secrets Manager does not give it.
+            UnavailableError: Secrets Manager does not answer, or the secret does not exist.
         """
         with unavailable("Secrets Manager"):
             return self._client.get_secret_value(SecretId=self._name).get("SecretString", "")

@@ -56,7 +56,7 @@ class SqsPackQueue:
             groups.setdefault(pack.group, deque()).extend(entries)
         while groups:
             batch = _next_batch(groups)
-            retry_unfinished(batch, self._send_batch, what="SQS", delays=_RETRY_DELAYS, sleep=self._sleep)
+            retry_unfinished(batch, self._send_batch, dependency="SQS", delays=_RETRY_DELAYS, sleep=self._sleep)
 
     def _send_batch(self, batch: Sequence[_Entry]) -> Sequence[_Entry]:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [

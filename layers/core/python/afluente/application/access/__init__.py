@@ -1,1 +1,1 @@
-"""Access: API keys, what they may do, and tenants."""
+"""Access: API keys, the grants of their owners, and tenants."""

@@ -1,1 +1,1 @@
-"""Alarms: where they are published, and the history of what was raised and cleared."""
+"""Alarms: the sinks that events are published to, and the history of raised and cleared ones."""
