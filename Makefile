@@ -33,13 +33,14 @@ demo: setup ## start the local stack, send real data, show what came out
 test: check unit fuzz infrastructure integration coverage ## all checks and all tests
 
 .PHONY: check
-check: setup ## format, lint, types, architecture, documents of the API
+check: setup ## format, lint, types, architecture, documents of the API, templates
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) rumdl check --quiet .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) python -m apidoc --check
+	$(RUN) python -m infra.lint
 
 .PHONY: audit
 audit: setup ## known vulnerabilities of the packages in uv.lock; audit.toml says which are accepted
