@@ -44,7 +44,7 @@ import msgspec
 
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.runtime.observability import logger
-from benchmarks.http_way import Client, settle, timed
+from benchmarks.http_latency import Client, settle, timed
 from cli.access.api_key import key_for
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve

@@ -1,7 +1,7 @@
 """The WebSocket way on the local stack: how quick an acknowledgement is, beside a function that echoes.
 
     .venv/bin/afluente up
-    .venv/bin/python benchmarks/websocket_way.py
+    .venv/bin/python benchmarks/websocket_latency.py
 
 Sends to the running local stack only. The echo is a function of one line behind an API of its own, made for the run and
 taken away after it: what the emulator and the runtime of functions cost alone, on the same machine at the same time.

@@ -1,6 +1,6 @@
 """A large CSV file through the local stack: rows a second beside plain pandas, the function's peak memory, and kills.
 
-    .venv/bin/python benchmarks/csv_way.py --points 50000000 --kills 20
+    .venv/bin/python benchmarks/csv_throughput.py --points 50000000 --kills 20
 
 Makes a file of 100 bytes a row with one point each, has plain pandas read it, drops it into the bucket of a local stack
 of its own, and takes the packs from the queue itself, in place of the classifier: what is measured is the job. Of each

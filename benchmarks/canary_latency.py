@@ -1,6 +1,6 @@
 """Traffic at a steady rate while an old service moves: during plan and run, at 10, 50 and 100 %, and back.
 
-    .venv/bin/python benchmarks/canary_way.py
+    .venv/bin/python benchmarks/canary_latency.py
 
 Starts a PostgreSQL server and a local stack of its own. Requests are sent at the times they are due, whatever became of
 those before; the time of each counts from when it was due. A request that is not answered with 202 has failed; a point

@@ -1,7 +1,7 @@
 """The HTTP way on the local stack: how quick an answer is, how many points a second go through, and where time goes.
 
     .venv/bin/afluente up
-    .venv/bin/python benchmarks/http_way.py
+    .venv/bin/python benchmarks/http_latency.py
 
 Sends to the running local stack only. A request that is refused before it reaches the queue is the floor of the
 emulator and of the function's runtime in the same run.

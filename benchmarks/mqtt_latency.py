@@ -1,7 +1,7 @@
 """The MQTT way on the local stack: from PUBLISH to PUBACK, from PUBLISH to Kinesis, messages a second, and late points.
 
     .venv/bin/afluente up
-    .venv/bin/python benchmarks/mqtt_way.py
+    .venv/bin/python benchmarks/mqtt_latency.py
 
 Publishes to the running local stack only, from devices that it makes. The batching window of the inbox, a second, is
 part of the way to Kinesis; the PUBACK does not wait for it.
