@@ -1,4 +1,4 @@
-"""What each step of a point's way costs on one core, without any call: points a second and microseconds a point.
+"""Cost of each step of a point on one core, without any call: points a second and microseconds a point.
 
     .venv/bin/python benchmarks/building_blocks.py
 
@@ -102,7 +102,7 @@ def show(step: str, call: Callable[[], object], per: int = POINTS) -> None:
 
 
 class _Sink:
-    """Takes what a Kinesis client would send."""
+    """A Kinesis client that sends nothing."""
 
     def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG002, N803
         return {"Records": [{} for _ in Records]}

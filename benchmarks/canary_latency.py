@@ -1,10 +1,10 @@
-"""Traffic at a steady rate while an old service moves: during plan and run, at 10, 50 and 100 %, and back.
+"""Latency at a steady rate while a legacy service moves: during plan and run, at 10, 50 and 100 %, and back.
 
     .venv/bin/python benchmarks/canary_latency.py
 
-Starts a PostgreSQL server and a local stack of its own. Requests are sent at the times they are due, whatever became of
-those before; the time of each counts from when it was due. A request that is not answered with 202 has failed; a point
-that was accepted and did not come out is lost.
+Starts a PostgreSQL server and a local stack of its own. Requests are sent when they are due, answered or not those
+before; the time of each counts from when it was due. A request that is not answered with 202 has failed; a point that
+was accepted and is not on Kinesis is lost.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def follow(trial: DynamoTrial, traffic: "Traffic") -> None:
 
 
 class Sample(NamedTuple):
-    """A request: when it was due, in which phase, what it took, and what it held."""
+    """A request: when it was due, its phase, its duration and its points."""
 
     phase: str
     milliseconds: float
@@ -114,7 +114,7 @@ class Sample(NamedTuple):
 
 
 class Traffic:
-    """Requests at a steady rate, each device's in their order; a device whose turn it is waits for its last answer."""
+    """Requests at a steady rate, each device's in their order; a device waits for its last answer first."""
 
     def __init__(self, stack: LocalStack, fleet: CanaryFleet, rate: float) -> None:
         self.name = "warm-up"
@@ -145,7 +145,7 @@ class Traffic:
         yield
 
     def report(self, arrived: dict[tuple[str, float], float]) -> None:
-        """What became of the requests and points of each phase; `arrived` with the seconds from acceptance on."""
+        """Report requests and points of each phase; `arrived` has the seconds from acceptance on."""
         print("| phase | requests | failed | points | lost | answer p50 | p95 | p99 | to Kinesis p50 | p95 | p99 |")
         print("|---|---|---|---|---|---|---|---|---|---|---|")
         phases: dict[str, list[Sample]] = defaultdict(list)
@@ -194,7 +194,7 @@ _ACCEPTED = 202
 
 
 def arrivals(stack: LocalStack) -> dict[tuple[str, float], float]:
-    """How many seconds after its acceptance each measurement was on Kinesis."""
+    """Seconds from the acceptance of each measurement until it was on Kinesis."""
     kinesis = stack.client("kinesis")
     arrived: dict[tuple[str, float], float] = {}
     for name in _STREAMS:

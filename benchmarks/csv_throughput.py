@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/csv_throughput.py --points 50000000 --kills 20
 
 Makes a file of 100 bytes a row with one point each, has plain pandas read it, drops it into the bucket of a local stack
-of its own, and takes the packs from the queue itself, in place of the classifier: what is measured is the job. Of each
-pack it counts the points, and sees that each row came once and in its order. The file is kept in the folder `--folder`.
+of its own, and receives the packs from the queue itself, in place of the classifier: only the job is measured. Each
+row has to come once and in its order. The file stays in the folder `--folder`.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the times of the kills (default 1)")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the file is kept")
     arguments = parser.parse_args()
-    file = arguments.folder / f"afluente-csv-way-{arguments.points}.csv"
+    file = arguments.folder / f"afluente-csv-throughput-{arguments.points}.csv"
     if not file.exists():
         make(file, arguments.points)
     size = file.stat().st_size
@@ -92,7 +92,7 @@ def make(file: Path, rows: int) -> None:
 
 
 def plain_pandas(file: Path) -> tuple[int, float]:
-    """Rows and seconds of a process that does nothing but read the file in chunks."""
+    """Rows and seconds of a process that only reads the file in chunks."""
     chunk = str(BLOCK_BYTES // ROW_BYTES)
     done = subprocess.run([sys.executable, "-c", PLAIN_PANDAS, file, chunk], check=True, capture_output=True, text=True)
     rows, seconds = done.stdout.split()
@@ -100,7 +100,7 @@ def plain_pandas(file: Path) -> tuple[int, float]:
 
 
 def readers_alone(file: Path) -> None:
-    """The two readers, and the making of messages, in this process: without calls, without a queue."""
+    """Time the two readers and the encoding of messages in this process, without calls or a queue."""
     with file.open("rb") as content:
         given = CSVIngestConfig(source_id="furnace-1")
         layout = inspect(content.read(SAMPLE_BYTES), is_whole=False, given=given, file=file.name).layout
@@ -130,7 +130,7 @@ def timed(what: str, work: Callable[[], list[RowsRead]]) -> list[RowsRead]:
 def through(stack: LocalStack, file: Path, points: int, kills: int, random: Random) -> None:
     store = DynamoCsvJobs(stack.client("dynamodb"), stack.target["CsvJobsTable"], retention_seconds=3600)
     seen = Seen(points)
-    # Killed often, the job is to come again soon: 11 s after it was taken, of which it may work 10.
+    # Killed often, the job is to be retried soon: 11 s after it was received, of which it may work 10.
     with (
         stack.paused(),
         stack.visibility_timeout(11, "CsvJobsQueueUrl"),
@@ -159,14 +159,14 @@ def through(stack: LocalStack, file: Path, points: int, kills: int, random: Rand
 
 
 class Seen:
-    """Which rows came, and in which order: a row is told by its time."""
+    """Rows received, and their order; a row is recognised by its time."""
 
     def __init__(self, rows: int) -> None:
         self.points = self.packs = self.disordered = 0
         self._came = np.zeros(rows, dtype=np.uint8)
         self._last = -1
 
-    def take(self, body: str) -> None:
+    def receive(self, body: str) -> None:
         rows = np.array([round((point.timestamp * 1000 - FIRST_MS) / STEP_MS) for point in decode_pack(body)])
         self.points += len(rows)
         self.packs += 1
@@ -183,24 +183,24 @@ class Seen:
 
 @contextmanager
 def taking(stack: LocalStack, seen: Seen) -> Iterator[None]:
-    """Take packs from the queue for the block, in place of the classifier."""
+    """Receive packs from the queue for the block, in place of the classifier."""
     is_over = threading.Event()
     sqs, url = stack.client("sqs"), stack.target["DatapointsQueueUrl"]
 
-    def take() -> None:
+    def receive() -> None:
         while not is_over.is_set():
             answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             for message in answer.get("Messages", []):
-                seen.take(message["Body"])
+                seen.receive(message["Body"])
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     with ThreadPoolExecutor(1) as pool:
-        taken = pool.submit(take)
+        receiving = pool.submit(receive)
         try:
             yield
         finally:
             is_over.set()
-            taken.result()
+            receiving.result()
 
 
 class Sampler:

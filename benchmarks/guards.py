@@ -1,4 +1,4 @@
-"""What the guards cost, and what good clients see of a flood: key check and limiter, on the local stack, in one run.
+"""Cost of key check and limiter, and service for good clients in a flood, on the local stack, in one run.
 
     .venv/bin/afluente up
     .venv/bin/python benchmarks/guards.py
@@ -10,7 +10,7 @@ Sends to the running local stack only. It measures
    `http_ingest`, as a stage without limits has it);
 2. the functions' handlers in this process, against the stack's SQS and DynamoDB, in turns: with key check and limiter,
    with the key check alone, with neither. There is no such switch in the service: the handler of `http_ingest` is given
-   what the authorizer would have said. API Gateway, which keeps what an authorizer said of a key for 30 s, has no part
+   the authorizer's context. API Gateway, which caches the authorizer's answer for a key for 30 s, has no part
    in it: every request pays for its key check here;
 3. a flood of bad keys through the stack, beside good requests: an open loop, each request at its time whether or not
    the ones before are answered. Each bad key is another one and of the right form, so that nothing but a look-up tells
@@ -96,17 +96,17 @@ def main() -> None:
 
 def price_through_the_stack(target: Target, key: str, requests: int) -> None:
     print("\n1. Through the local stack\n\n| what | p50 | p95 | p99 |\n|---|---|---|---|")
-    taken: dict[tuple[int, str], list[float]] = {(points, name): [] for points in (1, 100) for name in LIMITED}
+    durations: dict[tuple[int, str], list[float]] = {(points, name): [] for points in (1, 100) for name in LIMITED}
     for turn in range(TURNS):
         # Neither is always the first, which the emulator answers while it is still about other things.
         for name in sorted(LIMITED, reverse=turn % 2 == 1):
             with configured(target, "http_ingest", LIMITED[name]), Client(target, key) as client:
                 asyncio.run(ready(*good_requests(target, key)))
                 for points in (1, 100):
-                    taken[points, name] += timed(requests // TURNS, partial(client.ingest, "guards", points))
+                    durations[points, name] += timed(requests // TURNS, partial(client.ingest, "guards", points))
             settle(target)
-    for (points, name), seconds in taken.items():
-        print(f"| {points} point(s), {name} | {told(seconds)} |", flush=True)
+    for (points, name), seconds in durations.items():
+        print(f"| {points} point(s), {name} | {rendered(seconds)} |", flush=True)
 
 
 @contextmanager
@@ -148,7 +148,7 @@ class Handlers:
         self._grant = self.authorize(key)["context"]["grant"]
 
     def authorize(self, key: str) -> Any:
-        """What the authorizer answers."""
+        """The authorizer's answer."""
         return self._modules[0].lambda_handler(
             {"identitySource": [key], "requestContext": {"http": {"sourceIp": "192.0.2.1"}}}, CONTEXT
         )
@@ -171,7 +171,7 @@ def price_of_handlers(handlers: Handlers, requests: int) -> None:
         "neither": {"checks_key": False, "keeps_limits": False},
     }
     for points in (1, 100):
-        taken: dict[str, list[float]] = {name: [] for name in guards}
+        durations: dict[str, list[float]] = {name: [] for name in guards}
         with quiet():
             for turn in range(WARM_UP + requests):
                 for name, which in guards.items():
@@ -179,10 +179,10 @@ def price_of_handlers(handlers: Handlers, requests: int) -> None:
                     begun = time.perf_counter()
                     handlers.ingest(body, **which)
                     if turn >= WARM_UP:
-                        taken[name].append(time.perf_counter() - begun)
-        for name, seconds in taken.items():
-            print(f"| {points} point(s), {name} | {told(seconds)} |", flush=True)
-        both, checked = (statistics.median(taken[name]) for name in ("key check and limiter", "key check alone"))
+                        durations[name].append(time.perf_counter() - begun)
+        for name, seconds in durations.items():
+            print(f"| {points} point(s), {name} | {rendered(seconds)} |", flush=True)
+        both, checked = (statistics.median(durations[name]) for name in ("key check and limiter", "key check alone"))
         print(f"| {points} point(s): the limiter adds to p50 | {1000 * (both - checked):.2f} ms | | |", flush=True)
 
 
@@ -190,7 +190,7 @@ def price_of_handlers(handlers: Handlers, requests: int) -> None:
 
 
 class Seen(NamedTuple):
-    """What became of one request: its status, or one of those below, and seconds from when it was due."""
+    """The result of one request: its status, or one of those below, and seconds from when it was due."""
 
     status: int
     seconds: float
@@ -245,8 +245,8 @@ def flood_of_handlers(handlers: Handlers, arguments: argparse.Namespace) -> None
             turned_away["looked up and refused" if answer["isAuthorized"] else "turned away without a look"] += 1
         took = time.perf_counter() - begun
     print(f"\n4. {rate:,.0f} bad keys a second for {seconds:g} s on the handlers in this process\n")
-    told_rate = f"{sum(turned_away.values()) / took:,.0f} a second"
-    print(f"{told_rate}: ", end="")
+    rate = f"{sum(turned_away.values()) / took:,.0f} a second"
+    print(f"{rate}: ", end="")
     print(", ".join(f"{what} {count:,}" for what, count in turned_away.items()))
     show_good({"without the flood": alone, "beside it": beside}, {202})
 
@@ -261,11 +261,13 @@ def show_good(runs: Mapping[str, Sequence[Seen]], good: set[int]) -> None:
     for name, seen in runs.items():
         failed = Counter(one.status for one in seen if one.status not in good)
         why = f" ({counted([one for one in seen if one.status not in good])})" if failed else ""
-        print(f"| {name} | {len(seen)} | {failed.total()}{why} | {told([one.seconds for one in seen])} |", flush=True)
+        print(
+            f"| {name} | {len(seen)} | {failed.total()}{why} | {rendered([one.seconds for one in seen])} |", flush=True
+        )
 
 
 def counted(seen: Sequence[Seen]) -> str:
-    """How often each status came."""
+    """Requests by status."""
     counts = sorted(Counter(one.status for one in seen).items())
     return ", ".join(f"{_TOLD.get(status, status)} {count:,}" for status, count in counts)
 
@@ -318,7 +320,7 @@ async def ready(at: tuple[str, int], request: Callable[[int], bytes]) -> None:
 
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
-    """Send a request, read its answer to the end, and give back its status."""
+    """Send a request, read its answer to the end, and return its status."""
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
@@ -331,7 +333,7 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
 
 
 def a_bad_key() -> str:
-    """Of the right form, and nobody's."""
+    """A key of the right form that does not exist."""
     return new_key("nobody", random=secrets.token_bytes(KEY_RANDOM_BYTES), pepper="", now=0.0)[0]
 
 
@@ -342,7 +344,7 @@ def body_of(points: int) -> str:
 
 
 def good_requests(target: Target, key: str) -> tuple[tuple[str, int], Callable[[int], bytes]]:
-    """Where the stack is, and what makes a good request to it."""
+    """The stack's address, and the headers and body of a good request."""
     address = urlsplit(target.api_url)
     at = (address.hostname or "", address.port or 80)
     return at, lambda _place: request_of(address.path, address.netloc, key, body_of(1))
@@ -357,7 +359,7 @@ def request_of(base: str, host: str, key: str, body: str) -> bytes:
 
 
 def event_of(body: str, grant: str) -> dict[str, Any]:
-    """An event of API Gateway, with what its authorizer said."""
+    """An event of API Gateway, with its authorizer's context."""
     return {
         "routeKey": f"POST {PATH}",
         "rawPath": PATH,
@@ -373,7 +375,7 @@ def event_of(body: str, grant: str) -> dict[str, Any]:
 
 
 def environment_of(target: Target, function: str) -> dict[str, str]:
-    """What the function has in its environment, and where this process finds the stack."""
+    """The function's environment, with the stack's address as this process sees it."""
     client = target.client("lambda")
     configuration = client.get_function_configuration(FunctionName=target[FUNCTIONS[function]])
     variables: dict[str, str] = configuration["Environment"]["Variables"]
@@ -402,7 +404,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def told(seconds: Sequence[float]) -> str:
+def rendered(seconds: Sequence[float]) -> str:
     cuts = statistics.quantiles(seconds, n=100)
     return f"{1000 * cuts[49]:.2f} ms | {1000 * cuts[94]:.2f} ms | {1000 * cuts[98]:.2f} ms"
 

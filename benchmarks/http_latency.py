@@ -1,4 +1,4 @@
-"""The HTTP way on the local stack: how quick an answer is, how many points a second go through, and where time goes.
+"""HTTP on the local stack: latency of answers, points a second, and processor time by process.
 
     .venv/bin/afluente up
     .venv/bin/python benchmarks/http_latency.py
@@ -28,7 +28,7 @@ from cli.core.target import Target, TargetChoice, resolve
 from cli.reading.shards import LATEST, ShardReader
 
 GOAL = 10_000
-"""Points a second that the design asks of this way on a small machine."""
+"""Points a second that the design asks of HTTP on a small machine."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -99,13 +99,13 @@ class Client:
 
 
 def timed(count: int, call: Callable[[], None]) -> list[float]:
-    """How many seconds each of some calls takes."""
-    taken = []
+    """Seconds of each of some calls."""
+    durations = []
     for _ in range(count):
         begun = time.perf_counter()
         call()
-        taken.append(time.perf_counter() - begun)
-    return taken
+        durations.append(time.perf_counter() - begun)
+    return durations
 
 
 def report(what: str, count: int, call: Callable[[], None]) -> None:
@@ -164,7 +164,7 @@ def settle(target: Target) -> None:
 
 
 def processor_seconds(target: Target) -> dict[str, float]:
-    """Of the emulator, of each function's processes and of this one."""
+    """Processor seconds of the emulator, of each function's processes and of this one."""
     running = find_emulator(target.state)
     if running is None:
         raise RuntimeError("no local stack is running: .venv/bin/afluente up")

@@ -1,10 +1,10 @@
-"""The MQTT way on the local stack: from PUBLISH to PUBACK, from PUBLISH to Kinesis, messages a second, and late points.
+"""MQTT on the local stack: from PUBLISH to PUBACK, from PUBLISH to Kinesis, messages a second, and late points.
 
     .venv/bin/afluente up
     .venv/bin/python benchmarks/mqtt_latency.py
 
 Publishes to the running local stack only, from devices that it makes. The batching window of the inbox, a second, is
-part of the way to Kinesis; the PUBACK does not wait for it.
+part of the time to Kinesis; the PUBACK does not wait for it.
 """
 
 import argparse
@@ -74,46 +74,48 @@ class Device:
         connected.result(30)
 
     def publish(self) -> "Future[float]":
-        """Publish a point; the result is when its PUBACK came."""
+        """Publish a point; the result is the time to its PUBACK, in milliseconds."""
         now = time.time()
         payload = json.dumps({"value": 20.0 + now % 7, "timestamp": now})
         packet = mqtt5.PublishPacket(
             topic=f"iot/{self.source}/temperature", payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE
         )
-        taken: Future[float] = Future()
-        self.client.publish(packet).add_done_callback(lambda _: taken.set_result((time.time() - now) * 1000))
-        return taken
+        puback: Future[float] = Future()
+        self.client.publish(packet).add_done_callback(lambda _: puback.set_result((time.time() - now) * 1000))
+        return puback
 
 
 def paced(target: Target, devices: Sequence[Device], rate: int, each: int) -> None:
     reader = _reader(target)
-    begun, taken = time.perf_counter(), []
+    begun, published = time.perf_counter(), []
     for number in range(each):
         time.sleep(max(0.0, begun + number / rate - time.perf_counter()))
-        taken += [device.publish() for device in devices]
-    pubacks = [one.result(60) for one in taken]
-    points = _collected(reader, devices, len(taken))
-    ways = [(point["processed_at"] - point["timestamp"]) * 1000 for point in points]
+        published += [device.publish() for device in devices]
+    pubacks = [one.result(60) for one in published]
+    points = _collected(reader, devices, len(published))
+    latencies = [(point["processed_at"] - point["timestamp"]) * 1000 for point in points]
     late = sum(point["late"] for point in points)
     print(
-        f"| {rate} | {_told(pubacks)} | {_told(ways)} | {len(points):,} of {len(taken):,} | {late / len(points):.2%} |"
+        f"| {rate} | {_rendered(pubacks)} | {_rendered(latencies)} | {len(points):,} of {len(published):,} "
+        f"| {late / len(points):.2%} |"
     )
 
 
 def full_speed(target: Target, devices: Sequence[Device], each: int) -> None:
     reader = _reader(target)
     begun = time.perf_counter()
-    taken = [device.publish() for _ in range(each) for device in devices]
-    for one in taken:
+    published = [device.publish() for _ in range(each) for device in devices]
+    for one in published:
         one.result(120)
     acknowledged = time.perf_counter() - begun
-    points = _collected(reader, devices, len(taken))
+    points = _collected(reader, devices, len(published))
     through = time.perf_counter() - begun
     late = sum(point["late"] for point in points)
     print(
-        f"\n{len(taken):,} messages of one point at full speed from {len(devices)} devices: "
-        f"acknowledged {len(taken) / acknowledged:,.0f} messages/s, through to Kinesis {len(taken) / through:,.0f} "
-        f"messages/s; {len(points):,} points came out, {late / len(points):.2%} of them late"
+        f"\n{len(published):,} messages of one point at full speed from {len(devices)} devices: "
+        f"acknowledged {len(published) / acknowledged:,.0f} messages/s, "
+        f"through to Kinesis {len(published) / through:,.0f} messages/s; "
+        f"{len(points):,} points came out, {late / len(points):.2%} of them late"
     )
 
 
@@ -131,7 +133,7 @@ def _collected(reader: ShardReader, devices: Sequence[Device], awaited: int) -> 
     return points
 
 
-def _told(milliseconds: Sequence[float]) -> str:
+def _rendered(milliseconds: Sequence[float]) -> str:
     cuts = statistics.quantiles(milliseconds, n=100)
     return ", ".join(f"{cuts[place - 1]:.0f}" for place in (50, 95, 99)) + " ms"
 

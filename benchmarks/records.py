@@ -1,4 +1,4 @@
-"""What it costs to make 1,000 records of nine fields, and to decode them from JSON, by kind of record.
+"""Cost of making 1,000 records of nine fields, and of decoding them from JSON, by kind of record.
 
 uv run python benchmarks/records.py
 """

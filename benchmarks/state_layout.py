@@ -2,7 +2,7 @@
 
     uv run python benchmarks/state_layout.py
 
-Counts, and measures nothing that depends on the machine: states are encoded by the real codec with full windows, for a
+Counts only, so that the machine does not matter: states are encoded by the real codec with full windows, for a
 pack of `touched` of a source's `streams`, in the steady state (every stream known, the container warm).
 """
 
@@ -31,7 +31,7 @@ class Cost(NamedTuple):
 
 
 def state_bytes(*, with_sequence: bool = False) -> int:
-    """Of a stream with a full window of readings a second apart, such as 73.96732207."""
+    """Bytes of a state with a full window of readings a second apart, such as 73.96732207."""
     chance = random.Random(1)  # noqa: S311
     window = tuple(
         WindowPoint(1_700_000_000.0 + place, place if with_sequence else -1, chance.uniform(50, 100), True)

@@ -1,10 +1,10 @@
-"""The WebSocket way on the local stack: how quick an acknowledgement is, beside a function that echoes.
+"""WebSocket on the local stack: latency of acknowledgements, beside a function that echoes.
 
     .venv/bin/afluente up
     .venv/bin/python benchmarks/websocket_latency.py
 
 Sends to the running local stack only. The echo is a function of one line behind an API of its own, made for the run and
-taken away after it: what the emulator and the runtime of functions cost alone, on the same machine at the same time.
+deleted after it: the cost of the emulator and the functions' runtime alone, on the same machine at the same time.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
 
 GOAL_MS = 10
-"""What an acknowledgement of one point is to take at the most."""
+"""Milliseconds that an acknowledgement of one point may take at the most."""
 
 # It prints, since the emulator lets a function that writes no line wait for 50 ms.
 _ECHO = 'def handler(event, context):\n    print("echo")\n    return {"statusCode": 200, "body": event.get("body")}\n'
@@ -58,11 +58,11 @@ async def measure(target: Target, echo_url: str, messages: int) -> None:
             ("1 point with a sequence", url, _point_with_sequence),
             ("100 points", url, _hundred),
         ):
-            taken, seconds = await _run(where, key if where is url else None, connections, each, body)
-            cuts = statistics.quantiles(taken, n=100)
+            durations, seconds = await _run(where, key if where is url else None, connections, each, body)
+            cuts = statistics.quantiles(durations, n=100)
             rate = connections * each / seconds
-            told = " | ".join(f"{cuts[place - 1]:.1f} ms" for place in (50, 95, 99))
-            print(f"| {connections} | {what} | {told} | {rate:.0f} |", flush=True)
+            cells = " | ".join(f"{cuts[place - 1]:.1f} ms" for place in (50, 95, 99))
+            print(f"| {connections} | {what} | {cells} | {rate:.0f} |", flush=True)
     print(f"\ngoal: {GOAL_MS} ms for the acknowledgement of one point")
 
 
@@ -73,11 +73,11 @@ async def _run(
     opened = [await _opened(url, key) for _ in range(connections)]
     await asyncio.gather(*(_timed(socket, 3, body, -10) for socket in opened))
     begun = time.perf_counter()
-    taken = await asyncio.gather(*(_timed(socket, each, body, 0) for socket in opened))
+    durations = await asyncio.gather(*(_timed(socket, each, body, 0) for socket in opened))
     seconds = time.perf_counter() - begun
     for socket in opened:
         await socket.close()
-    return [one for its in taken for one in its], seconds
+    return [one for its in durations for one in its], seconds
 
 
 async def _opened(url: str, key: str | None) -> ClientConnection:
@@ -90,16 +90,16 @@ async def _opened(url: str, key: str | None) -> ClientConnection:
 
 
 async def _timed(socket: ClientConnection, count: int, body: Callable[[int], object], first: int) -> list[float]:
-    taken = []
+    durations = []
     for number in range(first, first + count):
         message = json.dumps(body(number))
         begun = time.perf_counter()
         await socket.send(message)
         answer = json.loads(await socket.recv())
-        taken.append((time.perf_counter() - begun) * 1000)
+        durations.append((time.perf_counter() - begun) * 1000)
         acknowledged = answer if isinstance(answer, list) else [answer]
         _check(body is _numbers or all(one["status"] == "ok" for one in acknowledged))
-    return taken
+    return durations
 
 
 def _check(is_right: bool) -> None:
@@ -125,7 +125,7 @@ def _hundred(number: int) -> object:
 
 @contextmanager
 def _echo_api(target: Target) -> Iterator[str]:
-    """A WebSocket API whose messages a function gives back, for the block."""
+    """A WebSocket API with a function that echoes messages, for the block."""
     functions, apis = target.client("lambda"), target.client("apigatewayv2")
     name = f"echo-{secrets.token_hex(3)}"
     packed = io.BytesIO()
