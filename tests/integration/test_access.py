@@ -49,7 +49,7 @@ class Asked:
     said: dict[str, Any] = field(default_factory=dict)
 
 
-class Ground:
+class Customers:
     """Two customers who share a domain, and a source of each that nobody else has."""
 
     def __init__(self, stack: LocalStack) -> None:
@@ -141,8 +141,8 @@ def is_of_a_job(route: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def ground(local_stack: LocalStack) -> Ground:
-    return Ground(local_stack)
+def customers(local_stack: LocalStack) -> Customers:
+    return Customers(local_stack)
 
 
 def unknown_key() -> str:
@@ -169,21 +169,21 @@ def revoke(stack: LocalStack, key: str) -> None:
     keys.put(msgspec.structs.replace(found, revoked_at=time.time()), replacing=found)
 
 
-def revoked_key(ground: Ground, route: str) -> str:
-    key = ground.right_key(route)
-    revoke(ground.stack, key)
+def revoked_key(customers: Customers, route: str) -> str:
+    key = customers.right_key(route)
+    revoke(customers.stack, key)
     return key
 
 
-def expired_key(ground: Ground, route: str) -> str:
-    return ground.right_key(route, expires_at=time.time() - 1)
+def expired_key(customers: Customers, route: str) -> str:
+    return customers.right_key(route, expires_at=time.time() - 1)
 
 
-BAD_KEYS: dict[str, Callable[[Ground, str], str]] = {
+BAD_KEYS: dict[str, Callable[[Customers, str], str]] = {
     "of no form": lambda _ground, _route: "let me in",
     "with a wrong checksum": lambda _ground, _route: unknown_key()[:-1] + "#",
     "that nobody made": lambda _ground, _route: unknown_key(),
-    "with another's id": lambda ground, route: known_id_with_another_secret(ground.right_key(route)),
+    "with another's id": lambda customers, route: known_id_with_another_secret(customers.right_key(route)),
     "that is revoked": revoked_key,
     "that is expired": expired_key,
 }
@@ -193,59 +193,61 @@ BAD_KEYS: dict[str, Callable[[Ground, str], str]] = {
 
 
 @pytest.mark.parametrize("route", KEYED)
-def test_without_a_key_api_gateway_lets_nobody_through(ground: Ground, route: str) -> None:
-    answer = ground.ask(ground.asked(route), None)
+def test_without_a_key_api_gateway_lets_nobody_through(customers: Customers, route: str) -> None:
+    answer = customers.ask(customers.asked(route), None)
 
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
 
 
 @pytest.mark.parametrize("route", KEYED)
 @pytest.mark.parametrize("bad", BAD_KEYS)
-def test_a_bad_key_opens_no_route(ground: Ground, route: str, bad: str) -> None:
-    key = BAD_KEYS[bad](ground, route)
+def test_a_bad_key_opens_no_route(customers: Customers, route: str, bad: str) -> None:
+    key = BAD_KEYS[bad](customers, route)
 
-    answer = ground.ask(ground.asked(route), key)
+    answer = customers.ask(customers.asked(route), key)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert key not in answer.text
 
 
 @pytest.mark.parametrize("route", KEYED)
-def test_all_bad_keys_are_answered_alike(ground: Ground, route: str) -> None:
-    asked = ground.asked(route)
+def test_all_bad_keys_are_answered_alike(customers: Customers, route: str) -> None:
+    asked = customers.asked(route)
 
-    answers = {told(ground.ask(asked, make(ground, route))) for make in BAD_KEYS.values()}
+    answers = {told(customers.ask(asked, make(customers, route))) for make in BAD_KEYS.values()}
 
     assert len(answers) == 1
 
 
 @pytest.mark.parametrize("route", KEYED)
-def test_a_key_for_everything_else_lacks_the_action(ground: Ground, route: str) -> None:
+def test_a_key_for_everything_else_lacks_the_action(customers: Customers, route: str) -> None:
     [action] = ROUTES[route].actions
     others = tuple(other for other in Action if other != action)
 
-    answer = ground.ask(ground.asked(route), ground.right_key(route, actions=others))
+    answer = customers.ask(customers.asked(route), customers.right_key(route, actions=others))
 
     assert (answer.status_code, answer.json()["missing_scope"]) == (403, f"action:{action}")
 
 
 @pytest.mark.parametrize("route", KEYED)
-def test_another_tenants_key_is_told_what_it_lacks_or_that_there_is_no_such_job(ground: Ground, route: str) -> None:
-    answer = ground.ask(ground.asked(route), ground.key("zeta"))
+def test_another_tenants_key_is_told_what_it_lacks_or_that_there_is_no_such_job(
+    customers: Customers, route: str
+) -> None:
+    answer = customers.ask(customers.asked(route), customers.key("zeta"))
 
     if is_of_a_job(route):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     else:
-        missing = "source:*" if is_of_templates(route) else f"source:{ground.source_for(route)}"
+        missing = "source:*" if is_of_templates(route) else f"source:{customers.source_for(route)}"
         assert (answer.status_code, answer.json()["missing_scope"]) == (403, missing)
 
 
 @pytest.mark.parametrize("route", [route for route in KEYED if not is_of_templates(route)])
-def test_another_tenants_key_cannot_tell_what_is_there_from_what_is_not(ground: Ground, route: str) -> None:
-    key = ground.key("zeta")
-    there = ground.source_for(route)
-    nowhere = str(uuid.uuid4()) if there == ground.device else f"acme-{secrets.token_hex(3)}-9"
-    asked = ground.asked(route)
+def test_another_tenants_key_cannot_tell_what_is_there_from_what_is_not(customers: Customers, route: str) -> None:
+    key = customers.key("zeta")
+    there = customers.source_for(route)
+    nowhere = str(uuid.uuid4()) if there == customers.device else f"acme-{secrets.token_hex(3)}-9"
+    asked = customers.asked(route)
     if is_of_a_job(route):
         job = re.search(r"[0-9a-f]{24}", asked.path)
         assert job is not None
@@ -255,61 +257,61 @@ def test_another_tenants_key_cannot_tell_what_is_there_from_what_is_not(ground: 
         absent = Asked(asked.method, asked.path.replace(there, nowhere), said_of(asked.said, there, nowhere))
         names = (there, nowhere)
 
-    answers = [ground.ask(one, key) for one in (asked, absent)]
+    answers = [customers.ask(one, key) for one in (asked, absent)]
 
     assert told(answers[0], names[0]) == told(answers[1], names[1])
 
 
 # A job has an id alone: test_tenancy.py guesses some.
 @pytest.mark.parametrize("route", [route for route in KEYED if not is_of_a_job(route)])
-def test_another_domain_is_out_of_reach_as_one_that_is_not_there(ground: Ground, route: str) -> None:
-    key = ground.right_key(route, domains=("finance",), sources=("*",))
-    asked = ground.asked(route)
+def test_another_domain_is_out_of_reach_as_one_that_is_not_there(customers: Customers, route: str) -> None:
+    key = customers.right_key(route, domains=("finance",), sources=("*",))
+    asked = customers.asked(route)
     absent = Asked(asked.method, asked.path.replace("/iot", "/space"), said_of(asked.said, r"^iot(?=/|$)", "space"))
     if "packets" in route:
         absent = asked
 
-    answers = [ground.ask(one, key) for one in (asked, absent)]
+    answers = [customers.ask(one, key) for one in (asked, absent)]
 
     assert answers[0].json()["missing_scope"] == "domain:iot"
     assert told(answers[0], '"iot"', ":iot") == told(answers[1], '"space"', ":space", '"iot"', ":iot")
 
 
 @pytest.mark.parametrize("route", KEYED)
-def test_the_right_key_is_let_through(ground: Ground, route: str) -> None:
-    answer = ground.ask(ground.asked(route), ground.right_key(route))
+def test_the_right_key_is_let_through(customers: Customers, route: str) -> None:
+    answer = customers.ask(customers.asked(route), customers.right_key(route))
 
     assert answer.is_success, answer.text
 
 
 @pytest.mark.parametrize("route", OPEN)
-def test_what_is_open_asks_nobody_for_a_key(ground: Ground, route: str) -> None:
+def test_what_is_open_asks_nobody_for_a_key(customers: Customers, route: str) -> None:
     method, path = route.split()
 
-    without, with_a_bad_one = (ground.ask(Asked(method, path), key) for key in (None, "let me in"))
+    without, with_a_bad_one = (customers.ask(Asked(method, path), key) for key in (None, "let me in"))
 
     assert (without.status_code, with_a_bad_one.status_code) == (200, 200)
     assert without.content == with_a_bad_one.content
 
 
-def test_a_route_that_is_not_there_says_nothing_of_keys(ground: Ground) -> None:
+def test_a_route_that_is_not_there_says_nothing_of_keys(customers: Customers) -> None:
     asked = Asked("GET", "/keys")
 
-    assert {told(ground.ask(asked, key)) for key in (None, "let me in", ground.key(), ground.stack.api_key)} == {
-        told(ground.ask(asked, None))
-    }
+    assert {
+        told(customers.ask(asked, key)) for key in (None, "let me in", customers.key(), customers.stack.api_key)
+    } == {told(customers.ask(asked, None))}
 
 
-def test_a_key_that_is_revoked_is_let_in_no_longer_once_what_is_remembered_is_over(ground: Ground) -> None:
+def test_a_key_that_is_revoked_is_let_in_no_longer_once_what_is_remembered_is_over(customers: Customers) -> None:
     route = "POST /ingest/datapoints"
-    key, asked = ground.right_key(route), ground.asked(route)
-    with ground.stack.configured("http_authorizer", AFLUENTE_KEY_TTL_SECONDS="0.2"):
-        assert ground.ask(asked, key).status_code == 202
-        revoke(ground.stack, key)
+    key, asked = customers.right_key(route), customers.asked(route)
+    with customers.stack.configured("http_authorizer", AFLUENTE_KEY_TTL_SECONDS="0.2"):
+        assert customers.ask(asked, key).status_code == 202
+        revoke(customers.stack, key)
 
         # API Gateway's own memory is 30 s at the most; test_access_list.py holds the sum of both to less than 60 s.
-        refused = ground.stack.eventually(
-            lambda: ground.ask(asked, key).status_code == 401, "the key is refused", within=PATIENCE_SECONDS
+        refused = customers.stack.eventually(
+            lambda: customers.ask(asked, key).status_code == 401, "the key is refused", within=PATIENCE_SECONDS
         )
 
     assert refused
@@ -329,8 +331,8 @@ def say(socket: ClientConnection, message: object) -> Any:
     return json.loads(socket.recv(timeout=PATIENCE_SECONDS))
 
 
-def an_auth(ground: Ground, key: str | None, source: str | None = None) -> dict[str, Any]:
-    return {"action": "auth", "domain": "iot", "source_id": source or ground.own, "api_key": key}
+def an_auth(customers: Customers, key: str | None, source: str | None = None) -> dict[str, Any]:
+    return {"action": "auth", "domain": "iot", "source_id": source or customers.own, "api_key": key}
 
 
 @pytest.mark.parametrize("message", [POINT, {"action": "ping"}, {"action": "auth"}], ids=["points", "ping", "auth"])
@@ -342,10 +344,10 @@ def test_without_a_key_no_message_is_taken(socket: ClientConnection, message: ob
 
 
 @pytest.mark.parametrize("bad", BAD_KEYS)
-def test_a_bad_key_opens_no_websocket(ground: Ground, socket: ClientConnection, bad: str) -> None:
-    key = BAD_KEYS[bad](ground, "POST /ingest/datapoints")
+def test_a_bad_key_opens_no_websocket(customers: Customers, socket: ClientConnection, bad: str) -> None:
+    key = BAD_KEYS[bad](customers, "POST /ingest/datapoints")
 
-    error = say(socket, an_auth(ground, key))
+    error = say(socket, an_auth(customers, key))
 
     assert (error["code"], error["reason"]) == (1008, "unauthorized")
     assert key not in json.dumps(error)
@@ -361,35 +363,35 @@ def test_a_bad_key_opens_no_websocket(ground: Ground, socket: ClientConnection, 
     ],
 )
 def test_a_key_without_the_scope_opens_no_websocket(
-    ground: Ground, socket: ClientConnection, scope: dict[str, Any], missing: str
+    customers: Customers, socket: ClientConnection, scope: dict[str, Any], missing: str
 ) -> None:
-    error = say(socket, an_auth(ground, ground.key(**scope)))
+    error = say(socket, an_auth(customers, customers.key(**scope)))
 
     assert (error["code"], error["reason"]) == (1008, "forbidden")
-    assert f"lacks the scope {missing.format(own=ground.own)}" in error["message"]
+    assert f"lacks the scope {missing.format(own=customers.own)}" in error["message"]
     assert is_closed(socket)
 
 
-def test_the_right_key_opens_a_websocket_for_its_source_alone(ground: Ground, socket: ClientConnection) -> None:
-    authenticate(socket, ground.right_key("POST /ingest/datapoints"), "iot", ground.own)
+def test_the_right_key_opens_a_websocket_for_its_source_alone(customers: Customers, socket: ClientConnection) -> None:
+    authenticate(socket, customers.right_key("POST /ingest/datapoints"), "iot", customers.own)
 
     assert say(socket, POINT)["status"] == "ok"
     assert say(socket, {"action": "ping"}) == {"type": "pong"}
-    error = say(socket, {**POINT, "source_id": ground.other})
+    error = say(socket, {**POINT, "source_id": customers.other})
     assert (error["type"], error["reason"]) == ("error", "invalid_message")
 
 
 # --- MQTT ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_right_certificate_publishes_for_its_source_and_for_no_other(ground: Ground, tmp_path: Path) -> None:
+def test_the_right_certificate_publishes_for_its_source_and_for_no_other(customers: Customers, tmp_path: Path) -> None:
     name = f"device-{secrets.token_hex(3)}"
-    devices.create(ground.stack.target, name, "iot", tmp_path / name)
+    devices.create(customers.stack.target, name, "iot", tmp_path / name)
     client = device_client(tmp_path / name)
     try:
         topics = {
             f"iot/{name}/t": ACCEPTED,
-            f"iot/{ground.other}/t": REFUSED,
+            f"iot/{customers.other}/t": REFUSED,
             f"health/{name}/t": REFUSED,
             "iot/sensors/1/readings": REFUSED,
         }
@@ -413,7 +415,7 @@ def publish(client: Any, topic: str) -> Any:
 
 @pytest.fixture
 def by_api(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    customers: Customers, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Afluente:
     """Runs a command as a customer does: with an address, without AWS credentials and without a local stack."""
     import sys  # noqa: PLC0415
@@ -423,8 +425,8 @@ def by_api(
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AFLUENTE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AFLUENTE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("AFLUENTE_URL", ground.stack.target.api_url)
-    monkeypatch.setenv("AFLUENTE_WS_URL", ground.stack.target.websocket_url)
+    monkeypatch.setenv("AFLUENTE_URL", customers.stack.target.api_url)
+    monkeypatch.setenv("AFLUENTE_WS_URL", customers.stack.target.websocket_url)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path) -> Done:
@@ -473,14 +475,14 @@ def test_the_operators_commands_do_nothing_over_the_api(by_api: Afluente, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def a_command(ground: Ground, command: str, source: str, folder: Path) -> list[str]:
+def a_command(customers: Customers, command: str, source: str, folder: Path) -> list[str]:
     """A command that a key is enough for, about a source; with all that it is about."""
     key, about = f"iot/{source}/t", ["--domain", "iot", "--source", source]
     table, rules = folder / "readings.csv", folder / "constraints.json"
     table.write_bytes(CSV)
     rules.write_text(json.dumps([{"key": key, "cooldown_seconds": 8}]))
     if command.startswith("constraints"):
-        ground.constrain(source)
+        customers.constrain(source)
     arguments: dict[str, Callable[[], list[str]]] = {
         "alarms": list,
         "constraints apply": lambda: [str(rules)],
@@ -490,32 +492,34 @@ def a_command(ground: Ground, command: str, source: str, folder: Path) -> list[s
         **dict.fromkeys(("send http", "send ws"), lambda: [*about, str(table)]),
         "csv send": lambda: [*about, "--no-wait", str(table)],
         "csv jobs": lambda: about,
-        "csv rejects": lambda: [ended_job(ground, source)],
-        **dict.fromkeys(("csv job", "csv cancel"), lambda: [ground.job(source)]),
+        "csv rejects": lambda: [ended_job(customers, source)],
+        **dict.fromkeys(("csv job", "csv cancel"), lambda: [customers.job(source)]),
     }
     return [*command.split(), *arguments[command]()]
 
 
-def ended_job(ground: Ground, source: str) -> str:
-    job = ground.job(source)
-    assert ground.ask(Asked("DELETE", f"/ingest/csv/{job}"), ground.stack.api_key).status_code == 200
+def ended_job(customers: Customers, source: str) -> str:
+    job = customers.job(source)
+    assert customers.ask(Asked("DELETE", f"/ingest/csv/{job}"), customers.stack.api_key).status_code == 200
     return job
 
 
 @pytest.mark.parametrize("command", WITH_A_KEY)
-def test_a_command_over_the_api_needs_a_key(ground: Ground, by_api: Afluente, tmp_path: Path, command: str) -> None:
-    done = by_api(*a_command(ground, command, ground.own, tmp_path))
+def test_a_command_over_the_api_needs_a_key(
+    customers: Customers, by_api: Afluente, tmp_path: Path, command: str
+) -> None:
+    done = by_api(*a_command(customers, command, customers.own, tmp_path))
 
     assert (done.code, "an API key is needed" in done.err) == (2, True), done.err
 
 
 @pytest.mark.parametrize("command", WITH_A_KEY)
 def test_a_command_with_a_key_of_its_actions_does_its_work(
-    ground: Ground, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    customers: Customers, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setenv("AFLUENTE_API_KEY", ground.key(actions=tuple(map(Action, COMMANDS[command].actions))))
+    monkeypatch.setenv("AFLUENTE_API_KEY", customers.key(actions=tuple(map(Action, COMMANDS[command].actions))))
 
-    done = by_api(*a_command(ground, command, ground.own, tmp_path))
+    done = by_api(*a_command(customers, command, customers.own, tmp_path))
 
     assert done.code == 0, done.err
 
@@ -524,39 +528,39 @@ def test_a_command_with_a_key_of_its_actions_does_its_work(
     ("command", "action"), [(command, action) for command in WITH_A_KEY for action in COMMANDS[command].actions]
 )
 def test_a_command_with_a_key_for_everything_else_is_refused(  # noqa: PLR0917 - fixtures
-    ground: Ground, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, action: str
+    customers: Customers, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, action: str
 ) -> None:
     others = tuple(other for other in Action if other != action)
-    monkeypatch.setenv("AFLUENTE_API_KEY", ground.key(actions=others))
+    monkeypatch.setenv("AFLUENTE_API_KEY", customers.key(actions=others))
 
-    done = by_api(*a_command(ground, command, ground.own, tmp_path))
+    done = by_api(*a_command(customers, command, customers.own, tmp_path))
 
     assert (done.code, f"action:{action}" in done.err) == (1, True), done.err
 
 
 @pytest.mark.parametrize("command", WITH_A_KEY)
 def test_a_command_with_another_tenants_key_finds_and_changes_nothing(
-    ground: Ground, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    customers: Customers, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setenv("AFLUENTE_API_KEY", ground.key("zeta"))
+    monkeypatch.setenv("AFLUENTE_API_KEY", customers.key("zeta"))
 
-    done = by_api(*a_command(ground, command, ground.own, tmp_path))
+    done = by_api(*a_command(customers, command, customers.own, tmp_path))
 
     if command in {"alarms", "constraints list"}:
-        assert (done.code, ground.own in done.out) == (0, False)
+        assert (done.code, customers.own in done.out) == (0, False)
     else:
         assert done.code == 1, done.err
-        assert f"source:{ground.own}" in done.err or "there is no job" in done.err
+        assert f"source:{customers.own}" in done.err or "there is no job" in done.err
 
 
 @pytest.mark.parametrize("command", WITH_A_KEY)
 def test_a_command_with_a_wrong_key_is_refused(
-    ground: Ground, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    customers: Customers, by_api: Afluente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     key = unknown_key()
     monkeypatch.setenv("AFLUENTE_API_KEY", key)
 
-    done = by_api(*a_command(ground, command, ground.own, tmp_path))
+    done = by_api(*a_command(customers, command, customers.own, tmp_path))
 
     assert done.code == 1, done.err
     assert "unknown, expired or revoked" in done.err

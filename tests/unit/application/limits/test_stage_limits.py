@@ -8,10 +8,10 @@ from afluente.application.limits.stage_limits import KeyLimits, Limits, RefusedK
 def test_the_limits_of_a_key_replace_those_of_the_stage() -> None:
     own = KeyLimits(requests_per_second=0, points_per_day=7)
 
-    limits = Limits(requests_per_second=5, points_per_second=3, points_per_day=9).with_(own)
+    limits = Limits(requests_per_second=5, points_per_second=3, points_per_day=9).overridden_by(own)
 
     assert limits == Limits(requests_per_second=0, points_per_second=3, points_per_day=7)
-    assert limits.with_(None) is limits
+    assert limits.overridden_by(None) is limits
 
 
 def test_limits_are_decoded_from_the_json_of_a_stage() -> None:

@@ -109,4 +109,4 @@ class RateLimits:
     def _demands(self, sender: Sender, *, requests: int = 0, points: int = 0) -> Iterable[Demand]:
         if sender.address:
             yield Demand(Subject.IP, sender.address, self._limits.ip, requests, points)
-        yield Demand(Subject.KEY, sender.key_id, self._limits.key.with_(sender.limits), requests, points)
+        yield Demand(Subject.KEY, sender.key_id, self._limits.key.overridden_by(sender.limits), requests, points)

@@ -46,7 +46,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     points_burst: Amount = 0
     points_per_day: Amount = 0
 
-    def with_(self, own: KeyLimits | None) -> "Limits":
+    def overridden_by(self, own: KeyLimits | None) -> "Limits":
         """These limits, replaced by those of one key as far as it has its own."""
         if own is None:
             return self
