@@ -26,7 +26,7 @@ from afluente.domain.constraints import StreamConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState
-from cli.access.operators import keys_of, pepper_of
+from cli.access.stores import keys_of, pepper_of
 from cli.constraints.catalogue import catalogue_of
 from cli.core.local_stack import LOOPBACK, EmulatorRecord
 from cli.core.state import StateDir

@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
-from cli.access.operators import keys_of, pepper_of
+from cli.access.stores import keys_of, pepper_of
 from cli.core.errors import CommandError, ExitCode
 from cli.core.local_stack import find_emulator
 from cli.core.state import read_document, write_document

@@ -1,4 +1,4 @@
-"""What a customer needs who drops CSV files into the bucket: an IAM policy for folders of its own ground alone."""
+"""IAM policy of a customer who uploads CSV files to the bucket: for folders within its tenant boundary alone."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from afluente.application.access.tenants import Tenant
 
 
-class DropBucket(NamedTuple):
-    """The bucket that files are dropped into.
+class UploadBucket(NamedTuple):
+    """The bucket of CSV files.
 
     Attributes:
         name: of the bucket.
-        key: the ARN of the key of the stage's own that it is encrypted with; None where there is none.
-        partition: of AWS, as it begins an ARN; `aws-cn` in China, `aws-us-gov` in GovCloud.
+        key: ARN of the stage's own key that it is encrypted with; None where there is none.
+        partition: of AWS, second part of an ARN; `aws-cn` in China, `aws-us-gov` in GovCloud.
     """
 
     name: str
@@ -31,8 +31,8 @@ class DropBucket(NamedTuple):
         return f"arn:{self.partition}:s3:::{self.name}"
 
 
-def bucket_of(target: Target) -> DropBucket:
-    """The bucket that files are dropped into.
+def upload_bucket(target: Target) -> UploadBucket:
+    """The bucket of CSV files of a deployment.
 
     Raises:
         CommandError: the stage takes no CSV files.
@@ -49,20 +49,20 @@ def bucket_of(target: Target) -> DropBucket:
     except s3.exceptions.ClientError as error:
         if error.response["Error"]["Code"] != "ServerSideEncryptionConfigurationNotFoundError":
             raise
-        return DropBucket(bucket, None, s3.meta.partition)
+        return UploadBucket(bucket, None, s3.meta.partition)
     [rule] = answer["ServerSideEncryptionConfiguration"]["Rules"]
     key = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
-    return DropBucket(bucket, key, s3.meta.partition)
+    return UploadBucket(bucket, key, s3.meta.partition)
 
 
-def drop_policy(tenant: "Tenant", bucket: DropBucket) -> dict[str, Any]:
-    """The policy of a tenant; it lets nothing be read, listed or deleted.
+def upload_policy(tenant: "Tenant", bucket: UploadBucket) -> dict[str, Any]:
+    """The policy of a tenant; it allows no reading, listing or deleting.
 
     Args:
-        tenant: whose folders they are.
-        bucket: that they are in.
+        tenant: the customer.
+        bucket: of its folders.
     """
-    # A source is the folder after the domain: what begins as the ground does lies in a folder that begins so.
+    # A source is the folder after the domain: a beginning of source ids is the beginning of a folder.
     folders = [f"{INBOX}/{domain}/{source}/*" for domain in tenant.domains for source in tenant.sources]
     statements: list[dict[str, Any]] = [
         {

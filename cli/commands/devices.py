@@ -44,8 +44,8 @@ def create(
     nowhere else: where it is lost, revoke the device and create it again. The device may publish to DOMAIN/NAME/STREAM
     and do nothing else; with --legacy also to iot/sensors/SENSOR/readings, of any sensor.
 
-    Where the deployment has tenants, NAME has to lie in the ground of the one that --tenant says, and a device without
-    --tenant in nobody's.
+    Where the deployment has tenants, NAME has to lie within the boundary of the one that --tenant says, and a device
+    without --tenant within nobody's.
 
     [dim]Example:[/]  afluente devices create oven-1 --domain iot
     """

@@ -1,38 +1,22 @@
 """`afluente keys …`: API keys of those who send, and of those who look after their data."""
 
-import secrets
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
-from rich.table import Table
 
-from afluente.application.access.grants import OPERATOR, Action
-from cli.access.operators import (
-    check_boundary,
-    find_key,
-    find_tenant,
-    is_whole_key,
-    keys_of,
-    pepper_of,
-    scope_of_a_key,
-    tenants_of,
-)
-from cli.core.errors import CommandError, ExitCode
+from afluente.application.access.grants import Action
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
 from cli.core.target import TargetChoice, resolve
 from cli.core.times import span_option, until_option
 
 if TYPE_CHECKING:
-    from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
-    from afluente.application.access.api_keys import ApiKey
     from afluente.application.limits.stage_limits import KeyLimits
 
 REVOKED_WITHIN_SECONDS = 60
-"""How long a key may go on at the most that was taken back: what API Gateway and the functions remember of it."""
+"""A revoked key may open the APIs for so long: API Gateway and the functions cache it."""
 
 _KEEP_IT = "keep it safe: it is shown only now; it goes into the header X-API-Key"
 
@@ -90,7 +74,7 @@ def create(
 
     A key does what its actions say (ingest, jobs, constraints, alarms) with the sources of its domains and patterns,
     and nothing else. Where the deployment has customers, give each of them keys with --tenant: such a key cannot reach
-    beyond the customer's ground. A key without --tenant is the operators' and reaches all that it is not kept from,
+    beyond the customer's boundary. A key without --tenant is the operators' and reaches all that it is not kept from,
     whosever it is: give it to no customer.
 
     [dim]Examples:[/]
@@ -98,37 +82,25 @@ def create(
       afluente keys create "hall 3" --domain iot --source 'furnace-*' --action ingest --expires 365d
       afluente keys create "acme, dashboards" --tenant acme --action jobs --action alarms
     """
-    from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
+    from cli.access.key_rendering import key_document
+    from cli.access.keys import KeyRights, create_key
 
-    found = resolve(target)
-    owner = find_tenant(found, tenant) if tenant is not None else None
-    domains, sources = scope_of_a_key(found, owner, domain or (), source or ())
-    text, kept = new_key(
-        name,
-        random=secrets.token_bytes(KEY_RANDOM_BYTES),
-        pepper=pepper_of(found),
-        now=time.time(),
-        tenant=owner.name if owner else OPERATOR,
-        actions=tuple(action or Action),
-        domains=domains,
-        sources=sources,
-        limits=_limits(
-            requests_per_second=requests_per_second,
-            requests_burst=requests_burst,
-            points_per_second=points_per_second,
-            points_burst=points_burst,
-            points_per_day=points_per_day,
-        ),
-        expires_at=expires.timestamp() if expires else None,
+    limits = _limits(
+        requests_per_second=requests_per_second,
+        requests_burst=requests_burst,
+        points_per_second=points_per_second,
+        points_burst=points_burst,
+        points_per_day=points_per_day,
     )
-    keys_of(found).put(kept)
+    rights = KeyRights(tenant, action or (), domain or (), source or (), limits)
+    made = create_key(resolve(target), name, rights, expires.timestamp() if expires else None)
     if as_json:
-        print_json({"key": text, **_described(kept)})
+        print_json({"key": made.text, **key_document(made.record, time.time())})
         return
     err().print(_KEEP_IT)
-    if owner is None and any(True for _ in tenants_of(found).list()):
-        err().print("it is the operators': it reaches into the grounds of tenants; give customers one with --tenant")
-    out().print(text, markup=False, soft_wrap=True)
+    if made.crosses_boundaries:
+        err().print("it is the operators': it crosses the boundaries of tenants; give customers one with --tenant")
+    out().print(made.text, markup=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -138,20 +110,16 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
 
     [dim]Example:[/]  afluente keys list
     """
-    keys = sorted(keys_of(resolve(target)).list(), key=lambda key: key.created_at)
+    from cli.access.key_rendering import key_document, keys_table
+    from cli.access.keys import list_keys
+
+    keys, now = list_keys(resolve(target)), time.time()
     if as_json:
-        print_json([_described(key) for key in keys])
-        return
-    if not keys:
+        print_json([key_document(key, now) for key in keys])
+    elif keys:
+        out().print(keys_table(keys, now), markup=False)
+    else:
         out().print("there are no keys; 'afluente keys create NAME' makes one")
-        return
-    columns = ("id", "for", "tenant", "actions", "domains", "sources", "created", "expires", "last used", "state")
-    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
-    for key in keys:
-        scope = (" ".join(key.actions), " ".join(key.domains), " ".join(key.sources))
-        moments = (_moment(key.created_at), _moment(key.expires_at), _moment(key.last_used_at))
-        table.add_row(key.key_id, key.name, key.tenant, *scope, *moments, _state(key))
-    out().print(table, markup=False)
 
 
 @app.command()
@@ -161,26 +129,14 @@ def show(*, target: TargetChoice, key_id: _IdArgument, as_json: _JsonOption = Fa
 
     [dim]Example:[/]  afluente keys show 7qk2m4xa
     """
-    found = _found(keys_of(resolve(target)), key_id)
+    from cli.access.key_rendering import key_document, key_table
+    from cli.access.keys import find_key
+
+    found, now = find_key(resolve(target), key_id), time.time()
     if as_json:
-        print_json(_described(found))
-        return
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for name, value in (
-        ("id", found.key_id),
-        ("for", found.name),
-        ("tenant", "the operators" if found.tenant == OPERATOR else found.tenant),
-        ("actions", " ".join(found.actions)),
-        ("domains", " ".join(found.domains)),
-        ("sources", " ".join(found.sources)),
-        ("limits", _told_limits(found.limits)),
-        ("created", _moment(found.created_at)),
-        ("expires", _moment(found.expires_at)),
-        ("last used", _moment(found.last_used_at)),
-        ("state", _state(found)),
-    ):
-        table.add_row(name, value)
-    out().print(table, markup=False)
+        print_json(key_document(found, now))
+    else:
+        out().print(key_table(found, now), markup=False)
 
 
 @app.command()
@@ -201,38 +157,19 @@ def rotate(
 
     [dim]Example:[/]  afluente keys rotate 7qk2m4xa --overlap 7d
     """
-    from afluente.application.access.api_keys import KEY_RANDOM_BYTES, rotated
-    from afluente.application.access.ports import StaleKeyError
+    from cli.access.key_rendering import key_document, minute_of
+    from cli.access.keys import rotate_key
 
-    found = resolve(target)
-    keys, now = keys_of(found), time.time()
-    old = _found(keys, key_id)
-    _check_rotates(keys, old, now)
-    if old.tenant != OPERATOR:
-        check_boundary(find_tenant(found, old.tenant), old.domains, old.sources)
-    life = None if old.expires_at is None else now + old.expires_at - old.created_at
-    text, successor, ending = rotated(
-        old,
-        random=secrets.token_bytes(KEY_RANDOM_BYTES),
-        pepper=pepper_of(found),
-        now=now,
-        overlap_seconds=overlap,
-        expires_at=expires.timestamp() if expires else life,
-    )
-    # First: were the old one to end before there is another, its owner would stand outside.
-    keys.put(successor)
-    try:
-        keys.put(ending, replacing=old)
-    except StaleKeyError:
-        # Nobody has seen it.
-        keys.put(msgspec.structs.replace(successor, revoked_at=now), replacing=successor)
-        raise _changed_meanwhile(old) from None
+    expires_at = expires.timestamp() if expires else None
+    rotated = rotate_key(resolve(target), key_id, overlap_seconds=overlap, expires_at=expires_at)
     if as_json:
-        print_json({"key": text, **_described(successor), "replaces": _described(ending)})
+        now = time.time()
+        replaced = key_document(rotated.replaced, now)
+        print_json({"key": rotated.text, **key_document(rotated.successor, now), "replaces": replaced})
         return
     err().print(_KEEP_IT)
-    err().print(f"{old.key_id} ends {_moment(ending.expires_at)} UTC", markup=False)
-    out().print(text, markup=False, soft_wrap=True)
+    err().print(f"{rotated.replaced.key_id} ends {minute_of(rotated.replaced.expires_at)} UTC", markup=False)
+    out().print(rotated.text, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -242,88 +179,21 @@ def revoke(*, target: TargetChoice, key_id: _IdArgument) -> None:
 
     [dim]Example:[/]  afluente keys revoke 7qk2m4xa
     """
-    from afluente.application.access.ports import StaleKeyError
+    from cli.access.keys import revoke_key
 
-    keys = keys_of(resolve(target))
-    found = _found(keys, key_id)
-    if found.revoked_at is None:
-        try:
-            keys.put(msgspec.structs.replace(found, revoked_at=time.time()), replacing=found)
-        except StaleKeyError:
-            raise _changed_meanwhile(found) from None
+    revoked = revoke_key(resolve(target), key_id)
     out().print(
-        f"revoked {found.key_id} ({found.name}); it may open the APIs for {REVOKED_WITHIN_SECONDS} s more at the most",
+        f"revoked {revoked.key_id} ({revoked.name}); it may open the APIs for {REVOKED_WITHIN_SECONDS} s more at the"
+        " most",
         markup=False,
         soft_wrap=True,
     )
 
 
-def _found(keys: "DynamoApiKeys", text: str) -> "ApiKey":
-    if is_whole_key(text):
-        err().print("that is the key itself: its first 12 characters are enough, and no secret", soft_wrap=True)
-    return find_key(keys, text)
-
-
-def _check_rotates(keys: "DynamoApiKeys", old: "ApiKey", now: float) -> None:
-    if not old.is_valid(now):
-        raise CommandError(
-            f"{old.key_id} is {_state(old)}: there is nothing to go on with",
-            hint="'afluente keys create' makes another",
-            code=ExitCode.USAGE,
-        )
-    successor = keys.find(old.replaced_by) if old.replaced_by else None
-    if successor is not None and successor.is_valid(now):
-        raise CommandError(
-            f"{successor.key_id} is to take the place of {old.key_id} already",
-            hint=f"if it is lost, run 'afluente keys revoke {successor.key_id}' and rotate again",
-            code=ExitCode.USAGE,
-        )
-
-
-def _changed_meanwhile(key: "ApiKey") -> CommandError:
-    return CommandError(
-        f"somebody else has changed {key.key_id} at the same time; it is as they left it",
-        hint=f"look with 'afluente keys show {key.key_id}', then run this again if it is still wanted",
-    )
-
-
 def _limits(**values: float | None) -> "KeyLimits | None":
+    import msgspec
+
     from afluente.application.limits.stage_limits import KeyLimits
 
     given = {name: value for name, value in values.items() if value is not None}
     return msgspec.convert(given, KeyLimits) if given else None
-
-
-def _told_limits(limits: "KeyLimits | None") -> str:
-    own = {name: value for name, value in msgspec.to_builtins(limits).items() if value is not None} if limits else {}
-    return ", ".join(f"{name} {value:g}" for name, value in own.items()) or "the stage's"
-
-
-def _state(key: "ApiKey") -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    if not key.is_valid(time.time()):
-        return "expired"
-    return f"valid; {key.replaced_by} takes its place" if key.replaced_by else "valid"
-
-
-def _described(key: "ApiKey") -> dict[str, Any]:
-    return {
-        "key_id": key.key_id,
-        "name": key.name,
-        "tenant": None if key.tenant == OPERATOR else key.tenant,
-        "actions": key.actions,
-        "domains": key.domains,
-        "sources": key.sources,
-        "limits": key.limits,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "last_used_at": key.last_used_at,
-        "replaced_by": key.replaced_by,
-        "valid": key.is_valid(time.time()),
-    }
-
-
-def _moment(timestamp: float | None) -> str:
-    return "never" if timestamp is None else datetime.fromtimestamp(timestamp, tz=UTC).strftime("%Y-%m-%d %H:%M")

@@ -106,6 +106,11 @@ class Target:
         """A client of an AWS service of this deployment."""
         return self.connection.client(service, **options)
 
+    def open_domains(self) -> tuple[str, ...]:
+        """The domains that the deployment is open for."""
+        configuration = self.client("lambda").get_function_configuration(FunctionName=self["HttpIngestFunction"])
+        return tuple(configuration["Environment"]["Variables"]["AFLUENTE_DOMAINS"].split(","))
+
     def __getitem__(self, output: str) -> str:
         """An output of the service stack by name."""
         try:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from afluente.application.access.tenants import boundaries_crossed, owner_of
+from afluente.application.access.tenants import Tenant, boundaries_crossed, owner_of
 from afluente.domain.stream_keys import part_faults
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN, LEGACY_TOPIC
-from cli.access.operators import find_tenant, tenants_of
+from cli.access.stores import tenants_of
+from cli.access.tenants import find_tenant
 from cli.core.errors import CommandError, ExitCode
 from cli.core.local_stack import find_emulator
 from cli.core.state import write_document
@@ -89,8 +90,8 @@ def create(
         tenant: the customer whose it is; None for nobody's.
 
     Raises:
-        CommandError: the name or the domain cannot be, the device or the folder exists, or it would publish into the
-            ground of another tenant. Nothing is left half made.
+        CommandError: the name or the domain cannot be, the device or the folder exists, or it would publish across
+            the boundary of another tenant. Nothing is left half made.
     """
     _check_name(name)
     _check_boundary(target, name, domain, tenant, legacy=legacy)
@@ -132,6 +133,16 @@ def devices(target: Target) -> Iterator[Device]:
     for name, its in sorted(found.items()):
         certificates = {one: _status(iot, one) for one in _certificates(iot, name)}
         yield Device(name, its["domain"], certificates, legacy="legacy" in its)
+
+
+def active_devices(target: Target, tenant: Tenant) -> list[str]:
+    """The names of those devices of a tenant that may publish."""
+    return [one.name for one in devices(target) if one.is_active and tenant.owns(one.domain, one.name)]
+
+
+def active_legacy_devices(target: Target) -> list[str]:
+    """The names of those devices that may publish as devices of the legacy service do, for every sensor."""
+    return [one.name for one in devices(target) if one.is_active and one.legacy]
 
 
 def revoke(target: Target, name: str) -> int:
@@ -203,9 +214,11 @@ def _check_boundary(target: Target, name: str, domain: str, tenant: str | None, 
     whose = find_tenant(target, tenant) if tenant is not None else None
     owner = owner_of(domain, name, tenants)
     if owner != whose:
-        of_owner = f"lies in the ground of the tenant '{owner.name}'" if owner else "lies in no tenant's ground"
+        of_owner = (
+            f"lies within the boundary of the tenant '{owner.name}'" if owner else "lies within no tenant's boundary"
+        )
         raise CommandError(
-            f"the source {domain}/{name} {of_owner}" + (f", not in that of '{whose.name}'" if whose else ""),
+            f"the source {domain}/{name} {of_owner}" + (f", not within that of '{whose.name}'" if whose else ""),
             hint=f"say --tenant {owner.name}, or choose another name"
             if owner
             else "'afluente tenants list' shows them",
@@ -214,7 +227,7 @@ def _check_boundary(target: Target, name: str, domain: str, tenant: str | None, 
     in_the_way = boundaries_crossed(domain, whose, tenants) if legacy else []
     if in_the_way:
         raise CommandError(
-            f"with --legacy a device may publish readings of every sensor of '{domain}', also into the ground of "
+            f"with --legacy a device may publish readings of every sensor of '{domain}', also across the boundary of "
             + ", ".join(f"'{one.name}'" for one in in_the_way),
             hint="leave --legacy out; a tenant may have such devices whose own the whole domain is, with --tenant",
             code=ExitCode.USAGE,

@@ -21,7 +21,7 @@ from websockets.sync.client import ClientConnection
 
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, id_in, new_key
 from afluente.application.access.grants import Action
-from cli.access.operators import keys_of
+from cli.access.stores import keys_of
 from cli.devices import devices
 from tests.access_list import Need, entries_of
 from tests.integration.cli.conftest import Afluente, Done

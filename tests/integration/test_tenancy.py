@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from afluente.application.access.tenants import Tenant, tenant_faults
-from cli.access.operators import tenants_of
+from cli.access.stores import tenants_of
 from cli.core.errors import CommandError
 from cli.devices import devices
 from tests.integration.test_access import publish
@@ -615,9 +615,9 @@ def test_a_device_is_made_within_the_ground_of_its_tenant_alone(
     foreign = f"{victim.name}-oven"
 
     for name, tenant, told_ in (
-        (foreign, mallory.name, f"lies in the ground of the tenant '{victim.name}'"),
-        (foreign, None, f"lies in the ground of the tenant '{victim.name}'"),
-        (f"oven-{secrets.token_hex(3)}", mallory.name, "lies in no tenant's ground"),
+        (foreign, mallory.name, f"lies within the boundary of the tenant '{victim.name}'"),
+        (foreign, None, f"lies within the boundary of the tenant '{victim.name}'"),
+        (f"oven-{secrets.token_hex(3)}", mallory.name, "lies within no tenant's boundary"),
     ):
         with pytest.raises(CommandError, match=told_):
             devices.create(local_stack.target, name, "iot", tmp_path / "device", tenant=tenant)

@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection
 
 from afluente.adapters.websocket.messages import MAX_POINTS
 from afluente.application.access.api_keys import id_in
-from cli.access.operators import keys_of
+from cli.access.stores import keys_of
 from tests.integration.bad_points import GOOD, bad_points
 from tests.outbox import Outbox
 from tests.senders import WebSocketSender, authenticate, is_closed, open_websocket

@@ -11,7 +11,7 @@ import pytest
 
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.application.access.api_keys import ApiKey
-from cli.access.operators import keys_of, tenants_of
+from cli.access.stores import keys_of, tenants_of
 from cli.core.errors import ExitCode
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
@@ -31,7 +31,7 @@ def tenant(afluente: Afluente, target: Target) -> Iterator[str]:
     without_old_devices(afluente)
     name = f"acme-{secrets.token_hex(3)}"
     made = afluente("tenants", "create", name, "--domain", "iot", "--source", f"{name}-*")
-    assert (made.code, made.out) == (0, f"made {name}: its ground is iot / {name}-*\n")
+    assert (made.code, made.out) == (0, f"made {name}: its boundary is iot / {name}-*\n")
     yield name
     tenants_of(target).remove(name)
 
@@ -215,7 +215,7 @@ def test_a_key_that_somebody_else_changes_at_the_same_time_is_left_as_they_left_
 # --- tenants ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_of_a_tenant_reaches_its_ground_and_not_beyond(afluente: Afluente, tenant: str) -> None:
+def test_a_key_of_a_tenant_reaches_sources_within_its_boundary_and_not_beyond(afluente: Afluente, tenant: str) -> None:
     whole = created(afluente, "--tenant", tenant)
     part = created(afluente, "--tenant", tenant, "--source", f"{tenant}-hall-?")
     beyond = afluente("keys", "create", "x", "--tenant", tenant, "--source", "zeta-*")
@@ -223,7 +223,7 @@ def test_a_key_of_a_tenant_reaches_its_ground_and_not_beyond(afluente: Afluente,
 
     assert (whole["tenant"], whole["domains"], whole["sources"]) == (tenant, ["iot"], [f"{tenant}-*"])
     assert part["sources"] == [f"{tenant}-hall-?"]
-    assert "the scope source:zeta-* reaches beyond the ground of the tenant" in beyond.err
+    assert "the scope source:zeta-* reaches beyond the boundary of the tenant" in beyond.err
     assert "the scope domain:health reaches beyond" in elsewhere.err
     rotated = json.loads(afluente("keys", "rotate", part["key_id"], "--json").out)
     assert (rotated["tenant"], rotated["sources"]) == (tenant, part["sources"])
@@ -234,7 +234,7 @@ def test_who_makes_a_key_of_the_operators_is_told_where_there_are_tenants(afluen
     assert "it is the operators'" in afluente("keys", "create", "x").err
 
 
-def test_a_tenant_is_listed_and_shown_with_its_keys_and_those_that_reach_into_its_ground(
+def test_a_tenant_is_listed_and_shown_with_its_keys_and_those_that_cross_its_boundary(
     afluente: Afluente, tenant: str
 ) -> None:
     own = created(afluente, "--tenant", tenant)
@@ -271,7 +271,7 @@ def test_a_tenant_that_cannot_be_is_refused(afluente: Afluente, tenant: str, arg
     assert "another" not in {found["name"] for found in json.loads(afluente("tenants", "list", "--json").out)}
 
 
-def test_who_makes_a_tenant_is_told_of_the_operators_keys_that_reach_into_its_ground(
+def test_keys_of_the_operators_that_cross_the_boundary_of_a_new_tenant_are_shown(
     afluente: Afluente, target: Target
 ) -> None:
     key = created(afluente, "--source", "quux-*")
@@ -280,7 +280,7 @@ def test_who_makes_a_tenant_is_told_of_the_operators_keys_that_reach_into_its_gr
     finally:
         tenants_of(target).remove("quux")
 
-    assert f"{key['key_id']} (tests) of the operators reaches into its ground" in made.err
+    assert f"{key['key_id']} (tests) of the operators crosses its boundary" in made.err
 
 
 def test_a_tenant_is_removed_when_it_has_no_keys_and_no_devices_any_more(
