@@ -1,4 +1,4 @@
-"""What afluente knows about data points: their form, their constraints, their class and their alarms.
+"""Data points: their form, their constraints, their class and their alarms.
 
 Nothing here does input or output, reads a clock or writes a log: times and arrival order are passed in.
 """

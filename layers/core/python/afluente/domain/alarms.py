@@ -10,7 +10,7 @@ from afluente.domain.constraints import Severity, StreamConfig
 
 
 class StandingAlarm(msgspec.Struct, frozen=True):
-    """An alarm that was raised and not cleared.
+    """A raised alarm that is not cleared.
 
     Attributes:
         alarm_id: the same from the first raise to the clearing.
@@ -24,13 +24,13 @@ class StandingAlarm(msgspec.Struct, frozen=True):
 
 
 class AlarmState(msgspec.Struct, frozen=True):
-    """Where the alarm of one stream stands.
+    """Progress of one stream's alarm.
 
     Attributes:
-        violations: violating points in a row up to now.
-        normals: normal points in a row up to now, counted while an alarm stands.
-        last_raise: timestamp of the point that raised an alarm last, in Unix seconds; kept when it is cleared.
-        standing: the alarm that stands, if one does.
+        violations: violating points in a row so far.
+        normals: normal points in a row so far, counted while an alarm stands.
+        last_raise: timestamp of the point that raised an alarm last, in Unix seconds; clearing it leaves it.
+        standing: the raised alarm, if any.
     """
 
     violations: int = 0
@@ -40,7 +40,7 @@ class AlarmState(msgspec.Struct, frozen=True):
 
 
 class AlarmChange(StrEnum):
-    """What an alarm event reports."""
+    """The two kinds of alarm events."""
 
     RAISED = "raised"
     CLEARED = "cleared"
@@ -55,7 +55,7 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
         domain, source_id, stream_id: the stream.
         classification: class of the point that changed the alarm.
         severity: of the point that raised it last.
-        reason: why that class.
+        reason: of that class.
         value, timestamp: of the point that changed the alarm.
         count: points in a row that brought it about: violating ones for a raise, normal ones for a clearing.
         raised_at: timestamp of the point that raised the alarm first.
@@ -76,7 +76,7 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlarmTransition(NamedTuple):
-    """What a point did to an alarm: which alarm, what, and by how many points in a row."""
+    """A change of an alarm: its kind, the alarm, and the points in a row that brought it about."""
 
     change: AlarmChange
     alarm: StandingAlarm
@@ -84,7 +84,7 @@ class AlarmTransition(NamedTuple):
 
 
 QUIET = AlarmState()
-"""No alarm, and nothing that counts towards one."""
+"""No alarm, and no point that counts towards one."""
 
 
 def advance(
@@ -93,14 +93,14 @@ def advance(
     """Take one point that is not late into account.
 
     Args:
-        state: where the alarm stood before the point.
+        state: the alarm's state before the point.
         stream: the key of the stream, from which the id of a new alarm is made.
         timestamp: of the point, in Unix seconds.
-        violation: how gravely the point violates its constraints; None for a normal point.
-        config: how many points in a row it takes, and the cooldown.
+        violation: severity of the point's violations; None for a normal point.
+        config: points in a row that raise and clear the alarm, and its cooldown.
 
     Returns:
-        Where the alarm stands now, and what happened to it, if anything.
+        The alarm's state after the point, and its change, if any.
     """
     if violation is None:
         return _count_normal(state, config)
@@ -127,5 +127,5 @@ def _count_normal(state: AlarmState, config: StreamConfig) -> tuple[AlarmState, 
 
 
 def _alarm_id(stream: str, timestamp: float) -> str:
-    """The same for the same point however often it is classified, so that a repeat does not look like a new alarm."""
+    """The same at each classification of a point, so that a repeat does not look like a new alarm."""
     return blake2b(f"{stream}@{timestamp!r}".encode(), digest_size=12).hexdigest()

@@ -1,6 +1,6 @@
-"""Constraints: what the values of a stream may be and how fast they may change.
+"""Constraints: bounds of a stream's values, and of their change.
 
-A constraint that cannot hold is refused here, where it is written, so that none is met at run time.
+A constraint that cannot hold is refused when it is written, so that classification never meets one.
 """
 
 import sys
@@ -15,7 +15,7 @@ from afluente.domain.stream_keys import MISSING_SOURCE, part_faults
 
 
 class Severity(StrEnum):
-    """How grave a violation is; `critical` is the gravest."""
+    """Severity of a violation; `critical` is the gravest."""
 
     WARNING = "warning"
     ALERT = "alert"
@@ -72,7 +72,7 @@ class RateConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
         rel_delta: |v - v0| / |v0| · 100, in percent.
         abs_slope: |v - v0| / dt, in units a second.
         rel_slope: |v - v0| / |v0| · 100 / dt, in percent a second.
-        severity: how grave a violation is.
+        severity: of a violation.
 
     Raises:
         FaultyError: a bound is negative or not finite.
@@ -102,18 +102,18 @@ class StreamConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """The constraints of one stream, or of a template for many.
 
     Attributes:
-        stream_id: the stream it is for; None in a template.
-        stream_type: what kind of stream it is.
+        stream_id: the stream; None in a template.
+        stream_type: the type of the stream.
         source_id: the source of the stream.
         value_constraints: bounds of the value.
         rate_constraints: bounds of its change.
         consecutive_violations_required: violating points in a row that raise the alarm, and normal ones that clear it;
             from 1.
         cooldown_seconds: between two raises of the alarm, by data time; from 0.
-        metadata: anything people want to keep beside it.
+        metadata: anything else.
 
     Raises:
-        FaultyError: a field is not as said above.
+        FaultyError: a field is not as described above.
     """
 
     stream_id: str | None = None
@@ -156,24 +156,24 @@ class VersionedConfig(msgspec.Struct, frozen=True):
 
 
 def no_normal_value(values: ValueConstraints) -> tuple[Fault, ...]:
-    """What keeps every value from being normal: two bands that have none in common.
+    """Faults of bands that leave no value normal: two of them have none in common.
 
-    Such constraints can be read, since earlier releases let them in; who writes constraints refuses them.
+    Such constraints can be read, since earlier releases accepted them; writing them is refused.
     """
-    # That each band lies within the hard limits, and its minimum not above its maximum, is certain already.
+    # Each band is known to lie within the hard limits, its minimum not above its maximum.
     return (*_order_faults(values, "warning_min", "alert_max"), *_order_faults(values, "alert_min", "warning_max"))
 
 
 def _order_faults(values: ValueConstraints, low: str, high: str) -> list[Fault]:
     lower, upper = getattr(values, low), getattr(values, high)
-    # A bound that is no number is in no order, and has its own fault.
+    # A bound that is not finite has its own fault.
     if lower is None or upper is None or not lower > upper:
         return []
-    message = f"{low} {_told(lower)} is above {high} {_told(upper)}; lower the one or raise the other"
+    message = f"{low} {_rendered(lower)} is above {high} {_rendered(upper)}; lower the one or raise the other"
     return [Fault(FaultCode.IMPOSSIBLE, f"value_constraints.{low}", message)]
 
 
-def _told(bound: float) -> str:
+def _rendered(bound: float) -> str:
     # All the digits of a double that people write, and no trailing zeros: 1000000 is not above 1e+06.
     return f"{bound:.15g}"
 

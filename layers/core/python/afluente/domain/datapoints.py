@@ -11,13 +11,13 @@ from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey, domain_faults, is_part, json_type, part_faults
 
 MAX_FUTURE_SECONDS = 300.0
-"""How far a timestamp may be ahead of the service's clock."""
+"""Seconds that a timestamp may be ahead of the service's clock."""
 
 MAX_METADATA_BYTES = 4096
 """Metadata of one point, as compact JSON."""
 
 MAX_METADATA_DEPTH = 32
-"""Objects and arrays inside each other in metadata: what every JSON reader downstream can take."""
+"""Objects and arrays inside each other in metadata, so that every JSON reader downstream can read them."""
 
 MAX_SEQUENCE = 2**63 - 1
 
@@ -38,19 +38,19 @@ class DataPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A measurement: `value` of `stream_id` at `timestamp`.
 
     Attributes:
-        domain: which field of use it comes from (`iot`, `finance`, …).
+        domain: the field of use (`iot`, `finance`, …).
         source_id: the machine, server, market or patient; `_` where none is named.
         stream_id: the stream among those of the source.
         value: a finite number, kept as an IEEE 754 double.
         timestamp: when it was measured, in Unix seconds.
-        stream_type: what kind of stream it is, to find constraint templates by.
+        stream_type: the type of the stream, to find constraint templates by.
         sequence: the sender's count, to order points of one timestamp; an integer from 0.
         metadata: anything else, at most 4 KiB as JSON.
-        ingested_at: when afluente took it in, in Unix seconds.
+        ingested_at: when it arrived, in Unix seconds.
         processed_at: when it was classified, in Unix seconds.
 
     Raises:
-        FaultyError: a field is not as said above; it names every fault.
+        FaultyError: a field is not as described above; it has every fault.
     """
 
     domain: str
@@ -183,10 +183,10 @@ class DataPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def faults_of(raw: Mapping[str, object]) -> tuple[Fault, ...]:
-    """Every fault that keeps the fields of `raw` from being a data point.
+    """Every fault of the fields of a data point.
 
     Args:
-        raw: the fields of a `DataPoint` by name, of any type; names it does not know are passed over.
+        raw: the fields of a `DataPoint` by name, of any type; unknown names are ignored.
     """
     faults = [
         *domain_faults(raw.get("domain", "iot")),
@@ -207,7 +207,7 @@ def faults_of(raw: Mapping[str, object]) -> tuple[Fault, ...]:
 
 
 def arrival_fault(timestamp: float, now: float) -> Fault | None:
-    """What is wrong with a timestamp that arrives at `now`: more than 300 s ahead, or not in seconds.
+    """The fault of a timestamp that arrives at `now`: more than 300 s ahead, or not in seconds.
 
     Args:
         timestamp: a finite number.
@@ -225,7 +225,7 @@ def arrival_fault(timestamp: float, now: float) -> Fault | None:
 
 
 def is_deeper_than(levels: int, value: object) -> bool:
-    """Whether a JSON value has more than `levels` objects and arrays inside each other."""
+    """Tell whether a JSON value has more than `levels` objects and arrays inside each other."""
     layer = [value]
     for _ in range(levels):
         layer = [child for node in layer for child in _children(node)]
@@ -235,7 +235,7 @@ def is_deeper_than(levels: int, value: object) -> bool:
 
 
 def metadata_faults(value: object) -> tuple[Fault, ...]:
-    """What keeps `value` from being metadata: an object that is not too deep, too long or beyond what JSON has."""
+    """Faults of metadata, which is an object, not too deep, not too long, and representable in JSON."""
     if not isinstance(value, dict):
         return (Fault(FaultCode.WRONG_TYPE, "metadata", f"must be an object, not {json_type(value)}"),)
     if is_deeper_than(MAX_METADATA_DEPTH, value):
@@ -246,7 +246,7 @@ def metadata_faults(value: object) -> tuple[Fault, ...]:
 
 
 def _is_sound(point: DataPoint) -> bool:
-    """The quick half of `faults_of`: says whether there is a fault, not which."""
+    """The quick half of `faults_of`: there is no fault."""
     return (
         type(point.value) is float
         and isfinite(point.value)
@@ -322,7 +322,7 @@ def _metadata_size_faults(value: dict[str, object]) -> tuple[Fault, ...]:
         return (Fault(FaultCode.FORBIDDEN_CHARACTER, "metadata", message),)
     except TypeError:
         return (Fault(FaultCode.WRONG_TYPE, "metadata", "holds a value that JSON does not have"),)
-    except ValueError:  # an integer of more digits than Python converts, which are more than metadata may have
+    except ValueError:  # an integer of more digits than Python converts, and so than metadata may have
         message = f"holds an integer of more than {MAX_METADATA_BYTES} digits"
         return (Fault(FaultCode.TOO_LONG, "metadata", message),)
     if size > MAX_METADATA_BYTES:

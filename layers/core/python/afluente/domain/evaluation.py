@@ -71,7 +71,7 @@ Evaluator = Callable[[float, float, WindowPoint | None], Evaluation]
 
 
 class RuleSet(NamedTuple):
-    """What the points of one stream are classified with.
+    """The evaluator and the alarm settings of one stream.
 
     Attributes:
         evaluate: evaluates each value.

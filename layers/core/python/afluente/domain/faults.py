@@ -1,4 +1,4 @@
-"""Faults: what is wrong with a value somebody sent or wrote, as data."""
+"""Faults of values that people or devices sent, as data."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class FaultCode(StrEnum):
-    """The closed set of things that can be wrong with a field."""
+    """Kinds of faults of a field: a closed set."""
 
     MISSING = "missing"
     WRONG_TYPE = "wrong_type"
@@ -26,12 +26,12 @@ class FaultCode(StrEnum):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One fault of one field, with what to do about it.
+    """One fault of one field, with a hint.
 
     Attributes:
-        code: which of the closed set of faults it is.
+        code: its kind.
         field: the field at fault, dotted where it is nested (`rate_constraints.abs_delta`).
-        message: what is wrong and the way out, for a person.
+        message: what is wrong, and a hint, for a person.
     """
 
     code: FaultCode
@@ -40,7 +40,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class FaultyError(ValueError):
-    """A record that cannot exist, with all its faults, not only the first.
+    """A record that cannot exist, with all its faults.
 
     Attributes:
         faults: one or more faults.

@@ -16,18 +16,18 @@ MAX_PART_LENGTH = 128
 """Characters of one part of a key; three parts fit an MQTT topic of AWS IoT Core (256 bytes) for usual ids."""
 
 DOMAIN_PATTERN = "[a-z][a-z0-9_-]{0,31}"
-"""What the name of a domain is."""
+"""Form of the name of a domain."""
 
 FORBIDDEN_CHARACTERS = r"/+#\x00-\x1f\x7f-\x9f"
-"""What no part of a key holds: the separators of MQTT topics and control characters, as in a character class."""
+"""Characters that no part of a key holds, as in a character class: separators of MQTT topics, control characters."""
 
 _DOMAIN = re.compile(DOMAIN_PATTERN)
-# Lone surrogates, too, which no UTF-8 text can hold.
+# And lone surrogates, which no UTF-8 text can hold.
 _FORBIDDEN = re.compile(rf"[{FORBIDDEN_CHARACTERS}\ud800-\udfff]")
 
 
 class StreamKey(msgspec.Struct, frozen=True, order=True):
-    """Which stream a data point belongs to.
+    """The key of a stream.
 
     Example:
         >>> str(StreamKey.parse("iot/furnace-1/furnace-1:temperature"))
@@ -62,7 +62,7 @@ class StreamKey(msgspec.Struct, frozen=True, order=True):
 
     @property
     def source(self) -> str:
-        """`{domain}/{source_id}`: the Kinesis partition key, and what a shard is chosen by."""
+        """`{domain}/{source_id}`: the Kinesis partition key, which also chooses the shard."""
         return f"{self.domain}/{self.source_id}"
 
     def __str__(self) -> str:
@@ -71,12 +71,12 @@ class StreamKey(msgspec.Struct, frozen=True, order=True):
 
 @lru_cache(maxsize=16_384)
 def is_part(text: str) -> bool:
-    """Whether `text` may be a source id, a stream id or a stream type."""
+    """Tell whether `text` may be a source id, a stream id or a stream type."""
     return not part_faults("", text)
 
 
 def part_faults(field: str, value: object) -> tuple[Fault, ...]:
-    """What keeps `value` from being one part of a key: 1 to 128 characters, not starting with `$`, no separators."""
+    """Faults of one part of a key, which has 1 to 128 characters, no `$` at its beginning, and no separators."""
     if type(value) is not str:
         return (Fault(FaultCode.WRONG_TYPE, field, f"must be a string, not {json_type(value)}"),)
     if not value:
@@ -99,7 +99,7 @@ def part_faults(field: str, value: object) -> tuple[Fault, ...]:
 
 
 def domain_faults(value: object) -> tuple[Fault, ...]:
-    """What keeps `value` from being the name of a domain, `[a-z][a-z0-9_-]{0,31}`."""
+    """Faults of the name of a domain, which is `[a-z][a-z0-9_-]{0,31}`."""
     if type(value) is not str:
         return (Fault(FaultCode.WRONG_TYPE, "domain", f"must be a string, not {json_type(value)}"),)
     if not _DOMAIN.fullmatch(value):
@@ -113,14 +113,14 @@ def shard_of(source: str, shards: int) -> int:
 
     Args:
         source: `{domain}/{source_id}`.
-        shards: how many shards there are.
+        shards: number of shards.
     """
     digest = blake2b(source.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % shards
 
 
 def json_type(value: object) -> str:
-    """What JSON calls the type of `value`, for messages."""
+    """The type of `value` in the words of JSON, for messages."""
     if value is None:
         return "null"
     names: dict[type, str] = {bool: "a boolean", str: "a string", dict: "an object", list: "an array"}

@@ -50,7 +50,6 @@ class DynamoCsvJobs:
     # --- a job -------------------------------------------------------------------------------------------------------
 
     def create(self, job: CsvJob) -> CsvJob:
-        """See `CsvJobStore.create`."""
         item: dict[str, Any] = {
             "job_id": {"S": job.job_id},
             "domain": {"S": job.domain},
@@ -73,12 +72,10 @@ class DynamoCsvJobs:
         return job
 
     def find(self, job_id: str) -> CsvJob | None:
-        """See `CsvJobStore.find`."""
         item = self._read(job_id)
         return _job_of(item) if item and "head" in item else None
 
     def change(self, job: CsvJob) -> CsvJob:
-        """See `CsvJobStore.change`."""
         changed = msgspec.structs.replace(job, version=job.version + 1)
         assignments = ["head = :head", "#status = :status", "version = :new", "expires_at = :expiry"]
         values: dict[str, Any] = {
@@ -108,7 +105,6 @@ class DynamoCsvJobs:
         return _job_of(answer["Attributes"])
 
     def save_part(self, job: CsvJob, number: int, part: PartProgress) -> PartProgress:
-        """See `CsvJobStore.save_part`."""
         saved = msgspec.structs.replace(part, version=part.version + 1)
         name = f"part_{number}"
         with self._conditional(job.job_id):
@@ -130,7 +126,6 @@ class DynamoCsvJobs:
     # --- the jobs of a domain ----------------------------------------------------------------------------------------
 
     def newest(self, domain: str, *, before: float | None, limit: int) -> Sequence[CsvJob]:
-        """See `CsvJobStore.newest`."""
         condition = "#domain = :domain"
         values: dict[str, Any] = {":domain": {"S": domain}}
         if before is not None:
@@ -153,7 +148,6 @@ class DynamoCsvJobs:
     # --- content -----------------------------------------------------------------------------------------------------
 
     def claim(self, content_id: str, job_id: str, now: float) -> str:
-        """See `CsvJobStore.claim`."""
         key = _content_key(content_id)
         try:
             with self._conditional(job_id):
@@ -171,7 +165,6 @@ class DynamoCsvJobs:
         return job_id
 
     def release(self, content_id: str, job_id: str) -> None:
-        """See `CsvJobStore.release`."""
         try:
             with self._conditional(job_id):
                 self._client.delete_item(

@@ -90,7 +90,6 @@ class DynamoStates:
         self._homes: LRUCache[str, dict[str, int]] = LRUCache(_CACHED_SOURCES)
 
     def load(self, groups: Mapping[StreamKey, str]) -> "_LoadedBuckets":
-        """See `StateStore.load`."""
         wanted: dict[str, set[str]] = {}
         for key in groups:
             wanted.setdefault(key.source, set()).add(key.stream_id)
@@ -189,7 +188,6 @@ class _LoadedBuckets:
             _forget_packs_of_others(bucket, groups[bucket.source])
 
     def of(self, key: StreamKey) -> StreamMemory:
-        """See `LoadedStates.of`."""
         home = self._homes.get((key.source, key.stream_id))
         if home is None:
             self._check_new(key)
@@ -202,7 +200,6 @@ class _LoadedBuckets:
         return StreamMemory(state, int.from_bytes(stored.last_pack, signed=True))
 
     def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
-        """See `LoadedStates.save`."""
         written: dict[tuple[str, int], _Bucket] = {}
         for key, memory in changed.items():
             bucket = self._homes.get((key.source, key.stream_id)) or self._new_home(key.source)

@@ -62,7 +62,6 @@ class KinesisStreams:
         self._sleep = sleep
 
     def put(self, deliveries: Sequence[Delivery]) -> None:
-        """See `ClassifiedStreams.put`."""
         by_class: dict[Classification, list[Delivery]] = {}
         for delivery in deliveries:
             by_class.setdefault(delivery.classification, []).append(delivery)

@@ -106,7 +106,6 @@ class BucketCsvFiles:
     # --- rejected rows -----------------------------------------------------------------------------------------------
 
     def keep_rejected(self, job: CsvJob, part: int, position: Position, rows: Sequence[RejectedRow]) -> None:
-        """See `CsvFiles.keep_rejected`."""
         layout = _layout_of(job)
         text = "".join(line_of(row, layout.delimiter, is_marked=layout.is_marked) for row in rows)
         with unavailable("S3"):
@@ -118,7 +117,6 @@ class BucketCsvFiles:
             )
 
     def gather_rejected(self, job: CsvJob) -> str:
-        """See `CsvFiles.gather_rejected`."""
         key = f"{REJECTS}/{job.job_id}.csv"
         layout = _layout_of(job)
         head = header(layout.columns, layout.delimiter)

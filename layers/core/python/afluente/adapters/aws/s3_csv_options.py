@@ -28,7 +28,6 @@ class BucketOptions:
         self._bucket = bucket
 
     def options_of(self, file: FileVersion) -> tuple[dict[str, Any], str | None]:
-        """See `OptionsReader.options_of`."""
         for key in _option_files(file.key):
             document = self._document(key)
             if document is not None:

@@ -35,23 +35,19 @@ class S3CsvUploads:
         self._bucket = bucket
 
     def put(self, key: str, body: bytes) -> None:
-        """See `CsvUploads.put`."""
         with unavailable("S3"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
     def presign_put(self, key: str, size: int | None) -> str:
-        """See `CsvUploads.presign_put`."""
         length = {} if size is None else {"ContentLength": size}
         return self._signed("put_object", "PUT", Key=key, **length)
 
     def begin_multipart(self, key: str, size: int) -> MultipartUpload:
-        """See `CsvUploads.begin_multipart`."""
         with unavailable("S3"):
             upload_id = self._client.create_multipart_upload(Bucket=self._bucket, Key=key)["UploadId"]
         return self.go_on_with(key, size, upload_id)
 
     def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
-        """See `CsvUploads.go_on_with`."""
         part_bytes = part_bytes_of(size)
         upload = {"Key": key, "UploadId": upload_id}
         return MultipartUpload(
@@ -66,7 +62,6 @@ class S3CsvUploads:
         )
 
     def presign_rejects(self, key: str) -> str:
-        """See `CsvUploads.presign_rejects`."""
         return self._signed("get_object", "GET", Key=key, ResponseContentDisposition="attachment")
 
     def _signed(self, operation: "Operation", method: str, **parameters: Any) -> str:

@@ -25,7 +25,6 @@ class S3Quarantine:
         self._bucket = bucket
 
     def put(self, record: QuarantinedRecord) -> None:
-        """See `Quarantine.put`."""
         with unavailable("S3"):
             self._client.put_object(
                 Bucket=self._bucket,

@@ -1,4 +1,4 @@
-"""CSV jobs for stores: the head of a job as JSON, and each of its parts as JSON that is packed."""
+"""CSV jobs for stores: the head of a job as JSON, and each of its parts as packed JSON."""
 
 import re
 import zlib
@@ -21,21 +21,21 @@ def encode_head(job: CsvJob) -> str:
 
 
 def decode_head(text: str) -> CsvJob:
-    """The job of its head, without parts."""
+    """The job of a head, without parts."""
     return _heads.decode(text)
 
 
 def encode_part(part: PartProgress) -> bytes:
-    """How far a part is.
+    """The progress of a part, packed.
 
-    The names of streams and the first rejected rows are much alike. Packed, those of all parts fit DynamoDB's 400 KB
-    ("Item size"), and writing them again and again costs a fraction.
+    Names of streams and rejected rows are much alike. Packed, those of all parts fit DynamoDB's 400 KB ("Item size"),
+    and writing them again and again costs a fraction.
     """
     return zlib.compress(_encode(part).encode(), level=1)
 
 
 def decode_part(packed: bytes) -> PartProgress:
-    """The part of what was made of it."""
+    """The progress of a packed part."""
     return _parts.decode(zlib.decompress(packed))
 
 
@@ -47,7 +47,7 @@ def _encode(record: CsvJob | PartProgress) -> str:
 
 
 def _as_text(value: Any) -> Any:
-    """The same without lone surrogates, which stand for bytes of a file that are no text."""
+    """A value without lone surrogates, which stand for bytes of a file that are no text."""
     match value:
         case str():
             return _SURROGATES.sub("\ufffd", value)

@@ -1,4 +1,4 @@
-"""The form of a pack on the queue: compressed MessagePack in base64.
+"""Packs on the queue: compressed MessagePack in base64.
 
 Base64, since SQS refuses characters that XML does not have; compressed, since SQS bills each 64 KiB.
 """
@@ -18,7 +18,7 @@ from afluente.domain.faults import FaultyError
 VERSION = 1
 
 MAX_UNPACKED_BYTES = 16 * 1024 * 1024
-"""Of a pack; those that are sent have less than a megabyte. A message of a megabyte could else become a gigabyte."""
+"""Limit of a pack; those that are sent have less than a megabyte. A message could become a gigabyte without it."""
 
 _COMPRESSION_LEVEL = 1
 # A double in MessagePack.
@@ -26,7 +26,7 @@ _ARRIVAL_BYTES = 9
 
 
 class UndecodablePackError(Exception):
-    """The text is no pack, or one of a version that this one does not know."""
+    """The text is no pack, or one of an unknown version."""
 
 
 class EncodedPack(msgspec.Struct, frozen=True):
@@ -35,8 +35,8 @@ class EncodedPack(msgspec.Struct, frozen=True):
     Attributes:
         body: the message body, ASCII.
         deduplication_id: the same for the same points, whenever they arrived.
-        uncompressed_bytes: what the body can take at the most before compression and base64; the same for the same
-            points, too, so that they are always cut into the same messages.
+        uncompressed_bytes: upper bound of the bytes before compression and base64; the same for the same points, so
+            that they are always split into the same messages.
     """
 
     body: str
@@ -55,7 +55,7 @@ class _WirePoint(msgspec.Struct, array_like=True):
 
 
 WireRow = tuple[str, float, float, None, str | None, None]
-"""A point in the order of the fields of `_WirePoint`, which MessagePack has alike."""
+"""A point as a tuple in the order of the fields of `_WirePoint`: the same in MessagePack."""
 
 
 class _WireSource(msgspec.Struct, array_like=True):
@@ -66,7 +66,7 @@ class _WireSource(msgspec.Struct, array_like=True):
 
 class _WirePack(msgspec.Struct, array_like=True):
     version: int
-    # One for all points, or one a point: points of one request share it, those of a batch of messages do not.
+    # One for all points, or one a point: points of one request share it, points of a batch of messages do not.
     arrivals: list[float]
     sources: msgspec.Raw
 
@@ -87,7 +87,7 @@ def encode_pack(points: Sequence[DataPoint]) -> EncodedPack:
 
 
 def rows_of(series: Sequence[Series]) -> list[WireRow]:
-    """The points of series as they are in a pack."""
+    """The points of series as rows of a pack."""
     rows: list[WireRow] = []
     for one in series:
         rows += zip(
@@ -97,7 +97,7 @@ def rows_of(series: Sequence[Series]) -> list[WireRow]:
 
 
 def encode_rows(domain: str, source_id: str, rows: Sequence[WireRow], ingested_at: float) -> EncodedPack:
-    """Encode points of one source by `rows_of`: the same message as `encode_pack` makes of them."""
+    """Encode points of one source, as `rows_of` gives them: the same message as by `encode_pack`."""
     return _encoded(_pack_encoder.encode([(domain, source_id, rows)]), [ingested_at], len(rows))
 
 

@@ -5,7 +5,7 @@ from math import inf
 from typing import Any
 
 MAX_VERSION = 10
-"""RFC 8428, section 4.4: the version that is current; a pack of a later one is not to be read."""
+"""RFC 8428, section 4.4: the current version; a pack of a later one must not be read."""
 
 _RELATIVE_BELOW = 2.0**28
 """RFC 8428, section 4.5.3: a time below this is relative to now, in seconds."""
@@ -17,11 +17,11 @@ _KNOWN = _BASE | _VALUES | {"n", "u", "s", "t", "ut"}
 
 
 class SenmlError(Exception):
-    """A pack as a whole cannot be read; says why."""
+    """A pack that cannot be read as a whole, with the reason."""
 
 
 def is_senml(document: object) -> bool:
-    """Whether a document has the shape of a SenML pack: records, and none with the `value` of a point."""
+    """Tell whether a document has the shape of a SenML pack: records, none of which has the `value` of a point."""
     return (
         isinstance(document, list)
         and bool(document)
@@ -32,13 +32,13 @@ def is_senml(document: object) -> bool:
 def resolve(pack: Sequence[Mapping[str, Any]], *, stream_id: str, arrived_at: float) -> list[dict[str, object]]:
     """Make raw points of the records, with the base fields resolved (RFC 8428, section 4.6).
 
-    A record of text, of a boolean or of data gives a raw point whose value is just that, for its fault to be named; one
-    of base fields alone gives none.
+    The value of a text, boolean or data record is left as it is, for its fault to be named; a record of base fields
+    alone gives no point.
 
     Args:
-        pack: as `is_senml` knows it.
+        pack: a document for which `is_senml` holds.
         stream_id: of records without a name.
-        arrived_at: what relative times are relative to, in Unix seconds.
+        arrived_at: added to relative times, in Unix seconds.
 
     Raises:
         SenmlError: the pack is of a later version, or has a field that must be understood and is not.
@@ -66,7 +66,7 @@ def _check(record: Mapping[str, Any]) -> None:
 def _point(record: Mapping[str, Any], base: Mapping[str, Any], stream_id: str, arrived_at: float) -> dict[str, object]:
     name = f"{base.get('bn', '')}{record.get('n', '')}"
     metadata: dict[str, object] = {}
-    # A name may hold slashes, which part the levels of a topic.
+    # A name may hold slashes, which separate the levels of a topic.
     stream = name.replace("/", ":")
     if stream != name:
         metadata["senml_name"] = name
@@ -92,7 +92,7 @@ def _value(record: Mapping[str, Any], base: Mapping[str, Any]) -> object:
 
 
 def _sum(base: object, own: object) -> object:
-    """The sum of two numbers, finite or not; of what is none, the part that is to blame."""
+    """The sum, or the first operand that is no number."""
     for part in (base, own):
         if isinstance(part, bool) or not isinstance(part, int | float):
             return part

@@ -1,7 +1,7 @@
-"""The binary form of a stream's state: about 450 bytes for a full window, at most 900.
+"""Stream states in binary: about 450 bytes for a full window, at most 900.
 
-Times of a window are whole milliseconds in most streams and lie close together: they are kept as one 64-bit time and
-32-bit steps where that is exact, and as doubles where it is not.
+Times of a window are whole milliseconds in most streams and lie close together: they become one 64-bit time and 32-bit
+steps where that is exact, and doubles where it is not.
 """
 
 import struct
@@ -27,7 +27,7 @@ class _WireStanding(msgspec.Struct, array_like=True):
 
 class _WireState(msgspec.Struct, array_like=True):
     newest: tuple[float, int] | None
-    # The index of the baseline in the window, counted from its end, or the point itself once it has left the window.
+    # The index of the baseline in the window, counted from its end; the point itself once it has left the window.
     baseline: int | tuple[float, int, float] | None
     times: bytes
     sequences: bytes
@@ -44,16 +44,16 @@ _decoder = msgspec.msgpack.Decoder(_WireState)
 
 
 def encode_state(state: StreamState) -> bytes:
-    """Encode a state; `decode_state` gives back the same."""
+    """Encode a state; `decode_state` inverts it."""
     window, alarm = state.window, state.alarm
     return _encoder.encode(
         _WireState(
             newest=state.newest,
             baseline=_encode_baseline(state),
-            times=_encode_times([taken.timestamp for taken in window]),
-            sequences=_encode_sequences([taken.sequence for taken in window]),
-            values=struct.pack(f"<{len(window)}d", *[taken.value for taken in window]),
-            beyond_hard_limits=sum(1 << place for place, taken in enumerate(window) if not taken.within_hard_limits),
+            times=_encode_times([point.timestamp for point in window]),
+            sequences=_encode_sequences([point.sequence for point in window]),
+            values=struct.pack(f"<{len(window)}d", *[point.value for point in window]),
+            beyond_hard_limits=sum(1 << place for place, point in enumerate(window) if not point.within_hard_limits),
             violations=alarm.violations,
             normals=alarm.normals,
             last_raise=alarm.last_raise,
@@ -103,8 +103,8 @@ def _decode_standing(wire: _WireStanding) -> StandingAlarm:
 def _encode_baseline(state: StreamState) -> int | tuple[float, int, float] | None:
     if state.baseline is None:
         return None
-    for place, taken in enumerate(reversed(state.window)):
-        if taken == state.baseline:
+    for place, point in enumerate(reversed(state.window)):
+        if point == state.baseline:
             return place
     return state.baseline[:3]
 
@@ -139,7 +139,7 @@ def _decode_times(encoded: bytes) -> list[float]:
 
 
 def _encode_sequences(sequences: Sequence[int]) -> bytes:
-    """Nothing where no point has one, which is the common case."""
+    """No bytes where no point has a sequence, which is the common case."""
     if all(sequence == NO_SEQUENCE for sequence in sequences):
         return b""
     return struct.pack(f"<{len(sequences)}q", *sequences)

@@ -18,7 +18,6 @@ class MemoryStreams:
         self.points: dict[Classification, list[ClassifiedDataPoint]] = {name: [] for name in Classification}
 
     def put(self, deliveries: Sequence[Delivery]) -> None:
-        """See `ClassifiedStreams.put`."""
         for delivery in deliveries:
             self.points[delivery.classification] += delivery.points
 
@@ -30,7 +29,6 @@ class MemoryStates:
         self.memories: dict[StreamKey, tuple[str, StreamMemory]] = {}
 
     def load(self, groups: Mapping[StreamKey, str]) -> "_LoadedMemory":
-        """See `StateStore.load`."""
         return _LoadedMemory(self, groups, {key: self.memories.get(key) for key in groups})
 
 
@@ -46,13 +44,11 @@ class _LoadedMemory:
         self._read = read
 
     def of(self, key: StreamKey) -> StreamMemory:
-        """See `LoadedStates.of`."""
         group, memory = self._read[key] or (self._groups[key], StreamMemory())
         comparable = group == self._groups[key]
         return memory if comparable else msgspec.structs.replace(memory, last_pack=StreamMemory().last_pack)
 
     def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
-        """See `LoadedStates.save`."""
         unsaved: dict[str, StaleStateError | UnavailableError] = {}
         for key, memory in changed.items():
             if self._store.memories.get(key) is self._read[key]:

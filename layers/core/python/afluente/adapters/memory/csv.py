@@ -42,7 +42,6 @@ class MemoryCsvFiles:
         return FileVersion(key, version, str(hash(content)), len(content))
 
     def options_of(self, file: FileVersion) -> tuple[dict[str, Any], str | None]:
-        """See `OptionsReader.options_of`."""
         return (self.options[file.key], "memory") if file.key in self.options else ({}, None)
 
     def plan(self, job: CsvJob) -> LoadPlan:
@@ -52,7 +51,6 @@ class MemoryCsvFiles:
         return LoadPlan(to_document(seen.layout), seen.config.given(), min(self._parts, seen.distinct_streams))
 
     def chunks(self, job: CsvJob, part: int, position: Position) -> Iterator[Chunk]:
-        """See `CsvFiles.chunks`."""
         layout = from_document(job.layout or {})
         if position == Position():
             position = layout.begins
@@ -63,12 +61,10 @@ class MemoryCsvFiles:
         return reader.chunks(cast("BinaryIO", file), position, file.tell)
 
     def keep_rejected(self, job: CsvJob, part: int, position: Position, rows: Sequence[RejectedRow]) -> None:
-        """See `CsvFiles.keep_rejected`."""
         self.rejected.setdefault(job.job_id, {})[position.offset, part] = rows
 
     @staticmethod
     def gather_rejected(job: CsvJob) -> str:
-        """See `CsvFiles.gather_rejected`."""
         return f"rejects/{job.job_id}.csv"
 
     def _content(self, job: CsvJob) -> bytes:
@@ -86,15 +82,12 @@ class MemoryCsvJobs:
         self._owners: dict[str, str] = {}
 
     def create(self, job: CsvJob) -> CsvJob:
-        """See `CsvJobStore.create`."""
         return self._jobs.setdefault(job.job_id, _as_kept(job))
 
     def find(self, job_id: str) -> CsvJob | None:
-        """See `CsvJobStore.find`."""
         return self._jobs.get(job_id)
 
     def change(self, job: CsvJob) -> CsvJob:
-        """See `CsvJobStore.change`."""
         kept = self._jobs.get(job.job_id)
         if kept is None or kept.version != job.version:
             raise StaleJobError(f"job {job.job_id} was changed meanwhile")
@@ -104,7 +97,6 @@ class MemoryCsvJobs:
         return self._jobs[job.job_id]
 
     def save_part(self, job: CsvJob, number: int, part: PartProgress) -> PartProgress:
-        """See `CsvJobStore.save_part`."""
         kept = self._jobs.get(job.job_id)
         is_read = kept is not None and kept.status is JobStatus.READING and number < len(kept.parts)
         if kept is None or not is_read or kept.parts[number].version != part.version:
@@ -115,7 +107,6 @@ class MemoryCsvJobs:
         return saved
 
     def newest(self, domain: str, *, before: float | None, limit: int) -> Sequence[CsvJob]:
-        """See `CsvJobStore.newest`."""
         found = [
             job for job in self._jobs.values() if job.domain == domain and (before is None or job.created_at < before)
         ]
@@ -127,7 +118,6 @@ class MemoryCsvJobs:
         return self._owners.setdefault(content_id, job_id)
 
     def release(self, content_id: str, job_id: str) -> None:
-        """See `CsvJobStore.release`."""
         if self._owners.get(content_id) == job_id:
             del self._owners[content_id]
 
@@ -145,23 +135,18 @@ class MemoryCsvUploads:
         self.files: dict[str, bytes] = {}
 
     def put(self, key: str, body: bytes) -> None:
-        """See `CsvUploads.put`."""
         self.files[key] = body
 
     def presign_put(self, key: str, size: int | None) -> str:
-        """See `CsvUploads.presign_put`."""
         return f"memory:put/{key}?size={size}"
 
     def begin_multipart(self, key: str, size: int) -> MultipartUpload:
-        """See `CsvUploads.begin_multipart`."""
         return self.go_on_with(key, size, "upload-1")
 
     def go_on_with(self, key: str, size: int, upload_id: str) -> MultipartUpload:
-        """See `CsvUploads.go_on_with`."""
         part_bytes = part_bytes_of(size)
         urls = tuple(f"memory:part/{key}?number={number + 1}" for number in range(-(-size // part_bytes)))
         return MultipartUpload(upload_id, part_bytes, urls, f"memory:complete/{key}", f"memory:abort/{key}")
 
     def presign_rejects(self, key: str) -> str:
-        """See `CsvUploads.presign_rejects`."""
         return f"memory:get/{key}"

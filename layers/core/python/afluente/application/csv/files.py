@@ -75,6 +75,6 @@ def parts_of_key(key: str) -> KeyParts:
 
 
 def is_option_file(key: str) -> bool:
-    """Whether a key is that of an options file, or of a folder: neither starts a job."""
+    """Tell whether a key is that of an options file, or of a folder: neither starts a job."""
     name = key.rpartition("/")[2].lower()
     return not name or name == FOLDER_OPTIONS or name.endswith(tuple(f"{end}.json" for end in FILE_SUFFIXES))

@@ -17,12 +17,12 @@ _MAX_LOOKS = 10
 
 
 class JobQuery(msgspec.Struct, frozen=True):
-    """Which jobs are asked for.
+    """A query for jobs.
 
     Attributes:
         domain, source_id, status: of the jobs; None for any.
-        limit: how many, 1 to `MAX_PAGE`.
-        before: the time, in Unix seconds, before which they were created; None for any.
+        limit: number of jobs, 1 to `MAX_PAGE`.
+        before: matches jobs created before this time, in Unix seconds; None for any.
     """
 
     domain: str | None = None
@@ -32,7 +32,7 @@ class JobQuery(msgspec.Struct, frozen=True):
     before: float | None = None
 
     def missing(self, grant: Grant) -> str | None:
-        """The scope that a grant lacks for a domain or source that is asked for by name; None where nothing is."""
+        """The scope that a grant lacks for the domain and source that the query names; None if it lacks none."""
         asked = msgspec.structs.replace(
             grant,
             domains=(EVERYTHING,) if self.domain is None else grant.domains,
@@ -40,17 +40,17 @@ class JobQuery(msgspec.Struct, frozen=True):
         )
         return asked.missing(Action.JOBS, self.domain or "", self.source_id or "")
 
-    def wants(self, job: CsvJob) -> bool:
-        """Whether a job is asked for."""
+    def matches(self, job: CsvJob) -> bool:
+        """Tell whether a job is of the source and status of the query."""
         return self.source_id in {None, job.source_id} and self.status in {None, job.status}
 
 
 class JobPage(msgspec.Struct, frozen=True):
-    """Some jobs, the newest first.
+    """A page of jobs, the newest first.
 
     Attributes:
-        jobs: they may be fewer than were asked for.
-        before: what to ask for to have the next page; None where there is none.
+        jobs: possibly fewer than the limit.
+        before: `before` of the query for the next page; None after the last one.
     """
 
     jobs: tuple[CsvJob, ...]
@@ -61,10 +61,10 @@ def newest_jobs(store: CsvJobStore, query: JobQuery, *, domains: Collection[str]
     """A page of the jobs that a caller may see.
 
     Args:
-        store: where jobs are kept.
-        query: which are asked for.
+        store: of the jobs.
+        query: for them.
         domains: the domains that are open.
-        grant: what the caller may do.
+        grant: of the caller.
 
     Raises:
         UnavailableError: the store does not answer.
@@ -78,29 +78,29 @@ def newest_jobs(store: CsvJobStore, query: JobQuery, *, domains: Collection[str]
         jobs = _newest(store, visible, before, size)
         for place, job in enumerate(jobs, start=1):
             before = job.created_at
-            if query.wants(job) and grant.missing(Action.JOBS, job.domain, job.source_id) is None:
+            if query.matches(job) and grant.missing(Action.JOBS, job.domain, job.source_id) is None:
                 found.append(job)
             if len(found) == query.limit:
                 is_last = place == len(jobs) < size
                 return JobPage(tuple(found), None if is_last else before)
         if len(jobs) < size:
             return JobPage(tuple(found), None)
-        # Most are others': look at more at a time.
+        # Most belong to others: look at more at a time.
         size = MAX_PAGE
-    return JobPage(tuple(found), _untold(jobs[-1].created_at, found, query.before))
+    return JobPage(tuple(found), _next_before(jobs[-1].created_at, found, query.before))
 
 
-def _untold(looked_until: float, found: Sequence[CsvJob], before: float | None) -> float:
-    """Where the next page begins, if the last job that was looked at is another's: its time is nobody else's business.
+def _next_before(looked_until: float, found: Sequence[CsvJob], before: float | None) -> float:
+    """The cursor after a page whose last job may be another tenant's: rounded up, so that it leaks none of their times.
 
-    It is a whole second, after which jobs may be looked at twice, but none of the caller's own is given twice.
+    Jobs within the rounded second are looked at twice, but none of the caller's own is listed twice.
     """
     begins = min(float(math.ceil(looked_until)), found[-1].created_at if found else math.inf)
-    # Where a second has more jobs than a page looks at, the next one would come no further.
+    # If a second has more jobs than a page looks at, rounding would repeat the page for ever.
     return begins if before is None or begins < before else looked_until
 
 
 def _newest(store: CsvJobStore, domains: Sequence[str], before: float | None, limit: int) -> list[CsvJob]:
-    """The newest jobs of several domains: each gives as many as are asked for, so that none can be missing between."""
+    """The newest jobs of several domains: as many of each as of all, so that none is missing between them."""
     jobs = [job for domain in domains for job in store.newest(domain, before=before, limit=limit)]
     return sorted(jobs, key=lambda job: (-job.created_at, job.job_id))[:limit]

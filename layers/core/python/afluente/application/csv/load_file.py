@@ -18,7 +18,7 @@ MAX_FUTILE_ATTEMPTS = 10
 
 
 class PartOutcome(StrEnum):
-    """Where loading a part has come to.
+    """The state of a part after a call.
 
     `nothing`: there was nothing to do; `ended`: the part has ended, and with the last one the job; `paused`: time ran
     out, and the next call continues; `waiting`: other parts of the job have to end first, or another loader is at it.

@@ -23,7 +23,7 @@ class CsvJobStore(Protocol):
     """
 
     def create(self, job: CsvJob) -> CsvJob:
-        """Store a new job; returns the stored one, which is another if its id was taken."""
+        """Store a new job; returns the stored one, which is an older one of the same id, if there is one."""
         ...
 
     def find(self, job_id: str) -> CsvJob | None:

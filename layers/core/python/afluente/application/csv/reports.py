@@ -1,4 +1,4 @@
-"""What people are told of a CSV job."""
+"""Reports of CSV jobs."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from afluente.application.csv.progress import FIRST_OF_EACH, PartProgress, Shown
 
 
 class ErrorReport(msgspec.Struct, frozen=True):
-    """What was wrong with rows, how often, and the first of them."""
+    """An error of rows, its count, and the first of them."""
 
     code: str
     count: int
@@ -18,7 +18,7 @@ class ErrorReport(msgspec.Struct, frozen=True):
 
 
 class JobReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A job as people see it; times are Unix seconds, and what is not known is left out."""
+    """A job for people; times are Unix seconds, and unknown fields are left out."""
 
     job_id: str
     status: JobStatus
@@ -46,14 +46,14 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def report(job: CsvJob, *, rejects_url: str | None = None) -> JobReport:
-    """What there is to tell of a job.
+    """Report a job.
 
     Args:
-        job: it.
-        rejects_url: where its rejected rows can be fetched.
+        job: to report.
+        rejects_url: URL of its rejected rows.
     """
     parts = job.parts or (PartProgress(),)
-    # Each part goes through all rows, and takes the streams that are its own.
+    # Each part reads all rows, and queues the points of its own streams.
     slowest = min(parts, key=lambda part: part.bytes_done)
     size = job.version_of_file.size if job.version_of_file else None
     return JobReport(

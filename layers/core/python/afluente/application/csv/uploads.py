@@ -1,4 +1,4 @@
-"""CSV files on their way into the bucket: in the hands of the service, or by URLs that let a client put them itself."""
+"""Uploads of CSV files: limits, and uploads in parts by presigned URLs."""
 
 import msgspec
 
@@ -6,13 +6,13 @@ MAX_PUT_BYTES = 5 * 1024**3
 """S3, "Maximum object size for a single PUT"; a larger file is uploaded in parts."""
 
 MAX_FILE_BYTES = 5 * 1024**4
-"""Of a file that a job is begun for; S3, "Maximum object size", is no smaller."""
+"""Size of a job's file; S3, "Maximum object size", is no smaller."""
 
 URL_SECONDS = 3_600
-"""How long a URL opens something."""
+"""Seconds that a presigned URL is valid."""
 
 MAX_PARTS = 1_000
-"""Of an upload, so that the URLs of all of them fit an answer of Lambda (6 MB); S3 takes 10,000."""
+"""Parts of an upload, so that all their URLs fit an answer of Lambda (6 MB); S3 allows 10,000."""
 
 _MIB = 1024**2
 _MIN_PART_BYTES = 64 * _MIB
@@ -22,11 +22,11 @@ class MultipartUpload(msgspec.Struct, frozen=True):
     """An upload in parts that has begun.
 
     Attributes:
-        upload_id: by which S3 knows it.
+        upload_id: S3's id of it.
         part_bytes: the size of every part but the last.
         part_urls: to PUT the parts to, in their order.
         complete_url: to POST the list of the parts to.
-        abort_url: to DELETE what was uploaded.
+        abort_url: to DELETE the uploaded parts.
     """
 
     upload_id: str
@@ -37,7 +37,7 @@ class MultipartUpload(msgspec.Struct, frozen=True):
 
 
 def part_bytes_of(size: int) -> int:
-    """How large each part of an upload but the last is: whole MiB, at least 64, so that there are at most `MAX_PARTS`.
+    """Size of each part of an upload but the last: whole MiB, at least 64, so that there are at most `MAX_PARTS`.
 
     Args:
         size: of the file, in bytes.

@@ -141,6 +141,6 @@ def _quarantined(request: PointsRequest) -> QuarantinedRecord:
         message=f"{len(request.rejected)} point(s) of the request have faults",
         origin={"domain": request.domain, "source_id": request.source_id, **request.origin},
         faults={rejected.index: rejected.faults for rejected in request.rejected},
-        # The standard library keeps what msgspec cannot: lone surrogates, numbers beyond a double.
+        # The standard library encodes what msgspec cannot: lone surrogates, numbers beyond a double.
         payload=json.dumps([rejected.raw for rejected in request.rejected]),
     )

@@ -1,4 +1,4 @@
-"""Quarantined records: what could not be taken, why, and what it takes to replay it."""
+"""Quarantined records: the payload as it came, the reason, and enough to replay it."""
 
 import base64
 from enum import StrEnum
@@ -8,11 +8,11 @@ import msgspec
 from afluente.domain.faults import Fault
 
 SCHEMA = "afluente/quarantined-record/1"
-"""Name and version of the form in which a record is kept."""
+"""Name and version of the form of a stored record."""
 
 
 class QuarantineReason(StrEnum):
-    """Why a record is in quarantine: a closed set."""
+    """Reasons for quarantine: a closed set."""
 
     REJECTED_POINTS = "rejected_points"
     UNDECODABLE_PACK = "undecodable_pack"
@@ -21,15 +21,15 @@ class QuarantineReason(StrEnum):
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that could not be taken.
+    """A record that was not accepted.
 
     Attributes:
-        record_id: the same for the same record however often it fails.
-        reason: why it could not be taken.
-        transport: how it came: `http`, `sqs`, …
-        failed_at: when it failed, in Unix seconds; it gives the folder it is kept in.
+        record_id: the same at each failure of the record.
+        reason: of the quarantine.
+        transport: `http`, `sqs`, …
+        failed_at: when it failed, in Unix seconds; the date is part of its key.
         message: what is wrong, for a person.
-        origin: what is known of where it came from.
+        origin: its sender, as far as known.
         faults: of each rejected point, by its index in the request.
         payload: the record as it came: JSON text, or base64 of what is no JSON.
         payload_encoding: `json` or `base64`.
@@ -48,7 +48,7 @@ class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def undecodable(body: str, *, message_id: str, sent_at: float, origin: dict[str, str]) -> QuarantinedRecord:
-    """A message of the queue that is no pack."""
+    """The quarantined record of a message of the queue that is no pack."""
     return QuarantinedRecord(
         record_id=message_id,
         reason=QuarantineReason.UNDECODABLE_PACK,

@@ -1,7 +1,7 @@
-"""Secrets that came where none belongs are masked before anything is kept, logged or answered.
+"""Redaction: secrets are masked before anything is stored, logged or answered.
 
 A key may be in the query of a URL, in a field of a body, in a topic or in a file, because somebody put it there by
-mistake. What is masked keeps its readable part, so that whoever reads it knows which key is to be revoked.
+mistake. Its readable part stays, so that a reader knows which key to revoke.
 """
 
 import base64
@@ -16,12 +16,12 @@ MASK = "[masked]"
 # Secrets have only these characters, which JSON leaves as they are. A key may have been cut off after some of them.
 _SECRETS = re.compile(
     r"(?P<key>afl_[a-z2-7]{8}_)[A-Za-z0-9_-]{4,}"
-    # What makes a presigned URL of S3 open.
+    # The signature of a presigned URL of S3.
     r"|(?P<signed>X-Amz-(?:Signature|Security-Token)=)[A-Za-z0-9%+/=_-]+"
     # `scheme://user:password@host`.
     r"|(?P<user>://[^/\s:@\"\\]{0,128}:)[^@/\s\"\\]{1,512}(?=@)"
 )
-# What every secret has in it, so that most texts are looked at once and quickly.
+# Every secret holds one of these, so that most texts are scanned once and quickly.
 _SIGNS = ("afl_", "X-Amz-S", "://")
 
 
@@ -33,7 +33,7 @@ def redacted(text: str) -> str:
 
 
 def redacted_record(record: QuarantinedRecord) -> QuarantinedRecord:
-    """The record with every secret in it masked: in its payload, where it came from, and what is said of it."""
+    """The record with every secret in it masked: in its payload, origin, message and faults."""
     return msgspec.structs.replace(
         record,
         message=redacted(record.message),
@@ -52,7 +52,7 @@ def redacted_record(record: QuarantinedRecord) -> QuarantinedRecord:
 def _redacted_payload(record: QuarantinedRecord) -> str:
     if record.payload_encoding != "base64":
         return redacted(record.payload)
-    # Byte for byte: most of what is kept so is no text.
+    # Byte for byte: most of these payloads are no text.
     text = base64.b64decode(record.payload).decode("latin-1")
     found = redacted(text)
     return record.payload if found == text else base64.b64encode(found.encode("latin-1")).decode()

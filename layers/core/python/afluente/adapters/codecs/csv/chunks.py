@@ -1,4 +1,4 @@
-"""A stream of bytes in pieces of whole rows, each as points."""
+"""A stream of bytes in chunks of whole rows, each as points."""
 
 import codecs
 from collections.abc import Callable, Iterator
@@ -17,16 +17,16 @@ from afluente.application.csv.faults import (
 )
 
 BLOCK_BYTES = 2 * 1024 * 1024
-"""Of one piece. Part of what a repeated piece is the same by: another size would be other messages to the queue."""
+"""Bytes of one chunk. Another size would make other messages, which the queue would not recognise as repeated."""
 
 EXACT_BYTES = 64 * 1024
-"""A part of a block with something wrong in it is halved until it is no larger, so that the rest is read quickly."""
+"""Size down to which a block with a fault is halved, so that the rest of it is read quickly."""
 
 MAX_LINES = 100_000
-"""Of one piece, all of which may have to be kept as rejected: very short ones come in smaller pieces."""
+"""Lines of one chunk, all of which may be rejected: very short lines come in smaller chunks."""
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
-"""A row that is longer is no row."""
+"""Longest row; a longer one is rejected."""
 
 _READ_BYTES = 256 * 1024
 _NEWLINE = b"\n"
@@ -34,7 +34,7 @@ _SHOWN_BYTES = 1_000
 
 
 class ByteSource(Protocol):
-    """What bytes are read from."""
+    """A file, as far as it is read."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -44,9 +44,9 @@ class Block(NamedTuple):
 
     Attributes:
         data: the rows; of wide encodings in UTF-8.
-        stored: how many bytes they are in the file, unpacked.
-        is_row_too_long: whether it is the beginning of one that is no row.
-        damage: why nothing follows.
+        stored: their bytes in the file, unpacked.
+        is_row_too_long: whether it is the beginning of a row that is too long.
+        damage: why no block follows.
     """
 
     data: bytes
@@ -59,13 +59,13 @@ class ChunkReader:
     """Reads a file that is open at a position.
 
     Args:
-        layout: how it is read.
+        layout: of the file.
         source_id: of the points.
-        part: which part of the streams is wanted, from 0.
-        parts: how many parts there are.
+        part: number of the part whose streams are read, from 0.
+        parts: number of parts.
         clock: Unix seconds.
-        now: what is measured more than 300 s later is rejected, in Unix seconds: one time for all of a job, so that a
-            piece which is read again gives the same.
+        now: points measured more than 300 s later are rejected, in Unix seconds: one time for all of a job, so that a
+            repeated chunk is the same.
     """
 
     def __init__(
@@ -82,21 +82,21 @@ class ChunkReader:
         self._layout = layout
         self._quick = ColumnReader(layout, streams)
         self._exact = RowReader(layout, streams)
-        self._tells_of_rows = streams.tell_of_rows
+        self._reports_rows = streams.reports_rows
         self._clock = clock
         self._now = now
 
     def chunks(self, file: ByteSource, position: Position, bytes_done: Callable[[], int]) -> Iterator[Chunk]:
-        """The pieces of the file.
+        """The chunks of the file.
 
         Args:
-            file: at the position.
-            position: where it is.
-            bytes_done: how many bytes of it as it is stored were read so far.
+            file: open at the position.
+            position: of the first chunk.
+            bytes_done: gives the bytes read so far of the file as it is stored.
         """
-        most = self._layout.max_rows
+        max_rows = self._layout.max_rows
         for block in blocks(file, self._layout):
-            if most is not None and position.row >= most:
+            if max_rows is not None and position.row >= max_rows:
                 return
             chunk = self._chunk(block, position, bytes_done)
             position = chunk.position
@@ -107,12 +107,12 @@ class ChunkReader:
         after = Position(
             position.offset + block.stored, position.line + block.data.count(_NEWLINE), position.row + read.rows
         )
-        # What was read ahead of the piece is not done; of a packed file it cannot be told.
+        # Bytes read ahead of the chunk are not done; of a packed file their number is unknown.
         done = min(after.offset, bytes_done())
         return Chunk(read.series, self._clock(), read.rows, read.rejected, after, done, block.damage)
 
     def _read(self, data: bytes, begins: Position) -> RowsRead:
-        """Read rows quickly where nothing is wrong with them, and exactly, which is slow, as few as can be."""
+        """Read sound rows quickly, and as few as possible exactly, which is slow."""
         if self._layout.is_marked:
             return self._exact.read(self._text(data), begins, self._now)
         try:
@@ -133,7 +133,7 @@ class ChunkReader:
     def _too_long(self, block: Block, position: Position) -> RowsRead:
         text = block.data.decode("utf-8", "replace").rstrip()
         fault = RowFault(RowFaultCode.ROW_TOO_LONG, None, f"the row is longer than {MAX_ROW_BYTES} bytes")
-        rejected = (RejectedRow(position.line, text, (fault,)),) if self._tells_of_rows else ()
+        rejected = (RejectedRow(position.line, text, (fault,)),) if self._reports_rows else ()
         return RowsRead((), 1, rejected)
 
 
@@ -150,10 +150,10 @@ def blocks(file: ByteSource, layout: Layout) -> Iterator[Block]:
         except NotReadableError as error:
             damage = error.reason
         if damage is not None or len(waiting) < BLOCK_BYTES:
-            # Where the file was cut off, so may be its last row: it is rejected if it is not as the others.
+            # Where the file was cut off, its last row may be, too: then it is rejected.
             yield from _last_blocks(waiting, stored_length, damage)
             return
-        # Of a block's size exactly, so that from here the same blocks follow whatever was read ahead.
+        # Exactly a block's size, so that the same blocks follow from here, however much was read ahead.
         end = _end_of_block(waiting[:BLOCK_BYTES])
         if end:
             yield Block(waiting[:end], stored_length(waiting[:end]))
@@ -172,8 +172,8 @@ def _last_blocks(waiting: bytes, stored_length: Callable[[bytes], int], damage: 
 
 
 def _end_of_block(data: bytes) -> int:
-    """Where a block ends: after whole rows, and not more of them than are to be in memory one by one."""
-    # Quotes that match nowhere are told of row by row.
+    """The end of a block: after whole rows, at most `MAX_LINES` lines."""
+    # Where quotes match nowhere, each row is rejected for it.
     end = _end_outside_quotes(data) or data.rfind(_NEWLINE) + 1
     while data.count(_NEWLINE, 0, end) > MAX_LINES and (half := _end_outside_quotes(data[: end // 2])):
         end = half
@@ -181,7 +181,7 @@ def _end_of_block(data: bytes) -> int:
 
 
 def _end_outside_quotes(data: bytes) -> int:
-    """The last end of a line that is not within quotes; 0 where there is none."""
+    """The last end of a line outside quotes; 0 where there is none."""
     last = data.rfind(_NEWLINE) + 1
     if b'"' not in data:
         return last
@@ -194,7 +194,7 @@ def _end_outside_quotes(data: bytes) -> int:
 
 
 def _long_row(waiting: bytes, reader: ByteSource, stored_length: Callable[[bytes], int]) -> tuple[Block, bytes]:
-    """A row that does not end within a block: read on to its end, and past it if it is too long to be one."""
+    """A row longer than a block, read on to its end; of one that is too long, the beginning."""
     while (
         len(waiting) < MAX_ROW_BYTES and _NEWLINE not in waiting[-_READ_BYTES:] and (more := reader.read(_READ_BYTES))
     ):
@@ -215,14 +215,14 @@ def _long_row(waiting: bytes, reader: ByteSource, stored_length: Callable[[bytes
 
 
 def _lengths(layout: Layout) -> Callable[[bytes], int]:
-    """How many bytes of the file the bytes of a block are."""
+    """Convert bytes of a block to the length that they have in the file."""
     if not layout.encoding.is_wide:
         return len
     return lambda data: layout.encoding.length_of(data.decode("utf-8", "surrogatepass"))
 
 
 class _Narrowed:
-    """Text of a wide encoding as UTF-8."""
+    """A file in a wide encoding, read as UTF-8."""
 
     def __init__(self, file: ByteSource, encoding: str) -> None:
         self._file = file

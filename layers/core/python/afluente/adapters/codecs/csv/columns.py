@@ -1,4 +1,4 @@
-"""Blocks as points, column by column with pandas: for blocks in which nothing is wrong, which are most."""
+"""Blocks as points, column by column with pandas: for sound blocks, which are most."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
@@ -15,7 +15,7 @@ from afluente.application.ingest.packs import Series
 from afluente.domain.datapoints import MAX_FUTURE_SECONDS, MIN_TIMESTAMP
 
 _QUOTE = b'"'
-# As many digits as 64 bits hold for certain.
+# Numbers of nanoseconds that 64 bits hold.
 _NANOSECONDS = r"[+-]?\d{1,18}|[+-]?[1-8]\d{18}"
 _SHORTEST_ISO = len("2000-01-01")
 
@@ -24,24 +24,24 @@ _Doubles = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class NotPlainError(Exception):
-    """The block has something that only the exact reader understands."""
+    """The block needs the exact reader."""
 
 
 class ColumnReader:
-    """Reads blocks of rows whose cells are all as they should be.
+    """Reads blocks of sound rows.
 
-    Every number and every time is the one that `RowReader` gives.
+    Every number and every time is the same as from `RowReader`.
 
     Args:
-        layout: how the file is read.
-        streams: those that are wanted.
+        layout: of the file.
+        streams: of the part.
     """
 
     def __init__(self, layout: Layout, streams: Streams) -> None:
         self._layout = layout
         self._streams = streams
         self._numbers = layout.notation.reader()
-        # Of a number among the nulls pandas takes every way to write it for one, and it minds no misplaced thousands.
+        # For pandas, every way to write a number that is among the nulls is a null, and thousands may be misplaced.
         self._plain_nulls = [null for null in layout.nulls if not self._numbers.is_number(null)]
         self._reads_texts = bool(layout.notation.thousands) or len(self._plain_nulls) < len(layout.nulls)
         self._values = streams.columns()
@@ -56,7 +56,7 @@ class ColumnReader:
             now: Unix seconds.
 
         Raises:
-            NotPlainError: a row is not as it should be, or not as fast to read.
+            NotPlainError: a row has a fault, or a form that takes the exact reader.
         """
         rows = self._check_shape(block)
         try:
@@ -99,14 +99,14 @@ class ColumnReader:
         times = self._layout.times
         if times is None or times.format != "unix" or self._reads_texts:
             return str
-        # A double does not hold nanoseconds of this age.
+        # A double is too coarse for nanoseconds since 1970.
         return str if times.unit == "ns" else np.float64
 
     def _check_shape(self, block: bytes) -> int:
-        """How many rows the block has, if each line is one and has all its cells."""
+        """Count the rows, if each line is one and has all its cells."""
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
         delimiter = self._layout.delimiter.encode()
-        # What is between quotes is text; of the rest every other piece.
+        # Every other piece is outside quotes.
         outside = block.split(_QUOTE)[::2] if _QUOTE in block else [block]
         if sum(piece.count(delimiter) for piece in outside) != lines * (len(self._layout.columns) - 1):
             raise NotPlainError("cells")

@@ -1,4 +1,4 @@
-"""A first look at a file: what its options are, as far as nobody said."""
+"""Inference: the options of a file, found in its beginning where they are not given."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,19 +15,19 @@ from afluente.adapters.codecs.csv.time_columns import TimeColumns
 from afluente.application.csv.faults import JobFault, NotReadableError
 
 SAMPLE_BYTES = 1024 * 1024
-"""How much of the beginning of a file is looked at."""
+"""Bytes of the beginning of a file that are inspected."""
 
 _SHOWN_ROWS = 5
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column as it is understood.
+    """A column and its role.
 
     Attributes:
         name: its name.
         role: `time`, `value`, `stream` or `left_out`.
-        stream: the stream of its cells; `{…}` stands for what is not known, or differs from row to row.
-        why: why it is taken so.
+        stream: the stream of its cells; `{…}` stands for a part that is unknown, or differs from row to row.
+        why: reason for the role.
     """
 
     name: str
@@ -37,16 +37,16 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Inspection(msgspec.Struct, frozen=True):
-    """What a first look at a file tells.
+    """The result of inspecting the beginning of a file.
 
     Attributes:
-        config: every option that matters.
-        layout: how the file is read by them.
+        config: the options, given and inferred.
+        layout: of the file by these options.
         columns: all columns.
-        notes: what was found odd.
+        notes: oddities.
         first_rows: the cells of the first rows.
         first_times: their times in ISO 8601, in UTC.
-        distinct_streams: how many streams the sample has.
+        distinct_streams: number of streams in the sample.
     """
 
     config: CSVIngestConfig
@@ -66,11 +66,11 @@ def sample_of(file: BinaryIO) -> tuple[bytes, bool]:
     """
     sample = b""
     try:
-        # A reader may give less at a time than it is asked for.
+        # A reader may give less at a time than requested.
         while len(sample) <= SAMPLE_BYTES and (more := file.read(SAMPLE_BYTES + 1 - len(sample))):
             sample += more
     except NotReadableError:
-        # What comes before the damage is read all the same; the damage is told when it is come to.
+        # The lines before the damage are read all the same; loading reports the damage when it gets there.
         if b"\n" not in sample:
             raise
         return sample, False
@@ -78,16 +78,16 @@ def sample_of(file: BinaryIO) -> tuple[bytes, bool]:
 
 
 def inspect(sample: bytes, *, is_whole: bool, given: CSVIngestConfig, file: str) -> Inspection:
-    """Look at the beginning of a file.
+    """Inspect the beginning of a file, and infer the options that are not given.
 
     Args:
         sample: its first bytes, unpacked.
         is_whole: whether that is all of it.
-        given: the options that are said.
+        given: the given options.
         file: its name.
 
     Raises:
-        NotReadableError: it is no CSV, not as it was said to be, or can be read in two ways.
+        NotReadableError: it is no CSV, contradicts the given options, or is ambiguous.
     """
     if not sample.strip():
         raise NotReadableError(JobFault.EMPTY_FILE, f"{file} is empty")
@@ -128,7 +128,7 @@ def _described(table: SampledTable, layout: Layout, given: CSVIngestConfig) -> t
     described = []
     for place, name in enumerate(table.names):
         if place in layout.time_columns:
-            described.append(Column(name, "time", None, _how(layout)))
+            described.append(Column(name, "time", None, _time_form(layout)))
         elif place == layout.stream_column:
             described.append(Column(name, "stream", None, "names the stream of each row"))
         elif place in layout.values:
@@ -139,7 +139,7 @@ def _described(table: SampledTable, layout: Layout, given: CSVIngestConfig) -> t
     return tuple(described)
 
 
-def _how(layout: Layout) -> str:
+def _time_form(layout: Layout) -> str:
     times = layout.times
     if times is None:
         return ""

@@ -1,4 +1,4 @@
-"""How a file is read, in every detail: its options, what was inferred, and where its rows of data begin."""
+"""Layout of a file: everything that reading it takes, from given and inferred options."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,30 +10,30 @@ from afluente.adapters.codecs.csv.numbers import Notation
 from afluente.adapters.codecs.csv.options import DEFAULT_NULLS, CSVIngestConfig
 from afluente.adapters.codecs.csv.rejects import is_of_rejected_rows
 from afluente.adapters.codecs.csv.text import Encoding
-from afluente.adapters.codecs.csv.times import TimeReading
+from afluente.adapters.codecs.csv.times import TimeForm
 from afluente.application.csv.chunks import Position
 
 _FORBIDDEN = str.maketrans(dict.fromkeys("/+#", "_"))
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """How a file is read.
+    """Layout of a file.
 
     Attributes:
         encoding: of its text.
         delimiter: between cells.
-        columns: all of them, by name.
+        columns: names of all columns.
         begins: where the rows of data begin.
-        times: how times are read; None where rows are counted.
+        times: form of its times; None where rows are counted.
         time_columns: places of the columns of the time.
         values: places of the columns that are streams.
         stream_column: place of the column that names the stream.
         notation: of numbers.
         nulls: cells that hold no value.
-        stream_types: by the name of the stream's column, or of the stream; under an empty name that of all.
+        stream_types: by the name of the stream's column, or of the stream; under an empty name the type of all.
         start: time of the first row where rows are counted, or of a timer's zero, in Unix seconds.
         step: seconds from row to row.
-        max_rows: how many are read at the most.
+        max_rows: rows that are read at the most.
         is_marked: whether it is a file of rejected rows, in which cells are marked.
     """
 
@@ -41,7 +41,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     delimiter: str
     columns: tuple[str, ...]
     begins: Position
-    times: TimeReading | None
+    times: TimeForm | None
     time_columns: tuple[int, ...]
     values: tuple[int, ...]
     stream_column: int | None
@@ -63,7 +63,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             source_id: the source.
             column: place of the cell's column.
-            named: what the row's cell in the stream column says, where there is one.
+            named: the row's cell in the stream column, where there is one.
         """
         if named is None:
             return f"{source_id}:{stream_part(self.columns[column])}"
@@ -73,11 +73,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def layout_of(config: CSVIngestConfig, *, encoding: Encoding, columns: tuple[str, ...], begins: Position) -> Layout:
-    """The layout by options of which none that matters is left out."""
+    """The layout by complete options."""
     places = {name: place for place, name in enumerate(columns)}
     time_columns = tuple(places[name] for name in config.timestamp_column or ())
     types = config.stream_type if isinstance(config.stream_type, dict) else {"": config.stream_type or ""}
-    times = TimeReading(
+    times = TimeForm(
         config.timestamp_format or "iso8601",
         config.timestamp_pattern,
         config.timestamp_unit or "s",
@@ -104,12 +104,12 @@ def layout_of(config: CSVIngestConfig, *, encoding: Encoding, columns: tuple[str
 
 
 def stream_part(name: str) -> str:
-    """The name of a column, or what a cell says, as part of a stream id: without the signs that no key may hold."""
+    """The name of a column, or a cell, as part of a stream id: without the characters that no key may hold."""
     return "".join(sign for sign in name.strip().translate(_FORBIDDEN) if sign.isprintable())
 
 
 def column_names(header: Iterable[str]) -> tuple[str, ...]:
-    """Names of columns by their header: an empty one is `column_3`, one that comes again `value_2`."""
+    """Names of columns by their header: an empty one is `column_3`, a repeated one `value_2`."""
     names: list[str] = []
     for place, cell in enumerate(header, start=1):
         readable = cell.encode("utf-8", "backslashreplace").decode()
@@ -123,13 +123,13 @@ def column_names(header: Iterable[str]) -> tuple[str, ...]:
 
 
 def to_document(layout: Layout) -> dict[str, Any]:
-    """A layout as JSON has it."""
+    """A layout as a JSON value."""
     document: dict[str, Any] = msgspec.to_builtins(layout)
     return document
 
 
 def from_document(document: Mapping[str, Any]) -> Layout:
-    """A layout of a document that `to_document` made."""
+    """The layout of a document by `to_document`."""
     return msgspec.convert(document, Layout)
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people write them into tables."""
+"""Numbers in the notations that people use in tables."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,18 +12,18 @@ _INFINITY = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
 class Notation(msgspec.Struct, frozen=True):
-    """How numbers are written.
+    """A notation of numbers.
 
     Attributes:
         decimal: the sign before the fraction.
-        thousands: the sign between groups of three digits; empty where there is none.
+        thousands: the sign between groups of three digits; empty for none.
     """
 
     decimal: str = "."
     thousands: str = ""
 
     def reader(self) -> "NumberReader":
-        """What reads numbers of this notation."""
+        """A reader of numbers in this notation."""
         return NumberReader(self)
 
 
@@ -37,7 +37,7 @@ class NumberReader:
         self._is_number = re.compile(self.pattern).fullmatch
 
     def read(self, cell: str) -> float | RowFaultCode:
-        """The number of a cell; what is wrong with it where it holds none."""
+        """The number of a cell, or the code of its fault."""
         text = cell.strip()
         if not self._is_number(text):
             return RowFaultCode.NOT_FINITE if _INFINITY.fullmatch(text) else RowFaultCode.NOT_A_NUMBER
@@ -45,17 +45,17 @@ class NumberReader:
         return number if isfinite(number) else RowFaultCode.NOT_FINITE
 
     def plain(self, number: str) -> str:
-        """A number as Python writes it."""
+        """A number in Python's notation."""
         if self._thousands:
             number = number.replace(self._thousands, "")
         return number if self._decimal == "." else number.replace(self._decimal, ".")
 
     def is_number(self, cell: str) -> bool:
-        """Whether a cell holds a number."""
+        """Tell whether a cell holds a number."""
         return isinstance(self.read(cell), float)
 
 
-# The plainest first: what one of them reads throughout is not looked for in the next.
+# The plainest first: of several that read as many cells, the first is chosen.
 _NOTATIONS = (
     Notation(),
     Notation(".", ","),
@@ -77,12 +77,12 @@ def notation_of(
 
     Args:
         cells: of all columns together: a file has one notation.
-        decimal: what is known of it; None where it is to be found.
-        thousands: the same.
-        has_commas: whether commas may be in cells, since they do not part them: then a dot may be between thousands.
+        decimal: as given; None to infer it.
+        thousands: as given; None to infer it.
+        has_commas: whether cells may hold commas, since they are no delimiters: then a dot may be between thousands.
 
     Raises:
-        NotReadableError: it is not certain whether a comma is a decimal sign.
+        NotReadableError: the cells do not decide whether a comma, or a dot, is a decimal sign.
     """
     if decimal is not None and thousands is not None:
         return Notation(decimal, thousands)

@@ -1,4 +1,4 @@
-"""How a CSV file is to be read: what people say of it. What they do not say is inferred."""
+"""Options of a CSV file; those that are not given are inferred."""
 
 import codecs
 import re
@@ -13,10 +13,10 @@ from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import part_faults
 
 DEFAULT_NULLS = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?", "-", "--")
-"""Cells that hold no value: they are skipped, not rejected."""
+"""Cells that hold no value, and are skipped, not rejected."""
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-"""How many of each are a second."""
+"""Units of Unix times, with their number in a second."""
 
 MAX_SKIPPED_ROWS = 10_000
 
@@ -25,7 +25,7 @@ _NAMES_A_YEAR = ("%Y", "%y", "%G", "%c", "%x")
 
 
 _ASCII = b'a,;"\r\n'
-_HALF = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _A_MOMENT = datetime(2024, 1, 31, 13, 4, 5, 6, tzinfo=UTC)
 
 
@@ -41,9 +41,9 @@ class CSVIngestConfig(BaseModel):
     """Options of a CSV file; each may be left out.
 
     Attributes:
-        domain, source_id: where the points come from; the key of the object says it too.
+        domain, source_id: of the points; they have to be those of the object's key.
         timestamp_column: the column of the times, or several whose cells belong together, such as date and time; an
-            empty list says that there is none.
+            empty list for none.
         value_columns: columns that are streams; by default all numeric ones.
         timestamp_format: `unix` (seconds, or `timestamp_unit`), `iso8601`, or `custom` with a pattern.
         timestamp_pattern: as `strptime` of Python has it: `%d.%m.%Y %H:%M`.
@@ -151,7 +151,7 @@ class CSVIngestConfig(BaseModel):
             texts = (
                 [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, tuple) else [value]
             )
-            if any(isinstance(text, str) and _HALF.search(text) for text in texts):
+            if any(isinstance(text, str) and _LONE_SURROGATE.search(text) for text in texts):
                 raise ValueError(f"{name} holds half a character (a lone surrogate), which no text can")
         return self
 
@@ -176,12 +176,12 @@ class CSVIngestConfig(BaseModel):
         return self
 
     def given(self) -> dict[str, Any]:
-        """What is said, as JSON has it."""
+        """The options that differ from the defaults, as a JSON value."""
         return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
 def option_faults(raw: Mapping[str, Any]) -> tuple[Fault, ...]:
-    """Everything that keeps `raw` from being options."""
+    """Faults of options."""
     try:
         CSVIngestConfig.model_validate(dict(raw))
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""Files of rejected rows: what is written of a row, and what is undone when such a file is sent again.
+"""Files of rejected rows, with cells marked against CSV injection, and unmarked when such a file is sent again.
 
-People open them in programs that run cells as formulas. Whatever was in the file that was sent came from others, so a
-cell that such a program might run has an apostrophe put before it, as OWASP advises ("CSV Injection"). Files are known
-by their first columns, and the apostrophe is taken away again when one is read.
+People open these files in programs that run cells as formulas, and the cells come from others. So a cell that such a
+program might run gets an apostrophe put before it, as OWASP advises ("CSV Injection"). Files of rejected rows are
+recognised by their first columns, and the apostrophes are removed when one is read.
 """
 
 import csv
@@ -14,7 +14,7 @@ from afluente.adapters.codecs.csv.text import rows_of
 from afluente.application.csv.faults import RejectedRow
 
 REJECTED = "rejected_"
-"""What the names of columns begin with that tell why a row was rejected; they are no streams."""
+"""Prefix of the columns with the reasons of a rejection; they are no streams."""
 
 COLUMNS = (f"{REJECTED}line", f"{REJECTED}code", f"{REJECTED}reason")
 """The first columns of a file of rejected rows."""
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r" *[+-](\d[\d.,'\u00a0\u202f ]*|\.\d+)([eE][+-]?\d+)? *|--
 
 
 def is_of_rejected_rows(header: Sequence[str]) -> bool:
-    """Whether a file with this header is one of rejected rows, in which cells are marked."""
+    """Tell whether a file with this header is one of rejected rows, in which cells are marked."""
     return tuple(header[: len(COLUMNS)]) == COLUMNS
 
 
@@ -36,7 +36,7 @@ def header(columns: Sequence[str], delimiter: str) -> str:
     """The first line of a file of rejected rows.
 
     Args:
-        columns: of the file that they are of.
+        columns: of the file whose rows were rejected.
         delimiter: between its cells.
     """
     return _line([*COLUMNS, *map(marked, columns)], delimiter)
@@ -46,23 +46,23 @@ def line_of(row: RejectedRow, delimiter: str, *, is_marked: bool = False) -> str
     """The line of a rejected row, with its end.
 
     Args:
-        row: what was rejected.
+        row: the rejected row.
         delimiter: between its cells.
         is_marked: whether it comes from a file of rejected rows itself.
     """
     codes = " ".join(dict.fromkeys(fault.code for fault in row.faults))
-    told = (f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in row.faults)
-    reasons = marked("; ".join(told)[:_MAX_REASON_LENGTH])
+    messages = (f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in row.faults)
+    reasons = marked("; ".join(messages)[:_MAX_REASON_LENGTH])
     return f"{_line([str(row.line), codes, reasons], delimiter)}{delimiter}{_row(row.row, delimiter, is_marked)}\n"
 
 
 def marked(cell: str) -> str:
-    """A cell as no program runs it; `unmarked` gives it back. Most are as they were, negative numbers too."""
+    """A cell that no program runs as a formula; most cells, negative numbers included, stay as they are."""
     return _MARK + cell if _RUN.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def unmarked(cell: str) -> str:
-    """The cell that `marked` made this of."""
+    """The cell before `marked`."""
     return cell.removeprefix(_MARK) if _RUN.match(cell) else cell
 
 
@@ -76,12 +76,12 @@ def _row(row: str, delimiter: str, is_marked: bool) -> str:
 
 
 def _in_pieces(row: str, delimiter: str) -> str:
-    """A row of which the cells cannot be told: wherever one may begin, it is marked."""
+    """A row whose cells cannot be told apart, marked wherever one may begin."""
     return re.sub(rf'((?:^|[{re.escape(delimiter)}\n\r])["\s]*)(?=[{_SIGNS}])', rf"\1{_MARK}", row)
 
 
 def _line(cells: Sequence[str], delimiter: str) -> str:
     text = io.StringIO()
-    # The writer quotes cells that hold an end of line, of the kind that it writes itself.
+    # The writer quotes a cell that holds its own kind of end of line.
     csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n")

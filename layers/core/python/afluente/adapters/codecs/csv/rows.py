@@ -1,4 +1,4 @@
-"""Rows as points, one by one: exact, and slow. What is wrong with a row is found out here."""
+"""Rows as points, one by one: exact and slow, with the faults of each row."""
 
 import re
 from hashlib import blake2b
@@ -7,7 +7,7 @@ import msgspec
 
 from afluente.adapters.codecs.csv.layout import Layout
 from afluente.adapters.codecs.csv.rejects import unmarked
-from afluente.adapters.codecs.csv.text import rows_of
+from afluente.adapters.codecs.csv.text import lines_of, rows_of
 from afluente.application.csv.chunks import Position
 from afluente.application.csv.faults import RejectedRow, RowFault, RowFaultCode
 from afluente.application.ingest.packs import Series
@@ -15,7 +15,7 @@ from afluente.domain.datapoints import MIN_TIMESTAMP, arrival_fault
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import part_faults
 
-# What the handler `surrogateescape` makes of bytes that are no text.
+# Bytes that are no text, as the handler `surrogateescape` decodes them.
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 # Some tens of megabytes of names.
 _MAX_KNOWN = 100_000
@@ -30,13 +30,13 @@ Stream = tuple[str, str | None]
 
 
 class Streams:
-    """The streams of a file, of which a part of a job takes its share.
+    """The share of a file's streams that one part of a job reads.
 
     Args:
-        layout: how the file is read.
+        layout: of the file.
         source_id: the source.
-        part: which part it is, from 0.
-        parts: how many there are.
+        part: number of the part, from 0.
+        parts: number of parts.
     """
 
     def __init__(self, layout: Layout, source_id: str, part: int, parts: int) -> None:
@@ -47,26 +47,21 @@ class Streams:
         self._known: dict[tuple[int, str | None], Stream | RowFault | None] = {}
 
     @property
-    def are_all(self) -> bool:
-        """Whether the part takes all streams."""
-        return self._parts == 1
-
-    @property
-    def tell_of_rows(self) -> bool:
-        """Whether this part tells what is wrong with rows as a whole, which every part reads."""
+    def reports_rows(self) -> bool:
+        """True of the one part that reports faults of whole rows, which every part reads."""
         return self._part == 0
 
     def columns(self) -> tuple[int, ...]:
-        """Places of the columns of which the part takes cells."""
+        """Places of the columns whose cells the part reads."""
         values = self._layout.values
         return values if self._layout.stream_column is not None else values[self._part :: self._parts]
 
     def of(self, column: int, named: str | None) -> Stream | RowFault | None:
-        """Id and type of the stream of a cell; None where it is another part's, a fault where it cannot be so named.
+        """Id and type of a cell's stream; None if another part reads it, a fault if its name is not allowed.
 
         Args:
             column: place of the cell's column.
-            named: what the row's stream column says, where there is one.
+            named: the row's cell in the stream column, where there is one.
         """
         key = (column, named)
         if key not in self._known:
@@ -89,7 +84,7 @@ class Streams:
 
 
 class RowsRead(msgspec.Struct, frozen=True):
-    """What some rows gave: the points of each stream, how many rows they were, and those that were rejected."""
+    """The points of some rows by stream, the number of rows, and those that were rejected."""
 
     series: tuple[Series, ...]
     rows: int
@@ -100,8 +95,8 @@ class RowReader:
     """Reads the rows of a block.
 
     Args:
-        layout: how the file is read.
-        streams: those that are wanted.
+        layout: of the file.
+        streams: of the part.
     """
 
     def __init__(self, layout: Layout, streams: Streams) -> None:
@@ -114,15 +109,14 @@ class RowReader:
         self._used = (*layout.time_columns, *named, *layout.values)
 
     def read(self, text: str, begins: Position, now: float) -> RowsRead:
-        """Read whole rows; one without any cell is none.
+        """Read whole rows, without empty ones.
 
         Args:
             text: the rows.
             begins: where they begin.
             now: Unix seconds.
         """
-        lines = text.split("\n")
-        lines = [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+        lines = lines_of(text)
         points: dict[Stream, tuple[list[float], list[float]]] = {}
         rejected = []
         place = begins.row
@@ -132,7 +126,7 @@ class RowReader:
             if self._layout.max_rows is not None and place >= self._layout.max_rows:
                 break
             cells = list(map(unmarked, row.cells)) if row.cells and self._layout.is_marked else row.cells
-            faults = self._take(cells, place, now, points)
+            faults = self._read_row(cells, place, now, points)
             place += 1
             if faults:
                 raw = "".join(lines[row.first : row.first + row.lines]).rstrip("\r\n")
@@ -140,17 +134,17 @@ class RowReader:
         series = tuple(Series(*stream, times, values) for stream, (times, values) in points.items())
         return RowsRead(series, place - begins.row, tuple(rejected))
 
-    def _take(
+    def _read_row(
         self,
         cells: list[str] | None,
         place: int,
         now: float,
         points: dict[Stream, tuple[list[float], list[float]]],
     ) -> list[RowFault]:
-        """Put the points of a row to the others; returns what is wrong with the row that this part is to tell."""
+        """Add the points of a row; returns the faults that this part reports."""
         time = self._fault_of_row(cells) or self._time(cells or [], place, now)
         if isinstance(time, RowFault):
-            return [time] if self._streams.tell_of_rows else []
+            return [time] if self._streams.reports_rows else []
         cells = cells or []
         named = None if self._layout.stream_column is None else cells[self._layout.stream_column]
         faults = []

@@ -1,4 +1,4 @@
-"""The table at the beginning of a file: its encoding, its delimiter, its header and its columns."""
+"""The table at the beginning of a file: its encoding, delimiter, header and columns."""
 
 import itertools
 from collections import Counter
@@ -10,42 +10,34 @@ from afluente.adapters.codecs.csv.layout import column_names
 from afluente.adapters.codecs.csv.numbers import Notation, NumberReader, notation_of
 from afluente.adapters.codecs.csv.options import DEFAULT_NULLS, CSVIngestConfig
 from afluente.adapters.codecs.csv.rejects import is_of_rejected_rows, unmarked
-from afluente.adapters.codecs.csv.text import Encoding, Row, encoding_of, rows_of
+from afluente.adapters.codecs.csv.sampling import ENOUGH, LOOKED_AT_ROWS, MOST, share
+from afluente.adapters.codecs.csv.text import Encoding, Row, encoding_of, lines_of, rows_of
 from afluente.adapters.codecs.csv.times import looks_like_times
 from afluente.application.csv.chunks import Position
 from afluente.application.csv.faults import JobFault, NotReadableError
 
 MAX_COLUMNS = 4_000
-"""Of a file, so that what is known of it stays within DynamoDB's 400 KB ("Item size")."""
-
-LOOKED_AT_ROWS = 200
-"""How many rows, or cells of a column, are looked at where a few tell as much as all."""
-
-MOST = 0.5
-"""The share from which on rows or cells count as most."""
-
-ENOUGH = 0.9
-"""The share from which on they count as all but some odd ones."""
+"""Columns of a file, so that its layout stays within DynamoDB's 400 KB ("Item size")."""
 
 _USUAL_NAME = 25
 _DELIMITERS = ("\t", ";", "|", ",")
 
 
 class SampledTable:
-    """The rows and columns of a sample, each step on what the one before found.
+    """The rows and columns of a sample, inferred step by step.
 
     Attributes:
         is_whole: whether the sample is the whole file.
         encoding: of its text.
-        skip: how many lines are before the table.
+        skip: lines before the table.
         delimiter: between cells.
         has_header: whether its first row names the columns.
-        data_rows: the rows that have as many cells as most, without the header.
+        data_rows: the rows with as many cells as most, without the header.
         names: of all columns.
-        cells: those of each column that hold something.
-        notation: how its numbers are written.
+        cells: those of each column that hold a value.
+        notation: of its numbers.
         numbers: reads them.
-        notes: what was found odd.
+        notes: oddities.
     """
 
     def __init__(self, sample: bytes, *, is_whole: bool, given: CSVIngestConfig) -> None:
@@ -57,7 +49,7 @@ class SampledTable:
         self.nulls = frozenset(DEFAULT_NULLS if given.null_values is None else ("", *given.null_values))
         self.skip, self.delimiter = self._head()
         self._rows = _as_sent(list(rows_of(self._lines[self.skip :], self.delimiter)))
-        # Only rows with as many cells as most: what is wrong with the others is told row by row.
+        # Only rows with as many cells as most; the others are rejected when the file is loaded.
         self._width = _width([row.cells for row in self._rows[:LOOKED_AT_ROWS] if row.cells])
         self.has_header = self._has_header() if given.has_header is None else given.has_header
         self.data_rows = self._data_rows()
@@ -66,15 +58,15 @@ class SampledTable:
         self.notation = self._notation([cell for column in self.cells.values() for cell in column])
         self.numbers: NumberReader = self.notation.reader()
 
-    def first(self, is_it: Callable[[str, Sequence[str]], bool]) -> str | None:
-        """The first column with cells of which something holds."""
-        return next((name for name, cells in self.cells.items() if cells and is_it(name, cells)), None)
+    def first(self, holds: Callable[[str, Sequence[str]], bool]) -> str | None:
+        """The first column with values that satisfies a condition."""
+        return next((name for name, cells in self.cells.items() if cells and holds(name, cells)), None)
 
     def check_known(self, option: str, names: Sequence[str]) -> None:
-        """Hold an option to the columns that there are.
+        """Check that an option names columns of the file.
 
         Raises:
-            NotReadableError: there is no such column.
+            NotReadableError: it names another.
         """
         unknown = [name for name in names if name not in self.names]
         if unknown:
@@ -83,7 +75,7 @@ class SampledTable:
             raise NotReadableError(JobFault.UNKNOWN_COLUMN, message)
 
     def are_row_numbers(self, name: str) -> bool:
-        """Whether a column is what programs put before a table: without a name, and 0, 1, 2, …."""
+        """Tell whether a column is the index that programs put before a table: no name, and 0, 1, 2, …."""
         cells = self.cells[name]
         if not self.has_header or name != "column_1" or not cells:
             return False
@@ -93,7 +85,7 @@ class SampledTable:
         )
 
     def begins(self) -> Position:
-        """Where the first row of data is."""
+        """The position of the first row of data."""
         lines = self.skip + (self._rows[0].lines if self.has_header and self._rows else 0)
         offset = self.encoding.mark + self.encoding.length_of("".join(self._lines[:lines]))
         return Position(offset, lines + 1, 0)
@@ -103,8 +95,7 @@ class SampledTable:
         if text.lstrip()[:1] in {"{", "<"}:
             what = "JSON: send NDJSON with `afluente send http`" if text.lstrip()[0] == "{" else "HTML or XML"
             raise NotReadableError(JobFault.NOT_CSV, f"the file is {what}, or its first line is no row of a table")
-        lines = text.split("\n")
-        lines = [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+        lines = lines_of(text)
         if not self.is_whole and len(lines) > 1:
             lines.pop()
         elif not self.is_whole or ("\r" in text and len(lines) == 1 and text.strip().count("\r")):
@@ -112,7 +103,7 @@ class SampledTable:
         return lines
 
     def _head(self) -> tuple[int, str]:
-        """How many lines are before the table, and its delimiter."""
+        """The number of lines before the table, and its delimiter."""
         given = self._given
         first = self._lines[0].strip().lower()
         if first.startswith("sep=") and len(first) == len("sep=;") and given.skip_rows is None:
@@ -143,7 +134,7 @@ class SampledTable:
         return best
 
     def _preamble(self, delimiter: str) -> int:
-        """Lines before the first row that is as wide as most: a title, or comments."""
+        """The number of lines before the first row that is as wide as most: a title, or comments."""
         rows = [row for row in self._first_rows(0, delimiter) if not self._lines[row.first].startswith("#")]
         width = _width([row.cells for row in rows if row.cells])
         place = next((place for place, row in enumerate(rows) if row.cells and len(row.cells) == width), 0)
@@ -193,12 +184,12 @@ class SampledTable:
             )
             raise NotReadableError(JobFault.NOT_CSV, message)
         if len(names) != self._width:
-            # Rows are held to the header: that they differ is told of each of them.
+            # Rows are held to the header: each one that differs is rejected.
             self.notes.append(f"the header has {len(names)} cells, most rows have {self._width}")
         return names
 
     def _columns(self) -> dict[str, list[str]]:
-        """The cells of each column that hold something."""
+        """The cells of each column that hold a value."""
         rows = self.data_rows
         return {
             name: [row[place] for row in rows if place < len(row) and row[place].strip() not in self.nulls]
@@ -211,14 +202,8 @@ class SampledTable:
         return notation_of(cells, decimal=given.decimal, thousands=given.thousands, has_commas=has_commas)
 
 
-def share(cells: Sequence[str], holds: Callable[[str], bool]) -> float:
-    """Of how many of the first cells something holds."""
-    tried = cells[:LOOKED_AT_ROWS]
-    return sum(map(holds, tried)) / len(tried) if tried else 0.0
-
-
 def _as_sent(rows: list[Row]) -> list[Row]:
-    """The rows without the marks that cells of rejected rows have."""
+    """The rows without the marks of a file of rejected rows."""
     if not rows or not is_of_rejected_rows(rows[0].cells or ()):
         return rows
     return [

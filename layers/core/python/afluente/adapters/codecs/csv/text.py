@@ -10,18 +10,18 @@ import msgspec
 from afluente.application.csv.faults import JobFault, NotReadableError
 
 MAX_QUOTED_BYTES = 64 * 1024
-"""How far a quoted cell may go on: one that is longer was never closed."""
+"""Longest quoted cell; a longer one is taken for one that was never closed."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    # Before UTF-16, whose mark that of UTF-32 begins with.
+    # Before UTF-16, with whose mark that of UTF-32 begins.
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WITH_BOM = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
-# What many people save as CSV without it being one.
+# Other files that people save as CSV.
 _MAGIC = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook: save its sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save its sheet as CSV"),
@@ -35,10 +35,10 @@ _C1 = re.compile(rb"[\x80-\x9f]")
 
 
 class Encoding(msgspec.Struct, frozen=True):
-    """How text is written.
+    """An encoding of text.
 
     Attributes:
-        name: as Python has it, without a mark at the beginning.
+        name: Python's name of it, without a mark at the beginning.
         mark: bytes of the mark at the beginning (BOM).
     """
 
@@ -47,15 +47,15 @@ class Encoding(msgspec.Struct, frozen=True):
 
     @property
     def is_wide(self) -> bool:
-        """Whether an ASCII character takes more than a byte, so that lines cannot be told in the bytes."""
+        """True if an ASCII character takes more than a byte, so that lines cannot be found in the bytes."""
         return self.name.startswith(("utf-16", "utf-32"))
 
     def decode(self, data: bytes) -> str:
-        """Text of bytes; what is none is kept, so that it can be told later and counted now."""
+        """Decode bytes; those that are no text are escaped, so that their length and their rows are known."""
         return data.decode(self.name, "replace" if self.is_wide else "surrogateescape")
 
     def length_of(self, text: str) -> int:
-        """The bytes that decoded text took."""
+        """The number of bytes of decoded text."""
         return len(text.encode(self.name, "surrogatepass" if self.is_wide else "surrogateescape"))
 
 
@@ -64,7 +64,7 @@ class Row(msgspec.Struct, frozen=True):
 
     Attributes:
         first: the place of its first line among the lines.
-        lines: how many it has.
+        lines: their number.
         cells: its cells; None where its quotes do not match.
     """
 
@@ -74,10 +74,10 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def encoding_of(sample: bytes, *, is_whole: bool, given: str | None) -> Encoding:
-    """How the text is written that begins with `sample`.
+    """The encoding of the text that begins with `sample`.
 
     Raises:
-        NotReadableError: it is no text, or not as it was said to be.
+        NotReadableError: it is no text, or not in the given encoding.
     """
     for magic, what in _MAGIC:
         if sample.startswith(magic):
@@ -99,8 +99,14 @@ def encoding_of(sample: bytes, *, is_whole: bool, given: str | None) -> Encoding
     return Encoding("utf-8")
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, with their ends (LF)."""
+    lines = text.split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
 def rows_of(lines: Sequence[str], delimiter: str) -> Iterator[Row]:
-    """The rows of lines (with their ends), each as far as its quotes reach; where they do not match, it is one line."""
+    """Rows of lines (with their ends), each as far as its quotes reach; where they do not match, one line is a row."""
     at = 0
     while at < len(lines):
         feed = _Feed(lines, at)
@@ -116,7 +122,7 @@ def rows_of(lines: Sequence[str], delimiter: str) -> Iterator[Row]:
 
 
 class _Feed:
-    """Lines for a reader, not more of them for a row than a quoted cell may have."""
+    """Lines for a reader: for each row at most as many as a quoted cell may have."""
 
     def __init__(self, lines: Sequence[str], at: int) -> None:
         self._lines = lines

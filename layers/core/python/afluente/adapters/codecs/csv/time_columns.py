@@ -1,16 +1,17 @@
-"""The columns that hold the time of a row, and how it is read: by what was said, their names, and what they hold."""
+"""The columns that hold a row's time, and its form: by given options, names of columns, and cells."""
 
 import re
 from collections.abc import Sequence
 
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
-from afluente.adapters.codecs.csv.sampled_table import LOOKED_AT_ROWS, MOST, SampledTable, share
+from afluente.adapters.codecs.csv.sampled_table import SampledTable
+from afluente.adapters.codecs.csv.sampling import LOOKED_AT_ROWS, MOST, share
 from afluente.adapters.codecs.csv.times import (
     are_compact_times,
     are_years,
+    form_of,
     looks_like_clock,
     looks_like_times,
-    reading_of,
     share_of_pattern,
 )
 from afluente.application.csv.faults import JobFault, NotReadableError
@@ -23,7 +24,7 @@ _TIME_NAMES = frozenset(
     )
 )
 _ELAPSED_NAMES = frozenset(_words_of("elapsed since uptime"))
-# Times of something else than the measurement.
+# Times of anything but the measurement.
 _OTHER_TIMES = frozenset(
     _words_of(
         "birth dob born nacimiento geburtsdatum response reaction latency duration travel running cycle lap expiry due"
@@ -42,7 +43,7 @@ class TimeColumns:
     """The columns of a table that hold times.
 
     Attributes:
-        names: those columns, in the order in which they are read; none where the place of a row is its time.
+        names: the columns, in the order in which they are read; none where rows are counted.
         format: `iso8601`, `unix` or `custom`.
         pattern: of `custom`.
         unit: of `unix`.
@@ -51,14 +52,14 @@ class TimeColumns:
     def __init__(self, table: SampledTable, given: CSVIngestConfig) -> None:
         self._table = table
         self._given = given
-        self.names = self._found()
-        self.format, self.pattern, self.unit = self._reading()
+        self.names = self._find()
+        self.format, self.pattern, self.unit = self._form()
 
     def timezone(self) -> str | None:
         """The zone of times that name none.
 
         Raises:
-            NotReadableError: they do, and another one was said.
+            NotReadableError: they name UTC, and another zone is given.
         """
         if not self.names:
             return self._given.timezone
@@ -69,12 +70,12 @@ class TimeColumns:
         return given or "UTC"
 
     def of_rows(self) -> list[str]:
-        """The cells of the time of each row that has them."""
+        """The time cells of each row that has them."""
         places = [self._table.names.index(name) for name in self.names]
         rows = self._table.data_rows
         return [" ".join(row[place].strip() for place in places) for row in rows if max(places) < len(row)]
 
-    def _found(self) -> tuple[str, ...]:
+    def _find(self) -> tuple[str, ...]:
         if self._given.timestamp_column is not None:
             self._table.check_known("timestamp_column", self._given.timestamp_column)
             return self._given.timestamp_column
@@ -83,22 +84,22 @@ class TimeColumns:
         if self._given.start is not None:
             timer = self._timer()
             return (timer,) if timer else ()
-        found = self._of_pattern() or self._named_time() or self._only_time() or self._timer() or self._unread_time()
+        found = self._by_pattern() or self._named_time() or self._only_time() or self._timer() or self._unread_time()
         if found is None:
             self._table.notes.append("no column holds times: the time of a row is its place, in seconds from `start`")
             return ()
         clock = self._clock_beside(found)
         return (found, clock) if clock else (found,)
 
-    def _of_pattern(self) -> str | None:
-        """The column that the pattern that was said reads."""
+    def _by_pattern(self) -> str | None:
+        """The column that the given pattern reads."""
         pattern = self._given.timestamp_pattern
         if pattern is None:
             return None
         return self._table.first(lambda _name, cells: share_of_pattern(cells[:LOOKED_AT_ROWS], pattern) > MOST)
 
     def _named_time(self) -> str | None:
-        """The column of times that is called so; of several the one that is called just so, or has most times."""
+        """The column of times named as one; of several the one with a usual name, or with most times."""
         found = [name for name, cells in self._table.cells.items() if cells and self._is_named_time(name, cells)]
         return max(found, key=lambda name: (word(name) in _TIME_NAMES, len(set(self._table.cells[name]))), default=None)
 
@@ -111,9 +112,9 @@ class TimeColumns:
         return bool(words & _TIME_NAMES) and (looks_like_times(cells, self._table.numbers) or are_compact_times(cells))
 
     def _unread_time(self) -> str | None:
-        """A column that is a time by its name, though not one that can be read: better refused than not seen.
+        """A column that is a time by its name, though its cells cannot be read: better refused than ignored.
 
-        Not where nothing is measured: what is no table at all may well hold such a word.
+        None if no column holds numbers: a file that is no table may well hold such a word.
         """
         if not any(share(cells, self._table.numbers.is_number) > MOST for cells in self._table.cells.values()):
             return None
@@ -126,13 +127,13 @@ class TimeColumns:
 
     def _timer(self) -> str | None:
         """A column of numbers that is a time by its name, or by its size and order."""
-        is_said = self._given.timestamp_unit is not None or self._given.timestamp_format == "unix"
+        is_given = self._given.timestamp_unit is not None or self._given.timestamp_format == "unix"
 
         def is_timer(name: str, cells: Sequence[str]) -> bool:
             numbers = [n for n in map(self._table.numbers.read, cells[:LOOKED_AT_ROWS]) if isinstance(n, float)]
             if not numbers or len(numbers) <= MOST * len(cells[:LOOKED_AT_ROWS]):
                 return False
-            if is_said and _TIMER_NAMES.fullmatch(word(name)):
+            if is_given and _TIMER_NAMES.fullmatch(word(name)):
                 return True
             rises = sorted(numbers) == numbers
             plausible = any(low <= min(numbers) and max(numbers) <= high for low, high in _PLAUSIBLE_TIMERS)
@@ -140,21 +141,21 @@ class TimeColumns:
                 return True
             return rises and bool(
                 _TIMER_NAMES.fullmatch(word(name))
-                or is_said
+                or is_given
                 or (plausible and name == self._table.names[0] and len(numbers) > 1)
             )
 
         return self._table.first(is_timer)
 
     def _clock_beside(self, found: str) -> str | None:
-        """The column of the time of day, where the one that was found holds days alone."""
+        """The column of the time of day, where the found one holds days only."""
         if any(":" in cell or re.search(r"\dT\d", cell) for cell in self._table.cells[found][:LOOKED_AT_ROWS]):
             return None
         return self._table.first(
             lambda name, cells: name != found and bool(_words(name) & _CLOCK_NAMES) and looks_like_clock(cells)
         )
 
-    def _reading(self) -> tuple[str | None, str | None, str | None]:
+    def _form(self) -> tuple[str | None, str | None, str | None]:
         given, columns = self._given, self.names
         if not columns:
             return None, None, None
@@ -163,7 +164,7 @@ class TimeColumns:
         if given.timestamp_unit is not None or given.timestamp_format == "iso8601":
             return given.timestamp_format or "unix", None, given.timestamp_unit
         cells = [cell for cell in self.of_rows() if cell not in self._table.nulls]
-        form, pattern, unit = reading_of(cells, " ".join(columns), self._table.numbers)
+        form, pattern, unit = form_of(cells, " ".join(columns), self._table.numbers)
         if given.timestamp_format == "unix" and form != "unix":
             message = f"timestamp_format is unix, and {cells[0]!a} in column {' '.join(columns)!a} is no number"
             raise NotReadableError(JobFault.UNREADABLE_TIMES, message)

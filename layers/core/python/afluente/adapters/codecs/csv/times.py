@@ -1,4 +1,4 @@
-"""Times as people write them into tables."""
+"""Times in the forms that people use in tables."""
 
 import itertools
 import re
@@ -11,6 +11,7 @@ import msgspec
 
 from afluente.adapters.codecs.csv.numbers import NumberReader
 from afluente.adapters.codecs.csv.options import UNITS
+from afluente.adapters.codecs.csv.sampling import LOOKED_AT_ROWS, MOST, share
 from afluente.application.csv.faults import (
     JobFault,
     NotReadableError,
@@ -22,15 +23,13 @@ UNIX, ISO8601, CUSTOM = "unix", "iso8601", "custom"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# As seconds these are the years 1973 to 2100: a timer that counts from a start is smaller, or its unit is said.
+# The years 1973 to 2100, in seconds: a timer that counts from a start is smaller, or its unit is given.
 _PLAUSIBLE_SECONDS = (1e8, 4.1e9)
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
-# Dates, and times to the hour, the minute or the second, in digits alone; by how many they are.
+# Dates, and times to the hour, the minute or the second, in digits alone; by the number of digits.
 _COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?")
 _COMPACT_PATTERNS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-_TRIED_CELLS = 200
 _TRIED_PATTERNS = 5
-_MOST = 0.5
 
 _DAY_FIRST, _MONTH_FIRST, _NAMED = "day-month", "month-day", "named"
 _CLOCKS = (
@@ -70,15 +69,15 @@ _DIRECTIVES = {
 }
 
 
-class TimeReading(msgspec.Struct, frozen=True):
-    """How the times of a file are read.
+class TimeForm(msgspec.Struct, frozen=True):
+    """The form of the times of a file.
 
     Attributes:
         format: `unix`, `iso8601` or `custom`.
-        pattern: of a custom format, as `strptime` has it.
+        pattern: of a custom format, for `strptime`.
         unit: of Unix times.
         timezone: of times that name none.
-        ambiguous: what a time is that the clock showed twice: `reject`, `earlier` or `later`.
+        ambiguous: treatment of a time that the clock showed twice: `reject`, `earlier` or `later`.
     """
 
     format: str
@@ -88,14 +87,14 @@ class TimeReading(msgspec.Struct, frozen=True):
     ambiguous: str = "reject"
 
     def reader(self, numbers: NumberReader) -> Callable[[str], float | RowFault]:
-        """What reads a cell as Unix seconds, or says what is wrong with it; but for Unix times, to the microsecond."""
+        """A function from a cell to Unix seconds or a fault; to the microsecond, but for Unix times."""
         if self.format == UNIX:
             return _UnixTimes(self.unit, numbers).read
         return _CalendarTimes(self).read
 
 
 def from_nanoseconds(nanoseconds: int) -> float:
-    """Nanoseconds as seconds; the same as arrays of them give."""
+    """Nanoseconds as seconds, rounded as `ColumnReader` does."""
     seconds, rest = divmod(nanoseconds, 10**9)
     return float(seconds) + rest / 1e9
 
@@ -117,11 +116,11 @@ class _UnixTimes:
 
 
 class _CalendarTimes:
-    def __init__(self, reading: TimeReading) -> None:
-        self._pattern = reading.pattern
-        self._zone = UTC if reading.timezone == "UTC" else ZoneInfo(reading.timezone)
-        self._zone_name = reading.timezone
-        self._ambiguous = reading.ambiguous
+    def __init__(self, form: TimeForm) -> None:
+        self._pattern = form.pattern
+        self._zone = UTC if form.timezone == "UTC" else ZoneInfo(form.timezone)
+        self._zone_name = form.timezone
+        self._ambiguous = form.ambiguous
 
     def read(self, cell: str) -> float | RowFault:
         try:
@@ -143,7 +142,7 @@ class _CalendarTimes:
             return _unreadable(f"{cell[:80]!a} is beyond the years 1 to 9999")
 
     def _placed(self, time: datetime) -> datetime | RowFault:
-        """A time of a clock in its zone: not guessed where the clock showed it twice, or never."""
+        """A local time in its zone; a fault if the clock showed it twice, or never."""
         earlier, later = (time.replace(tzinfo=self._zone, fold=fold) for fold in (0, 1))
         if earlier.utcoffset() == later.utcoffset():
             return earlier
@@ -160,63 +159,63 @@ class _CalendarTimes:
 
 
 def looks_like_times(cells: Sequence[str], numbers: NumberReader) -> bool:
-    """Whether most cells are times that are no plain numbers."""
-    tried = cells[:_TRIED_CELLS]
-    if not tried or sum(numbers.is_number(cell) for cell in tried) > _MOST * len(tried):
+    """Tell whether most cells are times that are no plain numbers."""
+    tried = cells[:LOOKED_AT_ROWS]
+    if not tried or sum(numbers.is_number(cell) for cell in tried) > MOST * len(tried):
         return False
-    return _share(tried, _is_iso) > _MOST or any(
-        share_of_pattern(tried, pattern) > _MOST for pattern, _ in _all_patterns(tried)
+    return share(tried, _is_iso) > MOST or any(
+        share_of_pattern(tried, pattern) > MOST for pattern, _ in _all_patterns(tried)
     )
 
 
 def are_compact_times(cells: Sequence[str]) -> bool:
-    """Whether most cells are times in digits alone and as many of them, such as 20240131 or 202401312359."""
+    """Tell whether most cells are times of equally many digits, such as 20240131 or 202401312359."""
     return compact_pattern(cells) is not None
 
 
 def compact_pattern(cells: Sequence[str]) -> str | None:
-    """The pattern of times in digits alone; None where they are none."""
-    tried = [cell.strip() for cell in cells[:_TRIED_CELLS]]
+    """The pattern of times in digits alone; None if most cells are no such times."""
+    tried = [cell.strip() for cell in cells[:LOOKED_AT_ROWS]]
     lengths = {len(cell) for cell in tried if _COMPACT.fullmatch(cell)}
-    if len(lengths) != 1 or _share(tried, lambda cell: _COMPACT.fullmatch(cell) is not None) <= _MOST:
+    if len(lengths) != 1 or share(tried, lambda cell: _COMPACT.fullmatch(cell) is not None) <= MOST:
         return None
     return _COMPACT_PATTERNS[lengths.pop()]
 
 
 def are_years(cells: Sequence[str]) -> bool:
-    """Whether the first cells are all years, such as 1987."""
-    return bool(cells) and all(_YEAR.fullmatch(cell.strip()) for cell in cells[:_TRIED_CELLS])
+    """Tell whether the first cells are all years, such as 1987."""
+    return bool(cells) and all(_YEAR.fullmatch(cell.strip()) for cell in cells[:LOOKED_AT_ROWS])
 
 
 def looks_like_clock(cells: Sequence[str]) -> bool:
-    """Whether most cells are times of a day without the day."""
-    tried = cells[:_TRIED_CELLS]
-    # Plain numbers are one only in four digits or six: 100 may be ten o'clock or one.
+    """Tell whether most cells are times of day."""
+    tried = cells[:LOOKED_AT_ROWS]
+    # Plain numbers count only in four digits or six: 100 may be ten o'clock or one.
     if any(cell.strip().isdigit() and len(cell.strip()) not in {4, 6} for cell in tried):
         return False
-    return any(_share(tried, _matches(clock)) > _MOST for _, clock in _clocks())
+    return any(share(tried, _matches(clock)) > MOST for _, clock in _clocks())
 
 
 def share_of_pattern(cells: Sequence[str], pattern: str) -> float:
-    """How many of the cells a pattern of `strptime` reads, from 0 to 1."""
-    return _share(cells, lambda cell: _strptime(cell, pattern) is not None)
+    """The share of the cells that a pattern of `strptime` reads, from 0 to 1."""
+    return share(cells, lambda cell: _strptime(cell, pattern) is not None)
 
 
-def reading_of(cells: Sequence[str], column: str, numbers: NumberReader) -> tuple[str, str | None, str | None]:
-    """Format, pattern and unit of the times in cells, not one of which is empty.
+def form_of(cells: Sequence[str], column: str, numbers: NumberReader) -> tuple[str, str | None, str | None]:
+    """Format, pattern and unit of the times in cells that are not empty.
 
     Raises:
-        NotReadableError: they are none, or can be read in two ways.
+        NotReadableError: they are no times, or ambiguous.
     """
-    tried = cells[:_TRIED_CELLS]
+    tried = cells[:LOOKED_AT_ROWS]
     compact = compact_pattern(tried) or ("%Y" if are_years(tried) else None)
     if compact is not None:
         return CUSTOM, compact, None
-    if _share(tried, numbers.is_number) > _MOST:
+    if share(tried, numbers.is_number) > MOST:
         return UNIX, None, _unit_of([n for n in map(numbers.read, tried) if isinstance(n, float)], column)
-    if _share(tried, _is_iso) > _MOST:
+    if share(tried, _is_iso) > MOST:
         return ISO8601, None, None
-    fitting = [(pattern, order) for pattern, order in _all_patterns(tried) if share_of_pattern(tried, pattern) > _MOST]
+    fitting = [(pattern, order) for pattern, order in _all_patterns(tried) if share_of_pattern(tried, pattern) > MOST]
     if not fitting:
         example = tried[0] if tried else ""
         message = (
@@ -231,7 +230,7 @@ def reading_of(cells: Sequence[str], column: str, numbers: NumberReader) -> tupl
 
 
 def _decided(cells: Sequence[str], column: str, day_first: str, month_first: str) -> str:
-    """Which of two patterns it is: the one without which some cell could not be read."""
+    """The one of two patterns without which some cell could not be read."""
     only_day_first = only_month_first = False
     for cell in cells:
         by_day, by_month = _strptime(cell, day_first), _strptime(cell, month_first)
@@ -277,14 +276,14 @@ _UNIT_NAMES = {
 
 
 def _all_patterns(cells: Sequence[str]) -> list[tuple[str, str]]:
-    """The patterns that read one of the first cells: the very first may be the one that is damaged."""
+    """The patterns that read one of the first cells, since the very first may be damaged."""
     return list(dict.fromkeys(itertools.chain.from_iterable(_patterns(cell) for cell in cells[:_TRIED_PATTERNS])))
 
 
 def _patterns(cell: str) -> Iterator[tuple[str, str]]:
     """The patterns of dates, alone or with a time of day, that read a cell, each with its order.
 
-    By expressions of our own: `strptime` makes one anew for all but the last few patterns that it was asked for.
+    By expressions of our own: `strptime` compiles its own anew for all but the last few patterns.
     """
     text = cell.strip()
     for date, order, date_expression in _dates():
@@ -336,7 +335,7 @@ def _piece(found: re.Match[str]) -> str:
 
 def _strptime(cell: str, pattern: str) -> datetime | None:
     try:
-        return datetime.strptime(cell.strip(), pattern)  # noqa: DTZ007 - only whether it can be read
+        return datetime.strptime(cell.strip(), pattern)  # noqa: DTZ007 - only to see if it can be read
     except ValueError:
         return None
 
@@ -351,10 +350,6 @@ def _is_iso(cell: str) -> bool:
 
 def _matches(expression: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda cell: expression.fullmatch(cell.strip()) is not None
-
-
-def _share(cells: Sequence[str], holds: Callable[[str], bool]) -> float:
-    return sum(map(holds, cells)) / len(cells) if cells else 0.0
 
 
 def _unreadable(message: str) -> RowFault:

@@ -1,4 +1,4 @@
-"""Packed files as streams of what is in them."""
+"""Packed files as streams of their contents."""
 
 import gzip
 import zlib
@@ -10,12 +10,12 @@ from afluente.application.csv.faults import JobFault, NotReadableError
 
 
 def is_packed(name: str) -> bool:
-    """Whether a file of this name is packed."""
+    """Tell whether a file of this name is packed."""
     return name.lower().endswith((".gz", ".zst"))
 
 
 def open_unpacked(file: BinaryIO, name: str) -> BinaryIO:
-    """What is in a file: gzip or zstd by the end of its name, as it is otherwise.
+    """Unpack a file of gzip or zstd, by the end of its name; open any other as it is.
 
     Reading from it raises `NotReadableError` where the archive is damaged or was cut off.
     """
@@ -34,7 +34,7 @@ class _Unpacked:
 
     def read(self, size: int) -> bytes:
         try:
-            # Not more than is at hand: what comes before the damage is not to be lost with it.
+            # Not more than is at hand, so that the bytes before damage are not lost with it.
             data = self._reader.read1(size)
         except (gzip.BadGzipFile, EOFError, zlib.error, zstd.ZstdError) as error:
             message = (
