@@ -316,8 +316,7 @@ def _writers(backend: LocalAws | None, clock: Clock, number: int) -> list[Constr
 
 def test_any_number_of_scopes_is_found_and_listed(catalogue: ConstraintsCatalogue) -> None:
     scopes = [f"iot/furnace-1/sensor-{number}" for number in range(250)]
-    for number, scope in enumerate(scopes):
-        catalogue.put(scope, a_config(max_value=number))
+    catalogue.put_all([(scope, a_config(max_value=number)) for number, scope in enumerate(scopes)])
     expected = {scope: VersionedConfig(a_config(max_value=number), 1) for number, scope in enumerate(scopes)}
 
     assert catalogue.fetch([*scopes, "iot"]) == expected

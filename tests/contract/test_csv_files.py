@@ -48,7 +48,7 @@ class World:
         self.bucket = moto.bucket()
         self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
         self.files = BucketCsvFiles(
-            self.s3, self.bucket, executor=executor, split_bytes=1_000_000, parts=4, clock=lambda: NOW
+            self.s3, self.bucket, executor=executor, split_bytes=50_000, parts=4, clock=lambda: NOW
         )
         self.options = BucketOptions(self.s3, self.bucket)
 
@@ -165,7 +165,7 @@ def test_what_is_no_archive_at_all_cannot_be_looked_at(world: World) -> None:
     assert caught.value.reason.code == JobFault.DAMAGED_ARCHIVE
 
 
-@pytest.mark.parametrize(("columns", "rows", "parts"), [(1, 60_000, 1), (3, 60_000, 3), (9, 60_000, 4), (9, 10, 1)])
+@pytest.mark.parametrize(("columns", "rows", "parts"), [(1, 3_000, 1), (3, 3_000, 3), (9, 3_000, 4), (9, 10, 1)])
 def test_large_files_of_several_streams_are_read_in_parts(world: World, columns: int, rows: int, parts: int) -> None:
     header = ",".join(["time", *(f"c{column}" for column in range(columns))])
     row = "2023-01-01T00:00:00" + ",1" * columns
