@@ -12,6 +12,11 @@ STAGE ?= dev
 # Of each target; `make test` runs all of them so long.
 FUZZ_SECONDS ?= 1
 FUZZ_TARGETS ?=
+# What shows again what another test shows is left to `make test-all`.
+SELECTED := and not exhaustive
+PYTEST := pytest --durations=12 --durations-min=5
+# The functions' runtime is python3.13: the local stack of the tests runs on it where the machine has one.
+STACK_RUN = $(if $(shell $(UV) python find 3.13 2>/dev/null),env UV_PROJECT_ENVIRONMENT=.venv-3.13 $(UV) run --frozen --python 3.13,$(RUN))
 
 .PHONY: help
 help: ## this list
@@ -30,7 +35,19 @@ demo: setup ## start the local stack, send real data, show what came out
 	@$(RUN) afluente demo
 
 .PHONY: test
-test: check unit fuzz infrastructure integration coverage ## all checks and all tests
+test: setup ## all checks and all tests, but those that show again what others show
+	@rm -f build/test-times
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target timed-check timed-fuzz
+	@$(MAKE) --no-print-directory timed-unit timed-infrastructure timed-coverage timed-integration
+	@echo 'What took longest:' && sort -rn build/test-times
+
+.PHONY: test-all
+test-all: ## every test there is: each transport and adapter with every case, and the migration wing's
+	@$(MAKE) --no-print-directory test SELECTED= SCHEMATHESIS_SECONDS=60
+	@$(RUN) python -m tests.migration.fingerprint --write
+
+timed-%:
+	@.ci/stage $* $(MAKE) --no-print-directory $*
 
 .PHONY: check
 check: setup ## format, lint, types, architecture, documents of the API, templates
@@ -62,7 +79,7 @@ openapi: setup ## write the OpenAPI and the AsyncAPI document, after a change of
 
 .PHONY: unit
 unit: setup ## the tests that need nothing but Python
-	COVERAGE_FILE=.coverage.unit $(RUN) pytest -n auto --cov --cov-report= tests/unit tests/contract tests/migration/unit tests/migration/contract -m 'not integration'
+	COVERAGE_FILE=.coverage.unit $(RUN) $(PYTEST) -n auto --cov --cov-report= tests/unit tests/contract tests/migration/unit tests/migration/contract -m 'not integration'
 
 .PHONY: fuzz
 fuzz: setup ## every decoder, guided by coverage: make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="csv_file state"
@@ -74,17 +91,17 @@ infrastructure: setup ## what the template promises
 
 .PHONY: integration
 integration: setup ## through the local stack: real queues, real functions, killed and throttled
-	COVERAGE_FILE=.coverage.integration $(RUN) pytest -n 2 --dist loadgroup --cov --cov-report= -m integration tests/contract tests/integration tests/faults tests/e2e tests/migration
+	$(STACK_RUN) $(PYTEST) -n 2 --dist loadgroup -m 'integration $(SELECTED)' tests/contract tests/integration tests/faults tests/e2e tests/migration
 
 .PHONY: coverage
-coverage: setup ## branch coverage of what the tests above ran
+coverage: setup ## branch coverage of the unit tests and those of the template
 	$(RUN) coverage combine --keep --quiet
 	$(RUN) coverage report --fail-under=90
 	$(RUN) coverage report --fail-under=100 --include='layers/core/python/afluente/domain/*,layers/core/python/afluente/application/*,layers/core/python/afluente/migration/domain/*,layers/core/python/afluente/migration/application/*'
 
 .PHONY: unit-on
-unit-on: $(UV) ## the unit tests on another Python: make unit-on PYTHON=3.13
-	UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) pytest -n auto tests/unit tests/migration/unit
+unit-on: $(UV) ## the unit tests on another Python, with fewer examples: make unit-on PYTHON=3.13
+	HYPOTHESIS_PROFILE=brief UV_PROJECT_ENVIRONMENT=.venv-$(PYTHON) $(UV) run --frozen --python $(PYTHON) $(PYTEST) -n auto tests/unit tests/migration/unit
 
 .PHONY: bootstrap
 bootstrap: setup ## prepare an AWS account, once a region: make bootstrap STAGE=dev

@@ -19,7 +19,17 @@ from tests.contract.stage import as_in_a_new_container, credentials, resources
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
-ADAPTERS = ["memory", "moto", pytest.param("ministack", marks=pytest.mark.integration)]
+_EMULATOR = pytest.param("ministack", marks=pytest.mark.integration)
+# What moto shows in this process, the emulator shows again.
+_EMULATOR_AGAIN = pytest.param("ministack", marks=[pytest.mark.integration, pytest.mark.exhaustive])
+
+ADAPTERS = ["memory", "moto", _EMULATOR_AGAIN]
+
+MOTO_IS_UNFAITHFUL = pytest.mark.parametrize("backend", ["memory", _EMULATOR], indirect=True)
+"""For a test that moto fails although AWS would pass: the emulator stands in. The reason stands beside it."""
+
+EMULATOR_ALONE = pytest.mark.parametrize("backend", [_EMULATOR], indirect=True)
+"""The same, where the in-memory twin has no part in the behaviour either."""
 
 
 @pytest.fixture(params=ADAPTERS)

@@ -21,6 +21,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import Pack, ReceivedPack, Series, SeriesPack
 from afluente.application.ingest.ports import PackQueue
 from afluente.domain.datapoints import DataPoint
+from tests.contract.conftest import EMULATOR_ALONE, MOTO_IS_UNFAITHFUL
 from tests.contract.local_aws import SEND_MESSAGE_BATCH, LocalAws, drain, fail, fail_in_part, record_calls
 from tests.factories import NOW, a_point, arrived
 
@@ -125,10 +126,8 @@ def test_packs_of_a_group_are_received_in_the_order_in_which_they_were_sent(queu
     assert [pack.points[0].value for pack in queue.receive()] == [1, 2, 0, 9, 3]
 
 
-def test_a_later_pack_of_a_group_has_a_larger_number(queue: Queue, backend: LocalAws | None) -> None:
-    if backend is not None and backend.name == "moto":
-        pytest.skip("moto (5.2) draws sequence numbers at random")
-
+@MOTO_IS_UNFAITHFUL  # moto (5.2) draws sequence numbers at random
+def test_a_later_pack_of_a_group_has_a_larger_number(queue: Queue) -> None:
     for value in range(20):
         queue.sending.send([a_pack(value)])
 
@@ -153,11 +152,8 @@ def test_a_pack_that_is_sent_again_changes_nothing(queue: Queue) -> None:
     assert [[point.value for point in pack.points] for pack in queue.receive()] == [[1, 2], [3]]
 
 
-def test_a_pack_that_was_received_and_is_sent_again_changes_nothing(queue: Queue, backend: LocalAws | None) -> None:
-    if backend is None:
-        pytest.skip("what was received stays in the twin in memory")
-    if backend.name == "moto":
-        pytest.skip("moto (5.2) looks for a deduplication id among the messages that are still there")
+@EMULATOR_ALONE  # moto (5.2) looks for a deduplication id among the messages that are still there
+def test_a_pack_that_was_received_and_is_sent_again_changes_nothing(queue: Queue) -> None:
     queue.sending.send([a_pack(1, 2)])
     assert len(queue.receive()) == 1
 
@@ -166,10 +162,8 @@ def test_a_pack_that_was_received_and_is_sent_again_changes_nothing(queue: Queue
     assert queue.receive() == []
 
 
-def test_the_same_points_in_another_group_are_another_pack(queue: Queue, backend: LocalAws | None) -> None:
-    if backend is not None and backend.name == "moto":
-        pytest.skip("moto (5.2) has no DeduplicationScope: an id is one of the whole queue")
-
+@MOTO_IS_UNFAITHFUL  # moto (5.2) has no DeduplicationScope: an id is one of the whole queue
+def test_the_same_points_in_another_group_are_another_pack(queue: Queue) -> None:
     queue.sending.send([a_pack(1), a_pack(1, group="17-of-128")])
 
     assert [pack.group for pack in queue.receive()] == ["3-of-64", "17-of-128"]

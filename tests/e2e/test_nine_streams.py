@@ -46,23 +46,24 @@ _if_full = pytest.mark.skipif("AFLUENTE_FULL" not in os.environ, reason="AFLUENT
 
 
 @pytest.mark.parametrize(
-    ("transport", "batch"),
+    ("transports", "batch"),
     [
-        (HttpSender, 1_000),
-        pytest.param(HttpSender, 100, marks=_if_full),
-        pytest.param(HttpSender, 1, marks=_if_full),
-        (WebSocketSender, 1_000),
-        (MqttSender, 1_000),
+        pytest.param((HttpSender, WebSocketSender, MqttSender), 1_000, id="each over one of the transports"),
+        pytest.param((HttpSender,), 1_000, id="http", marks=pytest.mark.exhaustive),
+        pytest.param((HttpSender,), 100, id="http, 100 a request", marks=_if_full),
+        pytest.param((HttpSender,), 1, id="http, one a request", marks=_if_full),
+        pytest.param((WebSocketSender,), 1_000, id="ws", marks=pytest.mark.exhaustive),
+        pytest.param((MqttSender,), 1_000, id="mqtt", marks=pytest.mark.exhaustive),
     ],
 )
 def test_whole_files_come_out_as_expected(
-    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, transport: Transport, batch: int
+    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, transports: Sequence[Transport], batch: int
 ) -> None:
     run = secrets.token_hex(3)
     entries = [_renamed(entry, run) for entry in _listed("constraints.json")]
     local_stack.constrain({parse_entry(entry).scope: parse_entry(entry).config for entry in entries})
 
-    _send_all(local_stack, [_points(entry) for entry in entries], batch, transport)
+    _send_all(local_stack, [_points(entry) for entry in entries], batch, transports)
 
     local_stack.drained(within=WITHIN_SECONDS)
 
@@ -71,9 +72,8 @@ def test_whole_files_come_out_as_expected(
     assert {_known(key, run): figures for key, figures in came.items()} == expected
 
 
-@pytest.mark.parametrize("is_posted", [False, True], ids=["dropped", "posted"])
 def test_csv_files_come_out_as_expected_without_a_word_about_them(
-    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, is_posted: bool
+    local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap
 ) -> None:
     run = secrets.token_hex(3)
     entries = [_renamed(entry, run) for entry in _listed("constraints.json")]
@@ -82,8 +82,8 @@ def test_csv_files_come_out_as_expected_without_a_word_about_them(
     files[f"finance/stocks-{run}"] = DATA / "finance" / "stocks.csv"
 
     bucket = CsvBucket(local_stack)
-    for source, file in files.items():
-        if is_posted:
+    for place, (source, file) in enumerate(files.items()):
+        if place % 2:
             bucket.post(source, file.name, file.read_bytes())
         else:
             bucket.drop(f"{source}/{file.name}", file.read_bytes())
@@ -134,7 +134,7 @@ def test_one_message_a_point_over_mqtt_interleaved_with_http_comes_out_as_one_re
     half = len(slices) // 2
     with ThreadPoolExecutor(2) as pool:
         over_http = pool.submit(_send_all, local_stack, slices[:half], 10)
-        over_mqtt = pool.submit(_send_all, local_stack, slices[half:], 1, MqttSender)
+        over_mqtt = pool.submit(_send_all, local_stack, slices[half:], 1, [MqttSender])
         over_http.result()
         over_mqtt.result()
 
@@ -173,14 +173,25 @@ def _as_point(line: Document) -> DataPoint:
 
 
 def _send_all(
-    stack: LocalStack, slices: Sequence[Sequence[DataPoint]], batch: int, transport: Transport = HttpSender
+    stack: LocalStack,
+    slices: Sequence[Sequence[DataPoint]],
+    batch: int,
+    transports: Sequence[Transport] = (HttpSender,),
 ) -> None:
-    """Send slices side by side, those of one source by one sender: a device has one connection."""
+    """Send slices side by side, those of one source by one sender: a device has one connection.
+
+    Args:
+        stack: where to.
+        slices: points of one stream each.
+        batch: how many points a message holds.
+        transports: the senders of the sources, in turn.
+    """
     sources: dict[tuple[str, str], list[Sequence[DataPoint]]] = {}
     for points in slices:
         sources.setdefault((points[0].domain, points[0].source_id), []).append(points)
     with ThreadPoolExecutor(len(sources)) as pool:
-        for sent in [pool.submit(_send, transport(stack, *source), its, batch) for source, its in sources.items()]:
+        senders = [transport(stack, *source) for transport, source in zip(itertools.cycle(transports), sources)]
+        for sent in [pool.submit(_send, *its, batch) for its in zip(senders, sources.values(), strict=True)]:
             sent.result()
 
 

@@ -57,6 +57,7 @@ def status_of(answer: bytes) -> int:
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive  # tests/unit/adapters/codecs/test_json_suite.py runs it at every place where JSON comes in
 def test_the_json_suite_over_http(local_stack: LocalStack) -> None:
     def status(document: bytes) -> int:
         body = b'{"domain": "iot", "datapoints": [' + in_metadata(document) + b"]}"

@@ -69,6 +69,7 @@ def test_as_ids_types_and_metadata_over_http(local_stack: LocalStack, outbox: Ou
     came_out(outbox, f"iot/{source_id}")
 
 
+@pytest.mark.exhaustive
 def test_as_ids_types_and_metadata_over_websocket(local_stack: LocalStack, outbox: Outbox, source_id: str) -> None:
     headers = {"X-API-Key": local_stack.api_key, "X-Domain": "iot", "X-Source-ID": source_id}
     with open_websocket(local_stack, headers=headers) as socket:
@@ -83,6 +84,7 @@ def test_as_ids_types_and_metadata_over_websocket(local_stack: LocalStack, outbo
     came_out(outbox, f"iot/{source_id}")
 
 
+@pytest.mark.exhaustive
 def test_as_what_a_websocket_authenticates_with(local_stack: LocalStack) -> None:
     for text in TRIED:
         for field in ("domain", "source_id", "api_key"):
@@ -96,6 +98,7 @@ def test_as_what_a_websocket_authenticates_with(local_stack: LocalStack) -> None
                 assert answer["source_id"] == text
 
 
+@pytest.mark.exhaustive
 def test_as_sources_and_domains_in_body_and_headers(local_stack: LocalStack, outbox: Outbox) -> None:
     now = time.time() - 3600
     for place, text in enumerate(TRIED):
@@ -116,6 +119,7 @@ def test_as_sources_and_domains_in_body_and_headers(local_stack: LocalStack, out
     assert {(text, f"naughty-{place}") for place, text in enumerate(TRIED) if text in PARTS} <= came
 
 
+@pytest.mark.exhaustive
 def test_as_paths_parameters_and_keys(local_stack: LocalStack) -> None:
     for text in TRIED:
         escaped = quote(text, safe="")
@@ -133,6 +137,7 @@ def test_as_paths_parameters_and_keys(local_stack: LocalStack) -> None:
             assert refused.status_code == 401, text
 
 
+@pytest.mark.exhaustive
 def test_as_names_and_options_of_files(local_stack: LocalStack, source_id: str) -> None:
     bucket = CsvBucket(local_stack)
     for text in TRIED:

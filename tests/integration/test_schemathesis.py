@@ -17,7 +17,7 @@ from tests.stack import LocalStack
 
 pytestmark = pytest.mark.integration
 
-SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "60"))
+SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "16"))
 """Of a campaign with a key; one without takes a quarter of it."""
 
 CHECKS = ",".join(

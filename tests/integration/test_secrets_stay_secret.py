@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -33,7 +34,7 @@ class Spill:
         self.secret = self.key.split("_", 2)[2][:24]
         self.came_back: list[str] = []
         self.source = f"spill-{secrets.token_hex(4)}"
-        self.begun = time.time()
+        self.begun = datetime.now(UTC)
 
     def http(self, method: str, path: str, **request: Any) -> httpx.Response:
         answer = self.stack.http.request(method, f"{self.stack.target.api_url}{path}", **request)
@@ -53,15 +54,17 @@ class Spill:
         assert any(group.startswith("/aws/lambda/") for group in groups)
         for group in groups:
             pages = logs.get_paginator("filter_log_events").paginate(
-                logGroupName=group, startTime=int(self.begun * 1000) - 1_000
+                logGroupName=group, startTime=int(self.begun.timestamp() * 1000) - 1_000
             )
             yield from (event["message"] for page in pages for event in page["events"])
 
     def _quarantine(self) -> Iterator[str]:
-        """Every object, as it is and with what is base64 in it made readable."""
+        """Every object since the beginning, as it is and with what is base64 in it made readable."""
         s3, bucket = self.stack.client("s3"), self.stack.target["QuarantineBucket"]
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for found in page.get("Contents", ()):
+                if found["LastModified"] < self.begun - timedelta(seconds=1):
+                    continue
                 text = s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read().decode()
                 yield f"{found['Key']} {text}"
                 record = json.loads(text)
