@@ -82,6 +82,6 @@ def test_a_revoked_key_opens_nothing_after_a_minute() -> None:
     assert AUTHORIZER_TTL.to_seconds() + authorizer < REVOKED_WITHIN_SECONDS
     # A key that was looked at may open a connection for as long, and the connection is looked at as long after that.
     assert 2 * websocket < REVOKED_WITHIN_SECONDS
-    told = f"remembers a key for {AUTHORIZER_TTL.to_seconds():.0f} s and the authorizer for {authorizer:.0f} s; "
+    told = f"caches a key for {AUTHORIZER_TTL.to_seconds():.0f} s and the authorizer for {authorizer:.0f} s; "
     assert told in text_of(PAGE)
-    assert f"looked at again after {websocket:.0f} s" in text_of(PAGE)
+    assert f"checked again after {websocket:.0f} s" in text_of(PAGE)
