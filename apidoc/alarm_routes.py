@@ -79,8 +79,8 @@ _LIST = Operation(
     problems=("invalid_request",),
 )
 
-ALARM_OPERATIONS: Mapping[str, Operation] = {"GET /alarms": _LIST}
-"""By the key of the route."""
+ALARM_OPERATIONS: Mapping[str, Operation] = {"ListAlarms": _LIST}
+"""By the name of the route."""
 
 ALARM_RECORDS = (
     Record(type=Alarm, name="Alarm", is_answer=True),

@@ -15,7 +15,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **alarm_routes.ALARM_OPERATIONS,
     **service_routes.SERVICE_OPERATIONS,
 }
-"""By the key of the route."""
+"""By the name of the route."""
 
 _RECORDS = (
     *ingest_routes.INGEST_RECORDS,

@@ -80,14 +80,14 @@ def _known() -> Schema:
     }
 
 
-def _of_scope(what: str, parameters: tuple[Schema, ...], whose: str) -> Mapping[str, Operation]:
-    """The operations on the constraints of a scope."""
+def _of_scope(names: str, what: str, parameters: tuple[Schema, ...], whose: str) -> Mapping[str, Operation]:
+    """The operations on the constraints of a scope, by the names of their routes, which have `names` in them."""
     bodies = {
         domain: {name: value for name, value in example.items() if what == "stream" or name != "stream_type"}
         for domain, example in examples.CONSTRAINTS.items()
     }
     return {
-        "GET": Operation(
+        f"Get{names}": Operation(
             tag=_TAG,
             summary=f"Look at the constraints of a {what}",
             text=whose,
@@ -95,7 +95,7 @@ def _of_scope(what: str, parameters: tuple[Schema, ...], whose: str) -> Mapping[
             answers={200: _shown("The constraints that are in force."), 304: _known()},
             problems=("invalid_request", "not_found", "precondition_failed"),
         ),
-        "PUT": Operation(
+        f"Put{names}": Operation(
             tag=_TAG,
             summary=f"Write the constraints of a {what}",
             text=(
@@ -111,7 +111,7 @@ def _of_scope(what: str, parameters: tuple[Schema, ...], whose: str) -> Mapping[
             },
             problems=(*BODY_PROBLEMS, "precondition_failed"),
         ),
-        "DELETE": Operation(
+        f"Delete{names}": Operation(
             tag=_TAG,
             summary=f"Delete the constraints of a {what}",
             text=f"{whose} Their history stays.",
@@ -119,7 +119,7 @@ def _of_scope(what: str, parameters: tuple[Schema, ...], whose: str) -> Mapping[
             answers={204: _gone("They are in force no longer.")},
             problems=("invalid_request", "not_found", "precondition_failed"),
         ),
-        "GET history": Operation(
+        f"Get{names}History": Operation(
             tag=_TAG,
             summary=f"Look at the history of the constraints of a {what}",
             text=f"{whose} Who changed them, when and to what, the newest change first.",
@@ -153,7 +153,7 @@ def _of_scope(what: str, parameters: tuple[Schema, ...], whose: str) -> Mapping[
             },
             problems=("invalid_request", "not_found"),
         ),
-        "POST rollback": Operation(
+        f"RollBack{names}": Operation(
             tag=_TAG,
             summary=f"Go back to earlier constraints of a {what}",
             text=f"{whose} Writes those of a version of the history again, as a new version. {_BODY_TEXT}",
@@ -223,26 +223,18 @@ _APPLY = Operation(
     problems=(*BODY_PROBLEMS, "too_many_entries"),
 )
 
-_STREAM_PATH = "/constraints/{domain}/{source_id}/{stream_id}"
-_TEMPLATE_PATH = "/constraints/{domain}"
 _OF_A_TEMPLATE = (
     "Of all streams of a domain, or of one type, that have none of their own; the key has to reach all sources of the "
     "domain. With `source_id` and `stream_id` the path is that of a stream, whose names another path cannot carry."
 )
 
 CONSTRAINT_OPERATIONS: Mapping[str, Operation] = {
-    "GET /constraints": _LIST,
-    "POST /constraints": _APPLY,
-    **{
-        f"{method.split()[0]} {path}{'/'.join(['', *method.split()[1:]])}": operation
-        for path, what, parameters, whose in (
-            (_STREAM_PATH, "stream", _STREAM, "Of one stream."),
-            (_TEMPLATE_PATH, "template", _TEMPLATE, _OF_A_TEMPLATE),
-        )
-        for method, operation in _of_scope(what, parameters, whose).items()
-    },
+    "ListConstraints": _LIST,
+    "ApplyConstraints": _APPLY,
+    **_of_scope("Constraints", "stream", _STREAM, "Of one stream."),
+    **_of_scope("ConstraintsTemplate", "template", _TEMPLATE, _OF_A_TEMPLATE),
 }
-"""By the key of the route."""
+"""By the name of the route."""
 
 _AT_LEAST_ONE: Schema = {"minimum": 1}
 _NOT_NEGATIVE: Schema = {"minimum": 0}

@@ -206,15 +206,15 @@ _CANCEL_JOB = Operation(
 )
 
 INGEST_OPERATIONS: Mapping[str, Operation] = {
-    "POST /ingest/datapoints": _POINTS,
-    "POST /ingest/csv": _CREATE_JOB,
-    "POST /ingest/csv/uploads": _CREATE_UPLOAD,
-    "POST /ingest/csv/{job_id}/upload": _RENEW_UPLOAD,
-    "GET /ingest/csv": _LIST_JOBS,
-    "GET /ingest/csv/{job_id}": _GET_JOB,
-    "DELETE /ingest/csv/{job_id}": _CANCEL_JOB,
+    "IngestDatapoints": _POINTS,
+    "CreateCsvJob": _CREATE_JOB,
+    "CreateCsvUpload": _CREATE_UPLOAD,
+    "RenewCsvUpload": _RENEW_UPLOAD,
+    "ListCsvJobs": _LIST_JOBS,
+    "GetCsvJob": _GET_JOB,
+    "CancelCsvJob": _CANCEL_JOB,
 }
-"""By the key of the route."""
+"""By the name of the route."""
 
 # --- schemas ---------------------------------------------------------------------------------------------------------
 

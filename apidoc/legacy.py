@@ -21,7 +21,7 @@ PACKET: Schema = {
 """An example of a packet."""
 
 LEGACY_OPERATIONS: Mapping[str, Operation] = {
-    "POST /ingest/packets": Operation(
+    "IngestPackets": Operation(
         tag="Points",
         summary="Send readings as clients of the legacy service do",
         text=(
@@ -44,7 +44,7 @@ LEGACY_OPERATIONS: Mapping[str, Operation] = {
         problems=(*BODY_PROBLEMS, "too_many_points", "over_the_burst", "all_points_rejected", "gone"),
     )
 }
-"""By the key of the route."""
+"""By the name of the route."""
 
 LEGACY_CHANNEL: Schema = {
     "address": LEGACY_TOPIC,

@@ -6,7 +6,7 @@ from typing import Any
 import afluente
 from afluente.adapters.http.routes import ROUTES, Route
 from afluente.application.access.grants import Action
-from afluente.runtime.http_function import RETRY_AFTER_SECONDS
+from afluente.runtime.serving import RETRY_AFTER_SECONDS
 from apidoc.catalogue import OPERATIONS, schemas
 from apidoc.operations import Operation, header
 from apidoc.problems import PROBLEMS, example_of, one_of, schemas_of_problems
@@ -71,7 +71,7 @@ def openapi_document() -> Schema:
 def _paths() -> dict[str, Schema]:
     paths: dict[str, Schema] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, OPERATIONS[route.key])
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, OPERATIONS[route.name])
     return paths
 
 

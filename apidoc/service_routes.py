@@ -47,12 +47,12 @@ _GET_DOCS = Operation(
 )
 
 SERVICE_OPERATIONS: Mapping[str, Operation] = {
-    "GET /health": _HEALTH,
-    "GET /openapi.json": _GET_OPENAPI,
-    "GET /asyncapi.json": _GET_ASYNCAPI,
-    "GET /docs": _GET_DOCS,
+    "Health": _HEALTH,
+    "GetOpenapi": _GET_OPENAPI,
+    "GetAsyncapi": _GET_ASYNCAPI,
+    "GetDocs": _GET_DOCS,
 }
-"""By the key of the route."""
+"""By the name of the route."""
 
 SERVICE_RECORDS = (
     Record(type=forms.Health, name="Health", is_answer=True),

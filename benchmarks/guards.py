@@ -42,7 +42,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+import http_authorizer.handler
+import http_ingest.handler
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.runtime.http_authorizer import compose as compose_authorizer
+from afluente.runtime.http_ingest import compose as compose_ingest
 from afluente.runtime.observability import logger
 from benchmarks.http_latency import Client, settle, timed
 from cli.access.api_key import key_for
@@ -128,37 +132,26 @@ class Handlers:
         self._key = key
         for function in ("http_authorizer", "http_ingest"):
             os.environ.update(environment_of(target, function))
-        limits = os.environ["AFLUENTE_LIMITS"]
-        # What the functions log is part of what they cost, and not to be read here.
+        # The log is part of the cost of a function, and not to be read here.
         with quiet():
-            import http_authorizer.handler  # noqa: PLC0415 - of the functions' folder
-            import http_ingest.handler  # noqa: PLC0415
-            from afluente.runtime.http_authorizer import http_authorizer as compose_authorizer  # noqa: PLC0415
-            from afluente.runtime.http_ingest import http_ingest as compose_ingest  # noqa: PLC0415
-
-            self._modules = (http_authorizer.handler, http_ingest.handler)
             for handler in logger()._logger.handlers:  # noqa: SLF001 - it has no other way to its stream
                 if isinstance(handler, logging.StreamHandler):
                     handler.setStream(io.StringIO())
-            os.environ["AFLUENTE_LIMITS"] = REFUSED_KEYS
-            self.authorizer = compose_authorizer()
-            self._with = built(compose_ingest, limits)
-            self._without = built(compose_ingest, NONE)
-        vars(self._modules[0])["http_authorizer"] = lambda: self.authorizer
+        self._authorizer = compose_authorizer({**os.environ, "AFLUENTE_LIMITS": REFUSED_KEYS})
+        self._with = compose_ingest(os.environ)
+        self._without = compose_ingest({**os.environ, "AFLUENTE_LIMITS": NONE})
         self._grant = self.authorize(key)["context"]["grant"]
 
     def authorize(self, key: str) -> Any:
         """The authorizer's answer."""
-        return self._modules[0].lambda_handler(
-            {"identitySource": [key], "requestContext": {"http": {"sourceIp": "192.0.2.1"}}}, CONTEXT
-        )
+        event = {"identitySource": [key], "requestContext": {"http": {"sourceIp": "192.0.2.1"}}}
+        return http_authorizer.handler.handle(event, CONTEXT, self._authorizer)
 
     def ingest(self, body: str, *, checks_key: bool, keeps_limits: bool) -> None:
         """Send points with some of the guards."""
         grant = self.authorize(self._key)["context"]["grant"] if checks_key else self._grant
         function = self._with if keeps_limits else self._without
-        vars(self._modules[1])["http_ingest"] = lambda: function
-        answer = self._modules[1].lambda_handler(event_of(body, grant), CONTEXT)
+        answer = http_ingest.handler.handle(event_of(body, grant), CONTEXT, function)
         if answer["statusCode"] != 202:
             raise RuntimeError(f"{answer['statusCode']}: {answer['body']}")
 
@@ -386,16 +379,6 @@ def environment_of(target: Target, function: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": client.meta.region_name,
     }
     return {**variables, **access, "AWS_ENDPOINT_URL": endpoint}
-
-
-def built(build: Any, limits: str) -> Any:
-    """A function's parts, made anew with other limits."""
-    os.environ["AFLUENTE_LIMITS"], before = limits, os.environ["AFLUENTE_LIMITS"]
-    build.cache_clear()
-    try:
-        return build()
-    finally:
-        os.environ["AFLUENTE_LIMITS"] = before
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from afluente.adapters.codecs.csv.inference import inspect, sample_of
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.unpacking import open_unpacked
 from afluente.adapters.codecs.packs import UndecodablePackError, decode_pack
-from afluente.adapters.http.requests import RequestError, read_body
+from afluente.adapters.http.errors import RequestError
+from afluente.adapters.http.requests import read_body
 from afluente.application.csv.faults import NotReadableError
 
 MIB = 1024 * 1024

@@ -28,6 +28,7 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Classification, Reason
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import StreamKey
+from afluente.runtime.limiting import report_decisions
 
 NOW = 1_700_000_000.0
 """The service's clock in tests: 14 November 2023, 22:13:20 UTC."""
@@ -58,7 +59,7 @@ def some_rate_limits(
     """Rate limits with their buckets in memory; without arguments they admit everything."""
     store = MemoryLimits() if store is None else store
     limiter = Limiter(store, container="tests", fails_open=fails_open, sleep=lambda _: None)
-    return RateLimits(limiter, StageLimits() if limits is None else limits)
+    return RateLimits(limiter, StageLimits() if limits is None else limits, on_decisions=report_decisions)
 
 
 def arrived(*its_points: DataPoint, ingested_at: float = NOW) -> tuple[DataPoint, ...]:

@@ -1,63 +1,63 @@
-"""Classifier: packs from the queue to the streams of the classes, a batch an invocation."""
+"""Classifier: packs of the queue become points on the streams of their classes, a batch an invocation."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from afluente.adapters.aws.sqs_records import quarantined, received_pack
+from afluente.adapters.aws.sqs_records import batch_answer, quarantined, received_pack
 from afluente.adapters.codecs.packs import UndecodablePackError
 from afluente.application.classification.classify_packs import BatchResult
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
-from afluente.runtime.classifier import classifier
-from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
+from afluente.application.ingest.ports import Quarantine
+from afluente.runtime.classifier import ClassifierFunction, compose
+from afluente.runtime.entry_point import entry_point
+from afluente.runtime.observability import LogCode, Metric, count, logger
 
 Record = dict[str, Any]
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Classify the packs of an SQS event; answers which messages are to come again.
+def handle(event: dict[str, Any], _context: Any, function: ClassifierFunction) -> dict[str, Any]:
+    """Classify the packs of an SQS event; answers which messages are retried.
 
-    A group that fails goes back whole, so that it comes again in its order; the others are done.
+    A group that fails is retried whole, in its order; the others are done.
     """
-    with invocation(context):
-        failed: dict[str, Exception] = {}
-        packs = _packs(event["Records"], failed)
-        if packs:
-            result = classifier().classify(packs)
-            failed |= result.failed
-            _report(result)
-        returned = [record for record in event["Records"] if _group(record) in failed]
-        if returned:
-            _give_back(returned, failed)
-    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in returned]}
+    packs, failed = _decode(event["Records"], function.quarantine)
+    if packs:
+        result = function.classify(packs)
+        failed |= result.failed
+        _report(result)
+    retried = [record for record in event["Records"] if _group(record) in failed]
+    if retried:
+        _retry_later(retried, failed, function)
+    return batch_answer(record["messageId"] for record in retried)
 
 
-def _packs(records: list[Record], failed: dict[str, Exception]) -> list[ReceivedPack]:
-    """The packs of the records; what is none goes into quarantine, and a group of which that fails is to come again."""
-    packs = []
+def _decode(records: Sequence[Record], quarantine: Quarantine) -> tuple[list[ReceivedPack], dict[str, Exception]]:
+    """Decode the records; quarantine undecodable ones; a group whose quarantine fails is retried."""
+    packs: list[ReceivedPack] = []
+    failed: dict[str, Exception] = {}
     for record in records:
         try:
             packs.append(received_pack(record))
         except UndecodablePackError as error:
             try:
-                classifier().quarantine.put(quarantined(record))
+                quarantine.put(quarantined(record))
             except UnavailableError as unavailable:
                 failed[_group(record)] = unavailable
-            else:
-                logger().error(
-                    "no pack", code=LogCode.PACK_QUARANTINED, message_id=record["messageId"], cause=str(error)
-                )
-                count({Metric.PACKS_QUARANTINED: 1})
-    return [pack for pack in packs if pack.group not in failed]
+                continue
+            logger().error("no pack", code=LogCode.PACK_QUARANTINED, message_id=record["messageId"], cause=str(error))
+            count({Metric.PACKS_QUARANTINED: 1})
+    return [pack for pack in packs if pack.group not in failed], failed
 
 
-def _give_back(records: list[Record], failed: dict[str, Exception]) -> None:
+def _retry_later(records: Sequence[Record], failed: Mapping[str, Exception], function: ClassifierFunction) -> None:
     causes = {group: str(error) for group, error in failed.items()}
     logger().warning("packs returned", code=LogCode.PACKS_RETURNED, packs=len(records), causes=causes)
     count({Metric.PACKS_RETURNED: len(records)})
     receipts = [(record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])) for record in records]
     try:
-        classifier().give_back(receipts)
+        function.retry_later(receipts)
     except UnavailableError as error:
         logger().warning("visibility unchanged", code=LogCode.PACKS_RETURNED, cause=str(error))
 
@@ -79,3 +79,6 @@ def _report(result: BatchResult) -> None:
 
 def _group(record: Record) -> str:
     return str(record["attributes"]["MessageGroupId"])
+
+
+lambda_handler = entry_point(compose, handle)

@@ -1,6 +1,6 @@
-"""Routes of constraints: read, write and delete them, one or many; look at their history, and go back in it."""
+"""Routes of constraints: read, write and delete them, one or many; show their history, and roll back in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from afluente.adapters.http.answers import Answer, document
@@ -22,9 +22,7 @@ from afluente.adapters.http.constraints import (
     precondition_failed,
     reached_scope,
 )
-from afluente.adapters.http.requests import RequestError
-from afluente.adapters.http.routes import CONSTRAINTS_ROUTES as ROUTES
-from afluente.application.access.grants import Grant
+from afluente.adapters.http.errors import RequestError
 from afluente.application.constraints.changes import UnknownVersionError, apply, roll_back
 from afluente.application.constraints.documents import address_of
 from afluente.application.constraints.listing import list_constraints
@@ -32,29 +30,29 @@ from afluente.application.constraints.ports import ConstraintsCatalogue, StaleCo
 from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import FaultyError
 from afluente.runtime.http_admin import HttpAdmin
-from afluente.runtime.http_function import Event
+from afluente.runtime.http_request import Request
 from afluente.runtime.observability import LogCode, logger
 
 
-def _list(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
-    query, after = decode_listing(event, grant)
-    catalogue = _catalogue(function, grant)
-    page = list_constraints(catalogue, query, after=after, domains=function.settings.domains, grant=grant)
-    return listing(page, query, grant)
+def _list(request: Request, function: HttpAdmin) -> Answer:
+    query, after = decode_listing(request.event, request.grant)
+    catalogue = _catalogue(request, function)
+    page = list_constraints(catalogue, query, after=after, domains=function.settings.domains, grant=request.grant)
+    return listing(page, query, request.grant)
 
 
-def _apply(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
-    entries = decode_entries(event, grant)
-    applied = apply(_catalogue(function, grant), entries)
-    _log(event, grant, "apply", len(applied))
+def _apply(request: Request, function: HttpAdmin) -> Answer:
+    entries = decode_entries(request.event, request.grant)
+    applied = apply(_catalogue(request, function), entries)
+    _log(request, "apply", len(applied))
     results = [{**address_of(its.scope), "result": its.effect, "version": its.version} for its in applied]
     return document(200, {"results": results})
 
 
-def _get(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
-    scope = reached_scope(event, grant)
-    conditions = conditions_of(event["headers"])
-    found = _present(_catalogue(function, grant), scope)
+def _get(request: Request, function: HttpAdmin) -> Answer:
+    scope = reached_scope(request.event, request.grant)
+    conditions = conditions_of(request.headers)
+    found = _present(_catalogue(request, function), scope)
     if found is None:
         raise not_there(scope)
     if not conditions.match_holds(found):
@@ -64,44 +62,44 @@ def _get(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
     return constraints(scope, found)
 
 
-def _put(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
-    scope = reached_scope(event, grant)
-    conditions = conditions_of(event["headers"])
-    config = decode_entry(event, scope).config
-    catalogue = _catalogue(function, grant)
+def _put(request: Request, function: HttpAdmin) -> Answer:
+    scope = reached_scope(request.event, request.grant)
+    conditions = conditions_of(request.headers)
+    config = decode_entry(request.event, scope).config
+    catalogue = _catalogue(request, function)
     with _changing(catalogue, scope, conditions) as (present, expected_version):
         if present is not None and present.config == config:
             return constraints(scope, present)
         version = catalogue.put(scope, config, expected_version=expected_version)
-    _log(event, grant, "put")
+    _log(request, "put")
     return constraints(scope, VersionedConfig(config, version), status=201 if present is None else 200)
 
 
-def _delete(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
-    scope = reached_scope(event, grant)
-    conditions = conditions_of(event["headers"])
-    catalogue = _catalogue(function, grant)
+def _delete(request: Request, function: HttpAdmin) -> Answer:
+    scope = reached_scope(request.event, request.grant)
+    conditions = conditions_of(request.headers)
+    catalogue = _catalogue(request, function)
     with _changing(catalogue, scope, conditions) as (_, expected_version):
         if not catalogue.delete(scope, expected_version=expected_version):
             raise not_there(scope)
-    _log(event, grant, "delete")
+    _log(request, "delete")
     return Answer(204, "")
 
 
-def _history(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
-    scope = reached_scope(event, grant, beside=OF_HISTORY)
-    query = decode_history_query(event)
-    found = _catalogue(function, grant).history(scope, before=query.before, limit=query.limit)
+def _history(request: Request, function: HttpAdmin) -> Answer:
+    scope = reached_scope(request.event, request.grant, beside=OF_HISTORY)
+    query = decode_history_query(request.event)
+    found = _catalogue(request, function).history(scope, before=query.before, limit=query.limit)
     if not found and query.before is None:
         raise not_there(scope)
     return changes(scope, found, query)
 
 
-def _roll_back(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
-    scope = reached_scope(event, grant)
-    conditions = conditions_of(event["headers"])
-    version = decode_version(event)
-    catalogue = _catalogue(function, grant)
+def _roll_back(request: Request, function: HttpAdmin) -> Answer:
+    scope = reached_scope(request.event, request.grant)
+    conditions = conditions_of(request.headers)
+    version = decode_version(request.event)
+    catalogue = _catalogue(request, function)
     try:
         with _changing(catalogue, scope, conditions) as (_, expected_version):
             restored = roll_back(catalogue, scope, version, expected_version=expected_version)
@@ -110,12 +108,12 @@ def _roll_back(event: Event, grant: Grant, function: HttpAdmin) -> Answer:
         raise RequestError(404, "not_found", detail) from None
     except FaultyError as error:
         raise cannot_hold(scope, version, error.faults) from None
-    _log(event, grant, "roll_back")
+    _log(request, "roll_back")
     return constraints(scope, restored)
 
 
-def _catalogue(function: HttpAdmin, grant: Grant) -> ConstraintsCatalogue:
-    return function.constraints(f"key:{grant.key_id}")
+def _catalogue(request: Request, function: HttpAdmin) -> ConstraintsCatalogue:
+    return function.constraints(f"key:{request.grant.key_id}")
 
 
 def _present(catalogue: ConstraintsCatalogue, scope: str) -> VersionedConfig | None:
@@ -126,7 +124,10 @@ def _present(catalogue: ConstraintsCatalogue, scope: str) -> VersionedConfig | N
 def _changing(
     catalogue: ConstraintsCatalogue, scope: str, conditions: Conditions
 ) -> Iterator[tuple[VersionedConfig | None, int | None]]:
-    """A change on conditions that hold before it and while it is written: what is there, and the version to expect.
+    """Hold the conditions of a change, before it and while it is written.
+
+    Yields:
+        The present constraints, and the version to expect of them.
 
     Raises:
         RequestError: 412, they do not.
@@ -141,23 +142,28 @@ def _changing(
         raise precondition_failed(scope, _present(catalogue, scope)) from None
 
 
-def _log(event: Event, grant: Grant, kind: str, entries: int = 1) -> None:
+def _log(request: Request, kind: str, entries: int = 1) -> None:
     logger().info(
         "constraints changed",
         code=LogCode.CONSTRAINTS_CHANGED,
-        request_id=event["requestContext"]["requestId"],
-        key_id=grant.key_id,
+        request_id=request.id,
+        key_id=request.grant.key_id,
         kind=kind,
         entries=entries,
     )
 
 
-_BY_METHOD = {"GET": _get, "PUT": _put, "DELETE": _delete}
-
-CONSTRAINTS_ROUTES: dict[str, Callable[[Event, Grant, HttpAdmin], Answer]] = {
-    "GET /constraints": _list,
-    "POST /constraints": _apply,
-    **{route.key: _BY_METHOD[route.method] for route in ROUTES if route.path.endswith("}")},
-    **{route.key: _history for route in ROUTES if route.path.endswith("/history")},
-    **{route.key: _roll_back for route in ROUTES if route.path.endswith("/rollback")},
+CONSTRAINTS_ROUTES: Mapping[str, Callable[[Request, HttpAdmin], Answer]] = {
+    "ListConstraints": _list,
+    "ApplyConstraints": _apply,
+    "GetConstraints": _get,
+    "PutConstraints": _put,
+    "DeleteConstraints": _delete,
+    "GetConstraintsHistory": _history,
+    "RollBackConstraints": _roll_back,
+    "GetConstraintsTemplate": _get,
+    "PutConstraintsTemplate": _put,
+    "DeleteConstraintsTemplate": _delete,
+    "GetConstraintsTemplateHistory": _history,
+    "RollBackConstraintsTemplate": _roll_back,
 }

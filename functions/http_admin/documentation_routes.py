@@ -1,8 +1,8 @@
-"""Routes of what describes the API: its documents, and the page that shows them. They take no key and read no data."""
+"""Routes of the documents that describe the API, and of the page that shows them. They take no key and read no data."""
 
 import gzip
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -10,31 +10,32 @@ from importlib.resources import files
 import msgspec
 
 from afluente.adapters.http.answers import Answer
-from afluente.runtime.http_function import Event
+from afluente.runtime.http_admin import HttpAdmin
+from afluente.runtime.http_request import Event
 
 # Of the layer that `infra/documentation_build.py` makes.
 _PACKAGE = "afluente_documents"
 
-# So that a page that was looked at before costs a question, and a new release is seen at once.
+# A cached page costs a request for its ETag, and a new release is seen at once.
 _CACHE_CONTROL = "no-cache"
 
 
 class _Document(msgspec.Struct, frozen=True):
-    """A document as it is handed out: packed, and by a name of its content."""
+    """A document, packed with gzip, and its entity tag."""
 
     packed: bytes
     etag: str
 
 
-def _openapi(event: Event) -> Answer:
+def _openapi(event: Event, _function: HttpAdmin) -> Answer:
     return _answer(event, "openapi.json", "application/json")
 
 
-def _asyncapi(event: Event) -> Answer:
+def _asyncapi(event: Event, _function: HttpAdmin) -> Answer:
     return _answer(event, "asyncapi.json", "application/json")
 
 
-def _docs(event: Event) -> Answer:
+def _docs(event: Event, _function: HttpAdmin) -> Answer:
     policy = gzip.decompress(_document("docs.policy.txt").packed).decode()
     headers = {"content-security-policy": policy, "referrer-policy": "no-referrer"}
     return _answer(event, "docs.html", "text/html; charset=utf-8", headers)
@@ -58,19 +59,19 @@ def _answer(event: Event, name: str, content_type: str, more: dict[str, str] | N
 
 
 def _listed(event: Event, header: str) -> list[str]:
-    """What a header lists; tags of content may have come back as weak ones."""
+    """The items of a header; entity tags as strong ones."""
     return [item.strip().removeprefix("W/") for item in event["headers"].get(header, "").split(",")]
 
 
 @cache
 def _document(name: str) -> _Document:
-    """A file of the layer, read once a container."""
+    """Read a file of the layer, once a container."""
     packed = (files(_PACKAGE) / f"{name}.gz").read_bytes()
     return _Document(packed, f'"{sha256(packed).hexdigest()[:32]}"')
 
 
-DOCUMENTATION_ROUTES: dict[str, Callable[[Event], Answer]] = {
-    "GET /openapi.json": _openapi,
-    "GET /asyncapi.json": _asyncapi,
-    "GET /docs": _docs,
+DOCUMENTATION_ROUTES: Mapping[str, Callable[[Event, HttpAdmin], Answer]] = {
+    "GetOpenapi": _openapi,
+    "GetAsyncapi": _asyncapi,
+    "GetDocs": _docs,
 }

@@ -1,8 +1,8 @@
-"""Routes of CSV files: begin jobs, look at them, end them."""
+"""Routes of CSV files: create jobs, show them, cancel them."""
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -16,72 +16,67 @@ from afluente.adapters.http.csv_jobs import (
     decode_upload,
     is_job_id,
 )
-from afluente.adapters.http.requests import RequestError, check_scope, read_body
+from afluente.adapters.http.errors import RequestError
+from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import Action, Grant
 from afluente.application.csv.files import upload_key
 from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.listing import newest_jobs
 from afluente.application.csv.reports import JobReport, report
 from afluente.application.csv.uploads import MAX_PUT_BYTES, URL_SECONDS
-from afluente.runtime.http_function import Event
 from afluente.runtime.http_ingest import CsvIngest, HttpIngest
+from afluente.runtime.http_request import Request
 from afluente.runtime.observability import LogCode, logger
 
 _JOB_ID_BYTES = 12
 
 
-def _upload(event: Event, grant: Grant, function: HttpIngest) -> Answer:
+def _create_job(request: Request, function: HttpIngest) -> Answer:
     upload = decode_upload(
-        event.get("body"),
-        is_base64=event["isBase64Encoded"],
-        headers=event["headers"],
+        request.event.get("body"),
+        is_base64=request.event["isBase64Encoded"],
+        headers=request.headers,
         domains=function.settings.domains,
-        asker=_asker(grant),
+        asker=_asker(request.grant),
     )
-    job = _begin(event, upload.job, grant, function.csv)
+    job = _begin(request, upload.job, function.csv)
     function.csv.uploads.put(_key(job), upload.content)
-    # The file is there for certain now, and S3 will tell of it.
-    told = msgspec.structs.replace(report(job), status=JobStatus.QUEUED, bytes_total=len(upload.content))
-    return document(202, told, {"location": _location(job)})
+    # The file is stored for certain now, and S3 will notify of it.
+    shown = msgspec.structs.replace(report(job), status=JobStatus.QUEUED, bytes_total=len(upload.content))
+    return document(202, shown, {"location": _location(job)})
 
 
-def _announce(event: Event, grant: Grant, function: HttpIngest) -> Answer:
-    headers = event["headers"]
-    body = read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=headers)
-    announced = decode_announcement(body, headers=headers, domains=function.settings.domains, asker=_asker(grant))
-    job = _begin(event, announced.job, grant, function.csv)
-    told = {
-        "job_id": job.job_id,
-        "status": job.status,
-        "upload": _way_up(job, Renewal(announced.size, None), function.csv),
-    }
-    return document(201, told, {"location": _location(job)})
+def _create_upload(request: Request, function: HttpIngest) -> Answer:
+    announced = decode_announcement(
+        request.body(), headers=request.headers, domains=function.settings.domains, asker=_asker(request.grant)
+    )
+    job = _begin(request, announced.job, function.csv)
+    return document(201, _upload(job, Renewal(announced.size, None), function.csv), {"location": _location(job)})
 
 
-def _renew(event: Event, grant: Grant, function: HttpIngest) -> Answer:
-    job = _visible(event, grant, function.csv)
+def _renew_upload(request: Request, function: HttpIngest) -> Answer:
+    job = _visible(request, function.csv)
     if job.status is not JobStatus.AWAITING_UPLOAD:
         detail = f"the job {job.job_id} awaits no file: it is {job.status}; POST /ingest/csv/uploads begins another one"
         raise RequestError(409, "job_has_its_file", detail, job_status=job.status)
-    renewal = decode_renewal(read_body(event.get("body"), is_base64=event["isBase64Encoded"], headers=event["headers"]))
-    told = {"job_id": job.job_id, "status": job.status, "upload": _way_up(job, renewal, function.csv)}
-    return document(200, told)
+    return document(200, _upload(job, decode_renewal(request.body()), function.csv))
 
 
-def _show(event: Event, grant: Grant, function: HttpIngest) -> Answer:
-    return document(200, _report(_visible(event, grant, function.csv), function.csv))
+def _get_job(request: Request, function: HttpIngest) -> Answer:
+    return document(200, _report(_visible(request, function.csv), function.csv))
 
 
-def _list(event: Event, grant: Grant, function: HttpIngest) -> Answer:
-    query = decode_query(event.get("queryStringParameters") or {})
+def _list_jobs(request: Request, function: HttpIngest) -> Answer:
+    grant = request.grant
+    query = decode_query(request.query)
     check_scope(grant, query.missing(grant))
     page = newest_jobs(function.csv.store, query, domains=function.settings.domains, grant=grant)
     jobs = [msgspec.structs.replace(report(job), options={}) for job in page.jobs]
     return document(200, {"jobs": jobs, "next": None if page.before is None else {"before": page.before}})
 
 
-def _cancel(event: Event, grant: Grant, function: HttpIngest) -> Answer:
-    job = _visible(event, grant, function.csv)
+def _cancel_job(request: Request, function: HttpIngest) -> Answer:
+    job = _visible(request, function.csv)
     ended = function.csv.jobs.cancel(job.job_id, time.time()) or job
     if ended.status is not JobStatus.CANCELLED:
         detail = f"the job {job.job_id} ended as {ended.status} already; what it queued stays queued"
@@ -89,8 +84,8 @@ def _cancel(event: Event, grant: Grant, function: HttpIngest) -> Answer:
     logger().info(
         "job cancelled",
         code=LogCode.CSV_JOB_CANCELLED,
-        request_id=event["requestContext"]["requestId"],
-        key_id=grant.key_id,
+        request_id=request.id,
+        key_id=request.grant.key_id,
         job_id=job.job_id,
     )
     return document(200, _report(ended, function.csv))
@@ -100,13 +95,14 @@ def _asker(grant: Grant) -> Asker:
     return Asker(secrets.token_hex(_JOB_ID_BYTES), grant, time.time())
 
 
-def _begin(event: Event, job: CsvJob, grant: Grant, csv: CsvIngest) -> CsvJob:
+def _begin(request: Request, job: CsvJob, csv: CsvIngest) -> CsvJob:
+    grant = request.grant
     check_scope(grant, grant.missing(Action.INGEST, job.domain, job.source_id))
     begun = csv.jobs.expect(job)
     logger().info(
         "job expected",
         code=LogCode.CSV_JOB_EXPECTED,
-        request_id=event["requestContext"]["requestId"],
+        request_id=request.id,
         key_id=grant.key_id,
         job_id=job.job_id,
         domain=job.domain,
@@ -114,9 +110,9 @@ def _begin(event: Event, job: CsvJob, grant: Grant, csv: CsvIngest) -> CsvJob:
     return begun
 
 
-def _visible(event: Event, grant: Grant, csv: CsvIngest) -> CsvJob:
-    """The job of a path, if the caller may see it; else it is as if there were none."""
-    job_id = event["pathParameters"]["job_id"]
+def _visible(request: Request, csv: CsvIngest) -> CsvJob:
+    """The job of a path, if the caller may see it; any other is answered as if it did not exist."""
+    job_id, grant = request.event["pathParameters"]["job_id"], request.grant
     job = csv.store.find(job_id) if is_job_id(job_id) else None
     if job is None or grant.missing_source(job.domain, job.source_id):
         detail = (
@@ -131,8 +127,13 @@ def _report(job: CsvJob, csv: CsvIngest) -> JobReport:
     return report(job, rejects_url=url)
 
 
-def _way_up(job: CsvJob, wanted: Renewal, csv: CsvIngest) -> dict[str, object]:
-    """How a client uploads a file: with one request, or in parts."""
+def _upload(job: CsvJob, wanted: Renewal, csv: CsvIngest) -> dict[str, object]:
+    """A job with the URLs to which its file is uploaded."""
+    return {"job_id": job.job_id, "status": job.status, "upload": _presigned(job, wanted, csv)}
+
+
+def _presigned(job: CsvJob, wanted: Renewal, csv: CsvIngest) -> dict[str, object]:
+    """URLs for a file: one for the whole, or one for each part."""
     key, size, upload_id = _key(job), wanted.size, wanted.upload_id
     expires_at = time.time() + URL_SECONDS
     if size is None or (size <= MAX_PUT_BYTES and upload_id is None):
@@ -151,11 +152,11 @@ def _location(job: CsvJob) -> str:
     return f"/ingest/csv/{job.job_id}"
 
 
-CSV_ROUTES: dict[str, Callable[[Event, Grant, HttpIngest], Answer]] = {
-    "POST /ingest/csv": _upload,
-    "GET /ingest/csv": _list,
-    "POST /ingest/csv/uploads": _announce,
-    "POST /ingest/csv/{job_id}/upload": _renew,
-    "GET /ingest/csv/{job_id}": _show,
-    "DELETE /ingest/csv/{job_id}": _cancel,
+CSV_ROUTES: Mapping[str, Callable[[Request, HttpIngest], Answer]] = {
+    "CreateCsvJob": _create_job,
+    "CreateCsvUpload": _create_upload,
+    "RenewCsvUpload": _renew_upload,
+    "ListCsvJobs": _list_jobs,
+    "GetCsvJob": _get_job,
+    "CancelCsvJob": _cancel_job,
 }

@@ -1,153 +1,80 @@
-"""MQTT: the messages that topic rules put into the inbox, a batch an invocation, on to the queue of the classifier."""
+"""MQTT: the messages of the inbox become packs on the queue of the classifier, a batch an invocation."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from afluente.adapters.http.rate_limits import explained
-from afluente.adapters.mqtt.messages import UnusableMessageError, decode_message, read_message, unusable
+from afluente.adapters.aws.sqs_records import batch_answer
+from afluente.adapters.mqtt.messages import MqttMessage, quarantined
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.limits.decisions import Allowed
-from afluente.migration.adapters.packets import LegacyReadings, decode_legacy_message, is_legacy_topic
-from afluente.runtime.iot_rule_handler import iot_rule_handler
-from afluente.runtime.limiting import report
-from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
-
-Record = dict[str, Any]
-
-# Of at most 128 bytes each, so that the line stays within CloudWatch's 256 KB ("Event size").
-_TOLD_CLIENTS = 500
+from afluente.application.limits.decisions import Throttled
+from afluente.application.limits.explanation import explain
+from afluente.runtime.entry_point import entry_point
+from afluente.runtime.iot_rule_handler import IotRuleHandler, compose
+from afluente.runtime.observability import LogCode, Metric, count, logger
+from iot_rule_handler.batch import decode_batch
+from iot_rule_handler.legacy_messages import legacy_requests, report_legacy
+from iot_rule_handler.quarantining import quarantine
 
 
-class Batch(msgspec.Struct, frozen=True):
-    """The messages of an event.
-
-    Attributes:
-        requests: what has points.
-        old: what old devices sent, by the ids of their messages.
-        unusable: what no point can be made of.
-    """
-
-    requests: list[PointsRequest] = []
-    old: dict[str, LegacyReadings] = {}
-    unusable: list[QuarantinedRecord] = []
-
-
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take the messages of an SQS event in; answers which of them are to come again.
+def handle(event: dict[str, Any], _context: Any, function: IotRuleHandler) -> dict[str, Any]:
+    """Queue the points of the messages of an SQS event; answers which messages are retried.
 
     The points of all messages are queued together, so that each source's arrive in one pack, where they are sorted.
     """
-    with invocation(context):
-        function = iot_rule_handler()
-        batch = _read(event["Records"])
-        completed, unkept = _complete(batch.old)
-        requests = [*batch.requests, *completed]
-        try:
-            requests, over = _within_limits(requests, event["Records"])
-            batch.unusable.extend(over)
-            unkept |= function.accept.together(requests, run=function.executor.map)
-        except UnavailableError as error:
-            logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
-            unkept |= {request.request_id for request in requests}
-        else:
-            _report(requests)
-            _report_old([batch.old[request.request_id] for request in requests if request.request_id in batch.old])
-        # After the good points: a quarantine that hangs must hold up none of them.
-        unkept |= _keep(batch.unusable)
-        if unkept:
-            logger().warning("messages returned", code=LogCode.MESSAGES_RETURNED, messages=len(unkept))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(unkept)]}
-
-
-def _read(records: list[Record]) -> Batch:
-    domains = iot_rule_handler().settings.domains
-    batch = Batch()
-    for record in records:
-        message_id = record["messageId"]
-        sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
-        try:
-            message = read_message(record["body"], sent_at=sent_at)
-            if is_legacy_topic(message.topic):
-                batch.old[message_id] = decode_legacy_message(message, domains=domains)
-            else:
-                batch.requests.append(decode_message(message, domains=domains, request_id=message_id))
-        except UnusableMessageError as error:
-            batch.unusable.append(unusable(record["body"], str(error), message_id=message_id, sent_at=sent_at))
-    return batch
+    batch = decode_batch(event["Records"], function.settings.domains)
+    legacy, retried = legacy_requests(batch.legacy, function.sensors)
+    requests = [*batch.requests, *legacy]
+    records = batch.unusable
+    try:
+        requests, throttled = _within_limits(requests, batch.messages, function)
+        records = [*records, *throttled]
+        retried |= function.accept.together(requests, run=function.executor.map)
+    except UnavailableError as error:
+        logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
+        retried |= {request.request_id for request in requests}
+    else:
+        _report(requests)
+        report_legacy([batch.legacy[its.request_id] for its in requests if its.request_id in batch.legacy])
+    # After the good points: a quarantine that hangs must hold up none of them.
+    retried |= quarantine(records, function)
+    if retried:
+        logger().warning("messages returned", code=LogCode.MESSAGES_RETURNED, messages=len(retried))
+    return batch_answer(sorted(retried))
 
 
 def _within_limits(
-    requests: list[PointsRequest], records: list[Record]
+    requests: Sequence[PointsRequest], messages: Mapping[str, MqttMessage], function: IotRuleHandler
 ) -> tuple[list[PointsRequest], list[QuarantinedRecord]]:
-    """The messages within the limits of their sources, and what is kept of the others, which nobody sends again.
+    """Partition requests into allowed ones, and the quarantined records of throttled ones, which nobody sends again.
 
     Raises:
         UnavailableError: they cannot be counted, and the limits fail shut.
     """
-    function = iot_rule_handler()
     batches = [request.batches for request in requests]
-    answers = function.limits.admit_messages(batches, time.time(), run=function.executor.map)
-    report(answers)
-    bodies = {record["messageId"]: record["body"] for record in records}
-    within, over = [], []
-    for request, answer in zip(requests, answers, strict=True):
-        if isinstance(answer, Allowed):
-            within.append(request)
-            continue
-        message_id = request.request_id
-        kept = unusable(
-            bodies[message_id],
-            f"over a limit: {explained(answer)}",
-            message_id=message_id,
-            sent_at=request.received_at,
-            reason=QuarantineReason.RATE_LIMITED,
-        )
-        over.append(kept)
-    return within, over
+    decisions = function.limits.admit_messages(batches, time.time(), run=function.executor.map)
+    allowed, throttled = [], []
+    for request, decision in zip(requests, decisions, strict=True):
+        if isinstance(decision, Throttled):
+            throttled.append(_throttled(request, messages[request.request_id], decision))
+        else:
+            allowed.append(request)
+    return allowed, throttled
 
 
-def _complete(old: dict[str, LegacyReadings]) -> tuple[list[PointsRequest], set[str]]:
-    """The points of old messages, and the ids of those that have to wait for the sensor directory."""
-    waiting: set[str] = set()
-    sensors = {}
-    try:
-        sensors = iot_rule_handler().sensors.find({name for its in old.values() for name in its.to_look_up})
-    except UnavailableError as error:
-        logger().error("sensor directory unavailable", code=LogCode.LEGACY_UNAVAILABLE, cause=str(error))
-        waiting = {message_id for message_id, its in old.items() if its.to_look_up}
-    ready = {message_id: its for message_id, its in old.items() if message_id not in waiting}
-    return [its.request(message_id, sensors) for message_id, its in ready.items()], waiting
+def _throttled(request: PointsRequest, message: MqttMessage, decision: Throttled) -> QuarantinedRecord:
+    return quarantined(
+        message,
+        f"over a limit: {explain(decision)}",
+        message_id=request.request_id,
+        failed_at=request.received_at,
+        reason=QuarantineReason.RATE_LIMITED,
+    )
 
 
-def _keep(unusable_ones: list[QuarantinedRecord]) -> set[str]:
-    """Put messages into quarantine, side by side; gives back the ids of those that could not be."""
-    failures = iot_rule_handler().executor.map(_failure_to_keep, unusable_ones)
-    unkept = set()
-    for record, failure in zip(unusable_ones, failures, strict=True):
-        if failure is not None:
-            logger().error("quarantine unavailable", code=LogCode.QUARANTINE_UNAVAILABLE, cause=str(failure))
-            unkept.add(record.record_id)
-            continue
-        logger().warning(
-            "message quarantined", code=LogCode.MESSAGE_QUARANTINED, message_id=record.record_id, cause=record.message
-        )
-    count({Metric.MESSAGES_QUARANTINED: len(unusable_ones) - len(unkept)})
-    return unkept
-
-
-def _failure_to_keep(record: QuarantinedRecord) -> UnavailableError | None:
-    try:
-        iot_rule_handler().quarantine.put(record)
-    except UnavailableError as error:
-        return error
-    return None
-
-
-def _report(requests: list[PointsRequest]) -> None:
+def _report(requests: Sequence[PointsRequest]) -> None:
     inserted = sum(len(request.points) for request in requests)
     rejected = sum(len(request.rejected) for request in requests)
     logger().info(
@@ -160,16 +87,4 @@ def _report(requests: list[PointsRequest]) -> None:
     count({Metric.POINTS_ACCEPTED: inserted, Metric.POINTS_REJECTED: rejected})
 
 
-def _report_old(taken: list[LegacyReadings]) -> None:
-    """Who still publishes in the old way: names in one line, since each in a metric of its own would be dear."""
-    if not taken:
-        return
-    clients = sorted({its.origin["client_id"] for its in taken})
-    logger().info(
-        "messages of legacy devices accepted",
-        code=LogCode.LEGACY_MESSAGES_ACCEPTED,
-        messages=len(taken),
-        clients=clients[:_TOLD_CLIENTS],
-        further_clients=max(0, len(clients) - _TOLD_CLIENTS),
-    )
-    count({Metric.LEGACY_REQUESTS: len(taken)})
+lambda_handler = entry_point(compose, handle)

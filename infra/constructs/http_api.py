@@ -46,15 +46,6 @@ _ACCESS_LOG = {
 }
 
 
-# Why a route asks for no key.
-_OPEN = {
-    "Health": "Says that the service answers, nothing about its data: load balancers and people ask without a key.",
-    "GetOpenapi": "Describes the API, says nothing about its data: clients are made from it before they have a key.",
-    "GetAsyncapi": "Describes WebSocket and MQTT, and says nothing about the data.",
-    "GetDocs": "Shows the same to people.",
-}
-
-
 class ServiceApi(Construct):
     """An HTTP API whose answers come from its functions, where no route matches too: so every error has one form.
 
@@ -94,7 +85,7 @@ class ServiceApi(Construct):
             route_key = HttpRouteKey.with_(route.path, HttpMethod(route.method))
             integration = integrations[route.function]
             if route.action is None:
-                self._open_route(route.name, route_key, integration, _OPEN[route.name])
+                self._open_route(route.name, route_key, integration, route.open_because)
             else:
                 self._route(route.name, route_key, integration, key_authorizer)
         self._open_route(

@@ -1,7 +1,8 @@
 """The resources of a stage in a local AWS, and its functions as containers have them."""
 
 import json
-import sys
+from collections.abc import Callable
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,13 +12,13 @@ from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogu
 from afluente.adapters.aws.dynamodb_csv_jobs import BY_DOMAIN
 from afluente.domain.evaluation import Classification
 from afluente.runtime import clients
+from afluente.runtime.entry_point import entry_point
 from tests.contract.local_aws import REGION, LocalAws
 from tests.factories import PEPPER
 
 EVENTS = Path(__file__).parents[1] / "events"
 CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
 
-_COMPOSED_ONCE = ("classifier", "http_authorizer", "http_ingest", "iot_rule_handler", "ws_ingest")
 _numbers = count(1)
 
 
@@ -61,13 +62,21 @@ def credentials(aws: LocalAws) -> dict[str, str]:
     }
 
 
+_containers: dict[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {}
+
+
+def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Invoke a function in its container, which composes it by the environment of its first event."""
+    if function not in _containers:
+        handler = import_module(f"{function}.handler")
+        _containers[function] = entry_point(handler.compose, handler.handle)
+    return _containers[function](event, CONTEXT)
+
+
 def as_in_a_new_container() -> None:
     """Let the functions read their environment again."""
     clients._session.cache_clear()
-    for name in _COMPOSED_ONCE:
-        # One that is not loaded has read nothing; not every stage loads them all.
-        if composition := sys.modules.get(f"afluente.runtime.{name}"):
-            getattr(composition, name).cache_clear()
+    _containers.clear()
 
 
 def event(name: str) -> dict[str, Any]:

@@ -4,21 +4,17 @@ import json
 import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
-import classifier.handler
-import http_authorizer.handler
-import http_ingest.handler
-import iot_rule_handler.handler
-import ws_ingest.handler
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.codecs.packs import decode_pack
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.domain.evaluation import Classification
 from tests.contract.local_aws import LocalAws
-from tests.contract.stage import CONTEXT, as_in_a_new_container, batch_of, catalogue, event
+from tests.contract.stage import as_in_a_new_container, batch_of, catalogue, event, invoke
 from tests.contract.test_classified_streams import Kinesis
 from tests.factories import PEPPER, a_config
 
@@ -27,7 +23,7 @@ def test_the_owner_of_a_key_is_known(aws: LocalAws, environment: dict[str, str])
     _, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), pepper=PEPPER, now=time.time())
     DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_ACCESS_TABLE"]).put(key)
 
-    answer = http_authorizer.handler.lambda_handler(event("http_authorizer"), CONTEXT)
+    answer = invoke("http_authorizer", event("http_authorizer"))
 
     assert json.loads(answer["context"]["grant"])["key_id"] == "aaaqeaye"
 
@@ -35,15 +31,15 @@ def test_the_owner_of_a_key_is_known(aws: LocalAws, environment: dict[str, str])
 def test_an_uploaded_file_is_in_the_bucket_and_its_job_can_be_looked_at_and_ended(
     aws: LocalAws, environment: dict[str, str]
 ) -> None:
-    handle = http_ingest.handler.lambda_handler
+    handle = partial(invoke, "http_ingest")
     sent = event("http_api_csv")
 
-    uploaded = handle(sent, CONTEXT)
+    uploaded = handle(sent)
     job = json.loads(uploaded["body"])
     of_job = sent | {"body": None, "isBase64Encoded": False, "pathParameters": {"job_id": job["job_id"]}}
-    ended = handle(of_job | {"routeKey": "DELETE /ingest/csv/{job_id}"}, CONTEXT)
-    shown = handle(of_job | {"routeKey": "GET /ingest/csv/{job_id}"}, CONTEXT)
-    listed = handle(sent | {"routeKey": "GET /ingest/csv", "queryStringParameters": {"domain": "iot"}}, CONTEXT)
+    ended = handle(of_job | {"routeKey": "DELETE /ingest/csv/{job_id}"})
+    shown = handle(of_job | {"routeKey": "GET /ingest/csv/{job_id}"})
+    listed = handle(sent | {"routeKey": "GET /ingest/csv", "queryStringParameters": {"domain": "iot"}})
 
     assert [answer["statusCode"] for answer in (uploaded, ended, shown, listed)] == [202, 200, 200, 200]
     assert [json.loads(answer["body"])["status"] for answer in (uploaded, ended, shown)] == [
@@ -61,9 +57,7 @@ def test_a_larger_file_is_announced_and_gets_urls(aws: LocalAws, environment: di
     asked = event("http_api_ingest") | {"routeKey": "POST /ingest/csv/uploads"}
 
     whole, parts = (
-        json.loads(
-            http_ingest.handler.lambda_handler(asked | {"body": json.dumps(body | {"size": size})}, CONTEXT)["body"]
-        )["upload"]
+        json.loads(invoke("http_ingest", asked | {"body": json.dumps(body | {"size": size})})["body"])["upload"]
         for size in (1, 6 * 1024**3)
     )
 
@@ -79,14 +73,14 @@ def of_a_connection(event_type: str, **fields: Any) -> dict[str, Any]:
 def test_points_of_a_connection_are_queued_and_acknowledged(aws: LocalAws, environment: dict[str, str]) -> None:
     text, key = new_key("plant 7", random=bytes(range(KEY_RANDOM_BYTES)), pepper=PEPPER, now=time.time())
     DynamoApiKeys(aws.client("dynamodb"), environment["AFLUENTE_ACCESS_TABLE"]).put(key)
-    handle = ws_ingest.handler.lambda_handler
+    handle = partial(invoke, "ws_ingest")
     headers = {"X-API-Key": text, "X-Domain": "iot", "X-Source-ID": "oven-1"}
     points = [{"stream_id": "t", "value": 1, "timestamp": 1_699_996_400, "sequence": 7}, {"value": "high"}]
 
-    assert handle(of_a_connection("CONNECT", headers=headers), CONTEXT) == {"statusCode": 200}
-    told = json.loads(handle(of_a_connection("MESSAGE", body=json.dumps(points)), CONTEXT)["body"])
-    asked = json.loads(handle(of_a_connection("MESSAGE", body='{"action": "auth"}'), CONTEXT)["body"])
-    assert handle(of_a_connection("DISCONNECT"), CONTEXT) == {"statusCode": 200}
+    assert handle(of_a_connection("CONNECT", headers=headers)) == {"statusCode": 200}
+    told = json.loads(handle(of_a_connection("MESSAGE", body=json.dumps(points)))["body"])
+    asked = json.loads(handle(of_a_connection("MESSAGE", body='{"action": "auth"}'))["body"])
+    assert handle(of_a_connection("DISCONNECT")) == {"statusCode": 200}
 
     assert [answer["status"] for answer in told] == ["ok", "error"]
     assert asked == {"type": "authenticated", "domain": "iot", "source_id": "oven-1", "last_sequence": 7}
@@ -97,7 +91,7 @@ def test_points_of_a_connection_are_queued_and_acknowledged(aws: LocalAws, envir
 
 
 def test_a_connection_without_a_key_waits_to_be_looked_at(aws: LocalAws, environment: dict[str, str]) -> None:
-    assert ws_ingest.handler.lambda_handler(of_a_connection("CONNECT"), CONTEXT) == {"statusCode": 200}
+    assert invoke("ws_ingest", of_a_connection("CONNECT")) == {"statusCode": 200}
 
     (record,) = batch_of(aws, environment["AFLUENTE_UNANSWERED_QUEUE_URL"])["Records"]
     assert record["body"] == "L0SM9cOFvHcCIhw="
@@ -118,7 +112,7 @@ def test_points_of_the_mqtt_inbox_are_queued_and_what_is_none_is_kept(
         for id_, body in bodies.items()
     ]
 
-    assert iot_rule_handler.handler.lambda_handler({"Records": records}, CONTEXT) == {"batchItemFailures": []}
+    assert invoke("iot_rule_handler", {"Records": records}) == {"batchItemFailures": []}
 
     (record,) = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])["Records"]
     assert [str(point.key) for point in decode_pack(record["body"])] == ["iot/oven-1/temperature"]
@@ -138,11 +132,11 @@ def test_points_go_all_the_way_from_a_request_to_the_streams_of_their_classes(
     ]
     asked = event("http_api_ingest") | {"body": json.dumps({"domain": "iot", "datapoints": [*points, {"value": 1}]})}
 
-    answer = http_ingest.handler.lambda_handler(asked, CONTEXT)
+    answer = invoke("http_ingest", asked)
     assert answer["statusCode"] == 202
     batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
-    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
-    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+    assert invoke("classifier", batch) == {"batchItemFailures": []}
+    assert invoke("classifier", batch) == {"batchItemFailures": []}
 
     with ThreadPoolExecutor(1) as executor:
         names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
@@ -164,10 +158,10 @@ def test_without_the_table_of_constraints_every_point_is_normal(
 ) -> None:
     catalogue(aws, environment).put("iot", a_config(max_value=1))
     monkeypatch.setenv("AFLUENTE_USE_AGNOSTIC_CONSTRAINTS", "false")
-    http_ingest.handler.lambda_handler(event("http_api_ingest"), CONTEXT)
+    invoke("http_ingest", event("http_api_ingest"))
 
     batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
-    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+    assert invoke("classifier", batch) == {"batchItemFailures": []}
 
     with ThreadPoolExecutor(1) as executor:
         names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
@@ -178,13 +172,13 @@ def test_without_the_table_of_constraints_every_point_is_normal(
 def test_a_batch_that_cannot_be_classified_comes_again_and_is_done_once_it_can(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    http_ingest.handler.lambda_handler(event("http_api_ingest"), CONTEXT)
+    invoke("http_ingest", event("http_api_ingest"))
     batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
 
     monkeypatch.setenv("AFLUENTE_STREAM_NORMAL", "gone")
-    failures = classifier.handler.lambda_handler(batch, CONTEXT)["batchItemFailures"]
+    failures = invoke("classifier", batch)["batchItemFailures"]
     assert [failure["itemIdentifier"] for failure in failures] == [batch["Records"][0]["messageId"]]
 
     monkeypatch.setenv("AFLUENTE_STREAM_NORMAL", environment["AFLUENTE_STREAM_NORMAL"])
     as_in_a_new_container()
-    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+    assert invoke("classifier", batch) == {"batchItemFailures": []}

@@ -34,6 +34,7 @@ from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import constraints as constraint_requests
 from afluente.adapters.http import csv_jobs as csv_requests
 from afluente.adapters.http import requests as http_requests
+from afluente.adapters.http.errors import RequestError
 from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.mqtt import messages as mqtt_messages
@@ -64,6 +65,7 @@ from afluente.migration.adapters import packets as legacy_packets
 from cli.constraints.files import parse_text
 from cli.core.errors import CommandError
 from cli.core.output import harmless
+from iot_rule_handler.batch import decode_batch
 
 Target = Callable[[bytes], None]
 
@@ -128,7 +130,7 @@ def http_points(data: bytes) -> None:
     """`POST /ingest/datapoints`: settings `gzip`, `x-domain`, `x-source-id`, then the body."""
     settings, body = _settings(data)
     headers = {"content-type": "application/json", **_headers(settings)}
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         raw = http_requests.read_body(_as_event(body), is_base64=True, headers=headers)
         request = http_requests.decode_points(
             raw, headers=headers, domains=_DOMAINS, grant=_GRANT, request_id="r", now=NOW
@@ -139,14 +141,14 @@ def http_points(data: bytes) -> None:
 def http_gzip(data: bytes) -> None:
     """A body that says that it is gzip."""
     headers = {"content-encoding": "gzip"}
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         raw = http_requests.read_body(_as_event(data), is_base64=True, headers=headers)
         assert len(raw) <= http_requests.MAX_BODY_BYTES
 
 
 def legacy_packet(data: bytes) -> None:
     """`POST /ingest/packets`."""
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         readings = legacy_packets.decode_packet(data, domains=_DOMAINS, now=NOW)
         _take(readings.request("r", {}))
 
@@ -155,7 +157,7 @@ def csv_upload(data: bytes) -> None:
     """`POST /ingest/csv`: the boundary, then the form."""
     settings, body = _settings(data)
     headers = {"content-type": f"multipart/form-data; boundary={settings.get('boundary', 'x')}", **_headers(settings)}
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         text = _as_event(body)
         upload = csv_requests.decode_upload(text, is_base64=True, headers=headers, domains=_DOMAINS, asker=_ASKER)
         _expect(upload.job)
@@ -163,17 +165,17 @@ def csv_upload(data: bytes) -> None:
 
 def csv_announcement(data: bytes) -> None:
     """`POST /ingest/csv/uploads`, and the renewal of its URLs."""
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         told = csv_requests.decode_announcement(data, headers={}, domains=_DOMAINS, asker=_ASKER)
         _expect(told.job)
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         csv_requests.decode_renewal(data)
 
 
 def csv_query(data: bytes) -> None:
     """`GET /ingest/csv`: the query string."""
     parameters = dict(parse_qsl(data.decode("utf-8", "surrogateescape"), keep_blank_values=True))
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         csv_requests.decode_query(parameters)
 
 
@@ -201,11 +203,12 @@ def ws_message(data: bytes) -> None:
 def mqtt_message(data: bytes) -> None:
     """A message of the inbox, whatever wrote it."""
     body = data.decode("utf-8", "surrogateescape")
-    try:
-        message = mqtt_messages.read_message(body, sent_at=NOW)
-        _read_mqtt(message)
-    except mqtt_messages.UnusableMessageError as error:
-        _Outside().put(mqtt_messages.unusable(body, str(error), message_id="m", sent_at=NOW))
+    record = {"messageId": "m", "body": body, "attributes": {"SentTimestamp": str(int(NOW * 1000))}}
+    batch = decode_batch([record], _DOMAINS)
+    for request in [*batch.requests, *(its.request("m", {}) for its in batch.legacy.values())]:
+        _accept(request)
+    for kept in batch.unusable:
+        _Outside().put(kept)
 
 
 def mqtt_payload(data: bytes) -> None:
@@ -339,12 +342,12 @@ def constraint_body(data: bytes) -> None:
     """A body of the routes of constraints, whichever it came to."""
     event = {"body": _as_event(data), "isBase64Encoded": True, "headers": {}}
     for scope in _SCOPES:
-        with _documented(http_requests.RequestError):
+        with _documented(RequestError):
             _can_be_told(scope, constraint_requests.decode_entry(event, scope))
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         for entry in constraint_requests.decode_entries(event, _GRANT):
             _can_be_told(entry.scope, entry)
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         assert 1 <= constraint_requests.decode_version(event) <= constraint_requests.MAX_VERSION
 
 
@@ -355,12 +358,12 @@ def constraint_query(data: bytes) -> None:
     told = {name: text for name, text in path.items() if name in _PATH and type(text) is str}
     for parameters in (*_PATHS, {"domain": "iot", **told}):
         event = {"rawQueryString": given, "pathParameters": parameters}
-        with _documented(http_requests.RequestError):
+        with _documented(RequestError):
             scope = constraint_requests.reached_scope(event, _GRANT, beside=constraint_requests.OF_HISTORY)
             assert _found_at(constraint_requests.location_of(scope)) == scope
-        with _documented(http_requests.RequestError):
+        with _documented(RequestError):
             constraint_requests.decode_history_query(event)
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         asked, after = constraint_requests.decode_listing({"rawQueryString": given}, _GRANT)
         _listed(asked, after)
 
@@ -369,7 +372,7 @@ def constraint_conditions(data: bytes) -> None:
     """`If-Match` and `If-None-Match`: a line each."""
     match, newline, none_match = data.decode("utf-8", "surrogateescape").partition("\n")
     headers = {"if-match": match, **({"if-none-match": none_match} if newline else {})}
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         conditions = constraint_requests.conditions_of(headers)
         assert conditions.are_given
         for present in (None, _VERSIONED):
@@ -381,7 +384,7 @@ def constraint_page(data: bytes) -> None:
     asked = ConstraintsQuery()
     for text in (data, digest_of(asked, _GRANT).encode() + data):
         token = base64.urlsafe_b64encode(text).decode().rstrip("=")
-        with _documented(http_requests.RequestError):
+        with _documented(RequestError):
             query, after = constraint_requests.decode_listing({"rawQueryString": f"next={token}"}, _GRANT)
             assert query == asked
             _listed(query, after)
@@ -390,7 +393,7 @@ def constraint_page(data: bytes) -> None:
 def alarm_query(data: bytes) -> None:
     """`GET /alarms`: the query string, with where a page begins."""
     parameters = dict(parse_qsl(data.decode("utf-8", "surrogateescape"), keep_blank_values=True))
-    with _documented(http_requests.RequestError):
+    with _documented(RequestError):
         query = alarm_requests.decode_alarm_query(parameters, NOW)
         http_requests.check_scope(_GRANT, query.missing(_GRANT))
         page = list_alarms(_alarms, query, _GRANT)
@@ -468,7 +471,7 @@ class _documented:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> bool:
         if kind is None or not issubclass(kind, self._error):
             return False
-        if isinstance(error, http_requests.RequestError):
+        if isinstance(error, RequestError):
             assert 400 <= error.status < 500, error.status
             http_answers.problem(
                 error.status, error.code, error.detail, request_id="r", extra=error.extra

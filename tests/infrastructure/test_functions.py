@@ -5,16 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.runtime.settings import (
-    PREFIX,
-    ClassifierSettings,
-    CsvTriggerSettings,
-    HttpAdminSettings,
-    HttpAuthorizerSettings,
-    HttpIngestSettings,
-    IotRuleHandlerSettings,
-    WsIngestSettings,
-)
+from afluente.runtime.classifier import ClassifierSettings
+from afluente.runtime.csv_trigger import CsvTriggerSettings
+from afluente.runtime.http_admin import HttpAdminSettings
+from afluente.runtime.http_authorizer import HttpAuthorizerSettings
+from afluente.runtime.http_ingest import HttpIngestSettings
+from afluente.runtime.iot_rule_handler import IotRuleHandlerSettings
+from afluente.runtime.settings import PREFIX
+from afluente.runtime.ws_ingest import WsIngestSettings
 from tests.infrastructure.deployment import Deployment, as_list
 
 PACKAGES = (
@@ -138,8 +136,8 @@ AnySettings = (
     | WsIngestSettings
     | ClassifierSettings
 )
-# No preset has another value of these; a test may, and a stage with an old service's database.
-NEVER_TOLD = {"key_ttl_seconds", "old_sql_secret", "old_sql_tables", "sensors_ttl_seconds"}
+# No preset has another value of these; a test may, and a stage with a front or an old service's database.
+NEVER_TOLD = {"front_secrets", "key_ttl_seconds", "old_sql_secret", "old_sql_tables", "sensors_ttl_seconds"}
 # Only of a stage with an old service's database.
 TOLD_OF_OLD_TABLES = {"classifier": {"migration_table"}}
 

@@ -9,7 +9,8 @@ from afluente.adapters.http.routes import ROUTES
 from afluente.adapters.websocket.messages import Authentication, Ping, Points, read_message
 from afluente.application.access.grants import Action
 from afluente.migration.domain.legacy_service import LEGACY_TOPIC
-from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
+from afluente.runtime.http_authorizer import HttpAuthorizerSettings
+from afluente.runtime.ws_ingest import WsIngestSettings
 from cli.commands.keys import REVOKED_WITHIN_SECONDS
 from cli.main import app
 from infra.constructs.http_api import AUTHORIZER_TTL

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
-import classifier.handler
-import http_ingest.handler
 from afluente.domain.evaluation import Classification
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.trial import EventKind, Phase, TrialCounts
 from tests.contract.local_aws import LocalAws
-from tests.contract.stage import CONTEXT, batch_of, catalogue, event
+from tests.contract.stage import batch_of, catalogue, event, invoke
 from tests.contract.test_classified_streams import Kinesis
 from tests.factories import a_config
 from tests.migration.legacy_service import an_old_service, create_tables, fill
@@ -39,12 +37,12 @@ def test_points_of_an_old_service_wait_for_its_database_and_are_judged_by_its_th
     assert alert.physical_max is not None
     point = {"stream_id": key.stream_id, "value": alert.physical_max + 1, "timestamp": 1_699_996_400}
     body = json.dumps({"domain": "iot", "source_id": key.source_id, "datapoints": [point]})
-    assert http_ingest.handler.lambda_handler(event("http_api_ingest") | {"body": body}, CONTEXT)["statusCode"] == 202
+    assert invoke("http_ingest", event("http_api_ingest") | {"body": body})["statusCode"] == 202
     batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
 
-    assert len(classifier.handler.lambda_handler(batch, CONTEXT)["batchItemFailures"]) == 1
+    assert len(invoke("classifier", batch)["batchItemFailures"]) == 1
     secrets.put_secret_value(SecretId=secret, SecretString=str(engine.url))
-    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+    assert invoke("classifier", batch) == {"batchItemFailures": []}
 
     with ThreadPoolExecutor(1) as executor:
         names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}
@@ -81,9 +79,9 @@ def test_on_trial_points_of_an_old_service_are_judged_by_its_constraints_too_and
     point = {"stream_id": key.stream_id, "value": alert.physical_max + 1, "timestamp": 1_699_996_400}
     body = json.dumps({"domain": "iot", "source_id": key.source_id, "datapoints": [point]})
 
-    http_ingest.handler.lambda_handler(event("http_api_ingest") | {"body": body}, CONTEXT)
+    invoke("http_ingest", event("http_api_ingest") | {"body": body})
     batch = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])
-    assert classifier.handler.lambda_handler(batch, CONTEXT) == {"batchItemFailures": []}
+    assert invoke("classifier", batch) == {"batchItemFailures": []}
 
     with ThreadPoolExecutor(1) as executor:
         names = {name: environment[f"AFLUENTE_STREAM_{name.name}"] for name in Classification}

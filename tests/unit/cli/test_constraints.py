@@ -20,9 +20,8 @@ from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.limits.stage_limits import StageLimits
 from afluente.domain.constraints import VersionedConfig
-from afluente.runtime.http_admin import HttpAdmin
+from afluente.runtime.http_admin import HttpAdmin, HttpAdminSettings
 from afluente.runtime.observability import logger
-from afluente.runtime.settings import HttpAdminSettings
 from cli import main as command_line
 from cli.core.errors import ExitCode
 from tests.conformity import route_of
@@ -65,7 +64,7 @@ class World:
         )
         limiter = Limiter(MemoryLimits(), container="tests", fails_open=False, sleep=lambda _: None)
         limits = RateLimits(limiter, StageLimits())
-        self.function = HttpAdmin(settings, self.constraints.written_by, MemoryAlarmLog(), limits)
+        self.function = HttpAdmin(settings, self.constraints.written_by, MemoryAlarmLog(), limits, front=None)
 
     def present(self, scope: str) -> VersionedConfig | None:
         return self.constraints.fetch([scope]).get(scope)
@@ -78,10 +77,8 @@ def _logger_on_the_real_output() -> None:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    monkeypatch.setattr(http_admin.handler, "http_admin", lambda: world.function)
-    return world
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
@@ -125,7 +122,7 @@ def _gateway(world: World) -> type[BaseHTTPRequestHandler]:
             elif world.unreadable:
                 self._reply(200, {}, b"<html>")
             else:
-                answer = http_admin.handler.lambda_handler(self._event(path, query, body.decode()), CONTEXT)
+                answer = http_admin.handler.handle(self._event(path, query, body.decode()), CONTEXT, world.function)
                 self._reply(answer["statusCode"], answer["headers"], answer["body"].encode())
 
         def _event(self, path: str, query: str, body: str) -> dict[str, Any]:

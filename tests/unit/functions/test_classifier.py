@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import classifier.handler
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints
@@ -21,7 +20,7 @@ from afluente.application.ingest.quarantine import QuarantinedRecord, Quarantine
 from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 from afluente.runtime.classifier import ClassifierFunction
-from classifier.handler import lambda_handler
+from classifier.handler import handle
 from tests.factories import Clock, a_config
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
@@ -38,7 +37,7 @@ class World:
         self.states = MemoryStates()
         self.alarms = MemoryAlarms()
         self.quarantine = MemoryQuarantine()
-        self.given_back: list[tuple[str, int]] = []
+        self.retried_later: list[tuple[str, int]] = []
         constraints = MemoryConstraints()
         constraints.put("iot", a_config(max_value=50, consecutive_violations_required=1))
         self.function = ClassifierFunction(
@@ -50,19 +49,25 @@ class World:
                 clock=Clock(),
             ),
             _Quarantine(self),
-            self.give_back,
+            self.retry_later,
         )
 
     def check(self, part: str) -> None:
         if part in self.away:
             raise UnavailableError(part)
 
-    def give_back(self, receipts: Sequence[tuple[str, int]]) -> None:
+    def retry_later(self, receipts: Sequence[tuple[str, int]]) -> None:
         self.check("queue")
-        self.given_back += receipts
+        self.retried_later += receipts
 
     def values(self) -> dict[str, list[float]]:
         return {name.value: [point.value for point in points] for name, points in self.streams.points.items() if points}
+
+    def failures_of(self, event: Event) -> list[str]:
+        """The messages that are to come again, once Lambda could hand them on."""
+        answer = json.loads(json.dumps(handle(event, CONTEXT, self.function)))
+        assert set(answer) == {"batchItemFailures"}
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 class _States:
@@ -93,23 +98,14 @@ class _Quarantine:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    monkeypatch.setattr(classifier.handler, "classifier", lambda: world.function)
-    return world
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
 def batch(event: Callable[[str], Event]) -> Event:
     """Two packs of one group: two points, then one beyond a hard limit."""
     return event("sqs_fifo")
-
-
-def failures_of(event: Event) -> list[str]:
-    """The messages that are to come again, once Lambda could hand them on."""
-    answer = json.loads(json.dumps(lambda_handler(event, CONTEXT)))
-    assert set(answer) == {"batchItemFailures"}
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def spoil(record: Event) -> None:
@@ -120,7 +116,7 @@ def spoil(record: Event) -> None:
 
 
 def test_the_points_of_a_batch_go_to_the_streams_of_their_classes(world: World, batch: Event) -> None:
-    assert failures_of(batch) == []
+    assert world.failures_of(batch) == []
 
     assert world.values() == {"normal": [20.5, 21.0], "alert": [60.0]}
     assert [(event.state.value, event.value) for event in world.alarms.events] == [("raised", 60.0)]
@@ -129,9 +125,9 @@ def test_the_points_of_a_batch_go_to_the_streams_of_their_classes(world: World, 
 
 
 def test_a_batch_that_comes_again_changes_nothing(world: World, batch: Event) -> None:
-    failures_of(batch)
+    world.failures_of(batch)
 
-    assert failures_of(batch) == []
+    assert world.failures_of(batch) == []
 
     assert world.values() == {"normal": [20.5, 21.0], "alert": [60.0]}
     assert len(world.alarms.events) == 1
@@ -145,7 +141,7 @@ def test_what_is_no_pack_goes_into_quarantine_and_the_others_through(
 ) -> None:
     spoil(batch["Records"][0])
 
-    assert failures_of(batch) == []
+    assert world.failures_of(batch) == []
 
     assert world.values() == {"alert": [60.0]}
     record = world.quarantine.records[FIRST]
@@ -165,7 +161,7 @@ def test_a_batch_without_any_pack_is_done_once_it_is_in_quarantine(world: World,
     for record in batch["Records"]:
         spoil(record)
 
-    assert failures_of(batch) == []
+    assert world.failures_of(batch) == []
 
     assert set(world.quarantine.records) == {FIRST, SECOND}
     assert world.values() == {}
@@ -177,10 +173,10 @@ def test_a_group_waits_while_the_quarantine_it_needs_is_away_and_the_others_do_n
     spoil(batch["Records"][0])
     world.away = {"quarantine"}
 
-    assert failures_of({"Records": [*batch["Records"], other]}) == [FIRST, SECOND]
+    assert world.failures_of({"Records": [*batch["Records"], other]}) == [FIRST, SECOND]
 
     assert world.values() == {"normal": [20.5, 21.0]}
-    assert [handle for handle, _ in world.given_back] == [record["receiptHandle"] for record in batch["Records"]]
+    assert [handle for handle, _ in world.retried_later] == [record["receiptHandle"] for record in batch["Records"]]
 
 
 # --- what is away ----------------------------------------------------------------------------------------------------
@@ -193,10 +189,10 @@ def test_packs_come_again_in_their_order_while_what_they_need_is_away(
     world.away = {part}
     batch["Records"][1]["attributes"]["ApproximateReceiveCount"] = "4"
 
-    assert failures_of(batch) == [FIRST, SECOND]
+    assert world.failures_of(batch) == [FIRST, SECOND]
 
     assert world.values() == {}
-    assert world.given_back == [
+    assert world.retried_later == [
         (batch["Records"][0]["receiptHandle"], 1),
         (batch["Records"][1]["receiptHandle"], 4),
     ]
@@ -205,14 +201,14 @@ def test_packs_come_again_in_their_order_while_what_they_need_is_away(
     assert counted() == {"PacksReturned": 2}
 
     world.away = set()
-    assert failures_of(batch) == []
+    assert world.failures_of(batch) == []
     assert world.values() == {"normal": [20.5, 21.0], "alert": [60.0]}
 
 
 def test_packs_come_again_also_where_nobody_can_say_when(world: World, batch: Event, log: LogLines) -> None:
     world.away = {"states", "queue"}
 
-    assert failures_of(batch) == [FIRST, SECOND]
+    assert world.failures_of(batch) == [FIRST, SECOND]
 
     assert log.codes[-2:] == ["PACKS_RETURNED", "PACKS_RETURNED"]
 
@@ -223,14 +219,14 @@ def test_packs_come_again_also_where_nobody_can_say_when(world: World, batch: Ev
 def test_points_and_alarms_are_counted_by_what_became_of_them(
     world: World, batch: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    failures_of(batch)
+    world.failures_of(batch)
     assert log.codes == ["PACKS_CLASSIFIED"]
     assert counted() == {"PointsNormal": 2, "PointsAlert": 1, "AlarmsRaised": 1}
 
-    failures_of(batch)
+    world.failures_of(batch)
     assert counted() == {"PointsRepeated": 3}
 
     for record in batch["Records"]:
         record["attributes"]["SequenceNumber"] = str(int(record["attributes"]["SequenceNumber"]) + 10**12)
-    failures_of(batch)
+    world.failures_of(batch)
     assert counted() == {"PointsDuplicate": 3}

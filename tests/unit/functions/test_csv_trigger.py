@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import csv_trigger.handler
 from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files
 from afluente.adapters.codecs.csv import chunks
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
@@ -24,8 +23,8 @@ from afluente.application.csv.registry import JobRegistry
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack, SeriesPack
-from afluente.runtime.csv_trigger import CsvReader, CsvRegistrar
-from csv_trigger.handler import lambda_handler
+from afluente.runtime.csv_trigger import CsvTrigger
+from csv_trigger.handler import handle
 from tests.factories import Clock
 from tests.unit.functions.conftest import LogLines
 
@@ -60,20 +59,30 @@ class World:
         self.points = PointsQueue(self)
         self.quarantine = MemoryQuarantine()
         self.parts: list[tuple[str, int]] = []
-        self.given_back: list[tuple[str, int]] = []
+        self.retried_later: list[tuple[str, int]] = []
         self.is_away = False
-        self.give_back_is_away = False
+        self.retry_is_away = False
         self.remaining = TIMEOUT_MILLISECONDS
+        accept = AcceptPoints(queue=self.points, quarantine=self.quarantine, shards=64)
+        load = LoadCsv(store=self.store, files=self.files, queue=self, accept=accept, clock=Clock())
+        self.function = CsvTrigger(
+            jobs=JobRegistry(store=self.store, domains=["iot"]),
+            options=self.files,
+            queue=self,
+            quarantine=self.quarantine,
+            loader=lambda: load,
+            retry_later=self.retry_later,
+        )
 
     def send(self, job: CsvJob, part: int) -> None:
         if self.is_away:
             raise UnavailableError("SQS")
         self.parts.append((job.job_id, part))
 
-    def give_back(self, receipt: str, seconds: int) -> None:
-        if self.give_back_is_away:
+    def retry_later(self, receipt: str, seconds: int) -> None:
+        if self.retry_is_away:
             raise UnavailableError("SQS")
-        self.given_back.append((receipt, seconds))
+        self.retried_later.append((receipt, seconds))
 
     def returned(self, event: dict[str, Any]) -> list[str]:
         """The messages of an event that are to come again."""
@@ -83,22 +92,15 @@ class World:
             return self.remaining
 
         context = SimpleNamespace(aws_request_id="invocation-1", get_remaining_time_in_millis=remaining)
-        return [item["itemIdentifier"] for item in lambda_handler(event, context)["batchItemFailures"]]
+        return [item["itemIdentifier"] for item in handle(event, context, self.function)["batchItemFailures"]]
 
     def jobs(self) -> list[CsvJob]:
         return list(self.store._jobs.values())
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    accept = AcceptPoints(queue=world.points, quarantine=world.quarantine, shards=64)
-    read = LoadCsv(store=world.store, files=world.files, queue=world, accept=accept, clock=Clock())
-    registrar = CsvRegistrar(JobRegistry(store=world.store, domains=["iot"]), world.files, world, world.quarantine)
-    reader = CsvReader(read, world.give_back)
-    monkeypatch.setattr(csv_trigger.handler, "csv_registrar", lambda: registrar)
-    monkeypatch.setattr(csv_trigger.handler, "csv_reader", lambda: reader)
-    return world
+def world() -> World:
+    return World()
 
 
 def told_of(event: Event, **changes: Any) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def test_what_is_no_notification_is_kept_in_quarantine(
 def test_a_file_of_which_no_job_can_be_made_now_comes_again(world: World, event: Event, log: LogLines) -> None:
     world.is_away = True
     assert world.returned(event("sqs_s3_dropped")) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000001"]
-    assert (log.codes, world.given_back) == (["CSV_RETURNED"], [])
+    assert (log.codes, world.retried_later) == (["CSV_RETURNED"], [])
 
     world.is_away = False
     assert world.returned(event("sqs_s3_dropped")) == []
@@ -227,7 +229,7 @@ def test_a_job_that_needs_more_time_comes_again_at_once(
 
     assert world.returned(part_of(event, job_id)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]
 
-    assert world.given_back == [("AQEBzWwaftRI0KuVm4tP-2", 0)]
+    assert world.retried_later == [("AQEBzWwaftRI0KuVm4tP-2", 0)]
     assert log.lines[-1]["code"] == "CSV_PART_PAUSED"
     assert world.jobs()[0].status is JobStatus.READING
 
@@ -240,7 +242,7 @@ def test_a_job_that_cannot_go_on_now_comes_again_later_and_later(
 
     assert world.returned(part_of(event, job_id, received=received)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]
 
-    assert world.given_back == [("AQEBzWwaftRI0KuVm4tP-2", seconds)]
+    assert world.retried_later == [("AQEBzWwaftRI0KuVm4tP-2", seconds)]
 
 
 def test_a_part_that_waits_for_the_others_comes_again(world: World, event: Event) -> None:
@@ -273,7 +275,7 @@ def test_a_message_that_names_no_part_is_kept_and_holds_up_none(
 def test_a_message_whose_time_cannot_be_set_comes_again_all_the_same(
     world: World, event: Event, job_id: str, log: LogLines
 ) -> None:
-    world.is_away = world.give_back_is_away = True
+    world.is_away = world.retry_is_away = True
 
     assert len(world.returned(part_of(event, job_id))) == 1
     assert log.codes[-2:] == ["CSV_RETURNED", "CSV_RETURNED"]

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 import http_admin.handler
+from afluente.adapters.memory.alarms import MemoryAlarmLog
+from afluente.runtime.http_admin import HttpAdmin, HttpAdminSettings
 from apidoc.asyncapi import asyncapi_document
 from apidoc.openapi import openapi_document
 from http_admin import documentation_routes
 from infra.documentation_build import build_documentation
 from tests.conformity import assert_documented
+from tests.factories import DOMAINS, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT
 
 Event = dict[str, Any]
@@ -45,16 +48,29 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ask(layer: Path, event: Callable[[str], Event], monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
+def nothing_behind() -> HttpAdmin:
+    """A function that reaches no table and no log."""
+    settings = HttpAdminSettings(
+        domains=DOMAINS, constraints_table="none", constraint_history_table="none", alarm_log_group="none"
+    )
+
+    def no_constraints(_by: str) -> Any:
+        raise AssertionError("documents have nothing to do with constraints")
+
+    return HttpAdmin(settings, no_constraints, MemoryAlarmLog(), some_rate_limits(), front=None)
+
+
+@pytest.fixture
+def ask(
+    layer: Path, event: Callable[[str], Event], nothing_behind: HttpAdmin, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Ask]:
     """Ask for a route, with the layer where Lambda puts it: on the path of Python."""
     monkeypatch.setattr(sys, "path", [*sys.path, str(layer / "python")])
-    # Nothing behind the function is asked.
-    monkeypatch.setattr(http_admin.handler, "http_admin", lambda: None)
     documentation_routes._document.cache_clear()
 
     def to(route: str, **headers: str) -> Told:
         asked = event("http_api_health") | {"routeKey": route, "headers": headers}
-        return Told(json.loads(json.dumps(http_admin.handler.lambda_handler(asked, CONTEXT))))
+        return Told(json.loads(json.dumps(http_admin.handler.handle(asked, CONTEXT, nothing_behind))))
 
     yield to
     documentation_routes._document.cache_clear()

@@ -13,8 +13,7 @@ from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.application.access.grants import Action
 from afluente.application.alarms.ports import AlarmLog, ReportedAlarm
 from afluente.application.errors import UnavailableError
-from afluente.runtime.http_admin import HttpAdmin
-from afluente.runtime.settings import HttpAdminSettings
+from afluente.runtime.http_admin import HttpAdmin, HttpAdminSettings
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, a_grant, an_alarm_event, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT
@@ -55,16 +54,14 @@ def ask(world: World, event: Callable[[str], Event], monkeypatch: pytest.MonkeyP
     def no_constraints(_by: str) -> Any:
         raise AssertionError("alarms have nothing to do with constraints")
 
-    monkeypatch.setattr(
-        http_admin.handler, "http_admin", lambda: HttpAdmin(settings, no_constraints, world.behind, some_rate_limits())
-    )
     monkeypatch.setattr("http_admin.alarms_routes.time.time", lambda: NOW)
 
     def to(parameters: dict[str, str] | None = None, **scope: Any) -> tuple[int, Any]:
         asked = event("http_api_health") | {"routeKey": ROUTE, "queryStringParameters": parameters}
         grant = msgspec.json.encode(a_grant(**scope)).decode()
         asked["requestContext"] = asked["requestContext"] | {"authorizer": {"lambda": {"grant": grant}}}
-        answer = http_admin.handler.lambda_handler(asked, CONTEXT)
+        function = HttpAdmin(settings, no_constraints, world.behind, some_rate_limits(), front=None)
+        answer = http_admin.handler.handle(asked, CONTEXT, function)
         body = json.loads(answer["body"])
         headers = {name.lower(): value for name, value in answer["headers"].items()}
         assert_documented(ROUTE, answer["statusCode"], headers, body)

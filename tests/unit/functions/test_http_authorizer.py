@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-import http_authorizer.handler
 from afluente.adapters.http.authorization import grant_of
 from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey
@@ -15,7 +14,7 @@ from afluente.application.access.ports import ApiKeyStore
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.stage_limits import RefusedKeys
 from afluente.runtime.http_authorizer import HttpAuthorizer
-from http_authorizer.handler import lambda_handler
+from http_authorizer.handler import handle
 from tests.factories import NOW, an_api_key, an_authentication
 from tests.unit.functions.conftest import CONTEXT, LogLines
 
@@ -36,13 +35,8 @@ class StoreThatIsAway:
         raise UnavailableError("DynamoDB")
 
 
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def put_behind_the_function(store: ApiKeyStore, limit: RefusedKeys | None = None) -> None:
-        guard = KeyGuard(an_authentication(store), limit or RefusedKeys())
-        monkeypatch.setattr(http_authorizer.handler, "http_authorizer", lambda: HttpAuthorizer(guard))
-
-    return put_behind_the_function
+def a_function(store: ApiKeyStore, limit: RefusedKeys | None = None) -> HttpAuthorizer:
+    return HttpAuthorizer(KeyGuard(an_authentication(store), limit or RefusedKeys()))
 
 
 def a_store_with_the_key_of_the_event(**fields: Any) -> MemoryApiKeys:
@@ -55,13 +49,11 @@ def grant_behind(answer: dict[str, Any]) -> Grant | None:
     return grant_of({"requestContext": {"authorizer": {"lambda": answer["context"]}}})
 
 
-def test_a_caller_with_a_good_key_is_let_in_with_what_the_key_is_for(
-    event: Events, use: Callable[[ApiKeyStore], None], log: LogLines
-) -> None:
+def test_a_caller_with_a_good_key_is_let_in_with_what_the_key_is_for(event: Events, log: LogLines) -> None:
     scope = {"tenant": "acme", "actions": (Action.JOBS,), "domains": ("iot",), "sources": ("furnace-*",)}
-    use(a_store_with_the_key_of_the_event(**scope))
+    function = a_function(a_store_with_the_key_of_the_event(**scope))
 
-    answer = lambda_handler(event("http_authorizer"), CONTEXT)
+    answer = handle(event("http_authorizer"), CONTEXT, function)
 
     assert answer["isAuthorized"] is True
     assert grant_behind(answer) == Grant(
@@ -76,43 +68,43 @@ def test_a_caller_with_a_good_key_is_let_in_with_what_the_key_is_for(
     ids=["unknown", "expired"],
 )
 def test_a_caller_without_a_good_key_is_let_through_without_a_grant(
-    event: Events, use: Callable[[ApiKeyStore], None], log: LogLines, store: MemoryApiKeys
+    event: Events, log: LogLines, store: MemoryApiKeys
 ) -> None:
     # The function behind refuses, in the form of all its answers; API Gateway's own refusal cannot be set.
-    use(store)
+    function = a_function(store)
 
-    answer = lambda_handler(event("http_authorizer"), CONTEXT)
+    answer = handle(event("http_authorizer"), CONTEXT, function)
 
     assert (answer["isAuthorized"], grant_behind(answer)) == (True, None)
     assert log.codes == ["KEY_REFUSED"]
 
 
-def test_nobody_is_let_in_while_the_keys_are_away(event: Events, use: Callable[[ApiKeyStore], None]) -> None:
-    use(StoreThatIsAway())
+def test_nobody_is_let_in_while_the_keys_are_away(event: Events) -> None:
+    function = a_function(StoreThatIsAway())
 
     with pytest.raises(UnavailableError):
-        lambda_handler(event("http_authorizer"), CONTEXT)
+        handle(event("http_authorizer"), CONTEXT, function)
 
 
-def test_no_secret_is_in_the_log(event: Events, use: Callable[[ApiKeyStore], None], log: LogLines) -> None:
-    use(a_store_with_the_key_of_the_event())
+def test_no_secret_is_in_the_log(event: Events, log: LogLines) -> None:
+    function = a_function(a_store_with_the_key_of_the_event())
     asked = event("http_authorizer")
 
-    lambda_handler(asked, CONTEXT)
+    handle(asked, CONTEXT, function)
 
     assert all(asked["identitySource"][0].split("_")[2] not in str(line) for line in log.lines)
 
 
 def test_a_flood_of_bad_keys_is_turned_away_and_a_good_key_of_the_address_goes_on(
-    event: Events, use: Callable[..., None], log: LogLines, counted: Callable[[], dict[str, int]]
+    event: Events, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    use(a_store_with_the_key_of_the_event(), RefusedKeys(per_second=0.001, burst=3))
-    assert lambda_handler(event("http_authorizer"), CONTEXT)["context"]
+    function = a_function(a_store_with_the_key_of_the_event(), RefusedKeys(per_second=0.001, burst=3))
+    assert handle(event("http_authorizer"), CONTEXT, function)["context"]
     bad = event("http_authorizer") | {"identitySource": ["afl_wrong"]}
 
-    answers = [lambda_handler(bad, CONTEXT) for _ in range(5)]
+    answers = [handle(bad, CONTEXT, function) for _ in range(5)]
 
     assert answers == [{"isAuthorized": True, "context": {}}] * 3 + [{"isAuthorized": False}] * 2
     assert log.codes[-2:] == ["RATE_LIMITED"] * 2
     assert counted() == {"KeysTurnedAway": 2}
-    assert lambda_handler(event("http_authorizer"), CONTEXT)["context"]
+    assert handle(event("http_authorizer"), CONTEXT, function)["context"]

@@ -24,8 +24,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.domain.constraints import StreamConfig, VersionedConfig
-from afluente.runtime.http_admin import HttpAdmin
-from afluente.runtime.settings import HttpAdminSettings
+from afluente.runtime.http_admin import HttpAdmin, HttpAdminSettings
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, Clock, a_config, a_grant
 from tests.unit.functions.conftest import CONTEXT, LogLines
@@ -94,7 +93,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def ask(world: World, event: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(world: World, event: Callable[[str], dict[str, Any]]) -> Ask:
     settings = HttpAdminSettings(
         domains=DOMAINS,
         constraints_table="memory",
@@ -103,8 +102,7 @@ def ask(world: World, event: Callable[[str], dict[str, Any]], monkeypatch: pytes
         limits_table="memory",
     )
     limiter = Limiter(MemoryLimits(), container="tests", fails_open=False, sleep=lambda _: None)
-    function = HttpAdmin(settings, world.written_by, MemoryAlarmLog(), RateLimits(limiter, settings.limits))
-    monkeypatch.setattr(http_admin.handler, "http_admin", lambda: function)
+    function = HttpAdmin(settings, world.written_by, MemoryAlarmLog(), RateLimits(limiter, settings.limits), front=None)
 
     def to(
         route: str,
@@ -128,7 +126,7 @@ def ask(world: World, event: Callable[[str], dict[str, Any]], monkeypatch: pytes
             asked |= {"body": b64encode(body).decode(), "isBase64Encoded": True}
         elif body is not None:
             asked["body"] = json.dumps(body)
-        answer = json.loads(json.dumps(http_admin.handler.lambda_handler(asked, CONTEXT)))
+        answer = json.loads(json.dumps(http_admin.handler.handle(asked, CONTEXT, function)))
         told = json.loads(answer["body"]) if answer["body"] else None
         assert_documented(route, answer["statusCode"], answer["headers"], told)
         return Reply(answer["statusCode"], told, answer["headers"])

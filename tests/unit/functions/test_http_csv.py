@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-import http_ingest.handler
 from afluente.adapters.http.csv_jobs import MAX_CSV_BODY_BYTES
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
@@ -23,9 +22,8 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup
-from afluente.runtime.http_ingest import CsvIngest, HttpIngest
-from afluente.runtime.settings import HttpIngestSettings
-from http_ingest.handler import lambda_handler
+from afluente.runtime.http_ingest import CsvIngest, HttpIngest, HttpIngestSettings
+from http_ingest.handler import handle
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, Clock, a_csv_job, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT, LogLines
@@ -51,7 +49,7 @@ class World:
         accept = AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)
         csv = CsvIngest(JobRegistry(store=self.store, domains=DOMAINS), self.store, self)
         sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
-        return HttpIngest(self.settings, accept, csv, sensors, some_rate_limits())
+        return HttpIngest(self.settings, accept, csv, lambda: sensors, some_rate_limits(), front=None)
 
     def put(self, key: str, body: bytes) -> None:
         if self.is_away:
@@ -74,12 +72,27 @@ class World:
         (job,) = self.store.newest("iot", before=None, limit=10)
         return job
 
+    def answer_to(self, asked: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """Status, body and headers, once Lambda could hand them on and the OpenAPI document has them."""
+        answer = json.loads(json.dumps(handle(asked, CONTEXT, self.function())))
+        status, body, headers = answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+        assert_documented(asked["routeKey"], status, headers, body)
+        return status, body, headers
+
+    def problem_of(self, asked: Event) -> tuple[int, str]:
+        """Status and code of a refusal, once it is sure to be a problem of RFC 9457."""
+        status, body, headers = self.answer_to(asked)
+        assert headers["content-type"] == "application/problem+json"
+        assert headers["x-request-id"] == body["request_id"] == "JKJaXmPLvHcESHA="
+        assert body["status"] == status
+        assert body["title"]
+        assert body["detail"]
+        return status, body["code"]
+
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    monkeypatch.setattr(http_ingest.handler, "http_ingest", world.function)
-    return world
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
@@ -116,32 +129,13 @@ def with_grant(asked: Event, **grant: Any) -> Event:
     return asked
 
 
-def answer_to(asked: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers, once Lambda could hand them on and the OpenAPI document has them."""
-    answer = json.loads(json.dumps(lambda_handler(asked, CONTEXT)))
-    status, body, headers = answer["statusCode"], json.loads(answer["body"]), answer["headers"]
-    assert_documented(asked["routeKey"], status, headers, body)
-    return status, body, headers
-
-
-def problem_of(asked: Event) -> tuple[int, str]:
-    """Status and code of a refusal, once it is sure to be a problem of RFC 9457."""
-    status, body, headers = answer_to(asked)
-    assert headers["content-type"] == "application/problem+json"
-    assert headers["x-request-id"] == body["request_id"] == "JKJaXmPLvHcESHA="
-    assert body["status"] == status
-    assert body["title"]
-    assert body["detail"]
-    return status, body["code"]
-
-
 # --- POST /ingest/csv ------------------------------------------------------------------------------------------------
 
 
 def test_an_uploaded_file_is_put_where_it_starts_its_job(world: World, upload_event: Event) -> None:
     before = time.time()
 
-    status, body, headers = answer_to(upload_event)
+    status, body, headers = world.answer_to(upload_event)
 
     assert (status, headers["content-type"]) == (202, "application/json")
     assert headers["location"] == f"/ingest/csv/{body['job_id']}"
@@ -158,7 +152,7 @@ def test_an_uploaded_file_is_put_where_it_starts_its_job(world: World, upload_ev
 
 
 def test_the_answer_to_an_upload_is_the_report_of_a_job_that_is_queued(world: World, upload_event: Event) -> None:
-    _, body, _ = answer_to(upload_event)
+    _, body, _ = world.answer_to(upload_event)
 
     job = world.the_job()
     assert body == {
@@ -182,7 +176,7 @@ def test_the_answer_to_an_upload_is_the_report_of_a_job_that_is_queued(world: Wo
 
 
 def test_each_upload_is_a_job_of_its_own(world: World, upload_event: Event) -> None:
-    ids = {answer_to(upload_event)[1]["job_id"] for _ in range(3)}
+    ids = {world.answer_to(upload_event)[1]["job_id"] for _ in range(3)}
 
     assert len(ids) == len(world.uploads.files) == 3
 
@@ -190,8 +184,8 @@ def test_each_upload_is_a_job_of_its_own(world: World, upload_event: Event) -> N
 def test_an_upload_beyond_what_a_key_reaches_is_refused(world: World, upload_event: Event) -> None:
     asked = with_grant(upload_event, sources=["boiler-*"])
 
-    assert problem_of(asked) == (403, "forbidden")
-    assert answer_to(asked)[1]["missing_scope"] == "source:furnace-1"
+    assert world.problem_of(asked) == (403, "forbidden")
+    assert world.answer_to(asked)[1]["missing_scope"] == "source:furnace-1"
     assert world.uploads.files == {}
     assert world.store.newest("iot", before=None, limit=1) == []
 
@@ -213,15 +207,15 @@ def test_a_caller_whom_the_authorizer_does_not_know_is_refused(
     request = asked(route)
     request["requestContext"].pop("authorizer")
 
-    assert problem_of(request) == (401, "unauthorized")
+    assert world.problem_of(request) == (401, "unauthorized")
 
 
 def test_too_large_an_upload_is_told_the_way_on(world: World, upload_event: Event, log: LogLines) -> None:
     body = b64decode(upload_event["body"]).replace(b";20,5", b";" + b"0" * MAX_CSV_BODY_BYTES)
     asked = upload_event | {"body": b64encode(body).decode()}
 
-    assert problem_of(asked) == (413, "body_too_large")
-    detail = answer_to(asked)[1]["detail"]
+    assert world.problem_of(asked) == (413, "body_too_large")
+    detail = world.answer_to(asked)[1]["detail"]
     assert "POST /ingest/csv/uploads" in detail
     assert "`afluente csv send`" in detail
     assert log.codes == ["REQUEST_REFUSED"] * 2
@@ -232,16 +226,16 @@ def test_while_the_bucket_is_away_clients_are_told_when_to_come_again(
 ) -> None:
     world.is_away = True
 
-    assert problem_of(upload_event) == (503, "unavailable")
-    assert answer_to(upload_event)[2]["retry-after"] == "2"
+    assert world.problem_of(upload_event) == (503, "unavailable")
+    assert world.answer_to(upload_event)[2]["retry-after"] == "2"
     assert log.codes == ["CSV_JOB_EXPECTED", "CSV_UNAVAILABLE"] * 2
 
 
 def test_what_is_begun_and_ended_is_in_the_log(
     world: World, upload_event: Event, asked: Callable[..., Event], log: LogLines
 ) -> None:
-    job_id = answer_to(upload_event)[1]["job_id"]
-    answer_to(asked("DELETE /ingest/csv/{job_id}", job_id=job_id))
+    job_id = world.answer_to(upload_event)[1]["job_id"]
+    world.answer_to(asked("DELETE /ingest/csv/{job_id}", job_id=job_id))
 
     assert log.codes == ["CSV_JOB_EXPECTED", "CSV_JOB_CANCELLED"]
     for line in log.lines:
@@ -258,7 +252,7 @@ ANNOUNCED = {"domain": "iot", "source_id": "furnace-1", "file": "march.csv.gz"}
 def test_a_file_for_one_put_gets_one_url(world: World, asked: Callable[..., Event], size: int | None) -> None:
     before = time.time()
 
-    status, body, headers = answer_to(asked("POST /ingest/csv/uploads", body=ANNOUNCED | {"size": size}))
+    status, body, headers = world.answer_to(asked("POST /ingest/csv/uploads", body=ANNOUNCED | {"size": size}))
 
     job = world.the_job()
     assert (status, headers["location"]) == (201, f"/ingest/csv/{job.job_id}")
@@ -276,7 +270,7 @@ def test_a_file_for_one_put_gets_one_url(world: World, asked: Callable[..., Even
 
 @pytest.mark.parametrize("size", [MAX_PUT_BYTES + 1, MAX_FILE_BYTES])
 def test_a_larger_file_gets_a_url_a_part(world: World, asked: Callable[..., Event], size: int) -> None:
-    answer = lambda_handler(asked("POST /ingest/csv/uploads", body=ANNOUNCED | {"size": size}), CONTEXT)
+    answer = handle(asked("POST /ingest/csv/uploads", body=ANNOUNCED | {"size": size}), CONTEXT, world.function())
 
     assert answer["statusCode"] == 201
     upload = json.loads(answer["body"])["upload"]
@@ -299,7 +293,7 @@ def test_a_larger_file_gets_a_url_a_part(world: World, asked: Callable[..., Even
 def test_an_announcement_beyond_what_a_key_reaches_is_refused(world: World, asked: Callable[..., Event]) -> None:
     request = with_grant(asked("POST /ingest/csv/uploads", body=ANNOUNCED), domains=["health"])
 
-    assert problem_of(request) == (403, "forbidden")
+    assert world.problem_of(request) == (403, "forbidden")
     assert world.store.newest("iot", before=None, limit=1) == []
 
 
@@ -317,7 +311,7 @@ def test_an_announcement_beyond_what_a_key_reaches_is_refused(world: World, aske
 def test_an_announcement_that_cannot_be_taken_is_refused(
     world: World, asked: Callable[..., Event], *, changed: Event, status: int, code: str
 ) -> None:
-    assert problem_of(asked("POST /ingest/csv/uploads", body=ANNOUNCED) | changed) == (status, code)
+    assert world.problem_of(asked("POST /ingest/csv/uploads", body=ANNOUNCED) | changed) == (status, code)
     assert world.store.newest("iot", before=None, limit=1) == []
 
 
@@ -330,7 +324,7 @@ RENEW = "POST /ingest/csv/{job_id}/upload"
 def test_a_file_that_has_not_come_gets_a_new_url(world: World, asked: Callable[..., Event], body: object) -> None:
     world.store.create(a_csv_job(status=JobStatus.AWAITING_UPLOAD))
 
-    status, told, _ = answer_to(asked(RENEW, body=body))
+    status, told, _ = world.answer_to(asked(RENEW, body=body))
 
     assert (status, told["job_id"], told["status"]) == (200, JOB_ID, "awaiting_upload")
     assert told["upload"].keys() == {"method", "url", "expires_at"}
@@ -338,10 +332,10 @@ def test_a_file_that_has_not_come_gets_a_new_url(world: World, asked: Callable[.
 
 
 def test_an_upload_in_parts_goes_on_by_new_urls(world: World, asked: Callable[..., Event]) -> None:
-    begun = answer_to(asked("POST /ingest/csv/uploads", body=ANNOUNCED | {"size": MAX_FILE_BYTES}))[1]
+    begun = world.answer_to(asked("POST /ingest/csv/uploads", body=ANNOUNCED | {"size": MAX_FILE_BYTES}))[1]
     body = {"size": MAX_FILE_BYTES, "upload_id": begun["upload"]["upload_id"]}
 
-    status, told, _ = answer_to(asked(RENEW, job_id=begun["job_id"], body=body))
+    status, told, _ = world.answer_to(asked(RENEW, job_id=begun["job_id"], body=body))
 
     assert status == 200
     assert told["upload"] == begun["upload"] | {"expires_at": told["upload"]["expires_at"]}
@@ -350,7 +344,7 @@ def test_an_upload_in_parts_goes_on_by_new_urls(world: World, asked: Callable[..
 def test_a_file_that_has_come_gets_no_new_url(world: World, asked: Callable[..., Event]) -> None:
     world.store.create(a_csv_job(status=JobStatus.READING))
 
-    assert problem_of(asked(RENEW, body={})) == (409, "job_has_its_file")
+    assert world.problem_of(asked(RENEW, body={})) == (409, "job_has_its_file")
 
 
 @pytest.mark.parametrize(
@@ -368,7 +362,7 @@ def test_what_is_wrong_with_the_wish_for_a_new_url_is_told(
 ) -> None:
     world.store.create(a_csv_job(status=JobStatus.AWAITING_UPLOAD))
 
-    answered, told, _ = answer_to(asked(RENEW, body=body))
+    answered, told, _ = world.answer_to(asked(RENEW, body=body))
 
     assert (answered, {error["field"] for error in told.get("errors", [])}) == (status, fields)
 
@@ -379,7 +373,7 @@ def test_what_is_wrong_with_the_wish_for_a_new_url_is_told(
 def test_a_job_is_shown(world: World, asked: Callable[..., Event]) -> None:
     world.store.create(a_csv_job(status=JobStatus.READING, parts=(PartProgress(rows_read=5, streams={"s": 5}),)))
 
-    status, body, _ = answer_to(asked("GET /ingest/csv/{job_id}"))
+    status, body, _ = world.answer_to(asked("GET /ingest/csv/{job_id}"))
 
     assert (status, body["status"], body["rows_read"], body["streams"]) == (200, "reading", 5, {"s": 5})
     assert "rejects_url" not in body
@@ -388,7 +382,7 @@ def test_a_job_is_shown(world: World, asked: Callable[..., Event]) -> None:
 def test_a_job_with_rejected_rows_says_where_to_fetch_them(world: World, asked: Callable[..., Event]) -> None:
     world.store.create(a_csv_job(status=JobStatus.COMPLETE, rejects_key="rejects/x.csv"))
 
-    assert answer_to(asked("GET /ingest/csv/{job_id}"))[1]["rejects_url"] == "memory:get/rejects/x.csv"
+    assert world.answer_to(asked("GET /ingest/csv/{job_id}"))[1]["rejects_url"] == "memory:get/rejects/x.csv"
 
 
 @pytest.mark.parametrize("route", ["GET /ingest/csv/{job_id}", "DELETE /ingest/csv/{job_id}", RENEW])
@@ -396,7 +390,7 @@ def test_a_job_with_rejected_rows_says_where_to_fetch_them(world: World, asked: 
 def test_a_job_that_is_not_there_is_not_found(
     world: World, asked: Callable[..., Event], route: str, job_id: str
 ) -> None:
-    assert problem_of(asked(route, job_id=job_id)) == (404, "not_found")
+    assert world.problem_of(asked(route, job_id=job_id)) == (404, "not_found")
 
 
 @pytest.mark.parametrize("route", ["GET /ingest/csv/{job_id}", "DELETE /ingest/csv/{job_id}", RENEW])
@@ -405,8 +399,8 @@ def test_a_job_of_others_is_as_if_it_were_not_there(
     world: World, asked: Callable[..., Event], route: str, grant: dict[str, Any]
 ) -> None:
     job = world.store.create(a_csv_job())
-    there = answer_to(with_grant(asked(route), **grant))
-    absent = answer_to(with_grant(asked(route, job_id="f" * 24), **grant))
+    there = world.answer_to(with_grant(asked(route), **grant))
+    absent = world.answer_to(with_grant(asked(route, job_id="f" * 24), **grant))
 
     assert there[0] == absent[0] == 404
     assert json.dumps(there[1]).replace(JOB_ID, "f" * 24) == json.dumps(absent[1])
@@ -420,11 +414,11 @@ def test_a_job_of_others_is_as_if_it_were_not_there(
 def test_a_job_that_goes_on_is_cancelled(world: World, asked: Callable[..., Event], status: JobStatus) -> None:
     world.store.create(a_csv_job(status=status))
 
-    told, body, _ = answer_to(asked("DELETE /ingest/csv/{job_id}"))
+    told, body, _ = world.answer_to(asked("DELETE /ingest/csv/{job_id}"))
 
     assert (told, body["status"]) == (200, "cancelled")
     assert body["finished_at"] == pytest.approx(time.time(), abs=5)
-    assert answer_to(asked("DELETE /ingest/csv/{job_id}"))[:2] == (200, body)
+    assert world.answer_to(asked("DELETE /ingest/csv/{job_id}"))[:2] == (200, body)
 
 
 @pytest.mark.parametrize("status", [JobStatus.COMPLETE, JobStatus.FAILED, JobStatus.DUPLICATE])
@@ -432,8 +426,8 @@ def test_a_job_that_has_ended_stays_as_it_is(world: World, asked: Callable[..., 
     job = world.store.create(a_csv_job(status=status))
     request = asked("DELETE /ingest/csv/{job_id}")
 
-    assert problem_of(request) == (409, "job_has_ended")
-    assert answer_to(request)[1]["job_status"] == status
+    assert world.problem_of(request) == (409, "job_has_ended")
+    assert world.answer_to(request)[1]["job_status"] == status
     assert world.store.find(JOB_ID) == job
 
 
@@ -446,7 +440,7 @@ def test_jobs_are_listed_the_newest_first_without_their_options(world: World, as
         job = a_csv_job(f"{age:024}", domain=domain, created_at=NOW - age, options={"delimiter": ";"})
         world.store.create(msgspec.structs.replace(job, version_of_file=file))
 
-    status, body, _ = answer_to(asked("GET /ingest/csv"))
+    status, body, _ = world.answer_to(asked("GET /ingest/csv"))
 
     assert (status, body["next"]) == (200, None)
     assert [job["job_id"] for job in body["jobs"]] == [f"{age:024}" for age in range(4)]
@@ -459,7 +453,7 @@ def test_jobs_are_listed_in_pages(world: World, asked: Callable[..., Event]) -> 
     seen: list[str] = []
     query = {"limit": "2"}
     while True:
-        _, body, _ = answer_to(asked("GET /ingest/csv", query=query))
+        _, body, _ = world.answer_to(asked("GET /ingest/csv", query=query))
         seen += [job["job_id"] for job in body["jobs"]]
         if body["next"] is None:
             break
@@ -485,7 +479,7 @@ def test_jobs_are_listed_by_what_is_asked_for(
     world.store.create(a_csv_job("b" * 24, domain="health", source_id="boiler-1", created_at=NOW - 1))
     world.store.create(a_csv_job("c" * 24, source_id="boiler-1", status=JobStatus.FAILED, created_at=NOW - 2))
 
-    jobs = answer_to(asked("GET /ingest/csv", query=query))[1]["jobs"]
+    jobs = world.answer_to(asked("GET /ingest/csv", query=query))[1]["jobs"]
     assert [job["job_id"] for job in jobs] == [letter * 24 for letter in found]
 
 
@@ -501,12 +495,12 @@ def test_who_asks_for_jobs_of_others_by_name_is_told_what_it_lacks(
 ) -> None:
     request = with_grant(asked("GET /ingest/csv", query=query), **grant)
 
-    assert problem_of(request) == (403, "forbidden")
-    assert answer_to(request)[1]["missing_scope"] == missing
+    assert world.problem_of(request) == (403, "forbidden")
+    assert world.answer_to(request)[1]["missing_scope"] == missing
 
 
 def test_a_bad_query_is_told_all_its_faults(world: World, asked: Callable[..., Event]) -> None:
-    status, body, _ = answer_to(asked("GET /ingest/csv", query={"limit": "0", "before": "noon", "domain": "IoT"}))
+    status, body, _ = world.answer_to(asked("GET /ingest/csv", query={"limit": "0", "before": "noon", "domain": "IoT"}))
 
     assert status == 400
     assert [fault["field"] for fault in body["errors"]] == ["domain", "limit", "before"]
@@ -530,8 +524,8 @@ def test_another_method_is_told_those_that_there_are(
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
     asked["requestContext"]["http"] |= {"method": method, "path": path}
 
-    assert problem_of(asked) == (405, "method_not_allowed")
-    assert answer_to(asked)[2]["allow"] == allow
+    assert world.problem_of(asked) == (405, "method_not_allowed")
+    assert world.answer_to(asked)[2]["allow"] == allow
 
 
 @pytest.mark.parametrize("path", ["/ingest/csv", "/ingest/csv/uploads", f"/ingest/csv/{JOB_ID}", "/ingest/csv/"])
@@ -542,7 +536,7 @@ def test_where_files_are_not_taken_the_routes_are_as_if_they_were_not_there(
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
     asked["requestContext"]["http"] |= {"method": "POST", "path": path}
 
-    assert problem_of(asked) == (404, "not_found")
-    detail = answer_to(asked)[1]["detail"]
+    assert world.problem_of(asked) == (404, "not_found")
+    detail = world.answer_to(asked)[1]["detail"]
     assert detail.startswith(f"there is no {path}; the routes are POST /ingest/datapoints, POST /ingest/packets, ")
     assert " /ingest/csv" not in detail.partition(";")[2]

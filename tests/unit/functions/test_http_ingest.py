@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import afluente
-import http_ingest.handler
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.adapters.memory.limits import MemoryLimits
@@ -27,9 +26,8 @@ from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.limits.stage_limits import Limits, StageLimits
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup
-from afluente.runtime.http_ingest import CsvIngest, HttpIngest
-from afluente.runtime.settings import HttpIngestSettings
-from http_ingest.handler import lambda_handler
+from afluente.runtime.http_ingest import CsvIngest, HttpIngest, HttpIngestSettings
+from http_ingest.handler import handle
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, Clock, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT, LogLines
@@ -66,21 +64,42 @@ class World:
             raise UnavailableError("S3: SlowDown")
         self.quarantine.put(record)
 
+    def function(self) -> HttpIngest:
+        store = MemoryCsvJobs()
+        return HttpIngest(
+            settings=self.settings,
+            accept=AcceptPoints(queue=self, quarantine=self, shards=64),
+            csv=CsvIngest(JobRegistry(store=store, domains=DOMAINS), store, MemoryCsvUploads()),
+            sensors=lambda: SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock()),
+            limits=self.limits,
+            front=None,
+        )
+
     def values(self) -> list[float]:
         return [point.value for pack in self.queue.packs for point in pack.points]
 
+    def answer_to(self, asked: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """Status, body and headers, once Lambda could hand them on and the OpenAPI document has them."""
+        answer = json.loads(json.dumps(handle(asked, CONTEXT, self.function())))
+        status, body, headers = answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+        assert_documented(asked["routeKey"], status, headers, body)
+        return status, body, headers
+
+    def problem_of(self, asked: Event) -> tuple[int, str]:
+        """Status and code of a refusal, once it is sure to be a problem of RFC 9457."""
+        status, body, headers = self.answer_to(asked)
+        assert headers["content-type"] == "application/problem+json"
+        assert headers["x-request-id"] == body["request_id"] == "JKJaXmPLvHcESHA="
+        assert body["type"] == f"urn:afluente:problem:{body['code']}"
+        assert body["status"] == status
+        assert body["title"]
+        assert body["detail"]
+        return status, body["code"]
+
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    accept = AcceptPoints(queue=world, quarantine=world, shards=64)
-    store = MemoryCsvJobs()
-    csv = CsvIngest(JobRegistry(store=store, domains=DOMAINS), store, MemoryCsvUploads())
-    sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
-    monkeypatch.setattr(
-        http_ingest.handler, "http_ingest", lambda: HttpIngest(world.settings, accept, csv, sensors, world.limits)
-    )
-    return world
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
@@ -93,33 +112,13 @@ def with_points(request_event: Event, *points: object, **fields: object) -> Even
     return request_event | {"body": json.dumps(document)}
 
 
-def answer_to(asked: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers, once Lambda could hand them on and the OpenAPI document has them."""
-    answer = json.loads(json.dumps(lambda_handler(asked, CONTEXT)))
-    status, body, headers = answer["statusCode"], json.loads(answer["body"]), answer["headers"]
-    assert_documented(asked["routeKey"], status, headers, body)
-    return status, body, headers
-
-
-def problem_of(asked: Event) -> tuple[int, str]:
-    """Status and code of a refusal, once it is sure to be a problem of RFC 9457."""
-    status, body, headers = answer_to(asked)
-    assert headers["content-type"] == "application/problem+json"
-    assert headers["x-request-id"] == body["request_id"] == "JKJaXmPLvHcESHA="
-    assert body["type"] == f"urn:afluente:problem:{body['code']}"
-    assert body["status"] == status
-    assert body["title"]
-    assert body["detail"]
-    return status, body["code"]
-
-
 # --- points ----------------------------------------------------------------------------------------------------------
 
 
 def test_good_points_are_queued_and_acknowledged(world: World, request_event: Event) -> None:
     before = time.time()
 
-    status, body, headers = answer_to(request_event)
+    status, body, headers = world.answer_to(request_event)
 
     assert status == 202
     assert body == {"inserted": 1, "rejected": [], "request_id": "JKJaXmPLvHcESHA="}
@@ -131,7 +130,7 @@ def test_good_points_are_queued_and_acknowledged(world: World, request_event: Ev
 
 
 def test_bad_points_are_told_of_and_kept_and_their_neighbours_taken(world: World, request_event: Event) -> None:
-    status, body, _ = answer_to(with_points(request_event, GOOD, {"value": "hot"}, GOOD | {"value": 21}))
+    status, body, _ = world.answer_to(with_points(request_event, GOOD, {"value": "hot"}, GOOD | {"value": 21}))
 
     assert (status, body["inserted"]) == (202, 2)
     assert [(fault["index"], fault["field"], fault["code"]) for fault in body["rejected"]] == [
@@ -147,7 +146,7 @@ def test_bad_points_are_told_of_and_kept_and_their_neighbours_taken(world: World
 def test_a_request_of_bad_points_alone_is_unprocessable(world: World, request_event: Event) -> None:
     asked = with_points(request_event, GOOD | {"value": None}, GOOD | {"timestamp": time.time() + 400})
 
-    status, body, headers = answer_to(asked)
+    status, body, headers = world.answer_to(asked)
 
     assert (status, body["code"], body["inserted"]) == (422, "all_points_rejected", 0)
     assert headers["content-type"] == "application/problem+json"
@@ -158,7 +157,7 @@ def test_a_request_of_bad_points_alone_is_unprocessable(world: World, request_ev
 
 def test_a_request_that_is_repeated_changes_nothing(world: World, request_event: Event) -> None:
     for _ in range(3):
-        assert answer_to(request_event)[0] == 202
+        assert world.answer_to(request_event)[0] == 202
 
     assert world.values() == [20.5]
 
@@ -166,7 +165,7 @@ def test_a_request_that_is_repeated_changes_nothing(world: World, request_event:
 def test_ten_thousand_points_are_taken_in_one_request(world: World, request_event: Event) -> None:
     points = [GOOD | {"sequence": number} for number in range(10_000)]
 
-    status, body, _ = answer_to(with_points(request_event, *points))
+    status, body, _ = world.answer_to(with_points(request_event, *points))
 
     assert (status, body["inserted"]) == (202, 10_000)
     assert len(world.values()) == 10_000
@@ -176,7 +175,7 @@ def test_a_gzipped_request_is_taken(world: World, request_event: Event) -> None:
     packed = b64encode(gzip.compress(request_event["body"].encode())).decode()
     headers = request_event["headers"] | {"content-encoding": "gzip"}
 
-    status, _, _ = answer_to(request_event | {"body": packed, "isBase64Encoded": True, "headers": headers})
+    status, _, _ = world.answer_to(request_event | {"body": packed, "isBase64Encoded": True, "headers": headers})
 
     assert (status, world.values()) == (202, [20.5])
 
@@ -184,7 +183,7 @@ def test_a_gzipped_request_is_taken(world: World, request_event: Event) -> None:
 def test_headers_say_where_points_are_from(world: World, request_event: Event) -> None:
     headers = request_event["headers"] | {"x-domain": "health", "x-source-id": "patient-9"}
 
-    status, _, _ = answer_to(request_event | {"headers": headers, "body": json.dumps({"datapoints": [GOOD]})})
+    status, _, _ = world.answer_to(request_event | {"headers": headers, "body": json.dumps({"datapoints": [GOOD]})})
 
     assert status == 202
     assert str(world.queue.packs[0].points[0].key) == "health/patient-9/temperature"
@@ -210,7 +209,7 @@ def test_headers_say_where_points_are_from(world: World, request_event: Event) -
 def test_a_request_that_cannot_be_taken_is_refused(
     world: World, request_event: Event, log: LogLines, *, changed: Event, status: int, code: str
 ) -> None:
-    assert problem_of(request_event | changed) == (status, code)
+    assert world.problem_of(request_event | changed) == (status, code)
 
     assert world.values() == []
     assert world.quarantine.records == {}
@@ -218,14 +217,14 @@ def test_a_request_that_cannot_be_taken_is_refused(
 
 
 def test_malformed_json_is_told_of_with_its_place(world: World, request_event: Event) -> None:
-    _, body, _ = answer_to(request_event | {"body": '{"é": 01}'})
+    _, body, _ = world.answer_to(request_event | {"body": '{"é": 01}'})
 
     assert body["offset"] == 8
     assert "(at byte 8)" in body["detail"]
 
 
 def test_an_invalid_request_is_told_of_all_its_faults(world: World, request_event: Event) -> None:
-    _, body, _ = answer_to(with_points(request_event, domain="IoT", source_id="a/b"))
+    _, body, _ = world.answer_to(with_points(request_event, domain="IoT", source_id="a/b"))
 
     assert [(fault["field"], fault["code"]) for fault in body["errors"]] == [
         ("datapoints", "empty"),
@@ -242,14 +241,14 @@ def test_a_caller_whom_the_authorizer_does_not_know_is_refused(
     if authorizer is not None:
         request_event["requestContext"]["authorizer"] = authorizer
 
-    assert problem_of(request_event) == (401, "unauthorized")
+    assert world.problem_of(request_event) == (401, "unauthorized")
     assert world.values() == []
 
 
 def test_a_caller_nobody_knows_does_not_have_its_body_read(world: World, request_event: Event) -> None:
     request_event["requestContext"].pop("authorizer")
 
-    assert problem_of(request_event | {"body": "{"}) == (401, "unauthorized")
+    assert world.problem_of(request_event | {"body": "{"}) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize(
@@ -265,8 +264,8 @@ def test_a_caller_whose_key_does_not_reach_the_source_is_told_what_it_lacks(
     lambda_context = {"grant": json.dumps({"key_id": "aaaqeaye"} | grant)}
     request_event["requestContext"]["authorizer"] = {"lambda": lambda_context}
 
-    assert problem_of(request_event) == (403, "forbidden")
-    assert answer_to(request_event)[1]["missing_scope"] == missing
+    assert world.problem_of(request_event) == (403, "forbidden")
+    assert world.answer_to(request_event)[1]["missing_scope"] == missing
     assert world.values() == []
 
 
@@ -278,8 +277,8 @@ def test_while_the_queue_is_away_clients_are_told_when_to_come_again(
 ) -> None:
     world.queue_is_away = True
 
-    assert problem_of(request_event) == (503, "unavailable")
-    assert answer_to(request_event)[2]["retry-after"] == "2"
+    assert world.problem_of(request_event) == (503, "unavailable")
+    assert world.answer_to(request_event)[2]["retry-after"] == "2"
     assert log.codes == ["QUEUE_UNAVAILABLE"] * 2
 
 
@@ -288,7 +287,7 @@ def test_a_quarantine_that_is_away_is_for_operators_to_know_alone(
 ) -> None:
     world.quarantine_is_away = True
 
-    status, body, _ = answer_to(with_points(request_event, GOOD, {}))
+    status, body, _ = world.answer_to(with_points(request_event, GOOD, {}))
 
     assert (status, body["inserted"]) == (202, 1)
     assert log.codes == ["REQUEST_ACCEPTED", "QUARANTINE_UNAVAILABLE"]
@@ -297,8 +296,8 @@ def test_a_quarantine_that_is_away_is_for_operators_to_know_alone(
 # --- other routes ----------------------------------------------------------------------------------------------------
 
 
-def test_health_is_told_without_a_key_and_without_anything_behind_it(event: Events) -> None:
-    status, body, headers = answer_to(event("http_api_health"))
+def test_health_is_told_without_a_key_and_without_anything_behind_it(world: World, event: Events) -> None:
+    status, body, headers = world.answer_to(event("http_api_health"))
 
     assert (status, headers["content-type"]) == (200, "application/json")
     assert body == {"status": "ok", "service": "afluente", "version": afluente.__version__}
@@ -321,8 +320,8 @@ def test_where_there_is_nothing_the_answer_says_what_there_is(
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
     asked["requestContext"]["http"] |= {"method": method, "path": path}
 
-    assert problem_of(asked) == (status, code)
-    assert answer_to(asked)[2].get("allow") == allow
+    assert world.problem_of(asked) == (status, code)
+    assert world.answer_to(asked)[2].get("allow") == allow
 
 
 def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: World, event: Events) -> None:
@@ -332,8 +331,8 @@ def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: 
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": "/ingest/datapoints"}
     asked["requestContext"]["http"] |= {"method": "POST", "path": "/ingest/datapoints"}
 
-    assert problem_of(asked) == (404, "not_found")
-    detail = answer_to(asked)[1]["detail"]
+    assert world.problem_of(asked) == (404, "not_found")
+    detail = world.answer_to(asked)[1]["detail"]
     assert detail.startswith("there is no /ingest/datapoints; the routes are ")
     assert "GET /health" in detail
     assert "POST /ingest" not in detail
@@ -345,7 +344,7 @@ def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: 
 def test_a_request_leaves_a_line_in_the_log_and_its_points_are_counted(
     world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    answer_to(with_points(request_event, GOOD, {}, GOOD | {"value": 21}))
+    world.answer_to(with_points(request_event, GOOD, {}, GOOD | {"value": 21}))
 
     assert log.codes == ["REQUEST_ACCEPTED"]
     line = log.lines[0]
@@ -357,7 +356,7 @@ def test_a_request_leaves_a_line_in_the_log_and_its_points_are_counted(
 def test_no_secret_and_no_value_is_in_the_log(world: World, request_event: Event, log: LogLines) -> None:
     secret = request_event["headers"]["x-api-key"].split("_")[2]
 
-    answer_to(request_event)
+    world.answer_to(request_event)
 
     assert all(secret not in str(line) and "20.5" not in str(line) for line in log.lines)
 
@@ -369,7 +368,7 @@ def test_no_secret_and_no_value_is_in_the_log(world: World, request_event: Event
 def test_whatever_comes_is_answered(world: World, request_event: Event, body: str | None, *, gzipped: bool) -> None:
     headers = request_event["headers"] | ({"content-encoding": "gzip"} if gzipped else {})
 
-    status, _ = problem_of(request_event | {"body": body, "headers": headers})
+    status, _ = world.problem_of(request_event | {"body": body, "headers": headers})
 
     assert status == 400
 
@@ -393,7 +392,7 @@ def points(burst: int) -> Limits:
 def test_an_answer_says_how_the_limits_stand(world: World, request_event: Event) -> None:
     world.limits = narrow(ip=requests(5), key=points(100))
 
-    status, _, headers = answer_to(request_event)
+    status, _, headers = world.answer_to(request_event)
 
     sent = len(json.loads(request_event["body"])["datapoints"])
     assert status == 202
@@ -402,17 +401,17 @@ def test_an_answer_says_how_the_limits_stand(world: World, request_event: Event)
 
 
 def test_without_limits_an_answer_says_nothing_of_them(world: World, request_event: Event) -> None:
-    assert "ratelimit" not in answer_to(request_event)[2]
+    assert "ratelimit" not in world.answer_to(request_event)[2]
 
 
 def test_a_request_over_a_limit_is_refused_before_its_body_is_read(
     world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
     world.limits = narrow(key=requests(1))
-    answer_to(request_event)
+    world.answer_to(request_event)
     counted()
 
-    status, problem, headers = answer_to(request_event | {"body": "no JSON"})
+    status, problem, headers = world.answer_to(request_event | {"body": "no JSON"})
 
     assert (status, problem["code"]) == (429, "rate_limited")
     assert problem["limit"]["subject"] == "key"
@@ -425,36 +424,36 @@ def test_points_over_a_limit_are_not_queued(
     world: World, request_event: Event, counted: Callable[[], dict[str, int]]
 ) -> None:
     world.limits = narrow(source=points(2))
-    answer_to(with_points(request_event, GOOD, GOOD))
+    world.answer_to(with_points(request_event, GOOD, GOOD))
     before = world.values()
     counted()
 
-    assert problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
+    assert world.problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
 
     assert world.values() == before
     assert counted() == {"RequestsLimitedBySource": 1, "PointsLimited": 1}
     other = with_points(request_event, GOOD, source_id="furnace-2")
-    assert answer_to(other)[0] == 202
+    assert world.answer_to(other)[0] == 202
 
 
 def test_more_points_than_a_burst_are_told_to_come_in_parts(world: World, request_event: Event) -> None:
     world.limits = narrow(source=points(2))
 
-    assert problem_of(with_points(request_event, GOOD, GOOD, GOOD)) == (413, "over_the_burst")
+    assert world.problem_of(with_points(request_event, GOOD, GOOD, GOOD)) == (413, "over_the_burst")
 
 
 def test_faulty_points_count_as_well(world: World, request_event: Event) -> None:
     world.limits = narrow(source=points(2))
-    answer_to(with_points(request_event, GOOD, {"stream_id": "s"}))
+    world.answer_to(with_points(request_event, GOOD, {"stream_id": "s"}))
 
-    assert problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
+    assert world.problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
 
 
 def test_the_address_is_the_gateways_whatever_a_client_says_of_itself(world: World, request_event: Event) -> None:
     world.limits = narrow(ip=requests(2))
 
     def from_(name: str, address: str) -> int:
-        return answer_to(request_event | {"headers": request_event["headers"] | {name: address}})[0]
+        return world.answer_to(request_event | {"headers": request_event["headers"] | {name: address}})[0]
 
     names = ("x-forwarded-for", "forwarded", "x-real-ip", "x-afluente-client-address", "cf-connecting-ip")
     assert [from_(name, f"192.0.2.{n}") for n, name in enumerate(names)] == [202, 202, 429, 429, 429]
@@ -465,12 +464,12 @@ def test_a_request_that_cannot_be_counted_goes_through_or_not_as_the_stage_says(
 ) -> None:
     limits = msgspec.structs.replace(StageLimits(), key=requests(1))
     world.limits = some_rate_limits(limits, LimitsAway(), fails_open=True)
-    assert answer_to(request_event)[0] == 202
+    assert world.answer_to(request_event)[0] == 202
     assert "LIMITS_UNAVAILABLE" in log.codes
     assert counted()["RequestsUncounted"] == 1
 
     world.limits = some_rate_limits(limits, LimitsAway(), fails_open=False)
-    assert problem_of(request_event) == (503, "unavailable")
+    assert world.problem_of(request_event) == (503, "unavailable")
 
 
 class LimitsAway(MemoryLimits):

@@ -6,10 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import msgspec
 import pytest
 
-import iot_rule_handler.handler
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.errors import UnavailableError
@@ -22,9 +20,8 @@ from afluente.domain.datapoints import DataPoint
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup, SensorName
 from afluente.migration.domain.thresholds import Sensor
-from afluente.runtime.iot_rule_handler import IotRuleHandler
-from afluente.runtime.settings import IotRuleHandlerSettings
-from iot_rule_handler.handler import lambda_handler
+from afluente.runtime.iot_rule_handler import IotRuleHandler, IotRuleHandlerSettings
+from iot_rule_handler.handler import handle
 from tests.factories import Clock, some_rate_limits
 from tests.migration.thresholds import DEVICE, UUID, a_sensor
 from tests.unit.functions.conftest import CONTEXT, LogLines
@@ -42,6 +39,19 @@ class World:
         self.directory_is_away = False
         self.limits = some_rate_limits()
         self.lookup = SensorLookup(self, ttl_seconds=60, clock=Clock())
+        self.executor = ThreadPoolExecutor(4)
+
+    def function(self) -> IotRuleHandler:
+        return IotRuleHandler(
+            settings=IotRuleHandlerSettings(
+                domains=("iot", "health"), shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
+            ),
+            accept=AcceptPoints(queue=self, quarantine=self, shards=64),
+            quarantine=self,
+            executor=self.executor,
+            sensors=self.lookup,
+            limits=self.limits,
+        )
 
     def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
         if self.directory_is_away:
@@ -61,25 +71,14 @@ class World:
     def points(self) -> list[DataPoint]:
         return [point for pack in self.queue.packs for point in pack.points]
 
+    def returned(self, *records: dict[str, Any]) -> list[str]:
+        answer = handle({"Records": list(records)}, CONTEXT, self.function())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    settings = IotRuleHandlerSettings(
-        domains=("iot", "health"), shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
-    )
-    function = IotRuleHandler(
-        settings,
-        AcceptPoints(queue=world, quarantine=world, shards=64),
-        world,
-        ThreadPoolExecutor(4),
-        world.lookup,
-        world.limits,
-    )
-    monkeypatch.setattr(
-        iot_rule_handler.handler, "iot_rule_handler", lambda: msgspec.structs.replace(function, limits=world.limits)
-    )
-    return world
+def world() -> World:
+    return World()
 
 
 def record(message_id: str, payload: object, topic: str = "iot/oven-1/temperature") -> dict[str, Any]:
@@ -111,11 +110,6 @@ def undelivered(message_id: str, payload: object, *, client_id: str = "oven-1") 
     return stray(message_id, json.dumps(body))
 
 
-def returned(*records: dict[str, Any]) -> list[str]:
-    answer = lambda_handler({"Records": list(records)}, CONTEXT)
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
 def a_point(value: float = 20.5, timestamp: float = 1_699_999_990, **others: object) -> dict[str, object]:
     return {"value": value, "timestamp": timestamp, **others}
 
@@ -124,7 +118,7 @@ def a_point(value: float = 20.5, timestamp: float = 1_699_999_990, **others: obj
     "payload", [a_point(), [a_point()], {"datapoints": [a_point()]}, a_point(stream_id="temperature")]
 )
 def test_each_shape_of_a_payload_gives_the_point_of_its_topic(world: World, payload: object) -> None:
-    assert returned(record("1", payload)) == []
+    assert world.returned(record("1", payload)) == []
 
     (point,) = world.points()
     assert (str(point.key), point.value, point.timestamp) == ("iot/oven-1/temperature", 20.5, 1_699_999_990)
@@ -133,7 +127,7 @@ def test_each_shape_of_a_payload_gives_the_point_of_its_topic(world: World, payl
 
 
 def test_a_point_without_a_time_has_that_of_its_arrival_and_says_so(world: World) -> None:
-    returned(record("1", {"value": 1, "metadata": {"line": 3}}), record("2", {"value": 2, "timestamp": None}))
+    world.returned(record("1", {"value": 1, "metadata": {"line": 3}}), record("2", {"value": 2, "timestamp": None}))
 
     assert [(point.timestamp, point.metadata) for point in world.points()] == [
         (ARRIVED_AT, {"line": 3, "timestamp_source": "arrival"}),
@@ -142,20 +136,20 @@ def test_a_point_without_a_time_has_that_of_its_arrival_and_says_so(world: World
 
 
 def test_senml_names_its_streams_itself(world: World) -> None:
-    returned(record("1", [{"bn": "oven-1:", "n": "door", "v": 1, "bt": 1_699_999_990}, {"n": "fan", "v": 2}]))
+    world.returned(record("1", [{"bn": "oven-1:", "n": "door", "v": 1, "bt": 1_699_999_990}, {"n": "fan", "v": 2}]))
 
     assert [point.stream_id for point in world.points()] == ["oven-1:door", "oven-1:fan"]
 
 
 def test_the_messages_of_a_source_arrive_together(world: World) -> None:
-    returned(*(record(str(number), a_point(number, 1_699_999_000 + number)) for number in range(500)))
+    world.returned(*(record(str(number), a_point(number, 1_699_999_000 + number)) for number in range(500)))
 
     (pack,) = world.queue.packs
     assert [point.value for point in pack.points] == list(range(500))
 
 
 def test_a_bad_point_is_kept_with_its_faults_and_its_neighbours_go_through(world: World) -> None:
-    assert returned(record("1", [a_point(1), a_point("high"), a_point(stream_id="other"), 5, a_point(2)])) == []  # type: ignore[arg-type] # on purpose
+    assert world.returned(record("1", [a_point(1), a_point("high"), a_point(stream_id="other"), 5, a_point(2)])) == []  # type: ignore[arg-type] # on purpose
 
     assert [point.value for point in world.points()] == [1, 2]
     kept = world.quarantine.records["1"]
@@ -193,7 +187,7 @@ def test_a_bad_point_is_kept_with_its_faults_and_its_neighbours_go_through(world
 def test_a_message_that_cannot_be_used_is_kept_as_it_came_and_holds_up_none(
     world: World, payload: bytes, topic: str, reason: str
 ) -> None:
-    assert returned(record("bad", payload, topic), record("good", a_point())) == []
+    assert world.returned(record("bad", payload, topic), record("good", a_point())) == []
 
     assert len(world.points()) == 1
     kept = world.quarantine.records["bad"]
@@ -209,13 +203,13 @@ def test_a_message_that_cannot_be_used_is_kept_as_it_came_and_holds_up_none(
     "body", ["", "no JSON", "{}", "\ud800", '{"payload": "!", "topic": "iot/a/b", "arrived_at": 1}']
 )
 def test_what_no_rule_wrote_is_kept_too(world: World, body: str) -> None:
-    assert returned(stray("1", body)) == []
+    assert world.returned(stray("1", body)) == []
 
     assert world.quarantine.records["1"].reason == "unusable_message"
 
 
 def test_a_message_whose_rule_failed_is_taken_like_any_other_once_it_is_redriven(world: World) -> None:
-    assert returned(undelivered("1", a_point()), undelivered("2", {"value": 2})) == []
+    assert world.returned(undelivered("1", a_point()), undelivered("2", {"value": 2})) == []
 
     # When the broker had it is not known: the inbox's time is the arrival.
     assert [(str(point.key), point.value, point.timestamp) for point in world.points()] == [
@@ -226,7 +220,7 @@ def test_a_message_whose_rule_failed_is_taken_like_any_other_once_it_is_redriven
 
 @pytest.mark.parametrize(("client_id", "kept"), [("oven-1", "oven-1"), ("N/A", "")])
 def test_a_message_whose_rule_failed_is_kept_with_its_topic_and_device(world: World, client_id: str, kept: str) -> None:
-    assert returned(undelivered("1", "high", client_id=client_id)) == []
+    assert world.returned(undelivered("1", "high", client_id=client_id)) == []
 
     assert world.quarantine.records["1"].origin == {"topic": "iot/oven-1/temperature", "client_id": kept}
     assert world.quarantine.records["1"].payload == b64encode(b'"high"').decode()
@@ -236,23 +230,23 @@ def test_while_the_queue_is_away_what_has_points_comes_again(world: World) -> No
     world.queue_is_away = True
     batch = [record("1", a_point()), record("2", b""), record("3", a_point(2))]
 
-    assert returned(*batch) == ["1", "3"]
+    assert world.returned(*batch) == ["1", "3"]
 
     world.queue_is_away = False
-    assert returned(batch[0], batch[2]) == []
+    assert world.returned(batch[0], batch[2]) == []
     assert [point.value for point in world.points()] == [20.5, 2]
 
 
 def test_while_quarantine_is_away_what_belongs_there_comes_again(world: World) -> None:
     world.quarantine_is_away = True
 
-    assert returned(record("1", b""), record("2", [a_point(1), {}]), record("3", a_point(2))) == ["1", "2"]
+    assert world.returned(record("1", b""), record("2", [a_point(1), {}]), record("3", a_point(2))) == ["1", "2"]
 
 
 def test_a_batch_that_comes_again_changes_nothing(world: World) -> None:
     batch = [record("1", a_point(1)), record("2", a_point(2))]
 
-    assert returned(*batch) == returned(*batch) == []
+    assert world.returned(*batch) == world.returned(*batch) == []
 
     assert [point.value for point in world.points()] == [1, 2]
 
@@ -281,7 +275,7 @@ def a_reading(value: float = 20.5, timestamp: object = 1_699_999_990, **others: 
     ],
 )
 def test_a_reading_of_an_old_device_goes_to_the_stream_of_its_sensor(world: World, topic: str, payload: object) -> None:
-    assert returned(record("1", payload, topic)) == []
+    assert world.returned(record("1", payload, topic)) == []
 
     (point,) = world.points()
     assert (str(point.key), point.value, point.timestamp) == (f"iot/{DEVICE}/42", 20.5, 1_699_999_990)
@@ -289,14 +283,14 @@ def test_a_reading_of_an_old_device_goes_to_the_stream_of_its_sensor(world: Worl
 
 
 def test_a_reading_keeps_its_type_and_its_sequence(world: World) -> None:
-    returned(record("1", a_reading(sensor_type="temperature", sequence=7), OLD_TOPIC))
+    world.returned(record("1", a_reading(sensor_type="temperature", sequence=7), OLD_TOPIC))
 
     (point,) = world.points()
     assert (point.stream_type, point.sequence, point.metadata) == ("temperature", 7, {})
 
 
 def test_a_reading_without_a_time_has_that_of_its_arrival_and_says_so(world: World) -> None:
-    returned(record("1", {"value": 1}, OLD_TOPIC))
+    world.returned(record("1", {"value": 1}, OLD_TOPIC))
 
     (point,) = world.points()
     assert (point.timestamp, point.metadata) == (ARRIVED_AT, {"timestamp_source": "arrival"})
@@ -305,7 +299,7 @@ def test_a_reading_without_a_time_has_that_of_its_arrival_and_says_so(world: Wor
 def test_a_sensor_that_nobody_knows_has_a_stream_all_the_same(world: World) -> None:
     other = UUID.replace("5", "6")
 
-    returned(
+    world.returned(
         record("1", {"value": 1}, "iot/sensors/7/readings"), record("2", {"value": 2}, f"iot/sensors/{other}/readings")
     )
 
@@ -322,7 +316,7 @@ def test_a_bad_reading_is_kept_with_its_faults_and_its_neighbours_go_through(wor
         a_reading(2, 1_699_999_991),
     ]
 
-    assert returned(record("1", payload, OLD_TOPIC)) == []
+    assert world.returned(record("1", payload, OLD_TOPIC)) == []
 
     assert [point.value for point in world.points()] == [1, 2]
     kept = world.quarantine.records["1"]
@@ -362,14 +356,14 @@ def test_a_bad_reading_is_kept_with_its_faults_and_its_neighbours_go_through(wor
 def test_an_old_message_that_cannot_be_used_is_kept_as_it_came(
     world: World, payload: bytes, topic: str, reason: str
 ) -> None:
-    assert returned(record("bad", payload, topic), record("good", a_reading(), OLD_TOPIC)) == []
+    assert world.returned(record("bad", payload, topic), record("good", a_reading(), OLD_TOPIC)) == []
 
     assert len(world.points()) == 1
     assert reason in world.quarantine.records["bad"].message
 
 
 def test_old_and_new_messages_of_a_source_arrive_together(world: World) -> None:
-    returned(
+    world.returned(
         record("1", a_reading(2, 1_699_999_992), OLD_TOPIC),
         record("2", a_point(1, 1_699_999_991), f"iot/{DEVICE}/42"),
     )
@@ -387,25 +381,27 @@ def test_while_the_directory_is_away_what_needs_it_comes_again_and_nothing_else(
         record("4", b"", OLD_TOPIC),
     ]
 
-    assert returned(*batch) == ["1"]
+    assert world.returned(*batch) == ["1"]
     assert sorted(point.value for point in world.points()) == [2, 3]
     assert "LEGACY_UNAVAILABLE" in log.codes
 
     world.directory_is_away = False
-    assert returned(batch[0]) == []
+    assert world.returned(batch[0]) == []
     assert [str(point.key) for point in world.points() if point.value == 1] == [f"iot/{DEVICE}/42"]
 
 
 def test_while_the_queue_is_away_old_messages_come_again_too(world: World) -> None:
     world.queue_is_away = True
 
-    assert returned(record("1", a_reading(), OLD_TOPIC), record("2", b"", OLD_TOPIC)) == ["1"]
+    assert world.returned(record("1", a_reading(), OLD_TOPIC), record("2", b"", OLD_TOPIC)) == ["1"]
 
 
 def test_who_publishes_in_the_old_way_is_in_the_log_and_how_much_is_counted(
     world: World, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    returned(*(record(str(number), a_reading(number), OLD_TOPIC) for number in range(3)), record("new", a_point()))
+    world.returned(
+        *(record(str(number), a_reading(number), OLD_TOPIC) for number in range(3)), record("new", a_point())
+    )
 
     (line,) = [line for line in log.lines if line["code"] == "LEGACY_MESSAGES_ACCEPTED"]
     assert (line["messages"], line["clients"]) == (3, ["oven-1"])
@@ -413,7 +409,7 @@ def test_who_publishes_in_the_old_way_is_in_the_log_and_how_much_is_counted(
 
 
 def test_a_batch_without_old_messages_says_nothing_of_them(world: World, log: LogLines) -> None:
-    returned(record("1", a_point()))
+    world.returned(record("1", a_point()))
 
     assert log.codes == ["MESSAGES_ACCEPTED"]
 
@@ -427,7 +423,7 @@ def test_messages_over_the_limits_of_their_source_are_kept_as_they_came_and_the_
     world.limits = some_rate_limits(StageLimits(source=Limits(requests_per_second=0.001, requests_burst=2)))
     loud = [record(str(n), a_point(n)) for n in range(5)]
 
-    assert returned(*loud, record("quiet", a_point(9.5), "iot/oven-2/temperature")) == []
+    assert world.returned(*loud, record("quiet", a_point(9.5), "iot/oven-2/temperature")) == []
 
     assert [point.value for point in world.points()] == [0, 1, 9.5]
     # They are kept side by side, in any order.
@@ -448,10 +444,10 @@ def test_messages_over_the_limits_of_their_source_are_kept_as_they_came_and_the_
 def test_messages_that_cannot_be_counted_come_again_where_the_limits_fail_shut(world: World) -> None:
     limits = StageLimits(source=Limits(requests_per_second=1))
     world.limits = some_rate_limits(limits, LimitsAway())
-    assert returned(record("1", a_point()), record("2", a_point())) == ["1", "2"]
+    assert world.returned(record("1", a_point()), record("2", a_point())) == ["1", "2"]
 
     world.limits = some_rate_limits(limits, LimitsAway(), fails_open=True)
-    assert returned(record("1", a_point())) == []
+    assert world.returned(record("1", a_point())) == []
     assert len(world.points()) == 1
 
 

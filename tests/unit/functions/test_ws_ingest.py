@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-import ws_ingest.handler
 from afluente.adapters.aws.api_gateway_connections import UnansweredQueue, WebSocketConnections
 from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
@@ -24,7 +23,7 @@ from afluente.application.websocket.registry import ConnectionRegistry
 from afluente.runtime.ws_ingest import WsIngest
 from tests.factories import a_connection, an_api_key, an_authentication, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT, LogLines
-from ws_ingest.handler import lambda_handler
+from ws_ingest.handler import handle
 
 ID = "connection-1"
 GOOD = {"stream_id": "temperature", "value": 20.5, "timestamp": 1_699_996_400}
@@ -76,6 +75,23 @@ class World:
         self.said: list[tuple[str, Any]] = []
         self.closed: list[str] = []
         self.limits = some_rate_limits()
+        self.connections = ConnectionRegistry(
+            store=self.store,
+            authenticate=an_authentication(self.keys),
+            domains=("iot", "health"),
+            ttl_seconds=60,
+            clock=lambda: self.seconds,
+        )
+
+    def handle(self, asked: dict[str, Any]) -> dict[str, Any]:
+        function = WsIngest(
+            connections=self.connections,
+            accept=AcceptPoints(queue=self, quarantine=self, shards=64),
+            gateway=WebSocketConnections(self),  # type: ignore[arg-type] # a stand-in for the client
+            unanswered=UnansweredQueue(self, "unanswered"),  # type: ignore[arg-type] # a stand-in for the client
+            limits=self.limits,
+        )
+        return handle(asked, CONTEXT, function)
 
     def a_key(self, **scope: Any) -> tuple[str, ApiKey]:
         text, kept = an_api_key(**scope)
@@ -124,25 +140,29 @@ class World:
         if "gateway" in self.away:
             raise ClientError({"Error": {"Code": "LimitExceededException"}}, operation)
 
+    def connect(self, headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> dict[str, Any]:
+        # Of a connection without a query, the event has the field not at all.
+        fields = {"queryStringParameters": query} if query else {}
+        answer: dict[str, Any] = self.handle(event("CONNECT", headers=headers, **fields))
+        return answer
+
+    def say(self, message: object) -> Any:
+        """What a message is answered; None where the connection is dropped instead."""
+        body = message if isinstance(message, str) else json.dumps(message)
+        answer = self.handle(event("MESSAGE", body=body))
+        assert answer["statusCode"] == 200
+        return json.loads(answer["body"]) if "body" in answer else None
+
+    def look_at(self, *connection_ids: str) -> list[str]:
+        """Have the function look at connections whose time is over; gives back those that are to come again."""
+        records = [{"messageId": f"message-{id_}", "body": id_} for id_ in connection_ids]
+        answer = self.handle({"Records": records})
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    function = WsIngest(
-        ConnectionRegistry(
-            store=world.store,
-            authenticate=an_authentication(world.keys),
-            domains=("iot", "health"),
-            ttl_seconds=60,
-            clock=lambda: world.seconds,
-        ),
-        AcceptPoints(queue=world, quarantine=world, shards=64),
-        WebSocketConnections(world),  # type: ignore[arg-type] # a stand-in for the client
-        UnansweredQueue(world, "unanswered"),  # type: ignore[arg-type] # a stand-in for the client
-        world.limits,
-    )
-    monkeypatch.setattr(ws_ingest.handler, "ws_ingest", lambda: msgspec.structs.replace(function, limits=world.limits))
-    return world
+def world() -> World:
+    return World()
 
 
 def event(event_type: str, **fields: Any) -> dict[str, Any]:
@@ -150,34 +170,12 @@ def event(event_type: str, **fields: Any) -> dict[str, Any]:
     return {"requestContext": context, "isBase64Encoded": False, **fields}
 
 
-def connect(headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> dict[str, Any]:
-    # Of a connection without a query, the event has the field not at all.
-    fields = {"queryStringParameters": query} if query else {}
-    answer: dict[str, Any] = lambda_handler(event("CONNECT", headers=headers, **fields), CONTEXT)
-    return answer
-
-
-def say(message: object) -> Any:
-    """What a message is answered; None where the connection is dropped instead."""
-    body = message if isinstance(message, str) else json.dumps(message)
-    answer = lambda_handler(event("MESSAGE", body=body), CONTEXT)
-    assert answer["statusCode"] == 200
-    return json.loads(answer["body"]) if "body" in answer else None
-
-
-def look_at(*connection_ids: str) -> list[str]:
-    """Have the function look at connections whose time is over; gives back those that are to come again."""
-    records = [{"messageId": f"message-{id_}", "body": id_} for id_ in connection_ids]
-    answer = lambda_handler({"Records": records}, CONTEXT)
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
 # --- connecting ------------------------------------------------------------------------------------------------------
 
 
 def test_a_connection_without_a_key_is_taken_and_looked_at_later(world: World) -> None:
-    assert connect({"Host": "api"}) == {"statusCode": 200}
-    assert connect(None) == {"statusCode": 200}
+    assert world.connect({"Host": "api"}) == {"statusCode": 200}
+    assert world.connect(None) == {"statusCode": 200}
 
     assert world.unanswered == [ID, ID]
     assert world.store.find(ID) is None
@@ -187,7 +185,7 @@ def test_a_connection_without_a_key_is_taken_and_looked_at_later(world: World) -
 def test_headers_authenticate_whatever_their_case(world: World, names: tuple[str, ...], log: LogLines) -> None:
     text, key = world.a_key()
 
-    assert connect(dict(zip(names, (text, "iot", "furnace-1"), strict=True))) == {"statusCode": 200}
+    assert world.connect(dict(zip(names, (text, "iot", "furnace-1"), strict=True))) == {"statusCode": 200}
 
     opened = world.store.find(ID)
     assert opened is not None
@@ -201,7 +199,9 @@ def test_the_query_authenticates_and_wins_over_headers(world: World) -> None:
     text, _ = world.a_key()
 
     query = {"api_key": text, "domain": "health", "source_id": "bed-4"}
-    assert connect({"X-API-Key": "wrong", "X-Domain": "iot", "X-Source-ID": "other"}, query) == {"statusCode": 200}
+    assert world.connect({"X-API-Key": "wrong", "X-Domain": "iot", "X-Source-ID": "other"}, query) == {
+        "statusCode": 200
+    }
 
     opened = world.store.find(ID)
     assert opened is not None
@@ -211,9 +211,9 @@ def test_the_query_authenticates_and_wins_over_headers(world: World) -> None:
 def test_a_connection_without_a_source_is_for_the_missing_one(world: World) -> None:
     text, _ = world.a_key()
 
-    connect({"X-API-Key": text, "X-Domain": "iot"})
+    world.connect({"X-API-Key": text, "X-Domain": "iot"})
 
-    assert say({"action": "auth"}) == {
+    assert world.say({"action": "auth"}) == {
         "type": "authenticated",
         "domain": "iot",
         "source_id": "_",
@@ -223,7 +223,7 @@ def test_a_connection_without_a_source_is_for_the_missing_one(world: World) -> N
 
 @pytest.mark.parametrize("key", ["", "afl_wrong"])
 def test_a_bad_key_refuses_the_handshake(world: World, key: str, log: LogLines) -> None:
-    assert connect({"X-API-Key": key, "X-Domain": "iot"})["statusCode"] == 401
+    assert world.connect({"X-API-Key": key, "X-Domain": "iot"})["statusCode"] == 401
 
     assert world.store.find(ID) is None
     assert log.codes == ["CONNECTION_REFUSED"]
@@ -235,7 +235,7 @@ def test_a_bad_key_refuses_the_handshake(world: World, key: str, log: LogLines) 
 def test_a_source_that_the_key_may_not_write_refuses_the_handshake(world: World, said: dict[str, str]) -> None:
     text, _ = world.a_key(sources=("furnace-*",))
 
-    assert connect({"X-API-Key": text, **said})["statusCode"] == 403
+    assert world.connect({"X-API-Key": text, **said})["statusCode"] == 403
 
     assert world.store.find(ID) is None
 
@@ -243,10 +243,10 @@ def test_a_source_that_the_key_may_not_write_refuses_the_handshake(world: World,
 def test_while_a_store_is_away_nobody_connects(world: World, log: LogLines) -> None:
     text, _ = world.a_key()
     world.store.away = {"open"}
-    assert connect({"X-API-Key": text, "X-Domain": "iot"}) == {"statusCode": 503}
+    assert world.connect({"X-API-Key": text, "X-Domain": "iot"}) == {"statusCode": 503}
 
     world.away = {"unanswered"}
-    assert connect() == {"statusCode": 503}
+    assert world.connect() == {"statusCode": 503}
     assert log.codes == ["CONNECTION_REFUSED", "CONNECTION_REFUSED"]
 
 
@@ -255,32 +255,32 @@ def test_while_a_store_is_away_nobody_connects(world: World, log: LogLines) -> N
 
 def test_the_first_message_authenticates(world: World) -> None:
     text, _ = world.a_key()
-    connect()
+    world.connect()
 
-    answer = say({"action": "auth", "domain": "iot", "source_id": "furnace-1", "api_key": text})
+    answer = world.say({"action": "auth", "domain": "iot", "source_id": "furnace-1", "api_key": text})
 
     assert answer == {"type": "authenticated", "domain": "iot", "source_id": "furnace-1", "last_sequence": None}
-    assert say(GOOD) == {"sequence": None, "status": "ok"}
+    assert world.say(GOOD) == {"sequence": None, "status": "ok"}
 
 
 def test_a_source_is_told_how_far_it_is_acknowledged_also_on_its_next_connection(world: World) -> None:
     text, _ = world.a_key()
     auth = {"action": "auth", "domain": "iot", "source_id": "furnace-1", "api_key": text}
-    say(auth)
-    say([{**GOOD, "sequence": 41}, {**GOOD, "sequence": 42}, {**GOOD, "sequence": 43, "value": None}])
-    lambda_handler(event("DISCONNECT"), CONTEXT)
+    world.say(auth)
+    world.say([{**GOOD, "sequence": 41}, {**GOOD, "sequence": 42}, {**GOOD, "sequence": 43, "value": None}])
+    world.handle(event("DISCONNECT"))
 
-    assert say(auth)["last_sequence"] == 42
-    assert say({"action": "auth"})["last_sequence"] == 42
-    lambda_handler(event("DISCONNECT"), CONTEXT)
-    assert say({**auth, "source_id": "furnace-2"})["last_sequence"] is None
+    assert world.say(auth)["last_sequence"] == 42
+    assert world.say({"action": "auth"})["last_sequence"] == 42
+    world.handle(event("DISCONNECT"))
+    assert world.say({**auth, "source_id": "furnace-2"})["last_sequence"] is None
 
 
 @pytest.mark.parametrize("first", [GOOD, [GOOD], {"action": "ping"}, {"action": "auth"}, "no JSON", ""])
 def test_any_other_first_message_ends_the_connection(world: World, first: object, log: LogLines) -> None:
-    connect()
+    world.connect()
 
-    assert say(first) is None
+    assert world.say(first) is None
 
     ((told_to, told),) = world.said
     assert (told_to, told["type"], told["code"], told["reason"]) == (ID, "error", 1008, "unauthorized")
@@ -303,7 +303,7 @@ def test_any_other_first_message_ends_the_connection(world: World, first: object
 def test_a_bad_key_or_source_ends_the_connection(world: World, fields: dict[str, Any], reason: str) -> None:
     text, _ = world.a_key(sources=("furnace-*",))
 
-    assert say({"action": "auth", "domain": "iot", "source_id": "furnace-1", "api_key": text, **fields}) is None
+    assert world.say({"action": "auth", "domain": "iot", "source_id": "furnace-1", "api_key": text, **fields}) is None
 
     ((_, told),) = world.said
     assert (told["code"], told["reason"]) == (1008, reason)
@@ -312,12 +312,12 @@ def test_a_bad_key_or_source_ends_the_connection(world: World, fields: dict[str,
 
 def test_a_key_that_is_revoked_ends_the_connection_within_a_minute(world: World) -> None:
     text, key = world.a_key()
-    say({"action": "auth", "domain": "iot", "api_key": text})
+    world.say({"action": "auth", "domain": "iot", "api_key": text})
     world.keys.put(msgspec.structs.replace(key, revoked_at=1), replacing=key)
 
-    assert say(GOOD) == {"sequence": None, "status": "ok"}
+    assert world.say(GOOD) == {"sequence": None, "status": "ok"}
     world.seconds = 60
-    assert say(GOOD) is None
+    assert world.say(GOOD) is None
 
     assert world.closed == [ID]
 
@@ -325,7 +325,7 @@ def test_a_key_that_is_revoked_ends_the_connection_within_a_minute(world: World)
 def test_a_client_that_is_gone_already_is_no_failure(world: World) -> None:
     world.away = {"client"}
 
-    assert say(GOOD) is None
+    assert world.say(GOOD) is None
 
 
 # --- who never authenticates -----------------------------------------------------------------------------------------
@@ -334,7 +334,7 @@ def test_a_client_that_is_gone_already_is_no_failure(world: World) -> None:
 def test_a_silent_connection_is_closed_and_one_that_spoke_is_not(world: World) -> None:
     world.open()
 
-    assert look_at(ID, "silent") == []
+    assert world.look_at(ID, "silent") == []
 
     ((told_to, told),) = world.said
     assert (told_to, told["code"], told["reason"]) == ("silent", 1008, "unauthorized")
@@ -344,7 +344,7 @@ def test_a_silent_connection_is_closed_and_one_that_spoke_is_not(world: World) -
 def test_a_refused_client_hears_why_though_its_connection_cannot_be_closed(world: World, log: LogLines) -> None:
     world.away = {"gateway"}
 
-    answer = say({"action": "ping"})
+    answer = world.say({"action": "ping"})
 
     assert (answer["code"], answer["reason"]) == (1008, "unauthorized")
     assert "CONNECTION_REFUSED" in log.codes
@@ -355,11 +355,11 @@ def test_what_cannot_be_closed_is_looked_at_again(world: World, away: str, log: 
     world.away = {away}
     world.store.away = {"find"} if away == "store" else set()
 
-    assert look_at("silent", "silent-too") == ["message-silent", "message-silent-too"]
+    assert world.look_at("silent", "silent-too") == ["message-silent", "message-silent-too"]
     assert "CONNECTION_REFUSED" in log.codes
 
     world.away, world.store.away = set(), set()
-    assert look_at("silent", "silent-too") == []
+    assert world.look_at("silent", "silent-too") == []
     assert world.closed == ["silent", "silent-too"]
 
 
@@ -369,7 +369,7 @@ def test_what_cannot_be_closed_is_looked_at_again(world: World, away: str, log: 
 def test_a_point_is_queued_and_acknowledged(world: World, counted: Callable[[], dict[str, int]], log: LogLines) -> None:
     world.open()
 
-    assert say({**GOOD, "sequence": 7}) == {"sequence": 7, "status": "ok"}
+    assert world.say({**GOOD, "sequence": 7}) == {"sequence": 7, "status": "ok"}
 
     (point,) = world.points()
     assert (str(point.key), point.value, point.sequence) == ("iot/furnace-1/temperature", 20.5, 7)
@@ -382,7 +382,7 @@ def test_several_points_are_answered_in_their_order_and_in_one_frame(world: Worl
     world.open()
     points = [{**GOOD, "sequence": number, "value": number} for number in range(1_000)]
 
-    assert say(shape(points)) == [{"sequence": number, "status": "ok"} for number in range(1_000)]
+    assert world.say(shape(points)) == [{"sequence": number, "status": "ok"} for number in range(1_000)]
 
     assert [point.value for point in world.points()] == list(range(1_000))
 
@@ -390,7 +390,7 @@ def test_several_points_are_answered_in_their_order_and_in_one_frame(world: Worl
 def test_a_bad_point_is_told_kept_and_holds_up_none(world: World, counted: Callable[[], dict[str, int]]) -> None:
     world.open()
 
-    good, bad, stray = say([{**GOOD, "sequence": 1}, {**GOOD, "sequence": 2, "value": "high"}, 5])
+    good, bad, stray = world.say([{**GOOD, "sequence": 1}, {**GOOD, "sequence": 2, "value": "high"}, 5])
 
     assert good == {"sequence": 1, "status": "ok"}
     assert (bad["sequence"], bad["status"], bad["code"]) == (2, "error", "wrong_type")
@@ -403,7 +403,7 @@ def test_a_bad_point_is_told_kept_and_holds_up_none(world: World, counted: Calla
 def test_a_single_bad_point_is_answered_by_a_single_error(world: World) -> None:
     world.open()
 
-    answer = say({**GOOD, "timestamp": None, "sequence": 3})
+    answer = world.say({**GOOD, "timestamp": None, "sequence": 3})
 
     assert (answer["sequence"], answer["status"], "message" in answer) == (3, "error", True)
     assert world.points() == []
@@ -413,14 +413,14 @@ def test_while_the_queue_is_away_nothing_is_acknowledged_and_the_client_waits(wo
     world.open()
     world.away = {"queue"}
 
-    answer = say([{**GOOD, "sequence": 1}])
+    answer = world.say([{**GOOD, "sequence": 1}])
 
     assert (answer["type"], answer["retry_after"]) == ("wait", 2)
     assert log.codes == ["QUEUE_UNAVAILABLE"]
-    assert say({"action": "auth"})["last_sequence"] is None
+    assert world.say({"action": "auth"})["last_sequence"] is None
 
     world.away = set()
-    assert say([{**GOOD, "sequence": 1}]) == [{"sequence": 1, "status": "ok"}]
+    assert world.say([{**GOOD, "sequence": 1}]) == [{"sequence": 1, "status": "ok"}]
     assert len(world.points()) == 1
 
 
@@ -428,7 +428,7 @@ def test_while_quarantine_is_away_the_client_is_told_all_the_same(world: World, 
     world.open()
     world.away = {"quarantine"}
 
-    good, bad = say([GOOD, 5])
+    good, bad = world.say([GOOD, 5])
 
     assert (good["status"], bad["status"]) == ("ok", "error")
     assert "QUARANTINE_UNAVAILABLE" in log.codes
@@ -438,7 +438,7 @@ def test_a_sequence_that_cannot_be_kept_takes_nothing_from_the_acknowledgement(w
     world.open()
     world.store.away = {"save_sequence"}
 
-    assert say({**GOOD, "sequence": 1}) == {"sequence": 1, "status": "ok"}
+    assert world.say({**GOOD, "sequence": 1}) == {"sequence": 1, "status": "ok"}
 
     assert log.codes == ["SEQUENCE_NOT_RECORDED", "MESSAGES_ACCEPTED"]
     assert len(world.points()) == 1
@@ -449,14 +449,14 @@ def test_while_connections_cannot_be_looked_up_the_client_waits(world: World, me
     world.open()
     world.store.away = {"find"}
 
-    assert say(message)["type"] == "wait"
+    assert world.say(message)["type"] == "wait"
     assert world.closed == []
 
 
 def test_a_repeated_message_changes_nothing(world: World) -> None:
     world.open()
 
-    assert say([GOOD]) == say([GOOD])
+    assert world.say([GOOD]) == world.say([GOOD])
 
     assert len(world.points()) == 1
 
@@ -483,18 +483,18 @@ def test_a_faulty_message_is_told_and_ends_nothing(
 ) -> None:
     world.open()
 
-    answer = say(message)
+    answer = world.say(message)
 
     assert (answer["type"], answer["code"], answer["reason"]) == ("error", code, reason)
     assert (world.points(), world.closed, world.said) == ([], [], [])
     assert log.codes == ["REQUEST_REFUSED"]
-    assert say(GOOD)["status"] == "ok"
+    assert world.say(GOOD)["status"] == "ok"
 
 
 def test_a_message_without_a_body_is_faulty(world: World) -> None:
     world.open()
 
-    answer = lambda_handler(event("MESSAGE"), CONTEXT)
+    answer = world.handle(event("MESSAGE"))
 
     assert json.loads(answer["body"])["reason"] == "malformed_json"
 
@@ -505,7 +505,7 @@ def test_a_message_whose_bad_point_nests_too_deeply_to_be_kept_is_faulty(world: 
     for _ in range(63):
         deep = [deep]
 
-    answer = say([{**GOOD, "metadata": {"deep": deep}}])
+    answer = world.say([{**GOOD, "metadata": {"deep": deep}}])
 
     assert (answer["code"], answer["reason"]) == (1007, "malformed_json")
     assert "nests deeper than 64 levels" in answer["message"]
@@ -515,7 +515,7 @@ def test_a_message_whose_bad_point_nests_too_deeply_to_be_kept_is_faulty(world: 
 def test_a_ping_is_answered(world: World) -> None:
     world.open()
 
-    assert say({"action": "ping"}) == {"type": "pong"}
+    assert world.say({"action": "ping"}) == {"type": "pong"}
 
 
 # --- leaving ---------------------------------------------------------------------------------------------------------
@@ -524,7 +524,7 @@ def test_a_ping_is_answered(world: World) -> None:
 def test_a_connection_that_is_over_is_forgotten(world: World, log: LogLines) -> None:
     world.open()
 
-    assert lambda_handler(event("DISCONNECT"), CONTEXT) == {"statusCode": 200}
+    assert world.handle(event("DISCONNECT")) == {"statusCode": 200}
 
     assert world.store.find(ID) is None
     assert log.codes == ["CONNECTION_CLOSED"]
@@ -534,7 +534,7 @@ def test_a_store_that_is_away_then_forgets_by_itself(world: World, log: LogLines
     world.open()
     world.store.away = {"close"}
 
-    assert lambda_handler(event("DISCONNECT"), CONTEXT) == {"statusCode": 200}
+    assert world.handle(event("DISCONNECT")) == {"statusCode": 200}
 
     assert log.codes == ["CONNECTION_CLOSED"]
 
@@ -547,10 +547,10 @@ def test_a_message_over_a_limit_is_told_to_wait_and_which_limit_it_is(
 ) -> None:
     world.limits = some_rate_limits(StageLimits(source=Limits(points_per_second=0.5, points_burst=3)))
     authenticated(world)
-    assert len(say([GOOD, GOOD])) == 2
+    assert len(world.say([GOOD, GOOD])) == 2
     counted()
 
-    told = say([GOOD, GOOD])
+    told = world.say([GOOD, GOOD])
 
     assert (told["type"], told["retry_after"]) == ("wait", 2)
     assert told["limit"] == {
@@ -569,7 +569,7 @@ def test_a_message_with_more_points_than_a_burst_is_an_error_that_ends_nothing(w
     world.limits = some_rate_limits(StageLimits(source=Limits(points_per_second=1, points_burst=1)))
     authenticated(world)
 
-    told = say([GOOD, GOOD])
+    told = world.say([GOOD, GOOD])
 
     assert (told["type"], told["code"], told["reason"]) == ("error", 1009, "over_the_burst")
     assert world.closed == []
@@ -579,18 +579,18 @@ def test_messages_of_any_kind_count_for_the_key(world: World) -> None:
     world.limits = some_rate_limits(StageLimits(key=Limits(requests_per_second=0.01, requests_burst=2)))
     authenticated(world)
 
-    assert [say({"action": "ping"})["type"] for _ in range(3)] == ["pong", "pong", "wait"]
+    assert [world.say({"action": "ping"})["type"] for _ in range(3)] == ["pong", "pong", "wait"]
 
 
 def test_a_key_with_limits_of_its_own_is_held_to_them_in_every_container(world: World) -> None:
     world.limits = some_rate_limits()
     authenticated(world, limits=KeyLimits(requests_per_second=0.01, requests_burst=1))
-    assert say({"action": "ping"})["type"] == "pong"
+    assert world.say({"action": "ping"})["type"] == "pong"
     # As a container that has not seen the connection before.
     world.seconds += 61
     world.limits = some_rate_limits()
 
-    assert [say({"action": "ping"})["type"] for _ in range(2)] == ["pong", "wait"]
+    assert [world.say({"action": "ping"})["type"] for _ in range(2)] == ["pong", "wait"]
 
 
 def test_an_address_with_too_many_connections_is_refused(world: World) -> None:
@@ -599,7 +599,7 @@ def test_an_address_with_too_many_connections_is_refused(world: World) -> None:
     def come(address: str) -> int:
         asked = event("CONNECT", headers={"X-Forwarded-For": "198.51.100.9"})
         asked["requestContext"]["identity"] = {"sourceIp": address}
-        return int(lambda_handler(asked, CONTEXT)["statusCode"])
+        return int(world.handle(asked)["statusCode"])
 
     assert [come("192.0.2.1") for _ in range(3)] == [200, 200, 429]
     assert come("192.0.2.2") == 200
@@ -609,11 +609,11 @@ def test_an_address_that_tries_many_keys_is_told_to_wait(world: World) -> None:
     world.limits = some_rate_limits(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=1)))
     asked = event("MESSAGE", body=json.dumps({"action": "auth", "domain": "iot", "api_key": "wrong"}))
     asked["requestContext"]["identity"] = {"sourceIp": "192.0.2.1"}
-    lambda_handler(asked, CONTEXT)
+    world.handle(asked)
 
-    assert json.loads(lambda_handler(asked, CONTEXT)["body"])["type"] == "wait"
+    assert json.loads(world.handle(asked)["body"])["type"] == "wait"
 
 
 def authenticated(world: World, **scope: Any) -> None:
     text, _ = world.a_key(**scope)
-    assert connect({"X-API-Key": text, "X-Domain": "iot", "X-Source-ID": "furnace-1"}) == {"statusCode": 200}
+    assert world.connect({"X-API-Key": text, "X-Domain": "iot", "X-Source-ID": "furnace-1"}) == {"statusCode": 200}

@@ -3,13 +3,22 @@
 import pytest
 from pydantic import ValidationError
 
-from afluente.runtime.settings import ClassifierSettings, HttpAuthorizerSettings, HttpIngestSettings
+from afluente.runtime.classifier import ClassifierSettings
+from afluente.runtime.http_authorizer import HttpAuthorizerSettings
+from afluente.runtime.http_ingest import HttpIngestSettings
 
 HTTP_INGEST = {
     "AFLUENTE_DOMAINS": "iot, health",
     "AFLUENTE_SHARDS": "64",
     "AFLUENTE_DATAPOINTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints.fifo",
     "AFLUENTE_QUARANTINE_BUCKET": "quarantine",
+}
+
+HTTP_ADMIN = {
+    "AFLUENTE_DOMAINS": "iot, health",
+    "AFLUENTE_CONSTRAINTS_TABLE": "stream-constraints",
+    "AFLUENTE_CONSTRAINT_HISTORY_TABLE": "constraint-history",
+    "AFLUENTE_ALARM_LOG_GROUP": "/afluente/dev/alarms",
 }
 
 CLASSIFIER = {

@@ -27,9 +27,8 @@ from afluente.domain.stream_state import StreamState
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import SensorLookup, SensorName
 from afluente.migration.domain.thresholds import Sensor
-from afluente.runtime.http_ingest import CsvIngest, HttpIngest
-from afluente.runtime.iot_rule_handler import IotRuleHandler
-from afluente.runtime.settings import HttpIngestSettings, IotRuleHandlerSettings
+from afluente.runtime.http_ingest import CsvIngest, HttpIngest, HttpIngestSettings
+from afluente.runtime.iot_rule_handler import IotRuleHandler, IotRuleHandlerSettings
 from http_ingest.legacy_route import MAX_DEVICES
 from tests.conformity import assert_documented
 from tests.factories import DOMAINS, NOW, Clock, some_rate_limits
@@ -105,7 +104,7 @@ class World:
     def http_ingest(self) -> HttpIngest:
         store = MemoryCsvJobs()
         csv = CsvIngest(JobRegistry(store=store, domains=DOMAINS), store, MemoryCsvUploads())
-        return HttpIngest(self.settings, self.accept, csv, self.lookup, some_rate_limits())
+        return HttpIngest(self.settings, self.accept, csv, lambda: self.lookup, some_rate_limits(), front=None)
 
     def iot_rule_handler(self) -> IotRuleHandler:
         settings = IotRuleHandlerSettings(
@@ -115,13 +114,30 @@ class World:
             settings, self.accept, self.quarantine, ThreadPoolExecutor(1), self.lookup, some_rate_limits()
         )
 
+    def answer_to(self, event: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """Status, body and headers of an answer, once Lambda could hand it on."""
+        answer = json.loads(json.dumps(http_ingest.handler.handle(event, CONTEXT, self.http_ingest())))
+        body = json.loads(answer["body"])
+        assert_documented(event["routeKey"], answer["statusCode"], answer["headers"], body)
+        assert body.pop("request_id") == answer["headers"].pop("x-request-id") == "JKJaXmPLvHcESHA="
+        return answer["statusCode"], body, answer["headers"]
+
+    def published(self, topic: str, payload: bytes, *, arrived_at: float = NOW) -> list[str]:
+        """Publish a message; gives back the ids of the messages that are to come again."""
+        body = {
+            "payload": b64encode(payload).decode(),
+            "topic": topic,
+            "client_id": "old-1",
+            "arrived_at": arrived_at * 1e3,
+        }
+        record = {"messageId": "1", "body": json.dumps(body), "attributes": {"SentTimestamp": "1700000000600"}}
+        answer = iot_rule_handler.handler.handle({"Records": [record]}, CONTEXT, self.iot_rule_handler())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    monkeypatch.setattr(http_ingest.handler, "http_ingest", world.http_ingest)
-    monkeypatch.setattr(iot_rule_handler.handler, "iot_rule_handler", world.iot_rule_handler)
-    return world
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
@@ -146,28 +162,6 @@ def with_body(event: Event, body: Body | None) -> Event:
     return event | {"body": body.base64, "isBase64Encoded": True}
 
 
-def answer_to(event: Event) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers of an answer, once Lambda could hand it on."""
-    answer = json.loads(json.dumps(http_ingest.handler.lambda_handler(event, CONTEXT)))
-    body = json.loads(answer["body"])
-    assert_documented(event["routeKey"], answer["statusCode"], answer["headers"], body)
-    assert body.pop("request_id") == answer["headers"].pop("x-request-id") == "JKJaXmPLvHcESHA="
-    return answer["statusCode"], body, answer["headers"]
-
-
-def published(topic: str, payload: bytes, *, arrived_at: float = NOW) -> list[str]:
-    """Publish a message; gives back the ids of the messages that are to come again."""
-    body = {
-        "payload": b64encode(payload).decode(),
-        "topic": topic,
-        "client_id": "old-1",
-        "arrived_at": arrived_at * 1e3,
-    }
-    record = {"messageId": "1", "body": json.dumps(body), "attributes": {"SentTimestamp": "1700000000600"}}
-    answer = iot_rule_handler.handler.lambda_handler({"Records": [record]}, CONTEXT)
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
 # --- as recorded -----------------------------------------------------------------------------------------------------
 
 
@@ -178,7 +172,7 @@ def test_a_recorded_request_is_answered_as_it_was(
     asked = request_to(packet_event, recording.request.method, recording.request.path)
     asked = with_body(asked | {"headers": recording.request.headers}, recording.request.body)
 
-    status, body, headers = answer_to(asked)
+    status, body, headers = world.answer_to(asked)
 
     assert (status, body) == (recording.answer.status, recording.answer.body)
     assert headers == recording.answer.headers
@@ -187,7 +181,7 @@ def test_a_recorded_request_is_answered_as_it_was(
 
 @a_recorded_message
 def test_a_recorded_message_leads_to_its_streams_or_is_kept(world: World, recording: RecordedMessage) -> None:
-    assert published(recording.message.topic, recording.message.payload.content) == []
+    assert world.published(recording.message.topic, recording.message.payload.content) == []
 
     assert measured(world.points()) == recording.streams
     if recording.quarantined is None:
@@ -209,7 +203,7 @@ def test_what_is_recorded_leads_to_the_same_points_in_the_new_way(
     world: World, event: Events, recording: RecordedRequest | RecordedMessage
 ) -> None:
     for body in new_way(recording).values():
-        status, _, _ = answer_to(event("http_api_ingest") | {"body": json.dumps(body)})
+        status, _, _ = world.answer_to(event("http_api_ingest") | {"body": json.dumps(body)})
         assert status == 202
 
     assert measured(world.points()) == recording.streams
@@ -259,15 +253,15 @@ def test_a_reading_in_the_old_way_and_in_the_new_way_is_the_same_point(
     new = {"domain": "iot", "source_id": device, "datapoints": [point]}
     new_event = request_to(packet_event, "POST", "/ingest/datapoints") | {"body": json.dumps(new)}
     packet = {**its_device, "readings": [{**named, "ts": when}]}
-    assert answer_to(new_event)[0] == 202
+    assert world.answer_to(new_event)[0] == 202
     (expected,) = world.points()
     message = {**measurement, **its_device, "timestamp": when}
 
     def in_a_packet() -> bool:
-        return answer_to(packet_event | {"body": json.dumps(packet)})[0] == 200
+        return world.answer_to(packet_event | {"body": json.dumps(packet)})[0] == 200
 
     def in_a_message() -> bool:
-        return published(topic, json.dumps(message).encode()) == []
+        return world.published(topic, json.dumps(message).encode()) == []
 
     for sent in (in_a_packet, in_a_message):
         world.queue = MemoryPackQueue()
@@ -285,7 +279,7 @@ def test_a_caller_whom_nobody_knows_is_refused_and_told_of_the_end_all_the_same(
 ) -> None:
     packet_event["requestContext"].pop("authorizer")
 
-    status, body, headers = answer_to(packet_event)
+    status, body, headers = world.answer_to(packet_event)
 
     assert (status, body["code"], headers["deprecation"]) == (401, "unauthorized", "@1796083200")
     assert (world.asked, world.points()) == ([], [])
@@ -304,7 +298,7 @@ def test_a_caller_whose_key_does_not_reach_the_device_is_told_what_it_lacks(
 ) -> None:
     packet_event["requestContext"]["authorizer"] = {"lambda": {"grant": json.dumps({"key_id": "aaaqeaye"} | grant)}}
 
-    status, body, _ = answer_to(packet_event | {"body": json.dumps(a_packet(*readings))})
+    status, body, _ = world.answer_to(packet_event | {"body": json.dumps(a_packet(*readings))})
 
     assert (status, body["code"], body["missing_scope"]) == (403, "forbidden", missing)
     assert world.points() == []
@@ -318,7 +312,7 @@ def test_where_nothing_is_taken_and_the_packet_names_no_device_no_source_has_to_
 ) -> None:
     def answered(**grant: list[str]) -> tuple[int, Any]:
         packet_event["requestContext"]["authorizer"] = {"lambda": {"grant": json.dumps({"key_id": "aaaqeaye"} | grant)}}
-        status, body, _ = answer_to(packet_event | {"body": json.dumps({"readings": readings})})
+        status, body, _ = world.answer_to(packet_event | {"body": json.dumps({"readings": readings})})
         return status, body.get("missing_scope")
 
     assert answered(domains=["iot"], sources=[DEVICE]) == (expected, None)
@@ -333,7 +327,7 @@ def test_a_key_has_to_reach_the_devices_that_the_directory_knows_and_is_told_of_
     packet_event["requestContext"]["authorizer"] = {"lambda": {"grant": json.dumps(grant)}}
     packet = {"readings": [{"sensor_id": 7, "value": 1, "device_uuid": named}, {"sensor_uuid": UUID, "value": 2}]}
 
-    status, body, _ = answer_to(packet_event | {"body": json.dumps(packet)})
+    status, body, _ = world.answer_to(packet_event | {"body": json.dumps(packet)})
 
     assert (status, body["missing_scope"]) == (403, "source:*")
     assert DEVICE not in json.dumps(body)
@@ -343,7 +337,7 @@ def test_a_key_has_to_reach_the_devices_that_the_directory_knows_and_is_told_of_
 def test_the_answer_says_when_the_call_ends_and_where_to_go(world: World, packet_event: Event) -> None:
     world.set(old_clients_sunset_on="2027-06-30", old_clients_guide_url="https://docs.example.com/move-a-client")
 
-    _, _, headers = answer_to(packet_event)
+    _, _, headers = world.answer_to(packet_event)
 
     assert headers["deprecation"] == "@1796083200"
     assert headers["sunset"] == "Wed, 30 Jun 2027 00:00:00 GMT"
@@ -357,7 +351,7 @@ def test_where_nothing_is_decided_nothing_is_told_and_no_way_is_shown_that_is_cl
 ) -> None:
     world.set(old_clients_deprecated_on=None, enable_agnostic_api=False)
 
-    assert answer_to(packet_event)[2] == {"content-type": "application/json"}
+    assert world.answer_to(packet_event)[2] == {"content-type": "application/json"}
 
 
 @pytest.mark.parametrize(("method", "route"), [("POST", "$default"), ("GET", "$default"), ("POST", f"POST {PATH}")])
@@ -368,7 +362,7 @@ def test_a_stage_without_the_call_says_that_it_is_gone_and_reads_nothing(
     asked = request_to(packet_event, method, PATH) | {"routeKey": route, "body": "{"}
     asked["requestContext"].pop("authorizer")
 
-    status, body, headers = answer_to(asked)
+    status, body, headers = world.answer_to(asked)
 
     assert (status, body["code"]) == (410, "gone")
     assert body["detail"] == (
@@ -391,7 +385,7 @@ def test_what_is_gone_leads_to_what_the_stage_has(
 ) -> None:
     world.set(enable_legacy_api=False, **values)
 
-    _, body, _ = answer_to(packet_event | {"routeKey": "$default"})
+    _, body, _ = world.answer_to(packet_event | {"routeKey": "$default"})
 
     assert told in body["detail"]
 
@@ -399,7 +393,7 @@ def test_what_is_gone_leads_to_what_the_stage_has(
 def test_another_method_than_post_is_told_which_it_is(world: World, packet_event: Event) -> None:
     asked = request_to(packet_event, "GET", PATH) | {"routeKey": "$default"}
 
-    status, body, headers = answer_to(asked)
+    status, body, headers = world.answer_to(asked)
 
     assert (status, body["code"], headers["allow"]) == (405, "method_not_allowed", "POST")
 
@@ -408,7 +402,7 @@ def test_another_method_than_post_is_told_which_it_is(world: World, packet_event
 
 
 def test_too_many_readings_are_refused(world: World, packet_event: Event) -> None:
-    status, body, _ = answer_to(packet_event | {"body": json.dumps(a_packet(*[1] * (MAX_POINTS + 1)))})
+    status, body, _ = world.answer_to(packet_event | {"body": json.dumps(a_packet(*[1] * (MAX_POINTS + 1)))})
 
     assert (status, body["code"]) == (413, "too_many_points")
     assert "readings" in body["detail"]
@@ -420,7 +414,7 @@ def test_a_packet_has_readings_of_so_many_devices_at_the_most(
 ) -> None:
     readings = [GOOD | {"device_uuid": str(uuid.UUID(int=number))} for number in range(devices)]
 
-    status, body, _ = answer_to(packet_event | {"body": json.dumps({"readings": readings})})
+    status, body, _ = world.answer_to(packet_event | {"body": json.dumps({"readings": readings})})
 
     assert status == expected
     assert len(world.keys()) == (devices if expected == 200 else 0)
@@ -430,7 +424,7 @@ def test_a_packet_has_readings_of_so_many_devices_at_the_most(
 def test_a_packet_that_names_device_and_numbers_looks_nothing_up(world: World, packet_event: Event) -> None:
     world.directory_is_away = True
 
-    assert answer_to(packet_event)[0] == 200
+    assert world.answer_to(packet_event)[0] == 200
     assert world.keys() == [f"iot/{DEVICE}/42"]
 
 
@@ -440,7 +434,7 @@ def test_while_the_directory_is_away_a_packet_that_needs_it_is_to_come_again(
     world.directory_is_away = True
     packet = a_packet(GOOD, {"sensor_uuid": UUID, "value": 1, "ts": NOW})
 
-    status, body, headers = answer_to(packet_event | {"body": json.dumps(packet)})
+    status, body, headers = world.answer_to(packet_event | {"body": json.dumps(packet)})
 
     assert (status, body["code"], headers["retry-after"]) == (503, "unavailable", "2")
     assert "no reading is taken for certain" in body["detail"]
@@ -452,7 +446,7 @@ def test_while_the_directory_is_away_a_packet_that_needs_it_is_to_come_again(
 def test_while_the_queue_is_away_a_packet_is_to_come_again(world: World, packet_event: Event) -> None:
     world.queue_is_away = True
 
-    status, body, headers = answer_to(packet_event)
+    status, body, headers = world.answer_to(packet_event)
 
     assert (status, body["code"], headers["retry-after"]) == (503, "unavailable", "2")
 
@@ -460,7 +454,7 @@ def test_while_the_queue_is_away_a_packet_is_to_come_again(world: World, packet_
 def test_bad_readings_are_kept_with_where_they_are_from(world: World, packet_event: Event) -> None:
     packet = a_packet(GOOD, {"sensor_id": 42, "value": "hot"}, ts=NOW)
 
-    answer_to(packet_event | {"body": json.dumps(packet)})
+    world.answer_to(packet_event | {"body": json.dumps(packet)})
 
     (kept,) = world.quarantine.records.values()
     assert (kept.transport, kept.reason) == ("http", "rejected_points")
@@ -471,7 +465,7 @@ def test_bad_readings_are_kept_with_where_they_are_from(world: World, packet_eve
 def test_who_sends_packets_is_counted_by_key(
     world: World, packet_event: Event, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer_to(packet_event)
+    world.answer_to(packet_event)
 
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"LegacyRequests"' in line]
     (metric,) = written

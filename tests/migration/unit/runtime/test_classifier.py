@@ -11,9 +11,7 @@ from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application.trial import TrialCounts
 from afluente.runtime import clients
 from afluente.runtime.migration.classifier import shadow_classifier, tell_compared, tell_error
-from afluente.runtime.settings import ClassifierSettings
 from tests.factories import NOW, a_key, a_point
-from tests.unit.runtime.test_settings import CLASSIFIER
 
 
 def test_a_failure_of_the_new_way_is_an_error_in_the_log(log: list[dict[str, Any]]) -> None:
@@ -48,8 +46,7 @@ def test_streams_of_no_sensor_are_judged_though_the_trial_cannot_be_read(
     }.items():
         monkeypatch.setenv(name, value)
     clients._session.cache_clear()
-    settings = ClassifierSettings.read(CLASSIFIER | {"AFLUENTE_MIGRATION_TABLE": "migration"})
-    way = shadow_classifier(settings, MemoryConstraints(), MemoryLegacyTables())
+    way = shadow_classifier(MemoryConstraints(), MemoryLegacyTables(), trial_table="migration", ttl_seconds=60)
 
     outcome = way.look_up({a_key(): None}).classify(a_key(), [a_point()], StreamState(), NOW)
 

@@ -9,9 +9,7 @@ from afluente.application.errors import UnavailableError
 from afluente.migration.application.canary import event_of, rolled_back
 from afluente.migration.application.trial import EventKind, Phase, TrialCounts, TrialEvent, TrialSettings
 from afluente.runtime.migration.trial import tell_event, tell_unavailable, trial
-from afluente.runtime.settings import ClassifierSettings
 from tests.factories import NOW
-from tests.unit.runtime.test_settings import CLASSIFIER
 
 RUNNING = TrialSettings().in_next_step(NOW, phase=Phase.RUNNING, share=10)
 COUNTS = TrialCounts(points=40, compared=40, errors=3, differences=1)
@@ -50,6 +48,4 @@ def test_a_table_that_does_not_answer_is_told_of(log: list[dict[str, Any]]) -> N
 
 
 def test_nothing_is_asked_before_the_first_question() -> None:
-    settings = ClassifierSettings.read(CLASSIFIER | {"AFLUENTE_MIGRATION_TABLE": "migration"})
-
-    assert trial(settings) is not None
+    assert trial("migration") is not None

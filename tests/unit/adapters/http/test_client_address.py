@@ -31,7 +31,7 @@ def test_behind_the_front_the_address_is_the_one_that_the_front_saw(secret: str)
 
 @pytest.mark.parametrize("secret", ["", "newes", "newest ", "Newest", "newest,newest", "ünïcode", "\ud800"])
 def test_who_does_not_have_the_secret_cannot_say_where_it_is(secret: str) -> None:
-    assert not FRONT.brought(of_the_front(secret))
+    assert not FRONT.has_passed(of_the_front(secret))
     assert client_address(of_the_front(secret), FRONT) == SEEN
 
 
@@ -41,8 +41,8 @@ def test_what_is_no_address_is_not_taken_for_one(address: str) -> None:
 
 
 def test_a_secret_that_is_empty_lets_nobody_through() -> None:
-    assert not Front(lambda: [""]).brought(of_the_front(""))
-    assert not Front(list).brought(of_the_front(""))
+    assert not Front(lambda: [""]).has_passed(of_the_front(""))
+    assert not Front(list).has_passed(of_the_front(""))
 
 
 def test_a_websocket_client_is_where_the_gateway_saw_it() -> None:

@@ -24,7 +24,7 @@ from afluente.adapters.http.csv_jobs import (
     decode_upload,
     is_job_id,
 )
-from afluente.adapters.http.requests import RequestError
+from afluente.adapters.http.errors import RequestError
 from afluente.application.csv.files import upload_key
 from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.listing import JobQuery

@@ -18,7 +18,7 @@ from afluente.adapters.http.constraints import (
     location_of,
     reached_scope,
 )
-from afluente.adapters.http.requests import RequestError
+from afluente.adapters.http.errors import RequestError
 from afluente.application.constraints.documents import ConstraintEntry
 from afluente.domain.constraints import VersionedConfig
 from afluente.domain.stream_keys import DOMAIN_PATTERN, part_faults

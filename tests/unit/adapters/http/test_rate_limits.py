@@ -2,8 +2,9 @@
 
 import pytest
 
-from afluente.adapters.http.rate_limits import explained, limited, rate_limit_headers
+from afluente.adapters.http.rate_limits import rate_limit_headers, rate_limited
 from afluente.application.limits.decisions import Demand, Standing, Throttled
+from afluente.application.limits.explanation import explain
 from afluente.application.limits.rules import Rule, Subject, rules_by_dimension
 from afluente.application.limits.stage_limits import Limits
 
@@ -54,7 +55,7 @@ def test_where_nothing_is_limited_nothing_is_said() -> None:
 
 
 def test_what_is_over_is_told_with_the_limit_and_when_to_come_again() -> None:
-    error = limited(over(1))
+    error = rate_limited(over(1))
 
     assert (error.status, error.code) == (429, "rate_limited")
     assert error.headers["retry-after"] == "7"
@@ -78,7 +79,7 @@ def test_what_is_over_is_told_with_the_limit_and_when_to_come_again() -> None:
 
 
 def test_what_never_goes_through_is_too_large_and_not_to_come_again() -> None:
-    error = limited(over(1, retry_after=None))
+    error = rate_limited(over(1, retry_after=None))
 
     assert (error.status, error.code) == (413, "over_the_burst")
     assert "retry-after" not in error.headers
@@ -90,5 +91,5 @@ def test_what_never_goes_through_is_too_large_and_not_to_come_again() -> None:
     [(0, "may send 2.5 requests a second and 10 at once"), (2, "may send 5,000,000 points a day (UTC)")],
 )
 def test_a_limit_is_told_in_its_own_terms(index: int, told: str) -> None:
-    assert told in explained(over(index))
-    assert ("per_second" in dict(limited(over(index)).extra["limit"])) == (index == 0)  # type: ignore[call-overload]
+    assert told in explain(over(index))
+    assert ("per_second" in dict(rate_limited(over(index)).extra["limit"])) == (index == 0)  # type: ignore[call-overload]

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS, RequestError, decode_points, read_body
+from afluente.adapters.http.errors import RequestError
+from afluente.adapters.http.requests import (
+    MAX_BODY_BYTES,
+    MAX_POINTS,
+    decode_points,
+    read_body,
+)
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.domain.faults import FaultCode
 from tests import strategies

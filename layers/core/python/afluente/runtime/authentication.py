@@ -1,4 +1,4 @@
-"""Who is calling: what functions are made of that ask for a key."""
+"""Authentication of API keys in a function."""
 
 import time
 
@@ -7,20 +7,20 @@ from afluente.application.access.authentication import Authentication
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, logger
 from afluente.runtime.secrets import cached_secret
-from afluente.runtime.settings import HttpAuthorizerSettings, WsIngestSettings
+from afluente.runtime.settings import AuthenticatingSettings
 
 
-def authentication(settings: HttpAuthorizerSettings | WsIngestSettings) -> Authentication:
-    """Build what tells whose a key is."""
+def authentication(settings: AuthenticatingSettings) -> Authentication:
+    """Build the look-up of keys."""
     return Authentication(
         DynamoApiKeys(client("dynamodb"), settings.access_table),
         pepper=cached_secret(settings.key_pepper_secret),
         ttl_seconds=settings.key_ttl_seconds,
         clock=time.monotonic,
-        on_use_lost=tell_lost_use,
+        on_use_lost=log_lost_use,
     )
 
 
-def tell_lost_use(key_id: str) -> None:
-    """Say in the log that it could not be written down that a key was used."""
+def log_lost_use(key_id: str) -> None:
+    """Log that the last use of a key could not be recorded."""
     logger().warning("use of the key not recorded", code=LogCode.KEY_USE_NOT_RECORDED, key_id=key_id)

@@ -1,12 +1,11 @@
 """Composition of `classifier`."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import msgspec
+from pydantic import Field
 
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraints
 from afluente.adapters.aws.dynamodb_states import DynamoStates
@@ -23,23 +22,55 @@ from afluente.application.ingest.ports import Quarantine
 from afluente.domain.evaluation import Classification
 from afluente.runtime.clients import client
 from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.settings import ClassifierSettings
+from afluente.runtime.settings import Settings
 
 _PARALLEL_CALLS = 16
 
 
+class ClassifierSettings(Settings):
+    """Settings of `classifier`."""
+
+    datapoints_queue_url: str
+    stream_alert: str
+    stream_warning: str
+    stream_anomaly: str
+    stream_normal: str
+    latest_table: str
+    constraints_table: str
+    use_agnostic_constraints: bool = True
+    old_sql_secret: str = ""
+    old_sql_tables: str = ""
+    migration_table: str = ""
+    constraints_ttl_seconds: float = Field(default=60, ge=0)
+    one_point_a_record: bool = False
+    quarantine_bucket: str
+    alarm_bus: str
+    alarm_log_group: str
+    alarm_log_stream: str
+
+    @property
+    def has_legacy_tables(self) -> bool:
+        """Whether points of the legacy service are classified by its own tables."""
+        return bool(self.old_sql_secret) and not self.use_agnostic_constraints
+
+
 class ClassifierFunction(msgspec.Struct, frozen=True):
-    """What `classifier` works with."""
+    """Ports and use cases of `classifier`.
+
+    Attributes:
+        classify: classifies and delivers packs.
+        quarantine: keeps messages that are no packs.
+        retry_later: sets the retry backoff of messages, by receipt handle and how often each was received.
+    """
 
     classify: ClassifyPacks
     quarantine: Quarantine
-    give_back: Callable[[Sequence[tuple[str, int]]], None]
+    retry_later: Callable[[Sequence[tuple[str, int]]], None]
 
 
-@cache
-def classifier() -> ClassifierFunction:
+def compose(environment: Mapping[str, str]) -> ClassifierFunction:
     """Build `classifier`."""
-    settings = ClassifierSettings.read(os.environ)
+    settings = ClassifierSettings.read(environment)
     executor = ThreadPoolExecutor(_PARALLEL_CALLS)
     streams = {
         Classification.ALERT: settings.stream_alert,
@@ -63,9 +94,11 @@ def classifier() -> ClassifierFunction:
         ),
         clock=time.time,
     )
-    quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
-    give_back = SqsRetryBackoff(client("sqs"), settings.datapoints_queue_url)
-    return ClassifierFunction(classify, quarantine, give_back)
+    return ClassifierFunction(
+        classify=classify,
+        quarantine=S3Quarantine(client("s3"), settings.quarantine_bucket),
+        retry_later=SqsRetryBackoff(client("sqs"), settings.datapoints_queue_url),
+    )
 
 
 def _classifier(settings: ClassifierSettings) -> Classifier:
@@ -75,7 +108,12 @@ def _classifier(settings: ClassifierSettings) -> Classifier:
         from afluente.runtime.migration.classifier import shadow_classifier  # noqa: PLC0415
         from afluente.runtime.migration.legacy_tables import legacy_tables  # noqa: PLC0415
 
-        return shadow_classifier(settings, table, legacy_tables(settings))
+        return shadow_classifier(
+            table,
+            legacy_tables(settings.old_sql_secret, settings.old_sql_tables),
+            trial_table=settings.migration_table,
+            ttl_seconds=settings.constraints_ttl_seconds,
+        )
     store = table if settings.use_agnostic_constraints else NoConstraints()
     return ConstraintClassifier(
         ConstraintsLookup(store, ttl_seconds=settings.constraints_ttl_seconds, clock=time.monotonic)

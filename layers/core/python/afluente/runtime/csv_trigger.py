@@ -1,12 +1,12 @@
-"""Composition of `csv_trigger`: apart from the other functions, whose layers lack the libraries that it needs."""
+"""Composition of `csv_trigger`."""
 
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import msgspec
+from pydantic import Field
 
 from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.aws.s3_csv_options import BucketOptions
@@ -19,49 +19,68 @@ from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.clients import client
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.settings import CsvTriggerSettings
+from afluente.runtime.settings import AcceptingSettings
 
-# One reads ranges, one reads chunks of them, and what was given up may still be at it.
+# One reads ranges, one reads chunks of them, and a read that timed out may still be running.
 _THREADS = 4
 _DAY_SECONDS = 24 * 3600
 
 
-class CsvRegistrar(msgspec.Struct, frozen=True):
-    """What `csv_trigger` begins jobs with."""
+class CsvTriggerSettings(AcceptingSettings):
+    """Settings of `csv_trigger`."""
+
+    csv_bucket: str
+    csv_jobs_table: str
+    csv_jobs_queue_url: str
+    csv_split_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    csv_parts: int = Field(default=4, ge=1, le=16)
+    csv_job_retention_days: int = Field(default=90, ge=1)
+
+
+class CsvTrigger(msgspec.Struct, frozen=True):
+    """Ports and use cases of `csv_trigger`.
+
+    Attributes:
+        jobs: registers files as jobs.
+        options: reads the option files beside a file.
+        queue: holds the parts of jobs.
+        quarantine: keeps messages of which nothing can be made.
+        loader: gives the use case that loads files; the first call imports pandas.
+        retry_later: has a message retried after some seconds, by its receipt handle.
+    """
 
     jobs: JobRegistry
     options: OptionsReader
     queue: JobQueue
     quarantine: Quarantine
+    loader: Callable[[], LoadCsv]
+    retry_later: Callable[[str, int], None]
 
 
-class CsvReader(msgspec.Struct, frozen=True):
-    """What `csv_trigger` reads files with, and gives messages back with: by receipt, to come again after seconds."""
-
-    read: LoadCsv
-    give_back: Callable[[str, int], None]
-
-
-@cache
-def csv_registrar() -> CsvRegistrar:
-    """Build what begins jobs."""
-    settings = _settings()
-    return CsvRegistrar(
-        jobs=JobRegistry(store=_store(settings), domains=settings.domains),
+def compose(environment: Mapping[str, str]) -> CsvTrigger:
+    """Build `csv_trigger`."""
+    settings = CsvTriggerSettings.read(environment)
+    store = DynamoCsvJobs(
+        client("dynamodb"),
+        settings.csv_jobs_table,
+        retention_seconds=settings.csv_job_retention_days * _DAY_SECONDS,
+        sleep=sleep_with_jitter,
+    )
+    queue = SqsJobQueue(client("sqs"), settings.csv_jobs_queue_url)
+    return CsvTrigger(
+        jobs=JobRegistry(store=store, domains=settings.domains),
         options=BucketOptions(client("s3"), settings.csv_bucket),
-        queue=SqsJobQueue(client("sqs"), settings.csv_jobs_queue_url),
+        queue=queue,
         quarantine=s3_quarantine(settings),
+        loader=cache(lambda: _loader(settings, store, queue)),
+        retry_later=SqsRetryBackoff(client("sqs"), settings.csv_jobs_queue_url).after,
     )
 
 
-@cache
-def csv_reader() -> CsvReader:
-    """Build what reads files."""
-    # pandas takes a second or more to import, and to begin a job does without it.
+def _loader(settings: CsvTriggerSettings, store: CsvJobStore, queue: JobQueue) -> LoadCsv:
+    # pandas takes a second or more to import, and registering a job does without it.
     from afluente.adapters.aws.s3_csv_files import BucketCsvFiles  # noqa: PLC0415
 
-    settings = _settings()
-    sqs = client("sqs")
     files = BucketCsvFiles(
         client("s3"),
         settings.csv_bucket,
@@ -70,23 +89,10 @@ def csv_reader() -> CsvReader:
         parts=settings.csv_parts,
         clock=time.time,
     )
-    read = LoadCsv(
-        store=_store(settings),
+    return LoadCsv(
+        store=store,
         files=files,
-        queue=SqsJobQueue(sqs, settings.csv_jobs_queue_url),
+        queue=queue,
         accept=accept_points(settings, s3_quarantine(settings)),
         clock=time.time,
-    )
-    return CsvReader(read, SqsRetryBackoff(sqs, settings.csv_jobs_queue_url).after)
-
-
-@cache
-def _settings() -> CsvTriggerSettings:
-    return CsvTriggerSettings.read(os.environ)
-
-
-def _store(settings: CsvTriggerSettings) -> CsvJobStore:
-    retention = settings.csv_job_retention_days * _DAY_SECONDS
-    return DynamoCsvJobs(
-        client("dynamodb"), settings.csv_jobs_table, retention_seconds=retention, sleep=sleep_with_jitter
     )

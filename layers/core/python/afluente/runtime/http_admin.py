@@ -1,44 +1,60 @@
 """Composition of `http_admin`."""
 
-import os
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 
 from afluente.adapters.aws.cloudwatch_alarm_log import LogGroupAlarmLog
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
+from afluente.adapters.http.client_address import Front
 from afluente.application.alarms.ports import AlarmLog
 from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.runtime.clients import client
+from afluente.runtime.front import front
 from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.limiting import rate_limits
-from afluente.runtime.settings import HttpAdminSettings
+from afluente.runtime.settings import HttpSettings, Names
+
+
+class HttpAdminSettings(HttpSettings):
+    """Settings of `http_admin`."""
+
+    domains: Names
+    constraints_table: str
+    constraint_history_table: str
+    alarm_log_group: str
 
 
 class HttpAdmin(msgspec.Struct, frozen=True):
-    """What `http_admin` works with.
+    """Ports and use cases of `http_admin`.
 
     Attributes:
         settings: of the function.
-        constraints: the constraints, to be written to in the name of the one that is given.
-        alarms: what was raised and cleared.
+        constraints: gives the constraints as the author of changes that it is called with sees them.
+        alarms: alarms that were raised and cleared.
         limits: of requests.
+        front: of the stage, if it has one.
     """
 
     settings: HttpAdminSettings
     constraints: Callable[[str], ConstraintsCatalogue]
     alarms: AlarmLog
     limits: RateLimits
+    front: Front | None
 
 
-@cache
-def http_admin() -> HttpAdmin:
+def compose(environment: Mapping[str, str]) -> HttpAdmin:
     """Build `http_admin`."""
-    settings = HttpAdminSettings.read(os.environ)
-    alarms = LogGroupAlarmLog(client("logs"), settings.alarm_log_group)
-    return HttpAdmin(settings, partial(_catalogue, settings), alarms, rate_limits(settings, sleep_with_jitter))
+    settings = HttpAdminSettings.read(environment)
+    return HttpAdmin(
+        settings=settings,
+        constraints=partial(_catalogue, settings),
+        alarms=LogGroupAlarmLog(client("logs"), settings.alarm_log_group),
+        limits=rate_limits(settings),
+        front=front(settings.front_secrets),
+    )
 
 
 def _catalogue(settings: HttpAdminSettings, by: str) -> DynamoConstraintsCatalogue:

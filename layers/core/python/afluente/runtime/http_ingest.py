@@ -1,29 +1,50 @@
 """Composition of `http_ingest`."""
 
-import os
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
+from pydantic import Field
 
 from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
+from afluente.adapters.http.client_address import Front
 from afluente.application.csv.ports import CsvJobStore, CsvUploads
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.limits.rate_limits import RateLimits
-from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.clients import client
+from afluente.runtime.front import front
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.limiting import rate_limits
-from afluente.runtime.migration.sensors import sensor_lookup
-from afluente.runtime.settings import HttpIngestSettings
+from afluente.runtime.settings import AcceptingSettings, HttpSettings, OptionalDate
+
+if TYPE_CHECKING:
+    from afluente.migration.application.sensors import SensorLookup
 
 _DAY_SECONDS = 24 * 3600
 
 
+class HttpIngestSettings(AcceptingSettings, HttpSettings):
+    """Settings of `http_ingest`."""
+
+    enable_agnostic_api: bool = True
+    enable_csv_ingest: bool = True
+    enable_legacy_api: bool = True
+    old_clients_deprecated_on: OptionalDate = None
+    old_clients_sunset_on: OptionalDate = None
+    old_clients_guide_url: str = ""
+    migration_table: str = ""
+    sensors_ttl_seconds: float = Field(default=60, ge=0)
+    csv_bucket: str = ""
+    csv_jobs_table: str = ""
+    csv_job_retention_days: int = Field(default=90, ge=1)
+
+
 class CsvIngest(msgspec.Struct, frozen=True):
-    """What `http_ingest` works with for CSV files."""
+    """Ports and use cases of `http_ingest` for CSV files."""
 
     jobs: JobRegistry
     store: CsvJobStore
@@ -31,22 +52,36 @@ class CsvIngest(msgspec.Struct, frozen=True):
 
 
 class HttpIngest(msgspec.Struct, frozen=True):
-    """What `http_ingest` works with."""
+    """Ports and use cases of `http_ingest`.
+
+    Attributes:
+        settings: of the function.
+        accept: queues points.
+        csv: jobs of files.
+        sensors: gives the sensors of the legacy service; the first call loads the migration wing.
+        limits: of requests and points.
+        front: of the stage, if it has one.
+    """
 
     settings: HttpIngestSettings
     accept: AcceptPoints
     csv: CsvIngest
-    sensors: SensorLookup
+    sensors: "Callable[[], SensorLookup]"
     limits: RateLimits
+    front: Front | None
 
 
-@cache
-def http_ingest() -> HttpIngest:
+def compose(environment: Mapping[str, str]) -> HttpIngest:
     """Build `http_ingest`."""
-    settings = HttpIngestSettings.read(os.environ)
-    accept = accept_points(settings, s3_quarantine(settings))
-    sensors = sensor_lookup(settings.migration_table, ttl_seconds=settings.sensors_ttl_seconds)
-    return HttpIngest(settings, accept, _csv_ingest(settings), sensors, rate_limits(settings, sleep_with_jitter))
+    settings = HttpIngestSettings.read(environment)
+    return HttpIngest(
+        settings=settings,
+        accept=accept_points(settings, s3_quarantine(settings)),
+        csv=_csv_ingest(settings),
+        sensors=cache(lambda: _sensors(settings)),
+        limits=rate_limits(settings),
+        front=front(settings.front_secrets),
+    )
 
 
 def _csv_ingest(settings: HttpIngestSettings) -> CsvIngest:
@@ -58,3 +93,9 @@ def _csv_ingest(settings: HttpIngestSettings) -> CsvIngest:
     )
     uploads = S3CsvUploads(client("s3", config=PRESIGNING), settings.csv_bucket)
     return CsvIngest(JobRegistry(store=store, domains=settings.domains), store, uploads)
+
+
+def _sensors(settings: HttpIngestSettings) -> "SensorLookup":
+    from afluente.runtime.migration.sensors import sensor_lookup  # noqa: PLC0415
+
+    return sensor_lookup(settings.migration_table, ttl_seconds=settings.sensors_ttl_seconds)

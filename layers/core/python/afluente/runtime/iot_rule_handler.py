@@ -1,26 +1,32 @@
 """Composition of `iot_rule_handler`."""
 
-import os
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import cache
 
 import msgspec
+from pydantic import Field
 
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.ports import Quarantine
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.ingest import accept_points, s3_quarantine
-from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.limiting import rate_limits
 from afluente.runtime.migration.sensors import sensor_lookup
-from afluente.runtime.settings import IotRuleHandlerSettings
+from afluente.runtime.settings import AcceptingSettings, LimitedSettings
 
 _PARALLEL_CALLS = 16
 
 
+class IotRuleHandlerSettings(AcceptingSettings, LimitedSettings):
+    """Settings of `iot_rule_handler`."""
+
+    migration_table: str = ""
+    sensors_ttl_seconds: float = Field(default=60, ge=0)
+
+
 class IotRuleHandler(msgspec.Struct, frozen=True):
-    """What `iot_rule_handler` works with."""
+    """Ports and use cases of `iot_rule_handler`."""
 
     settings: IotRuleHandlerSettings
     accept: AcceptPoints
@@ -30,10 +36,9 @@ class IotRuleHandler(msgspec.Struct, frozen=True):
     limits: RateLimits
 
 
-@cache
-def iot_rule_handler() -> IotRuleHandler:
+def compose(environment: Mapping[str, str]) -> IotRuleHandler:
     """Build `iot_rule_handler`."""
-    settings = IotRuleHandlerSettings.read(os.environ)
+    settings = IotRuleHandlerSettings.read(environment)
     quarantine = s3_quarantine(settings)
     return IotRuleHandler(
         settings=settings,
@@ -41,5 +46,5 @@ def iot_rule_handler() -> IotRuleHandler:
         quarantine=quarantine,
         executor=ThreadPoolExecutor(_PARALLEL_CALLS),
         sensors=sensor_lookup(settings.migration_table, ttl_seconds=settings.sensors_ttl_seconds),
-        limits=rate_limits(settings, sleep_with_jitter),
+        limits=rate_limits(settings),
     )

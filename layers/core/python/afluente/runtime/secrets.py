@@ -1,4 +1,4 @@
-"""Secrets in a function: read when they are first needed, and again in time, so that a new one takes effect."""
+"""Secrets of a function, read when they are first needed and again after a while, so that a new one takes effect."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ _SECONDS = 300
 
 
 def cached_secret(name: str) -> Callable[[], str]:
-    """What gives the secret of this name or ARN, which is read at most every five minutes.
+    """A function that gives the secret of this name or ARN, read at most every five minutes.
 
     Raises:
-        UnavailableError: when it is called, and Secrets Manager does not answer.
+        UnavailableError: by the function, where Secrets Manager does not answer.
     """
     secret = SecretsManagerSecret(client("secretsmanager"), name)
     read: Callable[[], str] = ttl_cache(maxsize=1, ttl=_SECONDS)(secret.read)

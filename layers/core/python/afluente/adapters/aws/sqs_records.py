@@ -1,6 +1,6 @@
-"""Records of an SQS event: from what Lambda hands over to packs."""
+"""Records of an SQS event: packs in, and the answer which messages are retried."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from afluente.adapters.codecs.packs import decode_pack
@@ -24,7 +24,7 @@ def received_pack(record: Mapping[str, Any]) -> ReceivedPack:
 
 
 def quarantined(record: Mapping[str, Any]) -> QuarantinedRecord:
-    """What is kept of a record whose body is no pack."""
+    """The quarantined record of a message that is no pack."""
     attributes = record["attributes"]
     return undecodable(
         record["body"],
@@ -36,3 +36,12 @@ def quarantined(record: Mapping[str, Any]) -> QuarantinedRecord:
             "sequence_number": attributes["SequenceNumber"],
         },
     )
+
+
+def batch_answer(retried: Iterable[str]) -> dict[str, Any]:
+    """The answer to an SQS event, by which SQS retries single messages of the batch.
+
+    Args:
+        retried: ids of the messages to retry; all others are deleted.
+    """
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in retried]}

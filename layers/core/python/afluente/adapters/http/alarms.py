@@ -6,13 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from afluente.adapters.http.requests import invalid_request
-from afluente.application.alarms.history import (
-    MAX_PAGE,
-    AlarmPage,
-    AlarmQuery,
-    Cursor,
-)
+from afluente.adapters.http.errors import invalid_request
+from afluente.application.alarms.history import MAX_PAGE, AlarmPage, AlarmQuery, Cursor
 from afluente.application.alarms.ports import ReportedAlarm
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.faults import Fault, FaultCode

@@ -1,7 +1,7 @@
-"""Where a request comes from: what the gateway saw, or the front before it, and never what a client says of itself.
+"""The address of a client: as the gateway saw it, or the front before the gateway; never as the client claims.
 
-A stage may have a front, a CloudFront distribution with a web application firewall. What comes through it brings a
-secret that nobody else has, and the address that the front saw. A request without the secret came around it.
+A stage may have a front, a CloudFront distribution with a web application firewall. It adds to each request a secret
+and the address that it saw. A request without the secret bypassed the front.
 """
 
 import hmac
@@ -10,11 +10,10 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 FRONT_HEADER = "x-afluente-front"
-"""Where the front puts its secret."""
+"""Header with the secret of the front."""
 
 ADDRESS_HEADER = "x-afluente-client-address"
-"""Where the front puts the address of the client, over whatever the client has put there."""
-
+"""Header with the client's address, which the front overwrites."""
 
 _NETWORK_BITS = 64
 
@@ -23,15 +22,14 @@ class Front:
     """The front before an HTTP API.
 
     Args:
-        secrets: each of which proves that a request came through it. While one takes the place of the other there are
-            two; asked at every request, so whoever gives them remembers them.
+        secrets: gives the valid secrets, two of them during a rotation; called for each request, so it is to cache.
     """
 
     def __init__(self, secrets: Callable[[], Sequence[str]]) -> None:
         self._secrets = secrets
 
-    def brought(self, event: Mapping[str, Any]) -> bool:
-        """Whether the request came through the front; takes as long for every secret that is not one.
+    def has_passed(self, event: Mapping[str, Any]) -> bool:
+        """Whether a request has passed the front; takes equally long for each wrong secret.
 
         Raises:
             UnavailableError: the secrets cannot be read.
@@ -43,22 +41,22 @@ class Front:
 def client_address(event: Mapping[str, Any], front: Front | None = None) -> str:
     """The address of the client behind an event of an HTTP API (payload 2.0) or a WebSocket API.
 
-    Of IPv6 it is the network, such as `2001:db8::/64`: whoever has one has all its addresses, and could be a new client
-    with each request.
+    For IPv6 it is the network, such as `2001:db8::/64`: its owner has all its addresses, and could be a new client with
+    each request.
 
     Args:
         event: of API Gateway.
-        front: the one before the API, if the stage has one.
+        front: of the stage, if it has one.
 
     Raises:
         UnavailableError: the secrets of the front cannot be read.
     """
     context = event.get("requestContext") or {}
     seen = str((context.get("http") or context.get("identity") or {}).get("sourceIp", ""))
-    if front is None or not front.brought(event):
+    if front is None or not front.has_passed(event):
         return _counted(seen)
-    told = _headers(event).get(ADDRESS_HEADER, "")
-    return _counted(told if _is_address(told) else seen)
+    given = _headers(event).get(ADDRESS_HEADER, "")
+    return _counted(given if _is_address(given) else seen)
 
 
 def _headers(event: Mapping[str, Any]) -> Mapping[str, str]:

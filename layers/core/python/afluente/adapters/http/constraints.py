@@ -11,7 +11,8 @@ import msgspec
 
 from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json
 from afluente.adapters.http.answers import Answer, document
-from afluente.adapters.http.requests import RequestError, check_scope, invalid_request, malformed_json, read_body
+from afluente.adapters.http.errors import RequestError, invalid_request, malformed_json
+from afluente.adapters.http.requests import check_scope, read_body
 from afluente.application.access.grants import EVERYTHING, Grant
 from afluente.application.constraints.documents import (
     MAX_SCOPE_BYTES,

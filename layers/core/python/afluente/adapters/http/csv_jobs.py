@@ -11,10 +11,9 @@ from multipart import MultipartError, MultipartParser, MultipartPart, parse_opti
 
 from afluente.adapters.codecs.csv.options import CSVIngestConfig, option_faults
 from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json
+from afluente.adapters.http.errors import RequestError, invalid_request
 from afluente.adapters.http.requests import (
-    RequestError,
     agreed,
-    invalid_request,
     object_of,
     raw_body,
     reachable_domain_faults,

@@ -15,7 +15,8 @@ import msgspec
 
 from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
 from afluente.adapters.http.authorization import grant_of
-from afluente.adapters.http.routes import BY_KEY
+from afluente.adapters.http.errors import RequestError, invalid_request, malformed_json
+from afluente.adapters.http.routes import Route
 from afluente.application.access.grants import Grant
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.domain.datapoints import DataPoint
@@ -30,28 +31,6 @@ MAX_POINTS = 20_000
 
 _JSON = "application/json"
 _HEADERS = {"domain": "x-domain", "source_id": "x-source-id"}
-
-
-class RequestError(Exception):
-    """The request as a whole cannot be taken.
-
-    Attributes:
-        status: the HTTP status to answer with.
-        code: which problem it is, of a closed set; see docs/reference/http.md.
-        detail: what is wrong and the way out.
-        headers: more headers of the answer.
-        extra: more members of the problem, by name.
-    """
-
-    def __init__(
-        self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: object
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.headers = dict(headers or {})
-        self.extra = extra
 
 
 class PointsBody(msgspec.Struct):
@@ -79,20 +58,24 @@ class _LooseBody(msgspec.Struct):
 _decoder = msgspec.json.Decoder(PointsBody)
 
 
-def permitted(event: Mapping[str, Any]) -> Grant:
-    """What the caller may do, where the action is among it that the route is for.
+def permitted(event: Mapping[str, Any], route: Route) -> Grant:
+    """The grant of a caller who may use a route.
+
+    Args:
+        event: of API Gateway.
+        route: that takes a key.
 
     Raises:
-        RequestError: 401 where the authorizer let nobody in, 403 where the key is not for the action.
+        RequestError: 401 where the authorizer found no key, 403 where the key lacks the action or the domain.
     """
-    action = BY_KEY[event["routeKey"]].action
-    if action is None:
-        raise LookupError(f"{event['routeKey']} is for everybody")
     grant = grant_of(event)
     if grant is None:
         detail = "the key in the header X-API-Key is unknown, expired or revoked; ask the operators for one"
         raise RequestError(401, "unauthorized", detail)
-    check_scope(grant, grant.missing_action(action))
+    if route.action is not None:
+        check_scope(grant, grant.missing_action(route.action))
+    if route.domain is not None:
+        check_scope(grant, grant.missing_domain(route.domain))
     return grant
 
 
@@ -257,12 +240,6 @@ def open_domain_faults(domain: object, domains: Collection[str]) -> tuple[Fault,
     return form
 
 
-def invalid_request(faults: Sequence[Fault]) -> RequestError:
-    """The error of a request that as a whole is not of the form, with all its faults."""
-    detail = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
-    return RequestError(400, "invalid_request", detail, errors=faults)
-
-
 def object_of(body: bytes) -> dict[str, Any]:
     """The object that a body is.
 
@@ -276,9 +253,3 @@ def object_of(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
     return document
-
-
-def malformed_json(error: MalformedJsonError) -> RequestError:
-    """The error of a body that is no JSON."""
-    extra: dict[str, Any] = {} if error.offset is None else {"offset": error.offset}
-    return RequestError(400, "malformed_json", error.of("body"), **extra)

@@ -98,34 +98,44 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
     return PointsRequest(request_id, "mqtt", key.domain, key.source_id, arrived_at, points, rejected, origin)
 
 
-def unusable(
-    body: str,
-    cause: str,
-    *,
-    message_id: str,
-    sent_at: float,
-    reason: QuarantineReason = QuarantineReason.UNUSABLE_MESSAGE,
+def quarantined(
+    message: MqttMessage, cause: str, *, message_id: str, failed_at: float, reason: QuarantineReason
 ) -> QuarantinedRecord:
-    """What is kept of a message of the inbox that cannot be taken.
+    """The quarantined record of a message.
+
+    Args:
+        message: as `read_message` gives it.
+        cause: why it is quarantined, for a person.
+        message_id: the inbox's id of the message.
+        failed_at: in Unix seconds.
+        reason: the kind of the cause.
+    """
+    origin = {"topic": message.topic, "client_id": message.client_id}
+    return _record(message.payload, cause, origin, message_id=message_id, failed_at=failed_at, reason=reason)
+
+
+def quarantined_body(body: str, cause: str, *, message_id: str, failed_at: float) -> QuarantinedRecord:
+    """The quarantined record of a message of the inbox that no topic rule wrote.
 
     Args:
         body: the message as the inbox has it.
-        cause: why it cannot be, for a person.
+        cause: why it is quarantined, for a person.
         message_id: the inbox's id of the message.
-        sent_at: when the inbox got it, in Unix seconds.
-        reason: of which kind the cause is.
+        failed_at: in Unix seconds.
     """
-    try:
-        message = read_message(body, sent_at=sent_at)
-    except UnusableMessageError:
-        payload, origin = b64encode(body.encode("utf-8", "surrogatepass")).decode(), {}
-    else:
-        payload, origin = message.payload, {"topic": message.topic, "client_id": message.client_id}
+    payload = b64encode(body.encode("utf-8", "surrogatepass")).decode()
+    reason = QuarantineReason.UNUSABLE_MESSAGE
+    return _record(payload, cause, {}, message_id=message_id, failed_at=failed_at, reason=reason)
+
+
+def _record(
+    payload: str, cause: str, origin: dict[str, str], *, message_id: str, failed_at: float, reason: QuarantineReason
+) -> QuarantinedRecord:
     return QuarantinedRecord(
         record_id=message_id,
         reason=reason,
         transport="mqtt",
-        failed_at=sent_at,
+        failed_at=failed_at,
         message=cause,
         origin=origin,
         payload=payload,

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
-from afluente.adapters.http.rate_limits import explained
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.redaction import redacted
 from afluente.application.limits.decisions import Throttled
+from afluente.application.limits.explanation import explain
 from afluente.application.websocket.connections import Connection
 from afluente.domain.datapoints import MAX_SEQUENCE
 from afluente.domain.stream_keys import json_type
@@ -187,13 +187,13 @@ def encode(answer: object) -> str:
     return redacted(_encoder.encode(answer).decode())
 
 
-def over_a_limit(over: Throttled) -> Wait | ErrorMessage:
-    """The answer to a message that is over a limit: when it would go through, or that it never would."""
-    if over.retry_after is None:
-        return ErrorMessage(TOO_BIG, "over_the_burst", explained(over))
-    rule, demand = over.rule, over.demand
-    limit = LimitTold(demand.kind, demand.name, rule.dimension, int(rule.size), rule.rate or None, over.needed)
-    return Wait(over.retry_after, f"{explained(over)}; nothing of the message is taken", limit)
+def throttled_answer(throttled: Throttled) -> Wait | ErrorMessage:
+    """The answer to a throttled message: when to retry it, or that it would never be allowed."""
+    if throttled.retry_after is None:
+        return ErrorMessage(TOO_BIG, "over_the_burst", explain(throttled))
+    rule, demand = throttled.rule, throttled.demand
+    limit = LimitTold(demand.kind, demand.name, rule.dimension, int(rule.size), rule.rate or None, throttled.needed)
+    return Wait(throttled.retry_after, f"{explain(throttled)}; nothing of the message is taken", limit)
 
 
 def refusal(reason: str, message: str) -> ErrorMessage:

@@ -1,6 +1,7 @@
 """Rate limits: the admission of connections, requests, points and messages; docs/reference/limits.md."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -8,6 +9,8 @@ from afluente.application.limits.decisions import Allowed, Demand, Throttled
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.rules import Subject
 from afluente.application.limits.stage_limits import KeyLimits, StageLimits
+
+Decision = TypeVar("Decision", bound=Allowed | Throttled)
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -37,11 +40,19 @@ class RateLimits:
     Args:
         limiter: counts the requests and points.
         limits: of the stage.
+        on_decisions: is given the decisions, to log and count them.
     """
 
-    def __init__(self, limiter: Limiter, limits: StageLimits) -> None:
+    def __init__(
+        self,
+        limiter: Limiter,
+        limits: StageLimits,
+        *,
+        on_decisions: Callable[[Sequence[Allowed | Throttled]], None] = lambda _: None,
+    ) -> None:
         self._limiter = limiter
         self._limits = limits
+        self._on_decisions = on_decisions
 
     def admit_connection(self, address: str, now: float) -> Allowed | Throttled:
         """Admit a connection by its address, before its sender is authenticated.
@@ -49,7 +60,8 @@ class RateLimits:
         Raises:
             UnavailableError: it cannot be counted, and the limits fail shut.
         """
-        return self._limiter.acquire([Demand(Subject.IP, address, self._limits.ip, 1)] if address else [], now)
+        demands = [Demand(Subject.IP, address, self._limits.ip, 1)] if address else []
+        return self._reported(self._limiter.acquire(demands, now))
 
     def admit_request(self, sender: Sender, now: float) -> Allowed | Throttled:
         """Admit a request, before its points are known.
@@ -57,7 +69,7 @@ class RateLimits:
         Raises:
             UnavailableError: it cannot be counted, and the limits fail shut.
         """
-        return self._limiter.acquire([*self._demands(sender, requests=1)], now)
+        return self._reported(self._limiter.acquire([*self._demands(sender, requests=1)], now))
 
     def admit_points(
         self, sender: Sender, points: Sequence[Batch], admitted: Allowed, now: float
@@ -81,11 +93,13 @@ class RateLimits:
         decision = self._limiter.acquire([*self._demands(sender, points=total), *self._of_sources(points)], now)
         if isinstance(decision, Throttled):
             self._limiter.release(admitted, now)
-            return decision
-        return msgspec.structs.replace(
-            decision,
-            standings=(*admitted.standings, *decision.standings),
-            uncounted=None if admitted.uncounted else decision.uncounted,
+            return self._reported(decision)
+        return self._reported(
+            msgspec.structs.replace(
+                decision,
+                standings=(*admitted.standings, *decision.standings),
+                uncounted=None if admitted.uncounted else decision.uncounted,
+            )
         )
 
     def admit_messages(
@@ -101,7 +115,13 @@ class RateLimits:
         Raises:
             UnavailableError: they cannot be counted, and the limits fail shut.
         """
-        return self._limiter.acquire_each([self._of_sources(message) for message in messages], now, run=run)
+        decisions = self._limiter.acquire_each([self._of_sources(message) for message in messages], now, run=run)
+        self._on_decisions(decisions)
+        return decisions
+
+    def _reported(self, decision: Decision) -> Decision:
+        self._on_decisions([decision])
+        return decision
 
     def _of_sources(self, points: Sequence[Batch]) -> list[Demand]:
         return [Demand(Subject.SOURCE, batch.source, self._limits.source, 1, batch.points) for batch in points]

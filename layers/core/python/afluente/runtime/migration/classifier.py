@@ -12,23 +12,23 @@ from afluente.migration.application.trial import TrialCounts
 from afluente.runtime.migration.legacy_tables import ContradictionLog
 from afluente.runtime.migration.trial import trial
 from afluente.runtime.observability import LogCode, Metric, count, logger
-from afluente.runtime.settings import ClassifierSettings
 
 SETTLING_TTLS = 3
 """How many times `constraints_ttl_seconds` a change may take to reach both ways: thresholds are remembered, what they
 come to is remembered, and dual writing takes its time in between."""
 
 
-def shadow_classifier(settings: ClassifierSettings, table: ConstraintsStore, tables: LegacyTables) -> ShadowClassifier:
+def shadow_classifier(
+    table: ConstraintsStore, tables: LegacyTables, *, trial_table: str, ttl_seconds: float
+) -> ShadowClassifier:
     """Judge sensors of the old tables by the old rules, by constraints, or by both, as the trial says."""
-    ttl_seconds = settings.constraints_ttl_seconds
     contradictions = ContradictionLog()
     old = ThresholdsLookup(tables, ttl_seconds=ttl_seconds, clock=time.monotonic)
     store = MigratedFirst(table, SqlConstraintsManager(old.find, on_contradiction=contradictions))
     return ShadowClassifier(
         old=old,
         new=ConstraintsLookup(store, ttl_seconds=ttl_seconds, clock=time.monotonic),
-        trial=trial(settings),
+        trial=trial(trial_table),
         witness=TrialObserver(contradiction=contradictions, error=tell_error, compared=tell_compared),
         timer=time.perf_counter,
         settling_seconds=SETTLING_TTLS * ttl_seconds,

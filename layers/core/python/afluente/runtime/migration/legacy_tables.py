@@ -11,7 +11,6 @@ from afluente.migration.application.ports import LegacyTables, Orphan
 from afluente.migration.domain.thresholds import SensorThresholds
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, logger
-from afluente.runtime.settings import ClassifierSettings
 
 if TYPE_CHECKING:
     from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
@@ -21,10 +20,15 @@ _TOLD_STREAMS = 10_000
 _Answer = TypeVar("_Answer")
 
 
-def legacy_tables(settings: ClassifierSettings) -> LegacyTables:
-    """The legacy tables of a stage; nothing is read or connected before the first question."""
-    secret = SecretsManagerSecret(client("secretsmanager"), settings.old_sql_secret)
-    return ConnectedTables(lambda: _connect(secret, settings.old_sql_tables))
+def legacy_tables(secret_name: str, table_names: str) -> LegacyTables:
+    """The legacy tables of a stage; nothing is read or connected before the first question.
+
+    Args:
+        secret_name: name or ARN of the secret with the URL of the database.
+        table_names: the setting `old_sql_tables`; empty for the names that the legacy service has by default.
+    """
+    secret = SecretsManagerSecret(client("secretsmanager"), secret_name)
+    return ConnectedTables(lambda: _connect(secret, table_names))
 
 
 class ConnectedTables:

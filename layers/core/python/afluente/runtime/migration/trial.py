@@ -12,7 +12,6 @@ from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.trial import EventKind, TrialEvent
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, Metric, count, logger
-from afluente.runtime.settings import ClassifierSettings
 
 # Points do not wait for the trial: a table that does not answer at once is asked again seconds later.
 _QUICK = CLIENT_CONFIG.merge(
@@ -20,12 +19,12 @@ _QUICK = CLIENT_CONFIG.merge(
 )
 
 
-def trial(settings: ClassifierSettings) -> TrialMonitor:
+def trial(table: str) -> TrialMonitor:
     """The trial whose settings and counters are in the table of migration.
 
     Nothing is read before the first question.
     """
-    store = DynamoTrial(client("dynamodb", config=_QUICK), settings.migration_table)
+    store = DynamoTrial(client("dynamodb", config=_QUICK), table)
     return TrialMonitor(
         store, clock=time.monotonic, now=time.time, on_event=tell_event, on_unavailable=tell_unavailable
     )
