@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from afluente.adapters.aws.sqs_csv_jobs import NoPartError, part_to_read
+from afluente.adapters.aws.sqs_csv_jobs import NoPartError, queued_part
 from afluente.application.csv.load_file import PartOutcome
 from afluente.runtime.csv_trigger import CsvTrigger
 from afluente.runtime.observability import LogCode, Metric, count, logger
@@ -22,7 +22,7 @@ def load_part(record: Record, function: CsvTrigger, is_time_left: IsTimeLeft) ->
         UnavailableError: a dependency is unavailable; loading the part again is safe.
     """
     try:
-        message = part_to_read(record["body"])
+        message = queued_part(record["body"])
     except NoPartError as error:
         quarantine(record, error, function)
         return True

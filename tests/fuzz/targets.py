@@ -19,7 +19,7 @@ import msgspec
 from afluente.adapters.aws import s3_events
 from afluente.adapters.aws.dynamodb_states import bucket_of_item
 from afluente.adapters.aws.s3_csv_options import parsed_options
-from afluente.adapters.aws.sqs_csv_jobs import NoPartError, part_to_read
+from afluente.adapters.aws.sqs_csv_jobs import NoPartError, queued_part
 from afluente.adapters.codecs.csv.chunks import ChunkReader
 from afluente.adapters.codecs.csv.inference import inspect, sample_of
 from afluente.adapters.codecs.csv.layout import from_document, to_document
@@ -240,7 +240,7 @@ def s3_key(data: bytes) -> None:
 def csv_message(data: bytes) -> None:
     """A message of the queue of parts."""
     with _documented(NoPartError):
-        part_to_read(data.decode("utf-8", "surrogateescape"))
+        queued_part(data.decode("utf-8", "surrogateescape"))
 
 
 def pack(data: bytes) -> None:

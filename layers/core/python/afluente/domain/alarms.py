@@ -40,7 +40,7 @@ class AlarmState(msgspec.Struct, frozen=True):
 
 
 class AlarmChange(StrEnum):
-    """The two kinds of alarm events."""
+    """The kind of an alarm event."""
 
     RAISED = "raised"
     CLEARED = "cleared"
@@ -54,8 +54,8 @@ class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True):
         state: raised or cleared.
         domain, source_id, stream_id: the stream.
         classification: class of the point that changed the alarm.
-        severity: of the point that raised it last.
-        reason: of that class.
+        severity: severity of the point that raised it last.
+        reason: why the point is of that class.
         value, timestamp: of the point that changed the alarm.
         count: points in a row that brought it about: violating ones for a raise, normal ones for a clearing.
         raised_at: timestamp of the point that raised the alarm first.

@@ -72,7 +72,7 @@ class RateConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
         rel_delta: |v - v0| / |v0| · 100, in percent.
         abs_slope: |v - v0| / dt, in units a second.
         rel_slope: |v - v0| / |v0| · 100 / dt, in percent a second.
-        severity: of a violation.
+        severity: the severity of a violation.
 
     Raises:
         FaultyError: a bound is negative or not finite.

@@ -29,7 +29,7 @@ class Fault(msgspec.Struct, frozen=True):
     """One fault of one field, with a hint.
 
     Attributes:
-        code: its kind.
+        code: the kind of the fault.
         field: the field at fault, dotted where it is nested (`rate_constraints.abs_delta`).
         message: what is wrong, and a hint, for a person.
     """

@@ -1,4 +1,4 @@
-"""CSV jobs in DynamoDB: an item for each job with its parts, and one for each content that a job has for itself."""
+"""CSV jobs in DynamoDB: an item for each job with its parts, and one for each claimed content."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 UNSENT_SECONDS = 24 * 3600
-"""How long a job is kept whose file does not come: far longer than one may be uploaded."""
+"""Time to live of a job whose file does not come: far longer than an upload may take."""
 
 BY_DOMAIN = "by-domain"
-"""The index that has the jobs of a domain by the time of their creation, keys only."""
+"""Index of the jobs of a domain by the time of their creation, keys only."""
 
 
 class DynamoCsvJobs:
-    """Reads and writes jobs.
+    """Store of jobs in a table.
 
     Args:
         client: of DynamoDB.
         table: its name; partition key `job_id`, time to live `expires_at`, index `by-domain`.
-        retention_seconds: how long a job whose file came is kept after its creation, and content after it was claimed.
-        sleep: waits, between attempts to read what DynamoDB left out.
+        retention_seconds: time to live of a job from its creation, once its file came, and of content from its claim.
+        sleep: waits between attempts to read unprocessed keys.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class DynamoCsvJobs:
     ) -> None:
         self._client = client
         self._table = table
+        self._dependency = f"DynamoDB table {table}"
         self._retention_seconds = retention_seconds
         self._sleep = sleep
 
@@ -62,12 +63,12 @@ class DynamoCsvJobs:
         for number, part in enumerate(job.parts):
             item |= {f"part_{number}": {"B": encode_part(part)}, f"part_{number}_version": {"N": str(part.version)}}
         try:
-            with self._conditional(job.job_id):
+            with conditional_write(self._dependency):
                 self._client.put_item(
                     TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(job_id)"
                 )
-        except StaleJobError:
-            # It is there; if it went in this very moment, it is for the next attempt to create it.
+        except ConditionFailedError:
+            # It exists; if it expired in this very moment, the next attempt creates it.
             return self.find(job.job_id) or self.create(job)
         return job
 
@@ -92,7 +93,7 @@ class DynamoCsvJobs:
                 f"{name}_version = if_not_exists({name}_version, :{name}_version)",
             ]
             values |= {f":{name}": {"B": encode_part(part)}, f":{name}_version": {"N": str(part.version)}}
-        with self._conditional(job.job_id):
+        with self._if_unchanged(job):
             answer = self._client.update_item(
                 TableName=self._table,
                 Key={"job_id": {"S": job.job_id}},
@@ -107,7 +108,7 @@ class DynamoCsvJobs:
     def save_part(self, job: CsvJob, number: int, part: PartProgress) -> PartProgress:
         saved = msgspec.structs.replace(part, version=part.version + 1)
         name = f"part_{number}"
-        with self._conditional(job.job_id):
+        with self._if_unchanged(job):
             self._client.update_item(
                 TableName=self._table,
                 Key={"job_id": {"S": job.job_id}},
@@ -131,7 +132,7 @@ class DynamoCsvJobs:
         if before is not None:
             condition += " AND created_at < :before"
             values[":before"] = {"N": str(before)}
-        with unavailable(f"DynamoDB table {self._table}"):
+        with unavailable(self._dependency):
             answer = self._client.query(
                 TableName=self._table,
                 IndexName=BY_DOMAIN,
@@ -150,7 +151,7 @@ class DynamoCsvJobs:
     def claim(self, content_id: str, job_id: str, now: float) -> str:
         key = _content_key(content_id)
         try:
-            with self._conditional(job_id):
+            with conditional_write(self._dependency):
                 self._client.put_item(
                     TableName=self._table,
                     Item={"job_id": {"S": key}, "owner": {"S": job_id}, "expires_at": self._expiry(now)},
@@ -158,15 +159,15 @@ class DynamoCsvJobs:
                     ExpressionAttributeNames={"#owner": "owner"},
                     ExpressionAttributeValues={":job_id": {"S": job_id}},
                 )
-        except StaleJobError:
+        except ConditionFailedError:
             item = self._read(key)
-            # If it was released in this very moment, it can be had now.
+            # If it was released in this very moment, it can be claimed now.
             return item["owner"]["S"] if item else self.claim(content_id, job_id, now)
         return job_id
 
     def release(self, content_id: str, job_id: str) -> None:
         try:
-            with self._conditional(job_id):
+            with conditional_write(self._dependency):
                 self._client.delete_item(
                     TableName=self._table,
                     Key={"job_id": {"S": _content_key(content_id)}},
@@ -174,13 +175,13 @@ class DynamoCsvJobs:
                     ExpressionAttributeNames={"#owner": "owner"},
                     ExpressionAttributeValues={":job_id": {"S": job_id}},
                 )
-        except StaleJobError:
-            return  # It is nobody's, or another's.
+        except ConditionFailedError:
+            return  # The job does not own it.
 
     # --- the table ---------------------------------------------------------------------------------------------------
 
     def _read(self, key: str) -> Attributes | None:
-        with unavailable(f"DynamoDB table {self._table}"):
+        with unavailable(self._dependency):
             answer = self._client.get_item(TableName=self._table, Key={"job_id": {"S": key}}, ConsistentRead=True)
         return answer.get("Item")
 
@@ -193,12 +194,12 @@ class DynamoCsvJobs:
         return {"N": str(int(since + self._retention_seconds))}
 
     @contextmanager
-    def _conditional(self, job_id: str) -> Iterator[None]:
+    def _if_unchanged(self, job: CsvJob) -> Iterator[None]:
         try:
-            with conditional_write(f"DynamoDB table {self._table}"):
+            with conditional_write(self._dependency):
                 yield
         except ConditionFailedError as error:
-            raise StaleJobError(f"job {job_id} was changed meanwhile") from error
+            raise StaleJobError(f"job {job.job_id} was changed meanwhile") from error
 
 
 def _content_key(content_id: str) -> str:

@@ -1,8 +1,7 @@
-"""States of streams in DynamoDB: items of eight streams of one source; docs/adr/0002-state-layout.md says why.
+"""States of streams in DynamoDB: items of eight streams of one source; docs/adr/0002-state-layout.md explains why.
 
-A stream lives in the item (its bucket) that had room when it first came, and stays there. So a reader that knows where
-a stream lives may remember it for ever, streams that come together live together, and only the last bucket of a source
-ever gains streams.
+A stream stays in the item (its bucket) that had room at its first point. So a reader may cache for ever which bucket a
+stream is in, streams that begin together are stored together, and only the last bucket of a source gains streams.
 """
 
 import time
@@ -45,9 +44,9 @@ class _StoredStream(msgspec.Struct, array_like=True, frozen=True):
 
 
 class _Bucket(msgspec.Struct):
-    """An item as it was read, with what is to be written in its place.
+    """An item as it was read, and as it will be written.
 
-    Streams are kept encoded: most of those in a bucket are neither asked for nor changed.
+    Streams stay encoded: most of those in a bucket are neither requested nor changed.
     """
 
     source: str
@@ -65,7 +64,7 @@ _Buckets = dict[str, dict[int, _Bucket]]
 
 
 class DynamoStates:
-    """Keeps states of streams, one conditional write a bucket that changed.
+    """Store of stream states: one conditional write for each changed bucket.
 
     Args:
         client: of DynamoDB.
@@ -86,7 +85,7 @@ class DynamoStates:
         self._table = table
         self._executor = executor
         self._sleep = sleep
-        # Which bucket each known stream of a source lives in.
+        # The bucket of each known stream of a source.
         self._homes: LRUCache[str, dict[str, int]] = LRUCache(_CACHED_SOURCES)
 
     def load(self, groups: Mapping[StreamKey, str]) -> "_LoadedBuckets":
@@ -95,17 +94,17 @@ class DynamoStates:
             wanted.setdefault(key.source, set()).add(key.stream_id)
         buckets = self._read_known(wanted)
         unknown = {
-            source: first for source, ids in wanted.items() if (first := self._unread(source, ids, buckets)) >= 0
+            source: first for source, ids in wanted.items() if (first := self._first_to_read(source, ids, buckets)) >= 0
         }
         reads = self._executor.map(self._read_from, unknown.keys(), unknown.values())
         for source, rest in zip(unknown, reads, strict=True):
             buckets.setdefault(source, {}).update(rest)
         for numbered in buckets.values():
-            self._remember(numbered.values())
+            self._cache(numbered.values())
         return _LoadedBuckets(self, {key.source: group for key, group in groups.items()}, buckets)
 
     def write(self, buckets: Iterable[_Bucket]) -> Mapping[str, StaleStateError | UnavailableError]:
-        """Replace buckets, each only if nobody wrote it since it was read; returns the sources that failed."""
+        """Replace buckets that nobody wrote since they were read; returns the sources that failed."""
         unsaved: dict[str, StaleStateError | UnavailableError] = {}
         writes = [(bucket, self._executor.submit(self._write_bucket, bucket)) for bucket in buckets]
         for bucket, write in writes:
@@ -115,10 +114,10 @@ class DynamoStates:
                 unsaved[bucket.source] = error
         for bucket, _ in writes:
             if bucket.source in unsaved:
-                # What was remembered of the source may be what failed: the next load is to read all of it.
+                # The cache may be wrong about the source: the next load reads all of it.
                 self._homes.pop(bucket.source, None)
             else:
-                self._remember([bucket])
+                self._cache([bucket])
         return unsaved
 
     def _read_known(self, wanted: Mapping[str, Iterable[str]]) -> _Buckets:
@@ -135,15 +134,15 @@ class DynamoStates:
             buckets.setdefault(bucket.source, {})[bucket.number] = bucket
         return buckets
 
-    def _unread(self, source: str, wanted: set[str], buckets: _Buckets) -> int:
-        """From which bucket on a source is to be read for the streams that were not found; -1 where all were."""
+    def _first_to_read(self, source: str, wanted: set[str], buckets: _Buckets) -> int:
+        """The bucket from which on a source has to be read for streams that were not found; -1 if all were."""
         missing = wanted.difference(*(bucket.streams for bucket in buckets.get(source, {}).values()))
         if not missing:
             return -1
         homes = self._homes.get(source, {})
         if missing.isdisjoint(homes):
             return max(homes.values(), default=0)
-        # A stream is not where it was: the table was emptied or restored.
+        # A stream is in no bucket of the cache: the table was emptied or restored.
         del self._homes[source]
         buckets.pop(source, None)
         return 0
@@ -168,7 +167,7 @@ class DynamoStates:
             message = f"another classifier wrote bucket {bucket.number} of {bucket.source}"
             raise StaleStateError(message) from error
 
-    def _remember(self, buckets: Iterable[_Bucket]) -> None:
+    def _cache(self, buckets: Iterable[_Bucket]) -> None:
         for bucket in buckets:
             self._homes.setdefault(bucket.source, {}).update(dict.fromkeys(bucket.streams, bucket.number))
 
@@ -185,7 +184,7 @@ class _LoadedBuckets:
             for stream_id in bucket.streams
         }
         for bucket in self._homes.values():
-            _forget_packs_of_others(bucket, groups[bucket.source])
+            _drop_packs_of_other_groups(bucket, groups[bucket.source])
 
     def of(self, key: StreamKey) -> StreamMemory:
         home = self._homes.get((key.source, key.stream_id))
@@ -209,7 +208,7 @@ class _LoadedBuckets:
         return self._store.write(written.values())
 
     def _check_new(self, key: StreamKey) -> None:
-        """A stream that is in no bucket is new, unless there is one that may hold it and cannot be read."""
+        """Refuse a stream that a damaged bucket may hold; it is not new for certain."""
         for bucket in self._buckets.get(key.source, {}).values():
             if bucket.is_damaged:
                 raise DamagedStateError(f"bucket {bucket.number} of {key.source} cannot be read")
@@ -223,8 +222,8 @@ class _LoadedBuckets:
         return numbered[last]
 
 
-def _forget_packs_of_others(bucket: _Bucket, group: str) -> None:
-    """Numbers of packs of another group are not comparable with those at hand."""
+def _drop_packs_of_other_groups(bucket: _Bucket, group: str) -> None:
+    """Drop pack numbers that cannot be compared with those of the packs at hand."""
     if bucket.group != group:
         bucket.group = group
         for stream_id, stored in bucket.streams.items():
@@ -253,10 +252,10 @@ def _encode(bucket: _Bucket) -> dict[str, Any]:
 
 
 def bucket_of_item(item: Attributes) -> _Bucket:
-    """The bucket that an item is.
+    """Decode an item.
 
     Raises:
-        DamagedStateError: its streams cannot be told.
+        DamagedStateError: its streams cannot be read.
     """
     try:
         streams = _decoder.decode(item["streams"]["B"])
@@ -268,11 +267,11 @@ def bucket_of_item(item: Attributes) -> _Bucket:
             streams={stored.stream_id: stored for stored in streams},
         )
     except (KeyError, ValueError, msgspec.MsgspecError, RecursionError) as error:
-        raise DamagedStateError(f"the streams of an item cannot be told: {error}") from error
+        raise DamagedStateError(f"the streams of an item cannot be read: {error}") from error
 
 
 def _bucket_or_damage(item: Attributes) -> _Bucket:
-    """The bucket that an item is; one that is damaged holds no stream, and is never written."""
+    """Decode an item; a damaged bucket holds no stream, and is never written."""
     try:
         return bucket_of_item(item)
     except DamagedStateError:

@@ -1,4 +1,4 @@
-"""The streams of the classes: one Kinesis stream each."""
+"""Kinesis streams of the classes."""
 
 import time
 from collections import deque
@@ -42,7 +42,8 @@ class KinesisStreams:
         client: of Kinesis.
         streams: the name of the stream of each class.
         executor: runs the calls to different streams side by side.
-        one_point_a_record: for consumers that cannot split a record; dear, as each record is billed as 1 KiB or more.
+        one_point_a_record: for consumers that cannot split a record; expensive, as each record is billed as at least
+            1 KiB.
         sleep: waits between attempts.
     """
 
@@ -70,16 +71,16 @@ class KinesisStreams:
         try:
             self._put_class(*first)
         finally:
-            # Also after a failure: no call may still be under way when the pack is given back.
+            # After a failure, too: no call may still be under way when the pack is retried.
             errors = [error for future in futures if (error := future.exception())]
         if errors:
             raise errors[0]
 
     def _put_class(self, classification: Classification, deliveries: Iterable[Delivery]) -> None:
-        """A call holds one record of a partition key at the most: a retry of failed ones alone cannot reorder then."""
+        # A call holds at most one record of a partition key: so a retry of the failed records alone cannot reorder.
         waiting = {delivery.source: deque(self._records(delivery)) for delivery in deliveries}
         while waiting:
-            call = _take_call(waiting)
+            call = _next_call(waiting)
             retry_unfinished(
                 call,
                 lambda records: self._put_records(classification, records),
@@ -98,11 +99,12 @@ class KinesisStreams:
                 StreamName=self._streams[classification],
                 Records=[{"PartitionKey": record.partition_key, "Data": record.data} for record in records],
             )
-        outcomes = zip(records, answer["Records"], strict=True)
-        return [record for record, outcome in outcomes if outcome.get("ErrorCode")]
+        results = zip(records, answer["Records"], strict=True)
+        return [record for record, result in results if result.get("ErrorCode")]
 
 
-def _take_call(waiting: dict[str, deque[_Record]]) -> list[_Record]:
+def _next_call(waiting: dict[str, deque[_Record]]) -> list[_Record]:
+    """Remove the records of the next call: one of each partition key, as far as the quotas allow."""
     call: list[_Record] = []
     size = 0
     for source, records in list(waiting.items()):
@@ -117,7 +119,7 @@ def _take_call(waiting: dict[str, deque[_Record]]) -> list[_Record]:
 
 
 def _ndjson(points: Iterable[ClassifiedDataPoint], max_points: int | None) -> Iterator[bytes]:
-    """Lines of points, together at most a record's size."""
+    """Points as lines, joined up to a record's size."""
     lines: list[bytes] = []
     size = 0
     for point in points:

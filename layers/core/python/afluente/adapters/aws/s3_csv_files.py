@@ -1,4 +1,4 @@
-"""The bucket of CSV files: their rows, and what is kept of those that were rejected."""
+"""The bucket of CSV files: their rows, and files of rejected rows."""
 
 import io
 import itertools
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 REJECTS = "rejects"
-"""Folder of the bucket of rejected rows."""
+"""Folder of rejected rows in the bucket."""
 
 MAX_GATHERED = 2_000
-"""Pieces of at most 2 MiB that are put into one file of rejected rows, as a function has time for; the rest stay."""
+"""Objects of at most 2 MiB that are joined into one file of rejected rows, within a function's time; the rest stay."""
 
 MAX_GATHERED_BYTES = 512 * 1024 * 1024
-"""Of the file of rejected rows, for the same reason."""
+"""Size limit of the file of rejected rows, for the same reason."""
 
 _SKIPPED_BYTES = 1024 * 1024
-# S3, "Part size": 5 MB at least, but for the last.
+# S3, "Part size": at least 5 MB, but for the last.
 _UPLOAD_PART_BYTES = 8 * 1024 * 1024
 _CONTENT_TYPE = "text/csv; charset=utf-8"
 
@@ -41,14 +41,14 @@ Item = TypeVar("Item")
 
 
 class BucketCsvFiles:
-    """Reads files of a bucket, and keeps their rejected rows in it.
+    """Files of a bucket, and their rejected rows in it.
 
     Args:
         client: of S3.
         bucket: the bucket.
         executor: reads ahead.
-        split_bytes: files from this size on are read in parts side by side.
-        parts: in so many at the most.
+        split_bytes: size from which on a file is loaded in parts side by side.
+        parts: number of parts at the most.
         clock: Unix seconds.
     """
 
@@ -81,7 +81,7 @@ class BucketCsvFiles:
         return LoadPlan(to_document(inspection.layout), used, max(1, parts))
 
     def chunks(self, job: CsvJob, part: int, position: Position) -> Iterator[Chunk]:
-        """See `CsvFiles.chunks`; a piece is read while the one before it is dealt with."""
+        # Each chunk is read while the one before it is queued.
         return _ahead(self._chunks(job, part, position), self._executor)
 
     def _chunks(self, job: CsvJob, part: int, position: Position) -> Iterator[Chunk]:
@@ -99,7 +99,7 @@ class BucketCsvFiles:
         return reader.chunks(io.BufferedReader(stream), position, lambda: stream.position)
 
     def _sample(self, file: FileVersion) -> tuple[bytes, bool]:
-        """The beginning of a file, and whether that is all of it."""
+        """The beginning of a file, with a flag if that is all of it."""
         stream = ObjectStream(self._client, self._bucket, file, executor=self._executor, range_bytes=SAMPLE_BYTES)
         return sample_of(open_unpacked(io.BufferedReader(stream), file.key))
 
@@ -143,7 +143,7 @@ class BucketCsvFiles:
 
 
 def _upload(client: "S3Client", bucket: str, key: str, contents: Iterator[bytes]) -> None:
-    """Write an object of any size, of which little is in memory."""
+    """Write an object of any size, with little of it in memory."""
     parts = _of_size(contents, _UPLOAD_PART_BYTES)
     first, second = next(parts), next(parts, None)
     if second is None:
@@ -168,7 +168,7 @@ def _layout_of(job: CsvJob) -> Layout:
 
 
 def _skip(file: Any, size: int) -> None:
-    """Read past what was read before: a packed file can be read from its beginning alone."""
+    """Read up to a position: a packed file can be read from its beginning only."""
     while size > 0:
         size -= len(file.read(min(size, _SKIPPED_BYTES)))
 
@@ -185,7 +185,7 @@ def _of_size(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 
 def _ahead(items: Iterator[Item], executor: Executor) -> Iterator[Item]:
-    """The items, each made while the one before it is in use."""
+    """Yield the items, each made while the one before it is in use."""
     following = executor.submit(next, items, None)
     while (item := following.result()) is not None:
         following = executor.submit(next, items, None)

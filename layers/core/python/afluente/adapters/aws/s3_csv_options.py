@@ -1,4 +1,4 @@
-"""The options that were given for a file in a bucket: beside it, in its folder, or in its metadata."""
+"""Options of a file in a bucket: beside it, in its folder, or in its metadata."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _MISSING = frozenset({"NoSuchKey", "404"})
 
 
 class BucketOptions:
-    """Reads options in a bucket."""
+    """Reads options of files from their bucket."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -51,20 +51,20 @@ class BucketOptions:
                 answer = self._client.head_object(Bucket=self._bucket, Key=file.key, VersionId=file.version_id)
             except ClientError as error:
                 if error.response["Error"].get("Code") in _MISSING:
-                    return {}  # That it was deleted is told when it is to be read.
+                    return {}  # Loading reports that it was deleted.
                 raise
         return answer["Metadata"]
 
 
 def parsed_options(document: bytes, key: str) -> dict[str, Any]:
-    """The options that a file of options holds; whether they are any is not checked.
+    """Parse an options file; the options are not checked.
 
     Args:
         document: the file.
         key: its key, for messages.
 
     Raises:
-        NotReadableError: it is no JSON, or no object.
+        NotReadableError: it is no JSON object.
     """
     try:
         options = json.loads(document.decode("utf-8-sig"))
@@ -76,7 +76,7 @@ def parsed_options(document: bytes, key: str) -> dict[str, Any]:
 
 
 def _option_files(key: str) -> Iterator[str]:
-    """Where the options of a file may be: beside it, in its folder, in those above it down from the source's."""
+    """Keys where the options of a file may be: beside it, in its folder, in those above it up to the source's."""
     yield key + SIDE_FILE_SUFFIX
     folders = key.split("/")[:-1]
     while len(folders) >= _SOURCE_FOLDER_DEPTH:
@@ -95,7 +95,7 @@ def _of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _as_json(text: str) -> object:
-    """A list or an object; anything else is read by what its option is."""
+    """Parse a list or an object; the option's type converts other texts."""
     if not text.lstrip().startswith(("[", "{")):
         return text
     try:
@@ -107,6 +107,6 @@ def _as_json(text: str) -> object:
 def _checked(options: dict[str, Any], where: str) -> dict[str, Any]:
     faults = option_faults(options)
     if faults:
-        told = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
-        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{where}: {told}")
+        messages = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{where}: {messages}")
     return options

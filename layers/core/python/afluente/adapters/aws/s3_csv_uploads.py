@@ -1,4 +1,4 @@
-"""CSV files on their way into their bucket."""
+"""Uploads of CSV files into their bucket."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     ]
 
 PRESIGNING = CLIENT_CONFIG.merge(
-    # botocore still signs URLs by version 2, which S3 does not take for new buckets. And what a client uploads has no
-    # checksum that botocore would have announced.
+    # By default botocore signs URLs by version 2, which S3 refuses for new buckets, and announces a checksum that a
+    # client's upload does not have.
     Config(signature_version="s3v4", request_checksum_calculation="when_required")
 )
-"""How the client has to be made."""
+"""Configuration of the client."""
 
 
 class S3CsvUploads:
-    """Puts files into a bucket, or says where to.
+    """Uploads to a bucket, by the service or by presigned URLs.
 
     Args:
         client: of S3, made with `PRESIGNING`.

@@ -1,4 +1,4 @@
-"""What S3 tells of files that were dropped, as the inbox queue has it."""
+"""Notifications of S3 about dropped files, as messages of the inbox queue."""
 
 from base64 import b64encode
 from urllib.parse import unquote_plus
@@ -10,14 +10,14 @@ from afluente.application.ingest.quarantine import QuarantinedRecord, Quarantine
 
 
 class NoNotificationError(Exception):
-    """The message is no notification of S3."""
+    """A message that is no notification of S3."""
 
 
 class _Object(msgspec.Struct, rename={"etag": "eTag", "version_id": "versionId"}):
     key: str
     size: int
     etag: str
-    # Of an object from before versions were kept.
+    # Of an object from before versioning was on.
     version_id: str = "null"
 
 
@@ -41,7 +41,7 @@ def dropped_files(body: str) -> list[FileVersion]:
     """The files of a notification.
 
     Raises:
-        NoNotificationError: it is none.
+        NoNotificationError: the message is none.
     """
     try:
         notification = _decoder.decode(body)
@@ -51,16 +51,16 @@ def dropped_files(body: str) -> list[FileVersion]:
 
 
 def _file(item: _Object) -> FileVersion:
-    # The key is as in a form: a space is a plus sign, and a plus sign %2B.
+    # The key is form-encoded: a space is a plus sign, and a plus sign %2B.
     return FileVersion(unquote_plus(item.key), item.version_id, item.etag.strip('"'), item.size)
 
 
 def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) -> QuarantinedRecord:
-    """What is kept of a message of either queue that nothing can be done with.
+    """The quarantined record of an unusable message of either queue of CSV files.
 
     Args:
         body: the message.
-        error: why nothing can.
+        error: the reason.
         message_id: the queue's id of the message.
         sent_at: when the queue got it, in Unix seconds.
     """

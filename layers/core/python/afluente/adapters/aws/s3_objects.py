@@ -1,4 +1,4 @@
-"""Objects of a bucket as files: one version from beginning to end, in ranges that are read ahead."""
+"""Objects of a bucket as files: one version, in ranges that are read ahead."""
 
 import io
 from concurrent.futures import Executor, Future
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RANGE_BYTES = 8 * 1024 * 1024
-"""Of one request; two of them are in memory."""
+"""Bytes of one request; two ranges are in memory."""
 
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+_DELETED = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 
 
 class ObjectStream(io.RawIOBase):
@@ -26,12 +26,12 @@ class ObjectStream(io.RawIOBase):
         client: of S3.
         bucket: the bucket.
         file: the version.
-        offset: where to begin.
+        offset: of the first byte.
         executor: reads the next range meanwhile.
-        range_bytes: of one request.
+        range_bytes: bytes of one request.
 
     Raises:
-        NotReadableError: on reading, that version is not there any more.
+        NotReadableError: on reading, the version was deleted.
         UnavailableError: on reading, S3 does not answer.
     """
 
@@ -57,11 +57,10 @@ class ObjectStream(io.RawIOBase):
         self.position = offset
 
     def readable(self) -> bool:
-        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what fits, or what the range at hand still has."""
+        """Read from the range at hand, as far as it fits."""
         if not self._here:
             self._here = memoryview(self._next_range())
         size = min(len(buffer), len(self._here))
@@ -84,10 +83,10 @@ class ObjectStream(io.RawIOBase):
 
 
 def fetch(client: "S3Client", bucket: str, file: FileVersion, offset: int, size: int) -> bytes:
-    """Some bytes of a version of an object.
+    """Fetch some bytes of a version of an object.
 
     Raises:
-        NotReadableError: it is not there any more.
+        NotReadableError: the version was deleted.
         UnavailableError: S3 does not answer.
     """
     with unavailable("S3"):
@@ -100,7 +99,7 @@ def fetch(client: "S3Client", bucket: str, file: FileVersion, offset: int, size:
             )
             return answer["Body"].read()
         except ClientError as error:
-            if error.response["Error"].get("Code") in _GONE:
+            if error.response["Error"].get("Code") in _DELETED:
                 message = "the version of the file that was to be read was deleted; drop the file again"
                 raise NotReadableError(JobFault.FILE_GONE, message) from error
             raise

@@ -1,4 +1,4 @@
-"""Where quarantined records are kept: a bucket."""
+"""Quarantine in a bucket."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class S3Quarantine:
-    """Keeps each record as a JSON object `quarantine/{transport}/{yyyy}/{mm}/{dd}/{record_id}.json`."""
+    """Stores each record as a JSON object `quarantine/{transport}/{yyyy}/{mm}/{dd}/{record_id}.json`."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -35,6 +35,6 @@ class S3Quarantine:
 
 
 def key_of(record: QuarantinedRecord) -> str:
-    """Where a record is kept."""
+    """The key of a record."""
     day = datetime.fromtimestamp(record.failed_at, tz=UTC)
     return f"{PREFIX}/{record.transport}/{day:%Y/%m/%d}/{record.record_id}.json"

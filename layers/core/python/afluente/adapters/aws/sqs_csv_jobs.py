@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class NoPartError(Exception):
-    """The message names no part."""
+    """A message that names no part."""
 
 
-class PartToRead(msgspec.Struct, frozen=True):
-    """A message of the queue: which part of which job is to be read."""
+class QueuedPart(msgspec.Struct, frozen=True):
+    """A message of the queue: a part of a job to load."""
 
     job_id: str
     part: int
 
 
-_decoder = msgspec.json.Decoder(PartToRead)
+_decoder = msgspec.json.Decoder(QueuedPart)
 
 
 class SqsJobQueue:
@@ -37,7 +37,7 @@ class SqsJobQueue:
         with unavailable("SQS"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
-                MessageBody=msgspec.json.encode(PartToRead(job.job_id, part)).decode(),
+                MessageBody=msgspec.json.encode(QueuedPart(job.job_id, part)).decode(),
                 MessageGroupId=message_group(job, part),
                 MessageDeduplicationId=f"{job.job_id}-{part}",
             )
@@ -49,11 +49,11 @@ def message_group(job: CsvJob, part: int) -> str:
     return source if part == 0 else f"{job.job_id}-{part}"
 
 
-def part_to_read(body: str) -> PartToRead:
+def queued_part(body: str) -> QueuedPart:
     """The part that a message names.
 
     Raises:
-        NoPartError: it names none, so that no `SqsJobQueue` wrote it.
+        NoPartError: it names none, so no `SqsJobQueue` wrote it.
     """
     try:
         return _decoder.decode(body)

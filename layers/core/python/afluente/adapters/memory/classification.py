@@ -12,7 +12,7 @@ from afluente.domain.stream_keys import StreamKey
 
 
 class MemoryStreams:
-    """Keeps the points of each class in the order in which they were put."""
+    """Points of each class in the order in which they were put."""
 
     def __init__(self) -> None:
         self.points: dict[Classification, list[ClassifiedDataPoint]] = {name: [] for name in Classification}
@@ -23,7 +23,7 @@ class MemoryStreams:
 
 
 class MemoryStates:
-    """Keeps states of streams, with a version a stream."""
+    """States of streams, with the message group of their packs."""
 
     def __init__(self) -> None:
         self.memories: dict[StreamKey, tuple[str, StreamMemory]] = {}

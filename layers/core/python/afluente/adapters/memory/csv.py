@@ -21,10 +21,10 @@ from afluente.application.csv.uploads import MultipartUpload, part_bytes_of
 
 
 class MemoryCsvFiles:
-    """Keeps plain files by key and version, and what was rejected of them by job.
+    """Plain files by key and version, and their rejected rows by job.
 
     Args:
-        parts: in how many parts a file is read at the most.
+        parts: number of parts of a job at the most.
         clock: Unix seconds.
     """
 
@@ -36,7 +36,7 @@ class MemoryCsvFiles:
         self._clock = clock
 
     def put(self, key: str, content: bytes) -> FileVersion:
-        """Keep a file as the next version under its key."""
+        """Store a file as the next version under its key."""
         version = str(sum(1 for known, _ in self.contents if known == key))
         self.contents[key, version] = content
         return FileVersion(key, version, str(hash(content)), len(content))
@@ -75,35 +75,35 @@ class MemoryCsvFiles:
 
 
 class MemoryCsvJobs:
-    """Keeps CSV jobs by id, and which job has which content."""
+    """CSV jobs by id, and the owners of content."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, CsvJob] = {}
         self._owners: dict[str, str] = {}
 
     def create(self, job: CsvJob) -> CsvJob:
-        return self._jobs.setdefault(job.job_id, _as_kept(job))
+        return self._jobs.setdefault(job.job_id, _as_stored(job))
 
     def find(self, job_id: str) -> CsvJob | None:
         return self._jobs.get(job_id)
 
     def change(self, job: CsvJob) -> CsvJob:
-        kept = self._jobs.get(job.job_id)
-        if kept is None or kept.version != job.version:
+        stored = self._jobs.get(job.job_id)
+        if stored is None or stored.version != job.version:
             raise StaleJobError(f"job {job.job_id} was changed meanwhile")
-        parts = kept.parts + job.parts[len(kept.parts) :]
+        parts = stored.parts + job.parts[len(stored.parts) :]
         changed = msgspec.structs.replace(job, parts=parts, version=job.version + 1)
-        self._jobs[job.job_id] = _as_kept(changed)
+        self._jobs[job.job_id] = _as_stored(changed)
         return self._jobs[job.job_id]
 
     def save_part(self, job: CsvJob, number: int, part: PartProgress) -> PartProgress:
-        kept = self._jobs.get(job.job_id)
-        is_read = kept is not None and kept.status is JobStatus.READING and number < len(kept.parts)
-        if kept is None or not is_read or kept.parts[number].version != part.version:
+        stored = self._jobs.get(job.job_id)
+        is_read = stored is not None and stored.status is JobStatus.READING and number < len(stored.parts)
+        if stored is None or not is_read or stored.parts[number].version != part.version:
             raise StaleJobError(f"job {job.job_id} was changed meanwhile")
         saved = msgspec.structs.replace(part, version=part.version + 1)
-        parts = (*kept.parts[:number], saved, *kept.parts[number + 1 :])
-        self._jobs[job.job_id] = _as_kept(msgspec.structs.replace(kept, parts=parts))
+        parts = (*stored.parts[:number], saved, *stored.parts[number + 1 :])
+        self._jobs[job.job_id] = _as_stored(msgspec.structs.replace(stored, parts=parts))
         return saved
 
     def newest(self, domain: str, *, before: float | None, limit: int) -> Sequence[CsvJob]:
@@ -113,8 +113,7 @@ class MemoryCsvJobs:
         return sorted(found, key=lambda job: (-job.created_at, job.job_id))[:limit]
 
     def claim(self, content_id: str, job_id: str, now: float) -> str:
-        """See `CsvJobStore.claim`; the twin forgets nothing, whatever the time."""
-        del now
+        del now  # Claims of the twin do not expire.
         return self._owners.setdefault(content_id, job_id)
 
     def release(self, content_id: str, job_id: str) -> None:
@@ -122,14 +121,14 @@ class MemoryCsvJobs:
             del self._owners[content_id]
 
 
-def _as_kept(job: CsvJob) -> CsvJob:
-    """A job as it comes back from a store that keeps text."""
+def _as_stored(job: CsvJob) -> CsvJob:
+    """A job as it is after its encoding by a store."""
     parts = tuple(decode_part(encode_part(part)) for part in job.parts)
     return msgspec.structs.replace(decode_head(encode_head(job)), parts=parts)
 
 
 class MemoryCsvUploads:
-    """Keeps uploaded files by key; its URLs lead nowhere."""
+    """Uploaded files by key; the URLs lead nowhere."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

@@ -9,7 +9,7 @@ from afluente.application.ingest.redaction import redacted_record
 
 
 class MemoryPackQueue:
-    """Keeps packs as `ReceivedPack`s, numbered in order of arrival, and drops those it has seen."""
+    """Packs as `ReceivedPack`s, numbered in order of arrival, without repeated ones."""
 
     def __init__(self) -> None:
         self.packs: list[ReceivedPack] = []
@@ -26,7 +26,7 @@ class MemoryPackQueue:
 
 
 class MemoryQuarantine:
-    """Keeps quarantined records by id."""
+    """Quarantined records by id."""
 
     def __init__(self) -> None:
         self.records: dict[str, QuarantinedRecord] = {}
