@@ -87,7 +87,7 @@ fuzz: setup ## every decoder, guided by coverage: make fuzz FUZZ_SECONDS=600 FUZ
 
 .PHONY: infrastructure
 infrastructure: setup ## what the template promises
-	$(RUN) coverage run --data-file=.coverage.infrastructure -m pytest tests/infrastructure tests/migration/infrastructure
+	COVERAGE_FILE=.coverage.infrastructure $(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report= tests/infrastructure tests/migration/infrastructure
 
 .PHONY: integration
 integration: setup ## through the local stack: real queues, real functions, killed and throttled

@@ -19,11 +19,9 @@ def synthesise(stage: Stage, outdir: Path) -> Path:
     """
     use_node()
     # The import starts Node.js, which has to be chosen before.
-    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415
+    from infra.assembly import assemble  # noqa: PLC0415
 
-    app = new_app(outdir)
-    add_stacks(app, stage, build_layers(target_of(stage), legacy_sql=stage.reads_legacy_tables))
-    return write(app)
+    return assemble(stage, build_layers(target_of(stage), legacy_sql=stage.reads_legacy_tables), outdir)
 
 
 def main() -> None:

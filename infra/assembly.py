@@ -1,4 +1,4 @@
-"""The stacks of a stage, put together into one CDK app and synthesised."""
+"""The stacks of a stage in one CDK app, synthesised to a cloud assembly."""
 
 from pathlib import Path
 
@@ -18,13 +18,20 @@ _FLAGS = {
 }
 
 
+def assemble(stage: Stage, layers: LayerFolders, outdir: Path) -> Path:
+    """Write the cloud assembly of the stage; raises `FindingsError` if it breaks a rule without an acknowledgement."""
+    app = new_app(outdir)
+    add_stacks(app, stage, layers)
+    return write(app)
+
+
 def new_app(outdir: Path) -> App:
     """An app that writes its cloud assembly to `outdir`."""
     return App(outdir=str(outdir), post_cli_context={**CONTEXT, **_FLAGS})
 
 
 def add_stacks(app: App, stage: Stage, layers: LayerFolders) -> tuple[DataStack, ServiceStack]:
-    """Add the two stacks of the stage, and have them checked."""
+    """Add the two stacks of the stage; their synthesis checks them."""
     data = DataStack(app, stage=stage)
     service = ServiceStack(app, stage=stage, data=data.stores, layers=layers)
     check(app)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_folder(destination: Path) -> Iterator[Path]:
+def atomic_dir(destination: Path) -> Iterator[Path]:
     """A folder to build in, which is to be made; it is at its destination once the build is done without an error."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Next to its destination, so that the last step is a rename.

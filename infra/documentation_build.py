@@ -10,7 +10,7 @@ import importlib.util
 from base64 import b64encode
 from pathlib import Path
 
-from infra.atomic_dir import whole_folder
+from infra.atomic_dir import atomic_dir
 from infra.paths import BUILD, ROOT
 
 DOCUMENTS = (ROOT / "docs" / "reference" / "openapi.json", ROOT / "docs" / "reference" / "asyncapi.json")
@@ -80,7 +80,7 @@ def build_documentation(*, cache: Path = BUILD / "layers") -> Path:
     layer = cache / f"documentation-{_digest(contents)}"
     if layer.exists():
         return layer
-    with whole_folder(layer) as unfinished:
+    with atomic_dir(layer) as unfinished:
         package = unfinished / "python" / PACKAGE
         package.mkdir(parents=True)
         for name, content in contents.items():

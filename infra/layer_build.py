@@ -1,6 +1,5 @@
 """The layers of third-party packages, built from the lock file for the machine that is to run them."""
 
-import dataclasses
 import hashlib
 import importlib.util
 import os
@@ -12,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.atomic_dir import whole_folder
+from infra.atomic_dir import atomic_dir
 from infra.documentation_build import build_documentation
 from infra.paths import BUILD, LOCK, ROOT
 from infra.stage import Architecture, Stage
@@ -90,14 +89,14 @@ def build_layers(target: Target, *, legacy_sql: bool = False) -> LayerFolders:
     )
 
 
-def stand_in_layers(folder: Path) -> LayerFolders:
+def stand_in_layers(folder: Path, *, legacy_sql: bool = False) -> LayerFolders:
     """Folders in place of built layers: their content makes no difference to a template but a hash."""
-    layers = {field.name: folder / field.name.replace("_", "-") for field in dataclasses.fields(LayerFolders)}
-    for name, layer in layers.items():
-        (layer / "python").mkdir(parents=True)
-        # Layers with the same content would be one asset.
-        (layer / "python" / f"{name}.py").touch()
-    return LayerFolders(**layers)
+    return LayerFolders(
+        third_party=_stand_in(folder / "third-party"),
+        loader=_stand_in(folder / "loader"),
+        documentation=_stand_in(folder / "documentation"),
+        legacy_sql=_stand_in(folder / "old-sql") if legacy_sql else None,
+    )
 
 
 def build_layer(packages: Packages, target: Target, *, lock: Path = LOCK, cache: Path = BUILD / "layers") -> Path:
@@ -109,7 +108,7 @@ def build_layer(packages: Packages, target: Target, *, lock: Path = LOCK, cache:
     if layer.exists():
         return layer
     uv = find_uv()
-    with whole_folder(layer) as unfinished, tempfile.TemporaryDirectory() as folder:
+    with atomic_dir(layer) as unfinished, tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder) / "requirements.txt"
         _export(uv, packages, lock.parent, requirements)
         _install(uv, target, requirements, unfinished / "python")
@@ -137,6 +136,13 @@ def find_uv(checkout: Path = ROOT) -> list[str]:
         f"uv is not found: it is not on the PATH, not at {installed} and not in the Python of {sys.prefix}; run "
         "`make setup`, which installs it there, put it on the PATH, name it in UV, or install it with `pip install uv`"
     )
+
+
+def _stand_in(layer: Path) -> Path:
+    (layer / "python").mkdir(parents=True, exist_ok=True)
+    # Layers with the same content would be one asset.
+    (layer / "python" / f"{layer.name}.py").touch()
+    return layer
 
 
 def _digest(lock: Path) -> str:

@@ -50,11 +50,10 @@ def _with_all_options() -> Stage:
 
 def _synthesise(stage: Stage, folder: Path) -> list[Path]:
     # The import starts Node.js, which has to be chosen before.
-    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415
+    from infra.assembly import assemble  # noqa: PLC0415
 
-    app = new_app(folder / "assembly")
-    add_stacks(app, stage, stand_in_layers(folder / "layers"))
-    return sorted(write(app).glob("*.template.json"))
+    layers = stand_in_layers(folder / "layers", legacy_sql=stage.reads_legacy_tables)
+    return sorted(assemble(stage, layers, folder / "assembly").glob("*.template.json"))
 
 
 if __name__ == "__main__":

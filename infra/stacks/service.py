@@ -33,10 +33,10 @@ class ServiceStack(StageStack):
         self._key = data.encryption.key
         self._layers = Layers(self, "Layers", stage=stage, folders=layers)
         front_secrets = FrontSecrets(self, "FrontSecrets", stage=stage, key=self._key) if stage.enable_waf else None
-        self.http_authorizer = HttpAuthorizer(self, "HttpAuthorizer", stage=stage, data=data, layers=self._layers)
         self.http_ingest = HttpIngest(
             self, "HttpIngest", stage=stage, data=data, layers=self._layers, front_secrets=front_secrets
         )
+        self.http_authorizer = HttpAuthorizer(self, "HttpAuthorizer", stage=stage, data=data, layers=self._layers)
         self.http_admin = HttpAdmin(
             self, "HttpAdmin", stage=stage, data=data, layers=self._layers, front_secrets=front_secrets
         )

@@ -1,41 +1,68 @@
 import dataclasses
-from collections.abc import Callable
-from functools import cache
+import fcntl
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from infra.layer_build import LayerFolders
+from infra.atomic_dir import atomic_dir
+from infra.layer_build import LayerFolders, stand_in_layers
 from infra.node import use_node
-from infra.stage import PRESETS
+from infra.stage import PRESETS, Stage
 from tests.infrastructure.deployment import Deployment
 
 # Before a test module imports aws_cdk, which starts Node.js.
 use_node()
 
+_LONGEST = "test_permissions_suffice.py"
 
-@pytest.fixture(scope="session")
-def stand_in_layers(tmp_path_factory: pytest.TempPathFactory) -> LayerFolders:
-    """Folders in place of third-party layers: what is in them makes no difference to a template but a hash."""
-    names = ("third-party", "loader", "documentation")
-    third_party, loader, documentation = (tmp_path_factory.mktemp(name) for name in names)
-    for layer in (third_party, loader, documentation):
-        (layer / "python").mkdir()
-        (layer / "python" / f"{layer.name}.py").write_text("")
-    return LayerFolders(third_party=third_party, loader=loader, documentation=documentation)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the file first that takes longest, so that the other worker runs all others meanwhile."""
+    items.sort(key=lambda item: item.path.name != _LONGEST)
 
 
 @pytest.fixture(scope="session")
-def deployment_of(tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders) -> Callable[..., Deployment]:
-    """The templates of a preset, with other values if any are given, synthesised once a session."""
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of this run, the same in each worker."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
 
-    @cache
+
+@pytest.fixture(scope="session")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> LayerFolders:
+    """Folders in place of the layers of a stage without legacy tables."""
+    return stand_in_layers(tmp_path_factory.mktemp("layers"))
+
+
+@pytest.fixture(scope="session")
+def deployed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Stage], Deployment]:
+    """The templates of a stage, synthesised once a run: by the worker that first needs them."""
+    read: dict[str, Deployment] = {}
+
+    def of(stage: Stage) -> Deployment:
+        digest = hashlib.sha256(repr(stage).encode()).hexdigest()[:16]
+        if digest not in read:
+            assembly = shared / f"{stage.name}-{digest}"
+            with _locked(assembly.with_suffix(".lock")):
+                if not assembly.exists():
+                    layers = stand_in_layers(tmp_path_factory.mktemp("layers"), legacy_sql=stage.reads_legacy_tables)
+                    _synthesise(stage, layers, assembly)
+            read[digest] = Deployment.read(stage, assembly)
+        return read[digest]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def deployment_of(deployed: Callable[[Stage], Deployment]) -> Callable[..., Deployment]:
+    """The templates of a preset, with other values if any are given."""
+
     def of(preset: str, **values: object) -> Deployment:
-        from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
-
-        stage = dataclasses.replace(PRESETS[preset](), **values)  # type: ignore[arg-type]
-        app = new_app(tmp_path_factory.mktemp(preset))
-        add_stacks(app, stage, stand_in_layers)
-        return Deployment.read(stage, write(app))
+        return deployed(dataclasses.replace(PRESETS[preset](), **values))  # type: ignore[arg-type]
 
     return of
 
@@ -48,3 +75,17 @@ def prod(deployment_of: Callable[[str], Deployment]) -> Deployment:
 @pytest.fixture(scope="session")
 def local(deployment_of: Callable[[str], Deployment]) -> Deployment:
     return deployment_of("local")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _synthesise(stage: Stage, layers: LayerFolders, assembly: Path) -> None:
+    from infra.assembly import assemble  # noqa: PLC0415 - starts Node.js
+
+    with atomic_dir(assembly) as unfinished:
+        assemble(stage, layers, unfinished)

@@ -15,9 +15,23 @@ from infra.paths import ROOT
 from infra.stage import local
 
 
-def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(tmp_path: Path) -> None:
-    assembly = app.synthesise(local(), tmp_path / "assembly")
+@pytest.fixture(scope="module")
+def bytecode() -> Iterator[Path]:
+    folder = ROOT / "functions" / "classifier" / "__pycache__"
+    folder.mkdir(exist_ok=True)
+    stale = folder / "stale.cpython-311.pyc"
+    stale.touch()
+    yield stale
+    stale.unlink()
 
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Path:
+    """An assembly with the layers that are deployed, from sources with bytecode beside them."""
+    return app.synthesise(local(), tmp_path_factory.mktemp("app") / "assembly")
+
+
+def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(assembly: Path) -> None:
     assert json.loads((assembly / "afluente-local-data.assets.json").read_text())["files"].keys()
     files = json.loads((assembly / "afluente-local-service.assets.json").read_text())["files"]
     template = (assembly / "afluente-local-service.template.json").read_text()
@@ -34,29 +48,17 @@ def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(tmp_path
     assert len(folders) == 5  # the functions share one
 
 
-@pytest.fixture
-def bytecode() -> Iterator[Path]:
-    folder = ROOT / "functions" / "classifier" / "__pycache__"
-    folder.mkdir(exist_ok=True)
-    stale = folder / "stale.cpython-311.pyc"
-    stale.touch()
-    yield stale
-    stale.unlink()
-
-
-def test_an_asset_holds_no_bytecode(tmp_path: Path, bytecode: Path) -> None:
-    assembly = app.synthesise(local(), tmp_path / "assembly")
-
+def test_an_asset_holds_no_bytecode(assembly: Path, bytecode: Path) -> None:
     assert list(assembly.rglob(bytecode.name)) == []
     assert list(assembly.rglob("__pycache__")) == []
 
 
-def test_the_same_sources_give_the_same_templates(tmp_path: Path) -> None:
-    one, other = (app.synthesise(local(), tmp_path / name) for name in ("one", "other"))
+def test_the_same_sources_give_the_same_templates(assembly: Path, tmp_path: Path) -> None:
+    again = app.synthesise(local(), tmp_path / "again")
 
     for name in ("data", "service"):
         template = f"afluente-local-{name}.template.json"
-        assert (one / template).read_bytes() == (other / template).read_bytes()
+        assert (assembly / template).read_bytes() == (again / template).read_bytes()
 
 
 def test_the_toolkit_gets_the_stage_of_its_context_where_it_wants_it(

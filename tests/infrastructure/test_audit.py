@@ -125,8 +125,11 @@ def test_all_packages_of_this_project_are_asked_for(osv: str, capsys: pytest.Cap
     assert count > 100
 
 
-def test_where_nobody_answers_nothing_passes_for_audited(victim: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_nobody_answers_nothing_passes_for_audited(
+    victim: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     nobody = "http://127.0.0.1:1/"
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
 
     assert audit(victim, nobody) == NOT_AUDITED
     assert "NOT AUDITED" in capsys.readouterr().err

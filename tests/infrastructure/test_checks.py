@@ -20,9 +20,9 @@ def test_nothing_is_found_that_is_not_acknowledged(deployment_of: Callable[[str]
     assert findings(deployment_of(preset).assembly) == []
 
 
-def test_a_new_fault_stops_the_synthesis(tmp_path: Path, stand_in_layers: LayerFolders) -> None:
+def test_a_new_fault_stops_the_synthesis(tmp_path: Path, layers: LayerFolders) -> None:
     app = new_app(tmp_path)
-    data, _ = add_stacks(app, dev(), stand_in_layers)
+    data, _ = add_stacks(app, dev(), layers)
     Bucket(data, "Open")
     Queue(data.stores.datapoints, "NoDeadLetters")
 

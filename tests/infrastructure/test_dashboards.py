@@ -1,13 +1,9 @@
 """What people look at: a dashboard for each open domain, and what is on it."""
 
-import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from infra.layer_build import LayerFolders
-from infra.stage import Stage, dev
 from tests.infrastructure.deployment import Deployment
 
 
@@ -38,36 +34,19 @@ def test_a_dashboard_reads_the_logs_of_its_stage(prod: Deployment) -> None:
 
 
 def test_a_dashboard_has_no_widget_of_a_transport_that_the_stage_has_not(
-    tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders
+    deployment_of: Callable[..., Deployment],
 ) -> None:
-    stage = dataclasses.replace(
-        dev(),
+    deployment = deployment_of(
+        "dev",
         domains=("energy",),
         enable_mqtt_multi_domain=False,
         enable_websocket_ingest=False,
         enable_csv_ingest=False,
     )
-    deployment = synthesised(stage, tmp_path_factory, stand_in_layers)
 
     titles = {widget["properties"].get("title", "") for widget in dashboards(deployment)["afluente-dev-energy"]}
 
     assert {title.split(":")[0] for title in titles} & {"HTTP", "MQTT", "WebSocket", "CSV"} == {"HTTP"}
-
-
-def test_a_stage_may_do_without_dashboards(
-    tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders
-) -> None:
-    stage = dataclasses.replace(dev(), domain_dashboards=False)
-
-    assert dashboards(synthesised(stage, tmp_path_factory, stand_in_layers)) == {}
-
-
-def synthesised(stage: Stage, temporary: pytest.TempPathFactory, layers: LayerFolders) -> Deployment:
-    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
-
-    app = new_app(temporary.mktemp("dashboards"))
-    add_stacks(app, stage, layers)
-    return Deployment.read(stage, write(app))
 
 
 def dashboards(deployment: Deployment) -> dict[str, list[dict[str, Any]]]:

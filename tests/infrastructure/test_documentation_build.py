@@ -6,7 +6,6 @@ from base64 import b64encode
 from pathlib import Path
 
 from infra.documentation_build import DOCUMENTS, PACKAGE, build_documentation, documentation_page
-from infra.layer_build import LayerFolders
 
 
 def test_the_layer_holds_the_page_its_policy_and_the_documents(tmp_path: Path) -> None:
@@ -49,7 +48,3 @@ def test_styles_of_the_page_refer_to_nothing_elsewhere() -> None:
 
     assert "@import" not in style
     assert re.findall(r"""url\(\s*(?!["']?data:)[^)]{1,60}""", style) == []
-
-
-def test_stand_in_layers_are_of_the_form_of_those_that_are_built(stand_in_layers: LayerFolders) -> None:
-    assert (stand_in_layers.documentation / "python").is_dir()

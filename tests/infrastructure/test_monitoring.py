@@ -66,17 +66,6 @@ def test_an_alarm_is_told_when_it_begins_and_when_it_is_over(prod: Deployment, n
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_cloudwatch_may_tell_the_topic_of_the_alarms_of_this_stage_alone(prod: Deployment) -> None:
-    [policy] = prod.resources("AWS::SNS::TopicPolicy").values()
-    [allowed] = [statement for statement in policy["PolicyDocument"]["Statement"] if statement["Effect"] == "Allow"]
-
-    assert prod.plain(allowed["Principal"]) == {"Service": "cloudwatch.amazonaws.com"}
-    assert allowed["Action"] == "sns:Publish"
-    assert prod.plain(allowed["Condition"]) == {
-        "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:us-east-1:<AWS::AccountId>:alarm:afluente-prod-*"}
-    }
-
-
 def test_the_operator_gets_mail_if_the_stage_names_an_address(prod: Deployment) -> None:
     assert prod_stage().operations_email is None
     assert prod.resources("AWS::SNS::Subscription") == {}

@@ -45,25 +45,6 @@ def test_there_is_no_rule_but_these(prod: Deployment) -> None:
     assert rules == {f"afluente_prod_{name}" for name in (*DOMAINS, "OldReadings")}
 
 
-def test_the_rules_may_send_to_the_inbox_and_its_dead_letter_queue_and_do_nothing_else(prod: Deployment) -> None:
-    roles = {
-        action["Sqs"]["RoleArn"]["Fn::GetAtt"][0]
-        for rule in prod.resources("AWS::IoT::TopicRule").values()
-        for action in (*rule["TopicRulePayload"]["Actions"], rule["TopicRulePayload"]["ErrorAction"])
-    }
-
-    [role] = roles
-    # The queues are encrypted with the stage's key: sending takes its use as well (test_encryption.py).
-    assert prod.grants_of(role) == {
-        ("sqs:SendMessage", "afluente-prod-mqtt-inbox"),
-        ("sqs:SendMessage", "afluente-prod-mqtt-inbox-dlq"),
-        ("kms:Decrypt", "<KMS::Key>"),
-        ("kms:GenerateDataKey", "<KMS::Key>"),
-    }
-    [trust] = prod.resources("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Principal"] == {"Service": "iot.amazonaws.com"}
-
-
 def test_a_rule_is_made_after_its_role_may_send(prod: Deployment) -> None:
     [policy] = [
         id_

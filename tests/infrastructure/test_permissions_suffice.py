@@ -34,7 +34,7 @@ from infra.app import synthesise
 from infra.paths import ROOT
 from infra.stage import local
 from tests.infrastructure.deployment import as_list
-from tests.infrastructure.test_functions import GRANTS
+from tests.infrastructure.grants import GRANTS
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.infrastructure.deployment import Deployment, as_list
-from tests.infrastructure.test_functions import (
+from tests.infrastructure.grants import (
     CONNECTIONS,
     CSV_INBOX,
     CSV_REJECTS,
@@ -65,7 +65,9 @@ ROLE_OF_THE_RULES = {
     ("sqs:SendMessage", "afluente-prod-mqtt-inbox-dlq"),
 }
 WITHOUT_RULES = {"migration", "without MQTT"}
-# The resources with a star in them, each of which is as narrow as it can be: see test_functions.py.
+# The functions that an API calls; the others are handed messages.
+CALLED = {"http-ingest", "http-admin", "http-authorizer", "ws-ingest"}
+# The resources with a star in them, each of which is as narrow as it can be: see grants.py.
 WITH_A_STAR = {QUARANTINE, CSV_INBOX, CSV_REJECTS, CONNECTIONS}
 
 LOGGED = {
@@ -112,10 +114,15 @@ def test_functions_may_do_exactly_what_the_options_of_the_stage_ask_for(deployme
 @every_variant
 def test_topic_rules_may_send_to_the_inbox_and_its_dead_letters_alone(deployment: Deployment, variant: str) -> None:
     of_functions = {function["Role"]["Fn::GetAtt"][0] for function in functions(deployment)}
-    others = deployment.resources("AWS::IAM::Role").keys() - of_functions
+    of_rules = {
+        action["Sqs"]["RoleArn"]["Fn::GetAtt"][0]
+        for rule in deployment.resources("AWS::IoT::TopicRule").values()
+        for action in (*rule["TopicRulePayload"]["Actions"], rule["TopicRulePayload"]["ErrorAction"])
+    }
 
-    assert len(others) == (0 if variant in WITHOUT_RULES else 1)
-    for role in others:
+    assert len(of_rules) == (0 if variant in WITHOUT_RULES else 1)
+    assert deployment.resources("AWS::IAM::Role").keys() - of_functions == of_rules
+    for role in of_rules:
         assert without_key(deployment, role) == ROLE_OF_THE_RULES
 
 
@@ -225,6 +232,7 @@ def test_functions_are_called_by_the_apis_of_the_stage_alone(deployment: Deploym
     for permission in deployment.resources("AWS::Lambda::Permission").values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
         assert permission["Action"] == "lambda:InvokeFunction"
+        assert deployment.plain(permission["FunctionName"]).removeprefix(f"{deployment.stage.prefix}-") in CALLED
         source = deployment.plain(permission["SourceArn"])
         assert source.split("/")[0] in apis
     assert deployment.resources("AWS::Lambda::Url") == {}

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from afluente.application.limits.stage_limits import Limits, RefusedKeys, StageLimits, decode_limits
-from infra.layer_build import LayerFolders
 from infra.limits import DEFAULT_LIMITS
 from infra.stage import Stage
 from tests.infrastructure.deployment import Deployment, Resource
@@ -60,16 +59,13 @@ CHANGED = Stage(
         refused_keys=RefusedKeys(per_second=0.5, burst=3),
     ),
     operations_email="operations@example.org",
+    domain_dashboards=False,
 )
 
 
 @pytest.fixture(scope="session")
-def changed(tmp_path_factory: pytest.TempPathFactory, stand_in_layers: LayerFolders) -> Deployment:
-    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
-
-    app = new_app(tmp_path_factory.mktemp("changed"))
-    add_stacks(app, CHANGED, stand_in_layers)
-    return Deployment.read(CHANGED, write(app))
+def changed(deployed: Callable[[Stage], Deployment]) -> Deployment:
+    return deployed(CHANGED)
 
 
 def test_prod_and_local_differ_in_stage_values_alone(
@@ -176,6 +172,10 @@ def test_each_domain_of_the_stage_has_its_topic_rule(changed: Deployment) -> Non
     rules = changed.resources("AWS::IoT::TopicRule").values()
 
     assert sorted(rule["RuleName"] for rule in rules) == ["afluente_changed_power", "afluente_changed_water"]
+
+
+def test_a_stage_may_do_without_dashboards(changed: Deployment) -> None:
+    assert changed.resources("AWS::CloudWatch::Dashboard") == {}
 
 
 def test_a_stage_with_an_account_is_deployed_there_and_nowhere_else(changed: Deployment) -> None:

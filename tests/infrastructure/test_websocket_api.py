@@ -3,12 +3,7 @@
 import json
 from collections.abc import Callable
 
-import pytest
-
 from tests.infrastructure.deployment import Deployment, Resource
-
-API = "afluente-prod-websocket"
-TYPES_OF_AN_API = ("Route", "RouteResponse", "Integration", "Stage", "Authorizer")
 
 
 def test_connecting_leaving_and_every_message_reach_the_function_without_an_authorizer(prod: Deployment) -> None:
@@ -75,16 +70,6 @@ def test_a_new_connection_is_looked_at_when_its_ten_seconds_are_over(prod: Deplo
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_function_knows_where_to_say_something_to_a_connection_and_may_do_it_there_alone(prod: Deployment) -> None:
-    environment = prod.plain(prod.function("ws_ingest")["Environment"]["Variables"])
-
-    address = f"{API}.execute-api.us-east-1.<AWS::URLSuffix>/live"
-    assert environment["AFLUENTE_WEBSOCKET_MANAGEMENT_URL"] == f"https://{address}"
-    assert prod.plain(prod.service["Outputs"]["WebSocketUrl"]["Value"]) == f"wss://{address}"
-    managed = {resource for action, resource in prod.grants("ws_ingest") if action.startswith("execute-api:")}
-    assert managed == {f"arn:aws:execute-api:us-east-1:<AWS::AccountId>:{API}/live/*/@connections/*"}
-
-
 def test_ws_ingest_gives_up_before_api_gateway_does(prod: Deployment) -> None:
     assert prod.function("ws_ingest")["Timeout"] < 30
 
@@ -93,19 +78,13 @@ def test_a_stage_without_websocket_has_nothing_of_it(deployment_of: Callable[[st
     migration = deployment_of("migration")
 
     assert migration.stage.enable_websocket_ingest is False
-    assert [api["ProtocolType"] for api in migration.resources("AWS::ApiGatewayV2::Api").values()] == ["HTTP"]
-    functions = {function["FunctionName"] for function in migration.resources("AWS::Lambda::Function").values()}
-    assert "afluente-migration-ws-ingest" not in functions
+    [(http, api)] = migration.resources("AWS::ApiGatewayV2::Api").items()
+    assert api["ProtocolType"] == "HTTP"
+    for part in ("Route", "RouteResponse", "Integration", "Stage", "Authorizer"):
+        apis = [one["ApiId"] for one in migration.resources(f"AWS::ApiGatewayV2::{part}").values()]
+        assert all(id_ == {"Ref": http} for id_ in apis)
     queues = {queue["QueueName"] for queue in migration.resources("AWS::SQS::Queue").values()}
     assert "afluente-migration-unanswered-connections" not in queues
-    assert not {"WebSocketApiId", "WebSocketUrl", "WsIngestFunction"} & migration.service["Outputs"].keys()
-
-
-@pytest.mark.parametrize("what", TYPES_OF_AN_API)
-def test_no_part_of_an_api_is_left_behind_when_websocket_is_off(
-    deployment_of: Callable[[str], Deployment], what: str
-) -> None:
-    assert of_the_api(deployment_of("migration"), what) == []
 
 
 def of_the_api(deployment: Deployment, what: str) -> list[Resource]:

@@ -1,5 +1,5 @@
 """Templates of stages, as the tests of the infrastructure synthesise them."""
 
-from tests.infrastructure.conftest import deployment_of, local, prod, stand_in_layers
+from tests.infrastructure.conftest import deployed, deployment_of, local, prod, shared
 
-__all__ = ["deployment_of", "local", "prod", "stand_in_layers"]
+__all__ = ["deployed", "deployment_of", "local", "prod", "shared"]

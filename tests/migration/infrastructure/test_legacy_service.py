@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from infra.layer_build import LayerFolders
 from infra.stage import PRESETS, Stage, StageError, load_stage
 from tests.infrastructure.deployment import Deployment
 
@@ -19,28 +19,13 @@ def migrating(**values: object) -> Stage:
     return dataclasses.replace(PRESETS["migration"](), old_sql_secret=SECRET, **values)  # type: ignore[arg-type]
 
 
-def deployed(folder: Path, stage: Stage, layers: LayerFolders) -> Deployment:
-    from infra.assembly import add_stacks, new_app, write  # noqa: PLC0415 - starts Node.js
-
-    app = new_app(folder)
-    add_stacks(app, stage, layers)
-    return Deployment.read(stage, write(app))
-
-
 @pytest.fixture(scope="module")
-def layers(stand_in_layers: LayerFolders, tmp_path_factory: pytest.TempPathFactory) -> LayerFolders:
-    folder = tmp_path_factory.mktemp("old-sql")
-    (folder / "python").mkdir()
-    (folder / "python" / "old_sql.py").write_text("")
-    return dataclasses.replace(stand_in_layers, legacy_sql=folder)
-
-
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory, layers: LayerFolders) -> Deployment:
-    stage = migrating(
-        old_sql_tables=TABLES, old_sql_subnet_ids=SUBNETS, old_sql_security_group_ids=GROUPS, enable_csv_ingest=True
+def old(deployed: Callable[[Stage], Deployment]) -> Deployment:
+    return deployed(
+        migrating(
+            old_sql_tables=TABLES, old_sql_subnet_ids=SUBNETS, old_sql_security_group_ids=GROUPS, enable_csv_ingest=True
+        )
     )
-    return deployed(tmp_path_factory.mktemp("old"), stage, layers)
 
 
 def test_the_classifier_alone_has_the_drivers(old: Deployment) -> None:
@@ -110,11 +95,10 @@ def test_an_alarm_is_counted_from_the_log_of_this_stage(old: Deployment, name: s
     assert alarm["AlarmActions"] == alarm["OKActions"] == ["afluente-migration-operations"]
 
 
-def test_a_secret_by_arn_is_granted_by_that_arn(tmp_path: Path, layers: LayerFolders) -> None:
+def test_a_secret_by_arn_is_granted_by_that_arn(deployed: Callable[[Stage], Deployment]) -> None:
     arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:old-AbCdEf"
-    stage = dataclasses.replace(PRESETS["migration"](), old_sql_secret=arn)
 
-    deployment = deployed(tmp_path / "assembly", stage, layers)
+    deployment = deployed(dataclasses.replace(PRESETS["migration"](), old_sql_secret=arn))
 
     assert ("secretsmanager:GetSecretValue", arn) in deployment.grants("classifier")
     assert "VpcConfig" not in deployment.function("classifier")
