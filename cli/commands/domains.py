@@ -1,25 +1,15 @@
 """`afluente domains …`: fields of use that the service is open for; a new one is no change of code."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
-from cli.core.errors import CommandError, ExitCode
-from cli.core.local_stack import STAGE
+from cli.core.errors import CommandError
 from cli.core.options import targeted
-from cli.core.output import err, out, print_json
-from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack import stack
-
-if TYPE_CHECKING:
-    from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
-    from cli.domains.adding import Plan
-    from cli.domains.templates import Domain, TemplateFault
+from cli.core.output import out, print_json
+from cli.core.target import TargetChoice
 
 _NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A lower-case letter, then at most 31 of a-z, 0-9, '_' and '-'.")
@@ -71,34 +61,23 @@ def add(
       afluente domains show iot > energy.yaml
       afluente domains add energy --template energy.yaml --dry-run
     """
-    from cli.domains import adding, files
+    from cli.domains.adding import prepare
+    from cli.domains.rendering import show_after_adding, show_plan
 
-    domain = _domain(template, name)
-    stage, where = target.stage or STAGE, folder or files.folder_of(name)
-    found = _deployment(target)
-    plan = adding.plan(domain, stage, _catalogue(found) if found else None, where)
+    addition = prepare(target, name, template, folder)
     if not as_json:
-        _show_plan(plan, will_be=dry_run)
-    if plan.overwrites and not (replace or dry_run):
+        show_plan(addition.plan, is_dry_run=dry_run)
+    if addition.plan.overwrites and not (replace or dry_run):
         raise CommandError(
             f"'{name}' has other constraints or files already, as shown above; nothing was changed",
             hint="add it with --replace, or see with --dry-run",
         )
     if not dry_run:
-        # Constraints first: the domain's first point is to find them.
-        if found:
-            adding.write_constraints(domain, _catalogue(found))
-        if plan.opens:
-            adding.open_in_stage(name, stage)
-        adding.write_files(domain, where, plan)
-        if target.stage is None:
-            _bring_up(target, None if found else port)
-            if found is None:
-                adding.write_constraints(domain, _catalogue(resolve(target)))
+        addition.carry_out(port)
     if as_json:
-        print_json(plan)
+        print_json(addition.plan)
     elif not dry_run:
-        _show_what_next(plan, domain, is_local=target.stage is None)
+        show_after_adding(addition)
 
 
 @app.command()
@@ -110,29 +89,24 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
 
     [dim]Example:[/]  afluente domains remove water
     """
-    from cli.domains import adding, stage_file
+    from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+    from cli.domains.deployment import stage_of
+    from cli.domains.removing import check_removable, close, update_deployment
+    from cli.domains.rendering import show_after_closing
+    from cli.domains.stage_file import shown
 
-    stage = target.stage or STAGE
-    present = stage_file.open_domains(stage)
-    if name not in present:
-        raise CommandError(f"the domain '{name}' is not open in stage '{stage}'", hint=_are_open(present))
-    if len(present) == 1:
-        raise CommandError(
-            f"'{name}' is the only domain of stage '{stage}'", hint="open another one first", code=ExitCode.USAGE
-        )
-    console = out()
+    check_removable(target, name)
+    file, console = shown(stage_of(target)), out()
     if dry_run:
-        console.print(f"would close '{name}' in {stage_file.shown(stage)}; nothing was changed", soft_wrap=True)
+        console.print(f"would close '{name}' in {file}; nothing was changed", soft_wrap=True)
         return
-    adding.close_in_stage(name, stage)
-    console.print(f"closed '{name}' in {stage_file.shown(stage)}; its points and constraints stay", soft_wrap=True)
+    close(target, name)
+    console.print(f"closed '{name}' in {file}; its points and constraints stay", soft_wrap=True)
     if name == LEGACY_DOMAIN:
         console.print("devices and clients of an older IoT service are taken no longer either", soft_wrap=True)
-    if target.stage is None:
-        if _deployment(target):
-            _bring_up(target)
-    else:
-        _show_next(_deploy_next(stage, f"the topic rule and the dashboard of '{name}' go"))
+    update_deployment(target)
+    if target.stage is not None:
+        show_after_closing(target.stage, name)
 
 
 @app.command("list")
@@ -142,21 +116,14 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
 
     [dim]Example:[/]  afluente domains list
     """
-    from cli.domains import stage_file
+    from cli.domains.listing import list_domains
+    from cli.domains.rendering import show_domains
 
-    stage = target.stage or STAGE
-    found = _deployment(target)
-    in_file, deployed = stage_file.open_domains(stage), _open_in(found) if found else ()
-    names = [*in_file, *(name for name in deployed if name not in in_file)]
+    found = list_domains(target)
     if as_json:
-        print_json([{"domain": name, "stage": name in in_file, "deployed": name in deployed} for name in names])
-        return
-    table = Table("domain", f"in stage '{stage}'", "deployed", box=None, padding=(0, 2, 0, 0))
-    for name in names:
-        table.add_row(name, _yes(name in in_file), _yes(name in deployed) if found else "nothing is")
-    out().print(table)
-    if found and set(in_file) != set(deployed):
-        err().print(f"deploy it to bring both together: {_deployment_command(target)}")
+        print_json(found.domains)
+    else:
+        show_domains(found, target)
 
 
 @app.command()
@@ -169,141 +136,10 @@ def show(
 
     [dim]Example:[/]  afluente domains show iot > energy.yaml
     """
-    from cli.domains import templates
+    from cli.domains.rendering import show_templates
+    from cli.domains.templates import text_of
 
-    if template is not None:
-        sys.stdout.write(templates.text_of(template))
-        return
-    table = Table("template", "for", "stream types", box=None, padding=(0, 2, 0, 0))
-    for name in templates.shipped_names():
-        domain = templates.load(templates.find(name), name)
-        types = [entry.config.stream_type for entry in domain.constraints if entry.config.stream_type]
-        table.add_row(name, domain.template.description, ", ".join(types))
-    out().print(table)
-
-
-def _domain(template: str, name: str) -> "Domain":
-    from afluente.domain.stream_keys import domain_faults
-    from cli.domains import templates
-
-    for fault in domain_faults(name):
-        raise typer.BadParameter(f"'{name}' {fault.message}", param_hint="NAME")
-    file = templates.find(template)
-    try:
-        return templates.load(file, name)
-    except templates.TemplateError as error:
-        _show_faults(error.faults)
-        raise CommandError(
-            f"{file} has {len(error.faults)} fault(s); nothing was changed",
-            hint="correct them; 'afluente domains show iot' shows a template that is sound",
-        ) from None
-
-
-def _deployment(target: TargetChoice) -> Target | None:
-    """The deployment; None where there is none yet."""
-    try:
-        return resolve(target)
-    except CommandError as error:
-        if error.code is ExitCode.UNREACHABLE:
-            return None
-        raise
-
-
-def _catalogue(target: Target) -> "DynamoConstraintsCatalogue":
-    from cli.constraints.catalogue import catalogue_of
-
-    return catalogue_of(target, "domains add")
-
-
-def _open_in(target: Target) -> tuple[str, ...]:
-    configuration = target.client("lambda").get_function_configuration(FunctionName=target["HttpIngestFunction"])
-    return tuple(configuration["Environment"]["Variables"]["AFLUENTE_DOMAINS"].split(","))
-
-
-def _bring_up(target: TargetChoice, port: int | None = None) -> None:
-    running = stack.up(target.state, port)
-    if running.not_answering:
-        raise CommandError(
-            f"deployed, but not answering as they should: {', '.join(running.not_answering)}",
-            hint=f"see 'afluente logs {running.not_answering[0]}'",
-        )
-
-
-def _show_faults(faults: "tuple[TemplateFault, ...]") -> None:
-    console = err()
-    for fault in faults:
-        console.print(f"{fault.field}: {fault.message}", markup=False, soft_wrap=True)
-
-
-def _show_plan(plan: "Plan", *, will_be: bool) -> None:
-    console = out()
-    if plan.changes_nothing:
-        console.print(f"all of '{plan.domain}' is there already; nothing changes", markup=False)
-        return
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    table.add_row("stage", f"opens in {plan.stage_file}" if plan.opens else f"open in {plan.stage_file} already")
-    counts = f"{len(plan.created)} new, {len(plan.changed)} changed, {len(plan.unchanged)} unchanged"
-    if not plan.deployment:
-        ready = "the local stack is up" if plan.stage == STAGE else "the stage is deployed"
-        counts = f"{len(plan.created)}, once {ready}"
-    table.add_row("constraints", counts)
-    for change in plan.changed:
-        table.add_row("", f"{change.scope}: {', '.join(change.differences)}")
-    table.add_row("files", f"in {plan.folder}: {_file_names(plan)}")
-    console.print(table, markup=False)
-    if will_be:
-        console.print("nothing was changed")
-
-
-def _file_names(plan: "Plan") -> str:
-    told = [*plan.new_files, *(f"{name} (changed)" for name in plan.changed_files)]
-    return ", ".join(told) or "as they are"
-
-
-def _show_what_next(plan: "Plan", domain: "Domain", *, is_local: bool) -> None:
-    console = out()
-    if not is_local:
-        news = f"a topic rule and a dashboard of '{plan.domain}' come, functions get another AFLUENTE_DOMAINS"
-        after = {}
-        if not plan.deployment:
-            apply = f"afluente constraints apply {plan.folder}/constraints.yaml --stage {plan.stage}"
-            after = {apply: "its constraints, once there is a table for them"}
-        _show_next(_deploy_next(plan.stage, news) | after)
-        return
-    console.print(f"[green]the domain '{plan.domain}' is open[/]")
-    if not plan.opens and (plan.created or plan.changed):
-        console.print("changed constraints are in force within a minute")
-    first = domain.template.examples[0].source_id
-    _show_next(
-        {
-            f"{plan.folder}/README.md": "what it is, and how to send",
-            f"python {plan.folder}/client.py": "send its example points",
-            f"afluente devices create {first} --domain {plan.domain}": "make a device, for MQTT",
-            f"afluente tail --key '{plan.domain}/*' --from-start": "watch what comes out",
-        }
-    )
-
-
-def _deploy_next(stage: str, news: str) -> dict[str, str]:
-    return {f"make diff STAGE={stage}": f"see that {news}", f"make deploy STAGE={stage}": "have it so"}
-
-
-def _show_next(steps: Mapping[str, str]) -> None:
-    """Commands, each with what it does."""
-    width = max(map(len, steps))
-    lines = [f"  {command:<{width}}  {does}" for command, does in steps.items()]
-    out().print("\n".join(["", "What next", *lines]), markup=False, soft_wrap=True)
-
-
-def _deployment_command(target: TargetChoice) -> str:
-    return f"make deploy STAGE={target.stage}" if target.stage else "afluente up"
-
-
-def _are_open(domains: tuple[str, ...]) -> str:
-    return f"open are {', '.join(domains)}"
-
-
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "no"
+    if template is None:
+        show_templates()
+    else:
+        sys.stdout.write(text_of(template))

@@ -55,12 +55,7 @@ def up(port: PortOption = None, state_dir: StateDirOption = None) -> None:
     console.print(_endpoints(running), soft_wrap=True)
     if running.change is not stack.Change.NOTHING:
         console.print(_what_next(running), soft_wrap=True)
-    if running.not_answering:
-        names = ", ".join(running.not_answering)
-        raise CommandError(
-            f"deployed, but not answering as they should: {names}",
-            hint=f"see 'afluente logs {running.not_answering[0]}'",
-        )
+    running.check_answering()
 
 
 def down(state_dir: StateDirOption = None) -> None:

@@ -1,22 +1,27 @@
-"""A domain is added: what would change is looked at first, then done in an order that lets it be done again."""
+"""Adding a domain: the changes are planned first, then made in an order that lets the command be repeated."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.domain.constraints import StreamConfig
+from afluente.domain.stream_keys import domain_faults
 from cli.constraints import updates as constraint_updates
 from cli.constraints.differences import differences
-from cli.domains import files, stage_file
+from cli.core.errors import CommandError, ExitCode
+from cli.core.target import Target, TargetChoice, resolve
+from cli.domains import files, stage_file, templates
+from cli.domains.deployment import constraints_of, find_deployment, stage_of, update_local_stack
 from cli.domains.templates import Domain
 
 
 class ConstraintChange(msgspec.Struct, frozen=True):
-    """Constraints that are other ones already.
+    """Constraints of a scope that differ from those of the template.
 
     Attributes:
-        scope: of what.
+        scope: a domain, or a stream type of it.
         differences: a text a field, such as `value_constraints.warning_max 253 → 260`.
     """
 
@@ -25,17 +30,17 @@ class ConstraintChange(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What adding a domain would change.
+    """The changes that add a domain.
 
     Attributes:
-        domain, stage: its name, and where it is added.
-        stage_file: the file of the stage.
-        opens: whether it is not open by that file.
-        deployment: whether there is one, whose constraints were looked at.
+        domain, stage: the domain, and the stage that it is added to.
+        stage_file: file of the stage.
+        opens: whether the file does not open the domain yet.
+        deployment: whether there is one, whose constraints were compared.
         created: scopes of constraints that are new.
-        changed: constraints that are other ones already.
-        unchanged: scopes of constraints that are as they are to be.
-        folder: of its files.
+        changed: constraints that differ.
+        unchanged: scopes of constraints that are the same.
+        folder: of the domain's files.
         new_files, changed_files: their names.
     """
 
@@ -53,23 +58,88 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def overwrites(self) -> bool:
-        """Whether something would be lost that somebody may have changed."""
+        """Whether constraints or files are overwritten that somebody may have changed."""
         return bool(self.changed or self.changed_files)
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether all is as it is to be."""
+        """Whether everything is there already."""
         return not (self.opens or self.created or self.new_files or self.overwrites)
 
 
-def plan(domain: Domain, stage: str, catalogue: ConstraintsCatalogue | None, folder: Path) -> Plan:
-    """Look at what there is; nothing is changed.
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A domain with the plan that adds it.
+
+    Attributes:
+        domain: its template with its name.
+        plan: the changes.
+        choice: the deployment of the stage, as it was chosen.
+        deployment: the same, found; None where there is none yet.
+        folder: for the domain's files.
+    """
+
+    domain: Domain
+    plan: Plan
+    choice: TargetChoice
+    deployment: Target | None
+    folder: Path
+
+    def carry_out(self, port: int | None) -> None:
+        """Make the changes; the local stack is brought up to date.
+
+        Args:
+            port: of the local stack, if it has to start.
+        """
+        # Constraints first: the domain's first point is to find them.
+        if self.deployment:
+            write_constraints(self.domain, constraints_of(self.deployment))
+        if self.plan.opens:
+            open_in_stage(self.domain.name, self.plan.stage)
+        write_files(self.domain, self.folder, self.plan)
+        if self.choice.stage is None:
+            update_local_stack(self.choice, None if self.deployment else port)
+            if self.deployment is None:
+                write_constraints(self.domain, constraints_of(resolve(self.choice)))
+
+
+def prepare(choice: TargetChoice, name: str, template: str, folder: Path | None) -> Addition:
+    """Plan the addition of a domain; nothing is changed.
 
     Args:
-        domain: what is to be added.
-        stage: the name of the stage.
-        catalogue: the constraints of its deployment; None where there is none.
-        folder: for its files.
+        choice: the deployment of the stage.
+        name: of the domain.
+        template: name of a template, or a file.
+        folder: for its files; None for the usual one.
+
+    Raises:
+        CommandError: the name or the template has faults, or the stage can have no such domain.
+    """
+    for fault in domain_faults(name):
+        raise CommandError(f"'{name}' {fault.message}", code=ExitCode.USAGE)
+    file = templates.find(template)
+    try:
+        domain = templates.load(file, name)
+    except templates.TemplateError as error:
+        lines = "".join(f"\n  {fault.field}: {fault.message}" for fault in error.faults)
+        raise CommandError(
+            f"{file} has {len(error.faults)} fault(s); nothing was changed:{lines}",
+            hint="correct them; 'afluente domains show iot' shows a template that is sound",
+        ) from None
+    deployment = find_deployment(choice)
+    catalogue = constraints_of(deployment) if deployment else None
+    where = folder or files.folder_of(name)
+    return Addition(domain, plan(domain, stage_of(choice), catalogue, where), choice, deployment, where)
+
+
+def plan(domain: Domain, stage: str, catalogue: ConstraintsCatalogue | None, folder: Path) -> Plan:
+    """Compare a domain with what is there; nothing is changed.
+
+    Args:
+        domain: to be added.
+        stage: name of the stage.
+        catalogue: constraints of its deployment; None where there is none.
+        folder: for the domain's files.
 
     Raises:
         CommandError: the stage can have no such domain, or its file has faults.
@@ -96,18 +166,13 @@ def plan(domain: Domain, stage: str, catalogue: ConstraintsCatalogue | None, fol
 
 
 def write_constraints(domain: Domain, catalogue: ConstraintsCatalogue) -> constraint_updates.Counts:
-    """Write those of the domain's constraints that are new or differ."""
+    """Write the constraints of a domain that are new or differ."""
     return constraint_updates.apply(catalogue, domain.constraints)
 
 
 def open_in_stage(domain: str, stage: str) -> None:
-    """Have the stage's file say that a domain is open."""
+    """Open a domain in the file of a stage."""
     stage_file.write_domains(stage, [*stage_file.open_domains(stage), domain])
-
-
-def close_in_stage(domain: str, stage: str) -> None:
-    """Have the stage's file say that a domain is no longer open."""
-    stage_file.write_domains(stage, [name for name in stage_file.open_domains(stage) if name != domain])
 
 
 def write_files(domain: Domain, folder: Path, plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""The file of a stage, as far as it says which domains are open."""
+"""Domains in the file of a stage."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ _HEAD = "Values of the stage that are not those of its preset; docs/how-to/deplo
 
 
 def file_of(stage: str) -> Path:
-    """Where the file of a stage is, or would be."""
+    """Path of the file of a stage, whether it exists or not."""
     return stages_directory() / f"{stage}.toml"
 
 
 def shown(stage: str) -> str:
-    """The file of a stage as somebody would name it from here."""
+    """The file of a stage, relative to the working directory if it lies below."""
     file, here = file_of(stage).absolute(), Path.cwd()
     return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
@@ -40,7 +40,7 @@ def open_domains(stage: str) -> tuple[str, ...]:
 
 
 def check_domains(stage: str, domains: Sequence[str]) -> None:
-    """See whether a stage could have these domains open, before anything is written.
+    """Check that a stage could have these domains open, before anything is written.
 
     Raises:
         CommandError: it could not, or there is no such stage, or its file has faults.
@@ -55,7 +55,7 @@ def check_domains(stage: str, domains: Sequence[str]) -> None:
 
 
 def write_domains(stage: str, domains: Sequence[str]) -> None:
-    """Have the file of a stage say which domains are open, and leave all else of it as it is.
+    """Write the open domains into the file of a stage; everything else in it stays.
 
     Raises:
         CommandError: no stage could be so; the file is as it was.

@@ -40,6 +40,18 @@ class UpdatedStack(RunningStack):
     change: Change = Change.NOTHING
     not_answering: tuple[str, ...] = ()
 
+    def check_answering(self) -> None:
+        """Check that every function answers.
+
+        Raises:
+            CommandError: some do not; it names them.
+        """
+        if self.not_answering:
+            raise CommandError(
+                f"deployed, but not answering as they should: {', '.join(self.not_answering)}",
+                hint=f"see 'afluente logs {self.not_answering[0]}'",
+            )
+
 
 def up(state: StateDir, port: int | None) -> UpdatedStack:
     """Bring the local stack up to date with the checkout, starting whatever is not there yet.
