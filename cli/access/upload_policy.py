@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from afluente.application.csv.files import INBOX
-from cli.core.errors import CommandError
 from cli.core.target import Target
 
 if TYPE_CHECKING:
@@ -37,12 +36,7 @@ def upload_bucket(target: Target) -> UploadBucket:
     Raises:
         CommandError: the stage takes no CSV files.
     """
-    if "CsvBucket" not in target.outputs:
-        raise CommandError(
-            f"stage '{target.name}' takes no CSV files: CSV ingestion is switched off there",
-            hint="set enable_csv_ingest = true in the stage's file and deploy it again",
-        )
-    bucket = target["CsvBucket"]
+    bucket = target.csv_bucket
     s3: S3Client = target.client("s3")
     try:
         answer = s3.get_bucket_encryption(Bucket=bucket)

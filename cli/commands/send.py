@@ -16,8 +16,8 @@ from cli.core.output import err, out, print_json
 from cli.core.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
-    from cli.sending.display import Display
     from cli.sending.job import Choices
+    from cli.sending.progress import SendingProgress
     from cli.sending.run import Transport
 
 app = typer.Typer(help="Send measurements from a file.", no_args_is_help=True)
@@ -86,7 +86,7 @@ def http(
     found = resolve(target)
     api_key = key_for(found, key)
 
-    def transport(display: "Display") -> HttpTransport:
+    def transport(display: "SendingProgress") -> HttpTransport:
         return HttpTransport(
             found.api_url,
             api_key,
@@ -142,7 +142,7 @@ def ws(
     found = resolve(replace(target, websocket_url=ws_url))
     url, api_key = found.websocket_url, key_for(found, key)
 
-    def transport(display: "Display") -> WsTransport:
+    def transport(display: "SendingProgress") -> WsTransport:
         return WsTransport(
             url, api_key, domain=domain, source=source, use_proxies=found.uses_proxies, on_wait=display.waiting
         )
@@ -187,7 +187,7 @@ def mqtt(
     found = resolve(target)
     folder = device or device_for(found, domain, source)
 
-    def transport(display: "Display") -> MqttTransport:
+    def transport(display: "SendingProgress") -> MqttTransport:
         return MqttTransport(folder, domain=domain, source=source, on_wait=display.waiting)
 
     choices = Choices(file, source, tuple(column or ()), stream_type, resume)
@@ -198,21 +198,21 @@ def _send(
     target: Target,
     choices: "Choices",
     destination: tuple[str, ...],
-    transport: "Callable[[Display], Transport]",
+    transport: "Callable[[SendingProgress], Transport]",
     *,
     batch: int,
     rejects: Path | None,
     as_json: bool,
 ) -> None:
     """Send a file by a transport, with everything that a person sees of it."""
-    from cli.sending.display import Display
     from cli.sending.job import open_job, run
+    from cli.sending.progress import SendingProgress
     from cli.sending.rejects import Rejects
 
     console = err()
     with ExitStack() as stack:
         job = stack.enter_context(open_job(choices, target.state.positions, destination))
-        display = Display(console, job.input.name, job.input.size, job.input.bytes_read, begin=job.begin.read)
+        display = SendingProgress(console, job.input.name, job.input.size, job.input.bytes_read, begin=job.begin.read)
         made = transport(display)
         stack.callback(made.close)
         rejected_file = stack.enter_context(rejects.open("ab" if choices.resume else "wb")) if rejects else None

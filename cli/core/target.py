@@ -102,6 +102,20 @@ class Target:
         local = urlsplit(self.connection.endpoint)
         return f"ws://{local.netloc}/_aws/execute-api/{self.outputs['WebSocketApiId']}{url.path}"
 
+    @property
+    def csv_bucket(self) -> str:
+        """The bucket of CSV files.
+
+        Raises:
+            CommandError: the stage takes none.
+        """
+        if "CsvBucket" not in self.outputs:
+            raise CommandError(
+                f"stage '{self.name}' takes no CSV files: CSV ingestion is switched off there",
+                hint="set enable_csv_ingest = true in the stage's file and deploy it again",
+            )
+        return self.outputs["CsvBucket"]
+
     def client(self, service: str, **options: Any) -> Any:
         """A client of an AWS service of this deployment."""
         return self.connection.client(service, **options)

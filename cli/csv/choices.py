@@ -1,4 +1,4 @@
-"""What people say of how a CSV file is to be read: in a file of options, and one by one."""
+"""Options of a CSV file from the command line: a file of options, and single ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from cli.core.errors import CommandError, ExitCode
 
 
 def chosen_options(file: Path | None, single: Sequence[str]) -> dict[str, Any]:
-    """The options of a file of options, with those said one by one, as `name=value`, in place of its own.
+    """The options of a file, replaced by single ones, `name=value`.
 
     A value is JSON where it is JSON (`10`, `true`, `["a","b"]`), else a string as it stands.
 
     Raises:
-        CommandError: they are no options; all faults are told.
+        CommandError: they are no options; it has all faults.
     """
     options = _of_file(file) if file else {}
     for text in single:

@@ -1,6 +1,7 @@
-"""The API of CSV jobs."""
+"""Client of the API of CSV jobs."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -10,8 +11,12 @@ import msgspec
 
 from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import JobReport
+from cli.access.api_key import key_for
 from cli.core.api import Api, Query
+from cli.core.output import err
+from cli.core.progress import show_wait
 from cli.core.retry import Retry
+from cli.core.target import Target
 
 PATH = "/ingest/csv"
 
@@ -19,7 +24,7 @@ _PAGE = 100
 
 
 class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file that is to be uploaded."""
+    """Announcement of a file: it is uploaded next."""
 
     domain: str
     source_id: str
@@ -29,20 +34,20 @@ class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Renewal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An upload that is to go on by new addresses."""
+    """Request for new addresses of an upload."""
 
     size: int
     upload_id: str | None = None
 
 
 class WholeUpload(msgspec.Struct, frozen=True, tag_field="method", tag="PUT"):
-    """A file goes up as one."""
+    """An upload of a file as one."""
 
     url: str
 
 
 class MultipartUpload(msgspec.Struct, frozen=True, tag_field="method", tag="multipart"):
-    """A file goes up in parts, each of `part_bytes` but the last."""
+    """An upload in parts, each of `part_bytes` but the last."""
 
     upload_id: str
     part_bytes: int
@@ -52,7 +57,7 @@ class MultipartUpload(msgspec.Struct, frozen=True, tag_field="method", tag="mult
 
 
 class Announced(msgspec.Struct, frozen=True):
-    """The job of a file that is to be uploaded, and how it is to be."""
+    """The job of an announced file, and its upload."""
 
     job_id: str
     upload: WholeUpload | MultipartUpload
@@ -68,7 +73,7 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 class CsvApi(Api):
-    """Begins, shows and ends CSV jobs; open for a block."""
+    """Client of CSV jobs; open for a block."""
 
     timeout = httpx.Timeout(30.0, connect=10.0)
     hints: ClassVar[Mapping[int, str]] = {
@@ -79,10 +84,10 @@ class CsvApi(Api):
     max_shown_faults = None
 
     def announce(self, announcement: Announcement) -> Announced:
-        """Begin a job of a file that is still to be uploaded.
+        """Create the job of a file that is uploaded next.
 
         Raises:
-            CommandError: it is refused, or the service does not answer; so for all that follow.
+            CommandError: the service refuses it, or does not answer; so for all that follow.
         """
         return self.ask("POST", f"{PATH}/uploads", "take the file", Announced, Query(body=announcement))
 
@@ -93,7 +98,7 @@ class CsvApi(Api):
         return self.ask("POST", path, "go on with the upload", Announced, Query(body=Renewal(size, upload_id)))
 
     def job(self, job_id: str) -> JobReport:
-        """How far a job is."""
+        """A job with its progress."""
         return self.ask("GET", _of_job(job_id), "show the job", JobReport)
 
     def jobs(
@@ -113,8 +118,23 @@ class CsvApi(Api):
         return found[:limit]
 
     def cancel(self, job_id: str, *, retry: Retry | None = None) -> JobReport:
-        """End a job before its time."""
+        """Cancel a job."""
         return self.ask("DELETE", _of_job(job_id), "cancel the job", JobReport, retry=retry)
+
+
+def csv_api(target: Target, key: str | None) -> CsvApi:
+    """The API of CSV jobs of a deployment; waiting is shown on standard error.
+
+    Args:
+        target: the deployment.
+        key: that the user gave.
+
+    Raises:
+        CommandError: the deployment takes no CSV files, or a key is needed.
+    """
+    if not target.is_api_alone:
+        _ = target.csv_bucket
+    return CsvApi.of(target, key_for(target, key), retry=Retry(partial(show_wait, err())))
 
 
 def _of_job(job_id: str) -> str:

@@ -1,5 +1,6 @@
 """Downloads of rejected rows."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
@@ -7,11 +8,56 @@ from pathlib import Path
 
 import httpx
 
+from afluente.application.csv.reports import JobReport
 from cli.core.errors import CommandError
 from cli.core.http import RETRIED, describe_error
+from cli.core.output import err, print_bytes
 from cli.core.retry import Busy, Retry
+from cli.csv.progress import TransferProgress
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+def rejects_url(report: JobReport) -> str | None:
+    """The address of the rejected rows of a job; None where no row was rejected.
+
+    Raises:
+        CommandError: they are not there yet, or not any more.
+    """
+    if not report.status.is_final:
+        raise CommandError(
+            f"job {report.job_id} has not ended: it is {report.status.replace('_', ' ')}",
+            hint=f"'afluente csv job {report.job_id} --watch' waits until it has",
+        )
+    if report.rejects_url is None and report.rows_rejected:
+        raise CommandError(f"the {report.rows_rejected:,} rejected rows of job {report.job_id} are not kept any more")
+    return report.rejects_url
+
+
+def download(url: str, output: Path | None, *, use_proxies: bool) -> None:
+    """Download rejected rows.
+
+    Args:
+        url: their address.
+        output: the file to write, whole or not at all; None for standard output.
+        use_proxies: whether the user's proxy settings count.
+
+    Raises:
+        CommandError: they cannot be fetched.
+    """
+    console = err()
+    progress = TransferProgress(console, "fetching", "fetched")
+    retry = Retry(progress.waiting)
+    if output is None:
+        for piece in pieces(url, use_proxies=use_proxies, on_size=lambda _size: None, retry=retry):
+            print_bytes(piece)
+        sys.stdout.flush()
+        return
+    name = str(output)
+    with progress.shown():
+        content = pieces(url, use_proxies=use_proxies, on_size=lambda size: progress.begin(name, size), retry=retry)
+        size = write_whole(output, content, progress.moved)
+    console.print(f"wrote {size:,} bytes to {name}", markup=False, soft_wrap=True)
 
 
 def pieces(url: str, *, use_proxies: bool, on_size: Callable[[int | None], None], retry: Retry) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The CSV files of this machine that are sent or looked at."""
+"""CSV files of this machine that are sent or inspected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class LocalFile:
     """A file that may be sent.
 
     Attributes:
-        path: where it is.
+        path: of the file.
         size: in bytes.
     """
 
@@ -27,7 +27,7 @@ class LocalFile:
 
     @property
     def name(self) -> str:
-        """What the service calls it."""
+        """Its name without folders."""
         return self.path.name
 
 
@@ -35,7 +35,7 @@ def local_files(names: Sequence[str]) -> tuple[LocalFile, ...]:
     """The files, all of them or none.
 
     Raises:
-        CommandError: one of them is none that the service takes.
+        CommandError: the service would not take one of them.
     """
     return tuple(map(local_file, dict.fromkeys(names)))
 
@@ -44,7 +44,7 @@ def local_file(name: str) -> LocalFile:
     """A file by its path.
 
     Raises:
-        CommandError: it is none that the service takes.
+        CommandError: the service would not take it.
     """
     if name == STDIN:
         raise CommandError(

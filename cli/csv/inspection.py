@@ -1,4 +1,4 @@
-"""What the service would make of a CSV file, looked at on this machine."""
+"""Inspection of a CSV file on this machine: the options and columns that the service would infer."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ _ROLES = {
 
 
 class InspectionReport(msgspec.Struct, frozen=True):
-    """What `--json` writes of a look at a file."""
+    """An inspection as `--json` writes it."""
 
     file: str
     options: dict[str, Any]
@@ -38,11 +38,11 @@ class InspectionReport(msgspec.Struct, frozen=True):
     first_times: tuple[str, ...]
 
 
-def look_at(file: LocalFile, options: Mapping[str, Any]) -> Inspection:
-    """Look at the beginning of a file.
+def inspect_file(file: LocalFile, options: Mapping[str, Any]) -> Inspection:
+    """Infer how the service would read a file, from its beginning.
 
     Raises:
-        CommandError: it cannot be read, or in two ways.
+        CommandError: it cannot be read, or is ambiguous.
     """
     try:
         with file.path.open("rb") as packed:
@@ -54,19 +54,19 @@ def look_at(file: LocalFile, options: Mapping[str, Any]) -> Inspection:
 
 
 def report_of(file: LocalFile, found: Inspection) -> InspectionReport:
-    """What a program is told."""
+    """An inspection for a program."""
     return InspectionReport(
         file.name, found.config.given(), found.columns, found.notes, found.first_rows, found.first_times
     )
 
 
-def tell(console: Console, file: LocalFile, found: Inspection) -> None:
-    """What a person is told."""
+def show_inspection(console: Console, file: LocalFile, found: Inspection) -> None:
+    """Show an inspection."""
     summary = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     summary.add_column(style="dim", no_wrap=True)
     summary.add_column(overflow="fold")
-    for name, told in _facts(file, found):
-        summary.add_row(name, escape(told))
+    for name, value in _facts(file, found):
+        summary.add_row(name, escape(value))
     console.print(summary)
     columns = Table("column", "role", "stream", "why", "first cells", box=None, padding=(0, 2, 0, 0))
     for place, column in enumerate(found.columns):
@@ -78,8 +78,8 @@ def tell(console: Console, file: LocalFile, found: Inspection) -> None:
         console.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
 
 
-def tell_where_to_put(console: Console, file: LocalFile, saved: Path | None) -> None:
-    """What options that are saved are good for."""
+def show_use_of_options(console: Console, file: LocalFile, saved: Path | None) -> None:
+    """Show the places where saved options are used."""
     begin = f"saved as {saved}: " if saved else "--save OPTIONS.json writes these options: "
     console.print(
         f"{begin}give them to 'afluente csv send --options', or put them into the bucket as {file.name}"
@@ -90,7 +90,7 @@ def tell_where_to_put(console: Console, file: LocalFile, saved: Path | None) -> 
 
 
 def check_free(path: Path, *, force: bool) -> None:
-    """See that nothing is overwritten that is to stay.
+    """Check that no file is overwritten unasked.
 
     Raises:
         CommandError: there is a file.
@@ -99,8 +99,8 @@ def check_free(path: Path, *, force: bool) -> None:
         raise CommandError(f"{path} exists", hint="--force overwrites it", code=ExitCode.USAGE)
 
 
-def save(path: Path, found: Inspection) -> None:
-    """Write all options that matter, for people to read and change."""
+def save_options(path: Path, found: Inspection) -> None:
+    """Write the inferred options, for people to read and change."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(found.config.given())) + b"\n")
 
 

@@ -1,4 +1,4 @@
-"""Jobs, as people are told of them."""
+"""Jobs for people."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -39,8 +39,8 @@ _HINTS = {
 }
 
 
-def tell_result(console: Console, report: JobReport) -> None:
-    """How a job ended: a line, and of rejected rows a table."""
+def show_result(console: Console, report: JobReport) -> None:
+    """Show the result of a job: a line, and a table of rejected rows."""
     console.print(_result_line(report), soft_wrap=True)
     if report.status is JobStatus.FAILED:
         console.print(f"  [dim]→[/] {_hint(report)}", soft_wrap=True)
@@ -49,8 +49,8 @@ def tell_result(console: Console, report: JobReport) -> None:
         console.print(f"  [dim]→[/] {_rejects_hint(report)}", soft_wrap=True)
 
 
-def tell_jobs(console: Console, reports: Sequence[JobReport], now: float) -> None:
-    """Jobs, a line each."""
+def show_jobs(console: Console, reports: Sequence[JobReport], now: float) -> None:
+    """Show jobs, a line each."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("id", "status", "file", "source"):
         table.add_column(name, overflow="fold", no_wrap=name in {"id", "status"})
@@ -72,18 +72,18 @@ def tell_jobs(console: Console, reports: Sequence[JobReport], now: float) -> Non
     console.print(table)
 
 
-def tell_job(console: Console, report: JobReport, now: float) -> None:
-    """Everything about a job."""
+def show_job(console: Console, report: JobReport, now: float) -> None:
+    """Show everything about a job."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, told in _facts(report, now):
-        table.add_row(name, told)
+    for name, value in _facts(report, now):
+        table.add_row(name, value)
     console.print(table)
     if report.reason is not None:
         console.print(f"[red]{escape(report.reason.message)}[/] ({report.reason.code})", soft_wrap=True)
         console.print(f"[dim]→[/] {_hint(report)}", soft_wrap=True)
-    _tell_streams(console, report)
+    _show_streams(console, report)
     if report.options:
         table = Table("option", "value", box=None, padding=(0, 2, 0, 0))
         for name, value in report.options.items():
@@ -95,8 +95,8 @@ def tell_job(console: Console, report: JobReport, now: float) -> None:
         console.print(f"[dim]→[/] {_rejects_hint(report)}", soft_wrap=True)
 
 
-def tell_going_on(console: Console, job_id: str, file: str) -> None:
-    """That a job needs nobody who watches."""
+def show_running_job(console: Console, job_id: str, file: str) -> None:
+    """Show that a job goes on, watched or not."""
     console.print(
         f"{file}: job {job_id} goes on by itself\n"
         f"→ 'afluente csv job {job_id} --watch' shows how far it is, 'afluente csv cancel {job_id}' ends it",
@@ -106,7 +106,7 @@ def tell_going_on(console: Console, job_id: str, file: str) -> None:
 
 
 def span(seconds: float) -> str:
-    """How long something took, in one or two units."""
+    """A duration in one or two units."""
     seconds = max(0.0, seconds)
     for place, (size, unit) in enumerate(_SPANS):
         if seconds >= size:
@@ -168,7 +168,7 @@ def _facts(report: JobReport, now: float) -> Iterator[tuple[str, str]]:
     yield "options from", escape(report.options_from or "nowhere: all is inferred")
 
 
-def _tell_streams(console: Console, report: JobReport) -> None:
+def _show_streams(console: Console, report: JobReport) -> None:
     if not report.streams:
         return
     table = Table("stream", box=None, padding=(0, 2, 0, 0))
@@ -189,8 +189,8 @@ def _errors_table(errors: Sequence[ErrorReport]) -> Table:
     for error in errors:
         lines = ", ".join(f"{row.line:,}" for row in error.first)
         first = error.first[0] if error.first else None
-        told = f"line {lines}: {_of_column(first.column)}{first.message}" if first else ""
-        table.add_row(escape(error.code), f"{error.count:,}", escape(told))
+        fault = f"line {lines}: {_of_column(first.column)}{first.message}" if first else ""
+        table.add_row(escape(error.code), f"{error.count:,}", escape(fault))
     return table
 
 

@@ -1,25 +1,23 @@
-"""Files to the service, and their jobs until these have ended."""
+"""Uploads of files: each has its job as soon as it is announced."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from afluente.application.csv.reports import JobReport
 from cli.core.errors import CommandError, ExitCode
+from cli.core.output import err
 from cli.core.retry import Retry
+from cli.core.target import Target
 from cli.csv.client import Announced, Announcement, CsvApi, MultipartUpload, WholeUpload
-from cli.csv.display import JobDisplay, TransferDisplay
 from cli.csv.files import LocalFile
+from cli.csv.progress import TransferProgress
+from cli.csv.rendering import show_running_job
 from cli.csv.uploads import Uploader
-
-_FIRST_POLL_SECONDS = 0.25
-_LONGEST_POLL_SECONDS = 2.0
 
 
 class Destination(NamedTuple):
-    """Where files go, and how they are to be read there."""
+    """Source of the points of files, and the options by which they are read."""
 
     domain: str
     source_id: str
@@ -27,35 +25,62 @@ class Destination(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A file that is uploaded, with its job."""
+    """An uploaded file with its job."""
 
     name: str
     job_id: str
 
 
+def upload_files(target: Target, api: CsvApi, files: Sequence[LocalFile], destination: Destination) -> "Sending":
+    """Upload files; where that breaks off, the jobs of those that are uploaded are shown, for they go on.
+
+    Raises:
+        CommandError: the service does not answer, so that nothing more can be sent.
+        SystemExit: it was interrupted.
+    """
+    console = err()
+    progress = TransferProgress(console, "uploading", "uploaded")
+    with Uploader(use_proxies=target.uses_proxies, retry=Retry(progress.waiting)) as uploader:
+        sending = Sending(api, uploader, progress, console)
+        try:
+            sending.upload(files, destination)
+        except BaseException as error:
+            is_interrupt = isinstance(error, KeyboardInterrupt)
+            if is_interrupt:
+                console.print("stopped; nothing is kept of what was not uploaded whole")
+            for sent in sending.sent:
+                show_running_job(console, sent.job_id, sent.name)
+            if is_interrupt:
+                raise SystemExit(int(ExitCode.INTERRUPTED)) from None
+            raise
+    for file, failure in sending.failures:
+        console.print(f"{file.path} was not sent: {failure.message}", style="red", markup=False, soft_wrap=True)
+    return sending
+
+
 class Sending:
-    """Uploads files one after the other; each has its job as soon as it is there.
+    """Uploads files one after the other.
 
     Attributes:
-        sent: the files that are uploaded.
-        failures: why others are not.
+        sent: the uploaded files.
+        failures: the other files, with their errors.
     """
 
-    def __init__(self, api: CsvApi, uploader: Uploader, display: TransferDisplay, console: Console) -> None:
+    def __init__(self, api: CsvApi, uploader: Uploader, progress: TransferProgress, console: Console) -> None:
         self._api = api
         self._uploader = uploader
-        self._display = display
+        self._progress = progress
         self._console = console
         self.sent: list[Sent] = []
         self.failures: list[tuple[LocalFile, CommandError]] = []
 
     def upload(self, files: Sequence[LocalFile], destination: Destination) -> None:
-        """Upload files. One that is refused keeps none of the others back.
+        """Upload files; one that is refused keeps none of the others back.
 
         Raises:
             CommandError: the service does not answer, so that nothing more can be sent.
         """
-        with self._display.shown(files):
+        with self._progress.shown(files):
             for file in files:
                 try:
                     self.sent.append(Sent(file.name, self._upload(file, destination)))
@@ -65,7 +90,7 @@ class Sending:
                     self.failures.append((file, error))
 
     def _upload(self, file: LocalFile, destination: Destination) -> str:
-        self._display.begin(file.name, file.size)
+        self._progress.begin(file.name, file.size)
         announcement = Announcement(
             destination.domain, destination.source_id, file.name, file.size, dict(destination.options)
         )
@@ -77,11 +102,11 @@ class Sending:
             return announced.upload
 
         try:
-            self._uploader.send(file, announced.upload, self._display.moved, renewed=renewed)
+            self._uploader.send(file, announced.upload, self._progress.moved, renewed=renewed)
         except BaseException:
             self._take_back(announced)
             raise
-        self._display.end()
+        self._progress.end()
         return announced.job_id
 
     def _take_back(self, announced: Announced) -> None:
@@ -91,15 +116,3 @@ class Sending:
             self._api.cancel(announced.job_id, retry=Retry(attempts=1))
         except CommandError as error:
             self._console.print(f"job {announced.job_id} was not taken back: {error.message}", markup=False)
-
-
-def watch(api: CsvApi, job_id: str, display: JobDisplay, *, sleep: Callable[[float], None] = time.sleep) -> JobReport:
-    """Look at a job until it has ended."""
-    seconds = _FIRST_POLL_SECONDS
-    while True:
-        report = api.job(job_id)
-        display.update(report)
-        if report.status.is_final:
-            return report
-        sleep(seconds)
-        seconds = min(_LONGEST_POLL_SECONDS, seconds * 1.5)

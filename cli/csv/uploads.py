@@ -1,4 +1,4 @@
-"""Files on their way up: as one or in parts, to addresses that the service gave."""
+"""Uploads to S3, whole or in parts, to addresses that the service signed."""
 
 import html
 import os
@@ -22,13 +22,13 @@ _TIMEOUT = httpx.Timeout(120.0, connect=10.0)
 Answered = TypeVar("Answered")
 
 _SENT_TOO_SLOWLY = "RequestTimeout"
-"""S3's code for a body that stopped coming, with the status 400."""
+"""Code of S3 for a body that stopped coming, with the status 400."""
 
 
 class Uploader:
     """Sends files to S3; open for a block.
 
-    What was not answered is sent again: the whole file, or the part.
+    A request without an answer is retried: the whole file, or the part.
 
     Args:
         use_proxies: whether the user's proxy settings count; not for the local stack.
@@ -59,13 +59,13 @@ class Uploader:
         """Send a file.
 
         Args:
-            file: it.
-            upload: how.
-            on_progress: called with how many bytes are sent; fewer than before when some are sent again.
+            file: to be sent.
+            upload: its addresses.
+            on_progress: called with the bytes that are sent; fewer than before when some are sent again.
             renewed: gives the same upload new addresses, once those of its parts have expired.
 
         Raises:
-            CommandError: it is refused, is changed meanwhile, or nobody answers.
+            CommandError: S3 refuses it or does not answer, or it is changed meanwhile.
         """
         with file.path.open("rb") as content:
             if os.fstat(content.fileno()).st_size != file.size:
@@ -78,12 +78,12 @@ class Uploader:
                 raise _changed(file)
 
     def abort(self, upload: WholeUpload | MultipartUpload) -> None:
-        """Have nothing kept of an upload that did not come to its end, if S3 can be reached.
+        """Delete the parts of an upload that was not finished.
 
         Raises:
-            CommandError: it cannot be, or refuses.
+            CommandError: S3 refuses it or does not answer.
         """
-        # Of a file that goes as one, S3 keeps all or nothing.
+        # A file that is sent whole is stored whole or not at all.
         if isinstance(upload, MultipartUpload):
             response = request_until_answered(
                 Retry(attempts=1), lambda: self._client.delete(upload.abort_url), "end the upload"
@@ -136,17 +136,17 @@ class Uploader:
 
         response = request_until_answered(self._retry, ask, "put the parts together", is_busy=_is_busy)
         if asked > 1 and response.status_code == HTTPStatus.NOT_FOUND:
-            return  # The answer was lost, not the request: there is no such upload any more, for it is complete.
+            return  # The answer was lost, not the request: the upload is complete, and therefore deleted.
         if not response.is_success or _element(response, "Code"):
             raise _refusal(response)
 
 
 class _ExpiredError(CommandError):
-    """An address is good no longer, or never was."""
+    """An address that has expired, or was never valid."""
 
 
 class _Parts:
-    """An upload in parts; one that takes longer than its addresses live gets new ones.
+    """An upload in parts, whose addresses are renewed once they have expired.
 
     Attributes:
         upload: with the newest addresses.
@@ -157,7 +157,7 @@ class _Parts:
         self._renewed = renewed
 
     def while_valid(self, ask: Callable[[], Answered]) -> Answered:
-        """Ask something of an address, by a new one if the first was good no longer."""
+        """Make a request, again with new addresses if the first had expired."""
         try:
             return ask()
         except _ExpiredError:
@@ -185,7 +185,7 @@ def _pieces(
 def _is_busy(response: httpx.Response) -> bool:
     if response.status_code == HTTPStatus.BAD_REQUEST:
         return _element(response, "Code") == _SENT_TOO_SLOWLY
-    # S3 begins its answer to a completion before it knows how that ends: an error may come with the status 200.
+    # S3 begins to answer a completion before it has an outcome: an error may have the status 200.
     has_failed = response.is_success and _element(response, "Code") in {"InternalError", "SlowDown"}
     return has_failed or response.status_code in RETRIED
 
@@ -197,8 +197,9 @@ def _element(response: httpx.Response, name: str) -> str:
 
 
 def _refusal(response: httpx.Response) -> CommandError:
-    said = " ".join(filter(None, (_element(response, "Message"), _element(response, "Code"))))
-    message = f"S3 did not take the file: {response.status_code} {response.reason_phrase}{f': {said}' if said else ''}"
+    reason = " ".join(filter(None, (_element(response, "Message"), _element(response, "Code"))))
+    status = f"{response.status_code} {response.reason_phrase}"
+    message = f"S3 did not take the file: {status}{f': {reason}' if reason else ''}"
     if response.status_code == HTTPStatus.FORBIDDEN:
         return _ExpiredError(message, hint="the address to upload to may have expired: send the file again")
     return CommandError(message)

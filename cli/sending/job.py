@@ -9,11 +9,11 @@ from pathlib import Path
 from cli.core.errors import CommandError, ExitCode
 from cli.core.output import err
 from cli.sending.csv_reader import read_table
-from cli.sending.display import Display
 from cli.sending.inputs import STDIN, Format, Input, open_input
 from cli.sending.ndjson_reader import read_ndjson
 from cli.sending.points import Read
 from cli.sending.positions import PositionFile
+from cli.sending.progress import SendingProgress
 from cli.sending.rejects import Rejects
 from cli.sending.run import Totals, Transport, send_all
 
@@ -80,7 +80,7 @@ def open_job(choices: Choices, positions: Path, destination: Sequence[str]) -> I
         yield Job(opened, reads, _begin(position, resume=choices.resume), position)
 
 
-def run(job: Job, transport: Transport, *, batch: int, display: Display, rejects: Rejects) -> Totals:
+def run(job: Job, transport: Transport, *, batch: int, display: SendingProgress, rejects: Rejects) -> Totals:
     """Send what is left of the file; where that ends early, the place is kept."""
     with display.shown(), _keeping_place(job) as keep:
 

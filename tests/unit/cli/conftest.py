@@ -23,5 +23,5 @@ def afluente_csv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     monkeypatch.setenv("AFLUENTE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("cli.core.retry._FIRST_DELAY_SECONDS", 0.001)
-    monkeypatch.setattr("cli.csv.sending._FIRST_POLL_SECONDS", 0.001)
+    monkeypatch.setattr("cli.csv.watching._FIRST_POLL_SECONDS", 0.001)
     return Commands(monkeypatch, capsys)

@@ -12,9 +12,9 @@ from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import JobReport
 from cli.core.errors import ExitCode
 from cli.core.times import moment
-from cli.csv.display import JobDisplay, TransferDisplay
 from cli.csv.files import LocalFile
-from cli.csv.rendering import span, tell_result
+from cli.csv.progress import JobProgress, TransferProgress
+from cli.csv.rendering import show_result, span
 from tests.unit.cli.csv_commands import Commands, press_ctrl_c
 from tests.unit.cli.csv_service import CsvService, Fault, a_report
 
@@ -265,7 +265,7 @@ def as_report(**changes: Any) -> JobReport:
 
 def test_a_terminal_gets_a_bar_a_file_and_one_of_all(terminal: Console) -> None:
     files = [LocalFile(Path("a.csv"), 1_000), LocalFile(Path("b.csv"), 3_000)]
-    display = TransferDisplay(terminal, "uploading", "uploaded")
+    display = TransferProgress(terminal, "uploading", "uploaded")
     with display.shown(files):
         display.begin("a.csv", 1_000)
         display.moved(1_000)
@@ -280,7 +280,7 @@ def test_a_terminal_gets_a_bar_a_file_and_one_of_all(terminal: Console) -> None:
 
 
 def test_a_terminal_gets_a_bar_of_a_job(terminal: Console) -> None:
-    display = JobDisplay(terminal)
+    display = JobProgress(terminal)
     with display.shown():
         display.update(as_report(status="queued"))
         display.update(as_report(status="reading", file="[x].csv", bytes_done=5, bytes_total=10, rows_read=1_500))
@@ -290,8 +290,8 @@ def test_a_terminal_gets_a_bar_of_a_job(terminal: Console) -> None:
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, log: Console) -> None:
-    monkeypatch.setattr("cli.csv.display._LINE_SECONDS", 0.0)
-    display, jobs = TransferDisplay(log, "uploading", "uploaded"), JobDisplay(log)
+    monkeypatch.setattr("cli.core.progress.LINE_SECONDS", 0.0)
+    display, jobs = TransferProgress(log, "uploading", "uploaded"), JobProgress(log)
     with display.shown(), jobs.shown():
         display.begin("a.csv", 1_000)
         display.moved(500)
@@ -313,7 +313,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, log: Co
 
 @pytest.mark.parametrize("code", JobFault)
 def test_every_failure_has_a_hint(log: Console, code: JobFault) -> None:
-    tell_result(log, as_report(status="failed", reason={"code": code, "message": "m"}, points_queued=3))
+    show_result(log, as_report(status="failed", reason={"code": code, "message": "m"}, points_queued=3))
     shown = log.export_text()
     assert f"failed: m ({code}); 3 points queued before" in shown
     assert "→" in shown
@@ -321,7 +321,7 @@ def test_every_failure_has_a_hint(log: Console, code: JobFault) -> None:
 
 @pytest.mark.parametrize("status", JobStatus)
 def test_every_status_can_be_told(log: Console, status: JobStatus) -> None:
-    tell_result(log, as_report(status=status))
+    show_result(log, as_report(status=status))
     assert log.export_text().startswith("a.csv: ")
 
 

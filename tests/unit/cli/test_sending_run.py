@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from cli.core.errors import CommandError, ExitCode
-from cli.sending.display import Display
 from cli.sending.job import Choices, Job, open_job, run
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
+from cli.sending.progress import SendingProgress
 from cli.sending.rejects import Rejects
 from cli.sending.run import Totals
 
@@ -68,7 +68,7 @@ def open_file(tmp_path: Path, file: Path) -> Iterator[Callable[..., Job]]:
 
 
 def send(job: Job, transport: FakeTransport, console: Console, rejects: Path | None = None) -> Totals:
-    display = Display(console, job.input.name, job.input.size, job.input.bytes_read)
+    display = SendingProgress(console, job.input.name, job.input.size, job.input.bytes_read)
     if rejects is None:
         return run(job, transport, batch=4, display=display, rejects=Rejects(console, None))
     with rejects.open("wb") as file:
@@ -187,8 +187,8 @@ def test_ndjson_files_are_sent(tmp_path: Path) -> None:
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    monkeypatch.setattr("cli.sending.display._LINE_SECONDS", 0.0)
-    display = Display(console, "f", 10, lambda: 5)
+    monkeypatch.setattr("cli.core.progress.LINE_SECONDS", 0.0)
+    display = SendingProgress(console, "f", 10, lambda: 5)
     with display.shown():
         display.update(Totals(read=1500, rejected=2))
     assert "1,500 points" in console.export_text()
@@ -196,7 +196,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, console
 
 def test_a_terminal_gets_a_bar() -> None:
     console = Console(record=True, width=200, force_terminal=True)
-    display = Display(console, "readings.csv", 10, lambda: 5)
+    display = SendingProgress(console, "readings.csv", 10, lambda: 5)
     with display.shown():
         display.update(Totals(read=1500, rejected=2))
         display.waiting(1.5, "503 Service Unavailable")

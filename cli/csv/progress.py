@@ -1,17 +1,12 @@
-"""What people see while files go up and jobs read them: bars on a terminal, a line now and then in a log."""
+"""Progress of files that are transferred, and of the jobs that read them."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import (
-    BarColumn,
     DownloadColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -21,33 +16,33 @@ from rich.progress import (
 
 from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import JobReport
+from cli.core.progress import LineTimer, bars, show_wait
 from cli.csv.files import LocalFile
 
-_LINE_SECONDS = 10.0
 _TOTAL = "all files"
 
 
-class TransferDisplay:
-    """Shows how far files are on their way.
+class TransferProgress:
+    """Shows the progress of files that are transferred.
 
     Args:
-        console: where; standard error, so that results can be piped.
-        verb: what happens to them: `uploading`.
-        done: what has happened to them: `uploaded`.
+        console: standard error, so that results can be piped.
+        verb: for a file on its way: `uploading`.
+        done: for a file that is there: `uploaded`.
     """
 
     def __init__(self, console: Console, verb: str, done: str) -> None:
         self._console = console
         self._verb = verb
         self._done = done
-        self._bars = _bars(console, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        self._bars = bars(console, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._task: TaskID | None = None
         self._total: TaskID | None = None
         self._before = 0
         self._name = ""
         self._size: int | None = None
         self._sent = 0
-        self._last_line = 0.0
+        self._lines = LineTimer()
 
     @contextmanager
     def shown(self, files: Sequence[LocalFile] = ()) -> Iterator[None]:
@@ -58,46 +53,45 @@ class TransferDisplay:
             yield
 
     def begin(self, name: str, size: int | None) -> None:
-        """The next file is on its way."""
+        """Show the next file."""
         self._name, self._size, self._sent = name, size, 0
-        self._last_line = time.monotonic()
+        self._lines.restart()
         if self._console.is_terminal:
             self._task = self._bars.add_task(name, total=size)
         else:
-            told = "" if size is None else f" ({decimal(size)})"
-            self._console.print(f"{self._verb} {name}{told}", markup=False, soft_wrap=True)
+            shown = "" if size is None else f" ({decimal(size)})"
+            self._console.print(f"{self._verb} {name}{shown}", markup=False, soft_wrap=True)
 
     def moved(self, done: int) -> None:
-        """So many bytes of the file are there; fewer than before when some go again."""
+        """Show the bytes of the file that are there; fewer than before when some are sent again."""
         self._sent = done
         if self._task is not None:
             self._bars.update(self._task, completed=done)
             if self._total is not None:
                 self._bars.update(self._total, completed=self._before + done)
-        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
-            self._last_line = time.monotonic()
+        elif self._lines.is_due():
             self._console.print(f"{self._name}: {_share(done, self._size)}", markup=False, soft_wrap=True)
 
     def end(self) -> None:
-        """The file is there."""
+        """Show that the file is there."""
         self._before += self._sent
         if not self._console.is_terminal:
             self._console.print(f"{self._done} {self._name}", markup=False, soft_wrap=True)
 
     def waiting(self, seconds: float, reason: str) -> None:
-        """Say why nothing moves for a while."""
-        say_waiting(self._console, seconds, reason)
+        """Show the reason why nothing moves for a while."""
+        show_wait(self._console, seconds, reason)
 
 
-class JobDisplay:
-    """Shows how far jobs are."""
+class JobProgress:
+    """Shows the progress of jobs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bars = _bars(console, TextColumn("{task.fields[told]}", markup=False), TimeElapsedColumn())
+        self._bars = bars(console, TextColumn("{task.fields[counts]}", markup=False), TimeElapsedColumn())
         self._tasks: dict[str, TaskID] = {}
         self._last_status: dict[str, JobStatus] = {}
-        self._last_line = time.monotonic()
+        self._lines = LineTimer()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -106,12 +100,12 @@ class JobDisplay:
             yield
 
     def update(self, report: JobReport) -> None:
-        """Show how far a job is."""
+        """Show the progress of a job."""
         if not self._console.is_terminal:
             self._print_line(report)
             return
         if report.job_id not in self._tasks:
-            self._tasks[report.job_id] = self._bars.add_task("", total=None, told="")
+            self._tasks[report.job_id] = self._bars.add_task("", total=None, counts="")
         # Until it is known how much there is to read, the bar swings.
         total = report.bytes_total if report.bytes_done or report.status.is_final else None
         self._bars.update(
@@ -119,40 +113,20 @@ class JobDisplay:
             description=f"{report.file} {_words(report.status)}",
             total=total,
             completed=report.bytes_done,
-            told=_counts(report),
+            counts=_counts(report),
         )
 
     def _print_line(self, report: JobReport) -> None:
         is_news = self._last_status.get(report.job_id) is not report.status
-        is_time = time.monotonic() - self._last_line >= _LINE_SECONDS
-        # How it ended is told with the result.
-        if report.status.is_final or not (is_news or is_time):
+        # The end of a job is shown with its result.
+        if report.status.is_final or not (is_news or self._lines.is_due()):
             return
         self._last_status[report.job_id] = report.status
-        self._last_line = time.monotonic()
-        told = f"{report.file}: {_words(report.status)}"
+        self._lines.restart()
+        line = f"{report.file}: {_words(report.status)}"
         if report.status is JobStatus.READING:
-            told += f", {_share(report.bytes_done, report.bytes_total)}, {_counts(report)}"
-        self._console.print(told, markup=False, soft_wrap=True)
-
-
-def say_waiting(console: Console, seconds: float, reason: str) -> None:
-    """Say why nothing moves for a while."""
-    told = f"the service is not ready ({reason}); again in {seconds:.1f} s"
-    console.print(told, markup=False, soft_wrap=True)
-
-
-def _bars(console: Console, *columns: ProgressColumn) -> Progress:
-    description = TextColumn("{task.description}", markup=False)
-    return Progress(
-        SpinnerColumn(),
-        description,
-        BarColumn(),
-        *columns,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+            line += f", {_share(report.bytes_done, report.bytes_total)}, {_counts(report)}"
+        self._console.print(line, markup=False, soft_wrap=True)
 
 
 def _words(status: JobStatus) -> str:
