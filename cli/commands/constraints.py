@@ -1,29 +1,15 @@
 """`afluente constraints …`: what is normal for a stream."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import Progress
-from rich.table import Table
 
-from cli.constraints.differences import differences, number
-from cli.core.errors import CommandError, ExitCode
+from cli.core.errors import ExitCode
 from cli.core.options import ApiKeyOption, targeted_by_api
-from cli.core.output import err, out, print_json
+from cli.core.output import out, print_json
 from cli.core.target import TargetChoice, resolve
-from cli.core.times import moment
-
-if TYPE_CHECKING:
-    from afluente.application.constraints.documents import ConstraintEntry, EntryFaults
-    from cli.constraints.api import Change, ConstraintsApi
-
-_SHOWN_FROM = 100
-"""Entries from which on a bar is worth its while."""
 
 _FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A JSON or YAML file of constraints.")]
 _ScopeArgument = Annotated[
@@ -63,10 +49,12 @@ def apply(
         consecutive_violations_required: 3
         cooldown_seconds: 300
     """
-    entries = _sound_entries(file)
-    with _api(target, api_key) as constraints, _bar(len(entries)) as progress:
-        task = progress.add_task("writing", total=len(entries))
-        counts = constraints.apply(entries, lambda written: progress.advance(task, written))
+    from cli.constraints.api import constraints_api
+    from cli.constraints.applying import apply_entries, entries_without_faults
+
+    entries = entries_without_faults(file)
+    with constraints_api(resolve(target), api_key) as constraints:
+        counts = apply_entries(constraints, entries)
     if as_json:
         print_json(counts)
     else:
@@ -80,6 +68,7 @@ def validate(file: _FileArgument, as_json: _JsonOption = False) -> None:
     [dim]Example:[/]  afluente constraints validate constraints.yaml
     """
     from cli.constraints.files import load
+    from cli.constraints.rendering import show_faults
 
     entries, faulty = load(file)
     if as_json:
@@ -87,7 +76,7 @@ def validate(file: _FileArgument, as_json: _JsonOption = False) -> None:
     elif not faulty:
         out().print(f"[green]entries: {len(entries)}, none with a fault[/]")
     else:
-        _show_faults(faulty)
+        show_faults(faulty)
     if faulty:
         raise typer.Exit(int(ExitCode.FAILED))
 
@@ -109,10 +98,12 @@ def get(
       afluente constraints get iot/furnace-1/furnace-1:value
       afluente constraints get iot --type temperature
     """
+    from cli.constraints.api import constraints_api
     from cli.constraints.files import as_yaml
+    from cli.constraints.scopes import scope_of
 
-    asked = _scope(scope, type_)
-    with _api(target, api_key) as constraints:
+    asked = scope_of(scope, type_)
+    with constraints_api(resolve(target), api_key) as constraints:
         entry = constraints.get(asked)
     if as_json:
         print_json(entry)
@@ -142,12 +133,15 @@ def list_(
       afluente constraints list
       afluente constraints list --domain iot --source 'furnace-*'
     """
-    with _api(target, api_key) as constraints:
+    from cli.constraints.api import constraints_api
+    from cli.constraints.rendering import entries_table
+
+    with constraints_api(resolve(target), api_key) as constraints:
         entries = list(constraints.all_of(domain=domain, source_id=source, stream_type=type_))
     if as_json:
         print_json(entries)
     elif entries:
-        out().print(_table(entries))
+        out().print(entries_table(entries))
     else:
         out().print("the key reaches no such constraints; 'afluente constraints apply FILE' writes some")
 
@@ -168,8 +162,11 @@ def delete(
 
     [dim]Example:[/]  afluente constraints delete iot/furnace-1/furnace-1:value
     """
-    asked = _scope(scope, type_)
-    with _api(target, api_key) as constraints:
+    from cli.constraints.api import constraints_api
+    from cli.constraints.scopes import scope_of
+
+    asked = scope_of(scope, type_)
+    with constraints_api(resolve(target), api_key) as constraints:
         constraints.delete(asked, if_version)
     out().print(f"deleted the constraints of {asked}", markup=False)
 
@@ -192,13 +189,17 @@ def history(
       afluente constraints history iot/furnace-1/furnace-1:value
       afluente constraints history iot --type temperature --limit 5
     """
-    asked = _scope(scope, type_)
-    with _api(target, api_key) as constraints:
+    from cli.constraints.api import constraints_api
+    from cli.constraints.rendering import history_table
+    from cli.constraints.scopes import scope_of
+
+    asked = scope_of(scope, type_)
+    with constraints_api(resolve(target), api_key) as constraints:
         changes = constraints.history(asked, limit)
     if as_json:
         print_json(changes[:limit])
     else:
-        out().print(_history_table(changes, limit), markup=False)
+        out().print(history_table(changes, limit), markup=False)
 
 
 @app.command()
@@ -219,104 +220,13 @@ def rollback(
 
     [dim]Example:[/]  afluente constraints rollback iot/furnace-1/furnace-1:value 3
     """
-    asked = _scope(scope, type_)
-    with _api(target, api_key) as constraints:
+    from cli.constraints.api import constraints_api
+    from cli.constraints.scopes import scope_of
+
+    asked = scope_of(scope, type_)
+    with constraints_api(resolve(target), api_key) as constraints:
         entry = constraints.roll_back(asked, version, if_version)
     if as_json:
         print_json(entry)
     else:
         out().print(f"{asked} is as in version {version} again, in version {entry['version']}", markup=False)
-
-
-@contextmanager
-def _api(target: TargetChoice, key: str | None) -> "Iterator[ConstraintsApi]":
-    from cli.access.api_key import key_for
-    from cli.constraints.api import ConstraintsApi
-    from cli.core.api import Api
-
-    found = resolve(target)
-    with Api.of(found, key_for(found, key)) as api:
-        yield ConstraintsApi(api)
-
-
-def _sound_entries(file: Path) -> "list[ConstraintEntry]":
-    from cli.constraints.files import load
-
-    entries, faulty = load(file)
-    if faulty:
-        _show_faults(faulty)
-        raise CommandError(
-            f"{len(faulty)} of {len(entries) + len(faulty)} entries have faults; nothing was written",
-            hint="correct them; 'afluente constraints validate FILE' checks without writing",
-        )
-    return entries
-
-
-def _scope(key: str, stream_type: str | None) -> str:
-    from afluente.application.constraints.scopes import of_domain, of_stream, of_type
-    from afluente.domain.faults import FaultyError
-    from afluente.domain.stream_keys import StreamKey
-
-    if "/" not in key:
-        return of_domain(key) if stream_type is None else of_type(key, stream_type)
-    if stream_type is not None:
-        raise typer.BadParameter("a stream has no template; give a domain with --type", param_hint="--type")
-    try:
-        return of_stream(StreamKey.parse(key))
-    except FaultyError as error:
-        raise typer.BadParameter(str(error), param_hint="KEY") from None
-
-
-def _show_faults(faulty: "Iterable[EntryFaults]") -> None:
-    table = Table("entry", "for", "field", "fault", box=None, padding=(0, 2, 0, 0))
-    for entry in faulty:
-        for fault in entry.faults:
-            table.add_row(str(entry.index + 1), entry.name, fault.field, f"{fault.message} ({fault.code})")
-    err().print(table, markup=False)
-
-
-def _table(entries: list[dict[str, Any]]) -> Table:
-    table = Table("for", "values", "changes", "alarm", "version", box=None, padding=(0, 2, 0, 0))
-    table.columns[0].overflow = "fold"
-    for entry in entries:
-        name = entry.get("key") or " ".join(entry[part] for part in ("domain", "stream_type") if part in entry)
-        required = entry.get("consecutive_violations_required", 3)
-        alarm = f"{required} in a row,\n{number(entry.get('cooldown_seconds', 300))} s apart"
-        table.add_row(
-            name,
-            _bounds(entry.get("value_constraints", {})),
-            _bounds(entry.get("rate_constraints", {})),
-            alarm,
-            str(entry["version"]),
-        )
-    return table
-
-
-def _bounds(bounds: dict[str, Any]) -> str:
-    return "\n".join(f"{name} {number(bound)}" for name, bound in bounds.items()) or "-"
-
-
-def _history_table(changes: "Sequence[Change]", limit: int) -> Table:
-    """Each change with what it changed in the one before it, which the last one has for that alone."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("version", justify="right", no_wrap=True)
-    for name in ("when", "who"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("what", overflow="fold")
-    before = {change.version: older for change, older in pairwise(changes)}
-    for change in changes[:limit]:
-        older = before.get(change.version)
-        what = [change.kind.replace("_", " ")] if change.restored is None else [f"as in version {change.restored}"]
-        if change.constraints is not None:
-            what += differences(older.constraints if older else None, change.constraints)
-        table.add_row(str(change.version), moment(change.at), change.by, "\n".join(what))
-    return table
-
-
-@contextmanager
-def _bar(entries: int) -> Iterator[Progress]:
-    console = err()
-    with Progress(
-        console=console, transient=True, disable=entries < _SHOWN_FROM or not console.is_terminal
-    ) as progress:
-        yield progress

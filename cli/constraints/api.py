@@ -1,7 +1,7 @@
-"""The API of constraints."""
+"""Client of the API of constraints."""
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -11,12 +11,15 @@ from afluente.application.constraints.changes import Effect
 from afluente.application.constraints.documents import ConstraintEntry, address_of, entry_of
 from afluente.application.constraints.scopes import domain_of, source_of
 from afluente.domain.stream_keys import StreamKey
+from cli.access.api_key import key_for
+from cli.constraints.scopes import arguments_of
 from cli.constraints.updates import Counts
 from cli.core.api import Answered, Api, Query, RefusedError
 from cli.core.errors import CommandError
+from cli.core.target import Target
 
-# A request has to be answered within 30 s, on a busy laptop too. One at a time: each in flight beside it would have
-# another container begin.
+# A request has to be answered within 30 s, on a busy laptop too. One at a time: each in flight beside it would start
+# another container.
 _ENTRIES_AT_ONCE = 250
 _PATH = "/constraints"
 _PAGE = 500
@@ -27,15 +30,15 @@ Entry = dict[str, Any]
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A change of constraints, as the history has it.
+    """A change of constraints in the history.
 
     Attributes:
-        version: since then.
+        version: of the constraints since the change.
         kind: `put`, `delete` or `roll_back`.
         at: in Unix seconds.
-        by: who did it.
-        constraints: since then, as an entry; None for none.
-        restored: the version that was written again.
+        by: its author.
+        constraints: an entry with the constraints since the change; None for none.
+        restored: the earlier version that it restored.
     """
 
     version: int
@@ -64,8 +67,20 @@ class _History(msgspec.Struct, frozen=True):
     next: int | None
 
 
+@contextmanager
+def constraints_api(target: Target, key: str | None) -> "Iterator[ConstraintsApi]":
+    """The constraints of a deployment, for the block.
+
+    Args:
+        target: the deployment.
+        key: that the user gave.
+    """
+    with Api.of(target, key_for(target, key)) as api:
+        yield ConstraintsApi(api)
+
+
 class ConstraintsApi:
-    """Reads and writes constraints over an API."""
+    """Reads and writes constraints over the HTTP API."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -75,7 +90,7 @@ class ConstraintsApi:
 
         Args:
             entries: each scope once.
-            on_written: called with the number of entries of each request that was taken.
+            on_written: called with the number of entries of each request that was accepted.
 
         Raises:
             CommandError: not all are written.
@@ -94,12 +109,12 @@ class ConstraintsApi:
         """The constraints of a scope as an entry with their version.
 
         Raises:
-            CommandError: there are none; so for those that follow.
+            CommandError: there are none; so for all that follow.
         """
         return self._ask_of(scope, "GET", "show the constraints", Entry)
 
     def all_of(self, *, domain: str | None, source_id: str | None, stream_type: str | None) -> Iterator[Entry]:
-        """All constraints that the key reaches, and that are as they are asked for."""
+        """All constraints within the reach of the key that match."""
         asked = {"domain": domain, "source_id": source_id, "stream_type": stream_type, "limit": _PAGE}
         following: str | None = None
         while True:
@@ -111,7 +126,7 @@ class ConstraintsApi:
             following = page.next
 
     def delete(self, scope: str, if_version: int | None) -> None:
-        """Take the constraints of a scope away, if they are of the version."""
+        """Delete the constraints of a scope, if they are of the version."""
         query = Query(headers=_if_match(if_version))
         self._ask_of(scope, "DELETE", "delete the constraints", type(None), query)
 
@@ -128,7 +143,7 @@ class ConstraintsApi:
             before = page.next
 
     def roll_back(self, scope: str, version: int, if_version: int | None) -> Entry:
-        """Write the constraints of an earlier version again, if they are of the version."""
+        """Restore the constraints of an earlier version, if the current ones are of `if_version`."""
         query = Query(body={"version": version}, headers=_if_match(if_version))
         return self._ask_of(scope, "POST", "go back to the version", Entry, query, below="/rollback")
 
@@ -145,27 +160,21 @@ class ConstraintsApi:
         try:
             return self._api.ask(method, path, what, kind, Query(fields, query.body, query.headers))
         except RefusedError as error:
-            told = as_argument(scope)
+            arguments = arguments_of(scope)
             if error.status == HTTPStatus.NOT_FOUND and below == "/rollback":
-                hint = f"'afluente constraints history {told}' shows which there are"
+                hint = f"'afluente constraints history {arguments}' shows which there are"
                 raise CommandError(error.problem.text, hint=hint) from None
             if error.status == HTTPStatus.NOT_FOUND:
                 hint = "'afluente constraints list' shows which are"
                 raise CommandError(f"there are no constraints for {scope}", hint=hint) from None
             if error.status == HTTPStatus.PRECONDITION_FAILED:
-                hint = f"'afluente constraints history {told}' shows who changed them, and how"
+                hint = f"'afluente constraints history {arguments}' shows who changed them, and how"
                 raise CommandError(error.message, hint=hint) from None
             raise
 
 
-def as_argument(scope: str) -> str:
-    """A scope as a command takes it."""
-    domain, _, stream_type = scope.partition("#")
-    return shlex.join([domain, "--type", stream_type] if stream_type else [scope])
-
-
 def _address_in_query(scope: str) -> dict[str, str | int | None]:
-    """What says beside the domain whose constraints are meant: the query carries every character, a path does not."""
+    """The rest of a scope beside its domain: the query carries every character, a path does not."""
     if source_of(scope) is not None:
         key = StreamKey.parse(scope)
         return {"source_id": key.source_id, "stream_id": key.stream_id}

@@ -1,4 +1,4 @@
-"""The constraints of a deployment, written to with the user's rights in AWS and not by the API."""
+"""The constraints of a deployment, reached with rights in AWS and not over the API."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ def catalogue_of(target: Target, by: str) -> "DynamoConstraintsCatalogue":
 
     Args:
         target: the deployment.
-        by: the command, as the history is to name it.
+        by: name of the command for the history.
     """
     from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue  # noqa: PLC0415 - half a second
 

@@ -1,23 +1,23 @@
-"""What a change of constraints changes, for people."""
+"""Differences between two versions of constraints, for people."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# What says whose they are, and what an entry has beside its constraints.
-_PASSED_OVER = frozenset({"key", "domain", "version", "stream_id", "source_id"})
-_IF_NOT_GIVEN = {"consecutive_violations_required": 3, "cooldown_seconds": 300}
+# Scope and version of an entry.
+_IGNORED = frozenset({"key", "domain", "version", "stream_id", "source_id"})
+_DEFAULTS = {"consecutive_violations_required": 3, "cooldown_seconds": 300}
 
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields that are others than before, such as `value_constraints.warning_max 253 → 260`.
+    """The fields that differ, such as `value_constraints.warning_max 253 → 260`.
 
     Args:
-        before: constraints, as an entry or as they are kept; None where there were none.
-        after: those since.
+        before: constraints, as an entry or as they are stored; None where there were none.
+        after: the constraints since then.
     """
     new = _fields(after)
     if before is None:
-        return tuple(f"{name} {number(value)}" for name, value in new.items() if _IF_NOT_GIVEN.get(name) != value)
+        return tuple(f"{name} {number(value)}" for name, value in new.items() if _DEFAULTS.get(name) != value)
     old = _fields(before)
     names = [*new, *(name for name in old if name not in new)]
     return tuple(
@@ -33,11 +33,11 @@ def number(value: object) -> str:
 
 
 def _fields(constraints: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field, those of a table by both names; settings that are not given as they are then."""
+    """All fields, those of a table with its name before theirs, and the defaults of settings that are not given."""
     fields: dict[str, Any] = {}
     for name, value in constraints.items():
         if isinstance(value, Mapping):
             fields |= {f"{name}.{inner}": bound for inner, bound in value.items()}
-        elif name not in _PASSED_OVER:
+        elif name not in _IGNORED:
             fields[name] = value
-    return {**fields, **{name: value for name, value in _IF_NOT_GIVEN.items() if name not in fields}}
+    return {**fields, **{name: value for name, value in _DEFAULTS.items() if name not in fields}}

@@ -13,17 +13,17 @@ from afluente.application.constraints.documents import ConstraintEntry, EntryFau
 from cli.core.errors import CommandError, ExitCode
 
 MAX_ALIASED = 100_000
-"""Values of a document in YAML that its aliases stand for: a few lines of them could fill any memory."""
+"""Values that the aliases of a YAML document stand for: a few lines of them could fill any memory."""
 
 # Ten times as fast, where PyYAML was built with libyaml.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):  # type: ignore[misc] # one of two, by what is installed
-    """A safe loader that refuses a mapping with a field twice: which one was meant is not known."""
+    """Safe loader that refuses a mapping with a repeated field: it is ambiguous."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Called with each mapping before what is merged into it stands beside its own fields, which may replace it."""
+        """Check the fields of a mapping itself, before merged fields, which they may replace, stand beside them."""
         flattened: set[int] = self.__dict__.setdefault("flattened", set())
         if id(node) not in flattened:
             flattened.add(id(node))
@@ -35,7 +35,7 @@ def load(path: Path) -> tuple[list[ConstraintEntry], list[EntryFaults]]:
     """Read a file of constraints, `.json` as JSON and anything else as YAML.
 
     Returns:
-        The entries that can be taken, and what is wrong with the others.
+        The sound entries, and the faults of the others.
 
     Raises:
         CommandError: there is no such file, or it is neither JSON nor YAML; it names the place.
@@ -44,7 +44,7 @@ def load(path: Path) -> tuple[list[ConstraintEntry], list[EntryFaults]]:
 
 
 def read_document(path: Path) -> object:
-    """What a parser makes of a file, `.json` as JSON and anything else as YAML.
+    """Parse a file, `.json` as JSON and anything else as YAML.
 
     Raises:
         CommandError: there is no such file, or it is neither JSON nor YAML; it names the place.
@@ -59,14 +59,14 @@ def read_document(path: Path) -> object:
 
 
 def as_yaml(entry: Mapping[str, Any]) -> str:
-    """An entry as a document that `constraints apply` takes; the version is a comment there."""
+    """An entry as a document for `constraints apply`; the version is a comment in it."""
     fields = {name: value for name, value in entry.items() if name != "version"}
     text: str = yaml.safe_dump([fields], sort_keys=False, allow_unicode=True)
     return f"# version {entry['version']}\n{text}"
 
 
 def parse_text(path: Path, text: str) -> object:
-    """What a parser makes of the text of a file, `.json` as JSON and anything else as YAML.
+    """Parse the text of a file, `.json` as JSON and anything else as YAML.
 
     Raises:
         CommandError: it is neither JSON nor YAML; it names the place.
@@ -110,7 +110,7 @@ def _once_each(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _nodes(value: object, known: dict[int, float]) -> float:
-    """How many values are in a document; without end in one that holds itself."""
+    """The number of values in a document; infinite for one that contains itself."""
     if not isinstance(value, dict | list | tuple):
         return 1
     if id(value) not in known:

@@ -1,4 +1,4 @@
-"""Brings the constraints of a deployment to what a file says."""
+"""Constraints are written with rights in AWS, and counted by effect."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from afluente.application.constraints.ports import ConstraintsCatalogue
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What applying a file has changed."""
+    """Entries by effect."""
 
     created: int
     updated: int
@@ -20,16 +20,16 @@ class Counts(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, effects: Iterable[Effect]) -> "Counts":
-        """How often each was the effect."""
+        """Count effects."""
         counted = Counter(effects)
         return cls(counted[Effect.CREATED], counted[Effect.UPDATED], counted[Effect.UNCHANGED])
 
 
 def apply(catalogue: ConstraintsCatalogue, entries: Sequence[ConstraintEntry]) -> Counts:
-    """Write the entries that are new or differ, with rights in AWS; what a file does not name stays as it is.
+    """Write the entries that are new or differ; other constraints stay.
 
     Args:
-        catalogue: the constraints of the deployment.
+        catalogue: constraints of the deployment.
         entries: each scope once.
     """
     return Counts.of(its.effect for its in manage_constraints.apply(catalogue, entries))

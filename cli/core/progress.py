@@ -27,12 +27,13 @@ class LineTimer:
         return True
 
 
-def bars(console: Console, *columns: ProgressColumn, is_transient: bool = True) -> Progress:
+def bars(console: Console, *columns: ProgressColumn, is_shown: bool = True, is_transient: bool = True) -> Progress:
     """Bars with a description, which a console that is no terminal does not show.
 
     Args:
         console: of the bars.
         columns: right of each bar.
+        is_shown: whether they are worth their while.
         is_transient: whether they vanish at the end.
     """
     description = TextColumn("{task.description}", markup=False)
@@ -43,7 +44,7 @@ def bars(console: Console, *columns: ProgressColumn, is_transient: bool = True) 
         *columns,
         console=console,
         transient=is_transient,
-        disable=not console.is_terminal,
+        disable=not (is_shown and console.is_terminal),
     )
 
 
