@@ -1,4 +1,4 @@
-"""Legacy clients at the running stack: their requests and messages, and the points that come out."""
+"""Clients of the old service at the running stack: their requests and messages, and where their readings come out."""
 
 import json
 import secrets

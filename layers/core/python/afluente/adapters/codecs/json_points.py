@@ -1,7 +1,7 @@
-"""Points in JSON, the same for every transport.
+"""Points as JSON has them, the same for every transport.
 
-Sound points are decoded quickly. Any other is decoded again slowly, so that all its faults are named and its neighbours
-are accepted.
+Points that are sound throughout are taken the quick way. One that is not is read again slowly, so that it gets all its
+faults named and its good neighbours go through.
 """
 
 import json
@@ -27,11 +27,11 @@ _LEVELS_ABOVE_METADATA = 3
 
 
 class MalformedJsonError(Exception):
-    """A document that is no JSON, or too deep.
+    """A document is no JSON that can be worked with.
 
     Attributes:
-        fault: what is wrong, to follow the document's name in a sentence.
-        offset: the byte at fault; None where no single one is.
+        fault: what is wrong with it, to follow its name in a sentence.
+        offset: the byte at which it is wrong; None where no single one is.
     """
 
     def __init__(self, fault: str, offset: int | None = None) -> None:
@@ -40,19 +40,19 @@ class MalformedJsonError(Exception):
         self.offset = offset
 
     def of(self, document: str) -> str:
-        """The fault as a sentence about the document, by the name that people know."""
+        """The fault as a sentence about the document, which people know by that name."""
         where = "" if self.offset is None else f" (at byte {self.offset})"
         return f"the {document} {self.fault}{where}"
 
 
 class JsonPoint(msgspec.Struct, omit_defaults=True):
-    """A point whose fields have the right types, not checked further.
+    """A point whose fields have the right types; more is not known of them.
 
     Attributes:
         stream_id: the stream among those of the source; by custom `{source_id}:{what}`.
         value: any finite number that a 64-bit double can hold.
         timestamp: when it was measured, in Unix seconds.
-        stream_type: the type of the stream, to find constraint templates by.
+        stream_type: what kind of stream it is, to find constraint templates by.
         sequence: the sender's count; orders points of one timestamp.
         metadata: anything else.
     """
@@ -66,14 +66,14 @@ class JsonPoint(msgspec.Struct, omit_defaults=True):
 
 
 def parse_json(document: bytes, *, object_of: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """Parse a document tolerantly.
+    """Read a document, tolerantly.
 
-    The standard library's parser accepts values that JSON does not have and some clients write (NaN, lone surrogates),
-    so that only the points with such values are rejected. It also knows the place of an error.
+    The standard library's parser takes what some clients write though JSON does not have it (NaN, lone surrogates), so
+    that only the points with such values are lost. It also knows the place of an error.
 
     Args:
         document: bytes of JSON.
-        object_of: makes an object of its fields; by default a dict with the last field of each name.
+        object_of: what to make of the fields of an object; a dict with the last of each name if it is not given.
 
     Raises:
         MalformedJsonError: it is no UTF-8, no JSON, or nests too deeply.
@@ -91,10 +91,10 @@ def parse_json(document: bytes, *, object_of: Callable[[list[tuple[str, Any]]], 
     return parsed
 
 
-def partition_points(
+def take_points(
     items: Iterable[object], *, domain: str, source_id: str, now: float
 ) -> tuple[list[DataPoint], list[RejectedPoint]]:
-    """Partition points into sound and rejected ones.
+    """Sort points into those that can be taken and those that cannot.
 
     Args:
         items: `JsonPoint`s, or JSON values of any kind.
@@ -103,25 +103,25 @@ def partition_points(
         now: the time of their arrival, in Unix seconds.
 
     Raises:
-        MalformedJsonError: a rejected point nests too deeply to be quarantined.
+        MalformedJsonError: a point that has a fault nests too deeply to be kept.
     """
     points: list[DataPoint] = []
     rejected: list[RejectedPoint] = []
     for index, item in enumerate(items):
-        point = _sound_point(item, domain, source_id, now) if isinstance(item, JsonPoint) else None
+        point = _take(item, domain, source_id, now) if isinstance(item, JsonPoint) else None
         if point is None:
-            raw = _raw(item)
-            decoded = decode_point(raw, domain=domain, source_id=source_id, now=now)
-            if not isinstance(decoded, DataPoint):
-                rejected.append(RejectedPoint(index, decoded, raw))
+            raw = _as_it_came(item)
+            taken = take_point(raw, domain=domain, source_id=source_id, now=now)
+            if not isinstance(taken, DataPoint):
+                rejected.append(RejectedPoint(index, taken, raw))
                 continue
-            point = decoded
+            point = taken
         points.append(point)
     return points, rejected
 
 
-def decode_point(raw: object, *, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
-    """The point of a JSON value, or all its faults. A null counts as a field left out."""
+def take_point(raw: object, *, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
+    """One point of a JSON value, or every fault that keeps it from being one. A null is a field left out."""
     if not isinstance(raw, dict):
         return (Fault(FaultCode.WRONG_TYPE, "datapoint", f"must be an object, not {json_type(raw)}"),)
     fields = {
@@ -136,11 +136,11 @@ def decode_point(raw: object, *, domain: str, source_id: str, now: float) -> Dat
 
 
 def with_arrival_fault(faults: tuple[Fault, ...], timestamp: Any, now: float) -> tuple[Fault, ...]:
-    """The faults of a point, with the fault of its time by the service's clock.
+    """The faults of a point, with what the service's clock has against its time.
 
     Args:
         faults: of the point.
-        timestamp: of the point; a number, unless one of the faults is of it.
+        timestamp: of the point; a number, or one of the faults is of it.
         now: the time of its arrival, in Unix seconds.
     """
     if any(fault.field == "timestamp" and fault.code is not FaultCode.OUT_OF_RANGE for fault in faults):
@@ -149,8 +149,8 @@ def with_arrival_fault(faults: tuple[Fault, ...], timestamp: Any, now: float) ->
     return (*(fault for fault in faults if fault.field != "timestamp"), arrival) if arrival else faults
 
 
-def _sound_point(item: JsonPoint, domain: str, source_id: str, now: float) -> DataPoint | None:
-    """Decode a sound point quickly; None for a point with a fault."""
+def _take(item: JsonPoint, domain: str, source_id: str, now: float) -> DataPoint | None:
+    """The quick way, for a point that has no fault; None for one that has."""
     if arrival_fault(item.timestamp, now):
         return None
     try:
@@ -169,8 +169,8 @@ def _sound_point(item: JsonPoint, domain: str, source_id: str, now: float) -> Da
         return None
 
 
-def _raw(item: object) -> object:
-    """A rejected point as a JSON value, for the quarantine."""
+def _as_it_came(item: object) -> object:
+    """A point that has a fault, as it is kept for those who look into it; not what no JSON writer could write again."""
     if not isinstance(item, JsonPoint):
         return item
     if is_deeper_than(MAX_DEPTH - _LEVELS_ABOVE_METADATA, item.metadata):
@@ -179,7 +179,7 @@ def _raw(item: object) -> object:
 
 
 def _parse_int(digits: str) -> float:
-    """An integer; infinity for one too long for any field."""
+    """An integer, or infinity for one so long that no field could hold it."""
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
 
 

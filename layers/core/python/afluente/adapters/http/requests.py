@@ -13,12 +13,7 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.codecs.json_points import (
-    JsonPoint,
-    MalformedJsonError,
-    parse_json,
-    partition_points,
-)
+from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
 from afluente.adapters.http.authorization import grant_of
 from afluente.adapters.http.errors import RequestError, invalid_request, malformed_json
 from afluente.adapters.http.routes import Route
@@ -176,7 +171,7 @@ def _sorted(
     items: Sequence[object], domain: str, source_id: str, now: float
 ) -> tuple[list[DataPoint], list[RejectedPoint]]:
     try:
-        return partition_points(items, domain=domain, source_id=source_id, now=now)
+        return take_points(items, domain=domain, source_id=source_id, now=now)
     except MalformedJsonError as error:
         raise malformed_json(error) from error
 

@@ -5,12 +5,7 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.codecs.json_points import (
-    JsonPoint,
-    MalformedJsonError,
-    parse_json,
-    partition_points,
-)
+from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.redaction import redacted
 from afluente.application.limits.decisions import Throttled
@@ -153,9 +148,7 @@ def points_request(message: Points, connection: Connection, *, request_id: str, 
     Raises:
         MalformedJsonError: a point that has a fault nests too deeply to be kept.
     """
-    points, rejected = partition_points(
-        message.items, domain=connection.domain, source_id=connection.source_id, now=now
-    )
+    points, rejected = take_points(message.items, domain=connection.domain, source_id=connection.source_id, now=now)
     return PointsRequest(
         request_id, "ws", connection.domain, connection.source_id, now, points, rejected,
         {"connection_id": connection.connection_id},

@@ -1,4 +1,4 @@
-"""Delete migrated constraints that nobody has changed since; directory and records stay, for readings and reports."""
+"""Take back what moving wrote and nobody has changed since. The directory and the records stay: they harm nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -8,7 +8,7 @@ import msgspec
 
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.constraints import VersionedConfig
-from afluente.migration.application.pages import PAGE
+from afluente.migration.application.assess import PAGE
 from afluente.migration.application.ports import MigrationRecords
 from afluente.migration.application.records import (
     NOTHING_THERE,
@@ -24,7 +24,7 @@ COLUMNS = ("sensor_id", "key", "outcome", "reason")
 
 
 class Reverted(StrEnum):
-    """The outcome of a rollback for a sensor."""
+    """What became of a sensor."""
 
     REMOVED = "removed"
     NOTHING = "nothing"
@@ -33,7 +33,7 @@ class Reverted(StrEnum):
 
 
 class RolledBack(msgspec.Struct, frozen=True):
-    """A sensor with the outcome and the reason for it."""
+    """What became of a sensor, and why it is no other."""
 
     record: SensorRecord
     outcome: Reverted
@@ -55,13 +55,13 @@ class RolledBackLine(msgspec.Struct, frozen=True):
 
 
 class Rollback:
-    """Deletes migrated constraints.
+    """Takes back what moving wrote.
 
     Args:
-        constraints: of afluente.
-        records: of moved sensors.
-        executor: deletes constraints in parallel.
-        clock: in Unix seconds.
+        constraints: where it is.
+        records: of what was written.
+        executor: takes constraints away in parallel.
+        clock: gives the time in Unix seconds.
     """
 
     def __init__(
@@ -78,56 +78,52 @@ class Rollback:
         self._clock = clock
 
     def moved(self, selection: Selection) -> list[SensorRecord]:
-        """The records of the selected sensors that are moved, by ascending id.
+        """The records of the sensors that are moved and that the selection takes, by ascending id.
 
         Raises:
             UnavailableError: the records cannot be read.
         """
         moved = [record for record in self._records.list() if record.status is Status.MIGRATED]
-        selected = [its for its in moved if selection.includes_names(its.sensor_id, its.uuid, its.device_uuid)]
-        return sorted(selected, key=lambda record: record.sensor_id)
+        taken = [its for its in moved if selection.takes_names(its.sensor_id, its.uuid, its.device_uuid)]
+        return sorted(taken, key=lambda record: record.sensor_id)
 
     def take_back(
         self, records: Sequence[SensorRecord], *, overwrite_conflicts: bool = False
     ) -> Iterator[list[RolledBack]]:
-        """Delete the constraints of sensors, a page at a time.
+        """Take the constraints of sensors back, a page at a time.
 
         Args:
             records: of the sensors.
-            overwrite_conflicts: also delete constraints that were changed since.
-
-        Yields:
-            The outcome for each sensor of the page.
+            overwrite_conflicts: take away as well what was changed since.
 
         Raises:
-            UnavailableError: a table does not answer; the rollback can be repeated.
+            UnavailableError: a table does not answer; the same can be done again.
         """
         for start in range(0, len(records), PAGE):
             page = records[start : start + PAGE]
             present = self._constraints.fetch(record.scope for record in page)
-            configs = [present.get(record.scope) for record in page]
-            intended = [
-                _intended(record, config, overwrite_conflicts=overwrite_conflicts)
-                for record, config in zip(page, configs, strict=True)
+            judged = [
+                _judged(record, present.get(record.scope), overwrite_conflicts=overwrite_conflicts) for record in page
             ]
-            outcomes = list(self._executor.map(self._delete, intended, configs))
-            done = [its.record for its in outcomes if its.outcome in {Reverted.REMOVED, Reverted.NOTHING}]
+            there = [present.get(record.scope) for record in page]
+            judged = list(self._executor.map(self._take_away, judged, there))
+            done = [its.record for its in judged if its.outcome in {Reverted.REMOVED, Reverted.NOTHING}]
             now = self._clock()
             if done:
-                self._records.put_many([_without_constraints(record, now) for record in done])
-            yield outcomes
+                self._records.put_many([_taken_back(record, now) for record in done])
+            yield judged
 
-    def _delete(self, intended: RolledBack, present: VersionedConfig | None) -> RolledBack:
-        if intended.outcome is not Reverted.REMOVED or present is None:
-            return intended
+    def _take_away(self, judged: RolledBack, present: VersionedConfig | None) -> RolledBack:
+        if judged.outcome is not Reverted.REMOVED or present is None:
+            return judged
         try:
-            self._constraints.delete(intended.record.scope, expected_version=present.version)
+            self._constraints.delete(judged.record.scope, expected_version=present.version)
         except StaleConstraintsError:
-            return RolledBack(intended.record, Reverted.CONFLICT, "they were changed by hand at this very moment")
-        return intended
+            return RolledBack(judged.record, Reverted.CONFLICT, "they were changed by hand at this very moment")
+        return judged
 
 
-def _intended(record: SensorRecord, present: VersionedConfig | None, *, overwrite_conflicts: bool) -> RolledBack:
+def _judged(record: SensorRecord, present: VersionedConfig | None, *, overwrite_conflicts: bool) -> RolledBack:
     if present is None:
         return RolledBack(record, Reverted.NOTHING)
     if record.origin is Origin.BEFORE:
@@ -144,11 +140,11 @@ def _changed_since(record: SensorRecord, present: VersionedConfig) -> str:
     if record.constraints_hash != hash_of_constraints(present.config):
         return "they were changed by hand since the migration"
     if record.origin is Origin.CONSTRAINTS:
-        return "they were changed by hand, and the legacy tables have followed"
+        return "they were changed by hand, and the old tables have followed"
     return ""
 
 
-def _without_constraints(record: SensorRecord, now: float) -> SensorRecord:
+def _taken_back(record: SensorRecord, now: float) -> SensorRecord:
     return msgspec.structs.replace(
         record, status=Status.ROLLED_BACK, constraints_hash=NOTHING_THERE, version=0, written_at=now
     )

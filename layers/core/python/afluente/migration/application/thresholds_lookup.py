@@ -1,4 +1,4 @@
-"""The look-up of streams' legacy thresholds, through a cache."""
+"""Find the old thresholds of streams, through a cache."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -15,19 +15,14 @@ CACHED_STREAMS = 50_000
 
 
 class FoundThresholds(NamedTuple):
-    """The thresholds of some streams, as far as they are known.
-
-    Attributes:
-        known: thresholds by stream, None for a stream of no sensor.
-        unavailable: streams whose thresholds are unknown until the database answers.
-    """
+    """What is known of the sensors of streams, and of which streams nothing is known until the database answers."""
 
     known: dict[StreamKey, SensorThresholds | None]
-    unavailable: dict[StreamKey, UnavailableError]
+    waiting: dict[StreamKey, UnavailableError]
 
 
 class ThresholdsLookup:
-    """Looks thresholds up through a cache, which holds streams of no sensor too.
+    """Looks thresholds up through a cache that also remembers which streams are of no sensor.
 
     A change of the tables is in force everywhere once `ttl_seconds` have passed.
     """
@@ -38,29 +33,29 @@ class ThresholdsLookup:
         )
 
     def find(self, streams: Iterable[StreamKey]) -> dict[StreamKey, SensorThresholds | None]:
-        """The thresholds of each stream, None for a stream of no sensor.
+        """What the tables hold of the sensor of each stream, None where it is of none.
 
         Raises:
             UnavailableError: the database does not answer for a stream that is not cached.
         """
         found = self.find_now(streams)
-        for error in found.unavailable.values():
+        for error in found.waiting.values():
             raise error
         return found.known
 
     def find_now(self, streams: Iterable[StreamKey], *, absence: UnavailableError | None = None) -> FoundThresholds:
-        """The thresholds of each stream; while the database is unavailable, those in the cache.
+        """The same, as far as it can be known while the database is away.
 
-        The database is asked for streams of the legacy domain that can be of a sensor, and for no others.
+        It is asked of streams of the old service's domain alone, and not of those that no sensor could have.
 
         Args:
             streams: of any domain.
-            absence: a failure of the database a moment ago; it is not asked then.
+            absence: how the database was found to be away a moment ago, so that it is not asked.
         """
         keys = list(streams)
         asked = [key for key in keys if key.domain == LEGACY_DOMAIN and may_name_sensor(key.stream_id)]
         known: dict[StreamKey, SensorThresholds | None] = {}
-        unavailable: dict[StreamKey, UnavailableError] = {}
+        waiting: dict[StreamKey, UnavailableError] = {}
         if absence is None:
             try:
                 known = self._streams.find(asked)
@@ -68,5 +63,5 @@ class ThresholdsLookup:
                 absence = error
         if absence is not None:
             known = self._streams.cached(asked)
-            unavailable = {key: absence for key in asked if key not in known}
-        return FoundThresholds({key: known.get(key) for key in keys if key not in unavailable}, unavailable)
+            waiting = {key: absence for key in asked if key not in known}
+        return FoundThresholds({key: known.get(key) for key in keys if key not in waiting}, waiting)

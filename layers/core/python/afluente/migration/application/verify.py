@@ -1,4 +1,4 @@
-"""The verification of moved sensors: every sensor is compared anew, field by field, without trusting the run."""
+"""Whether every sensor was moved as it should have been: looked at anew, field by field, without trusting the run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -9,9 +9,8 @@ from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import of_stream
 from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import FaultyError
-from afluente.migration.application.assess import baseline_of
-from afluente.migration.application.field_differences import FieldDifference, field_differences
-from afluente.migration.application.pages import pages
+from afluente.migration.application.assess import baseline_of, pages
+from afluente.migration.application.differences import Difference, differences
 from afluente.migration.application.ports import LegacyTables, MigrationRecords
 from afluente.migration.application.records import Origin, SensorRecord, Status
 from afluente.migration.application.run import directory_entry
@@ -25,7 +24,7 @@ COLUMNS = ("sensor_id", "key", "finding", "differences", "faults")
 
 
 class Finding(StrEnum):
-    """The finding of a verification for a sensor."""
+    """What was found of a sensor."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
@@ -33,30 +32,30 @@ class Finding(StrEnum):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified sensor.
+    """What was found of a sensor.
 
     Attributes:
-        sensor_id: of the sensor.
-        key: of its stream; empty if it cannot have one.
-        finding: of the verification.
-        differences: fields that are not as they should be.
-        faults: contradictions that make it impossible to move, by column.
+        sensor_id: which.
+        key: of its stream; empty where it can have none.
+        finding: whether all is as it should be.
+        differences: what is not.
+        faults: why its thresholds cannot be moved, by column.
     """
 
     sensor_id: int
     key: str
     finding: Finding
-    differences: tuple[FieldDifference, ...] = ()
+    differences: tuple[Difference, ...] = ()
     faults: tuple[str, ...] = ()
 
 
 class Verification:
-    """Verifies sensors.
+    """Looks at every sensor.
 
     Args:
-        tables: of the legacy service.
-        constraints: of afluente.
-        records: of moved sensors.
+        tables: of the old service.
+        constraints: where sensors were moved to.
+        records: what is remembered of it.
         directory: of sensors.
     """
 
@@ -74,10 +73,10 @@ class Verification:
         self._directory = directory
 
     def verify(self, selection: Selection) -> Iterator[tuple[int, list[Verified]]]:
-        """Verify the sensors, a page at a time.
+        """Look at the sensors, a page at a time.
 
         Yields:
-            The number of sensors that were looked at, and each of those that are selected.
+            How many sensors were looked at, and what was found of each of those that the selection takes.
 
         Raises:
             UnavailableError: the database or a table does not answer.
@@ -122,40 +121,40 @@ def _verified(
         finding = Finding.IMPOSSIBLE
     else:
         expected = mapped.config if mapped else None
-        is_migrated = record is None or record.origin is Origin.LEGACY_TABLES
-        wrong += field_differences(expected, present.config if present else None, strict=is_migrated)
+        is_ours = record is None or record.origin is Origin.OLD_TABLES
+        wrong += differences(expected, present.config if present else None, strict=is_ours)
         wrong += _in_record(thresholds, key, present, record)
     if wrong:
         finding = Finding.DIFFERENT
     return Verified(sensor_id=sensor.sensor_id, key=key, finding=finding, differences=tuple(wrong), faults=faults)
 
 
-def _in_directory(sensor: Sensor, entry: Sensor | None) -> Iterator[FieldDifference]:
+def _in_directory(sensor: Sensor, entry: Sensor | None) -> Iterator[Difference]:
     expected = directory_entry(sensor)
     if entry is None:
-        yield FieldDifference("directory", "an entry", None)
+        yield Difference("directory", "an entry", None)
         return
     for name in ("uuid", "device_uuid"):
         if getattr(expected, name) != getattr(entry, name):
-            yield FieldDifference(f"directory.{name}", getattr(expected, name), getattr(entry, name))
+            yield Difference(f"directory.{name}", getattr(expected, name), getattr(entry, name))
 
 
 def _in_record(
     thresholds: SensorThresholds, key: str, present: VersionedConfig | None, record: SensorRecord | None
-) -> Iterator[FieldDifference]:
+) -> Iterator[Difference]:
     if record is None or record.status is not Status.MIGRATED:
-        yield FieldDifference("record", Status.MIGRATED, record and record.status)
+        yield Difference("record", Status.MIGRATED, record and record.status)
         return
     if record.scope != key:
-        yield FieldDifference("record.scope", key, record.scope)
+        yield Difference("record.scope", key, record.scope)
     found = present.baseline if present else None
     if present and found != record.baseline:
-        yield FieldDifference("baseline", record.baseline, found)
+        yield Difference("baseline", record.baseline, found)
     latest = baseline_of(thresholds.latest)
     if latest is None or present is None:
         return
-    # The legacy service may have later readings by now; one from before the run has to be here.
+    # Later readings came by the old way since; one that was there at the time of the run has to be here.
     if found is None and latest.timestamp <= record.written_at:
-        yield FieldDifference("baseline", latest, None)
+        yield Difference("baseline", latest, None)
     elif found is not None and found.timestamp == latest.timestamp and found.value != latest.value:
-        yield FieldDifference("baseline.value", latest.value, found.value)
+        yield Difference("baseline.value", latest.value, found.value)

@@ -1,4 +1,4 @@
-"""The legacy tables as a store of constraints."""
+"""The old service's tables as a store of constraints."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -11,20 +11,20 @@ from afluente.migration.domain.mapping import to_constraints
 from afluente.migration.domain.thresholds import SensorThresholds
 
 FindThresholds = Callable[[Iterable[StreamKey]], Mapping[StreamKey, SensorThresholds | None]]
-"""`LegacyTables.find`, or a cached look-up."""
+"""`OldTables.find`, or a look-up that remembers what it gave."""
 
 _OF_DOMAIN = f"{LEGACY_DOMAIN}/"
 
 
 class SqlConstraintsManager:
-    """Maps the thresholds of streams to constraints on each read; it has no constraints of other scopes.
+    """Reads the constraints of streams out of the old thresholds: the same store as the table, for streams alone.
 
-    A version is the time of the last change of the thresholds, in whole milliseconds; a baseline is the sensor's last
-    reading within its physical range. Thresholds that contradict each other have no constraints.
+    A stream's version is when its thresholds were changed last, in whole milliseconds; its baseline, the sensor's last
+    reading within its physical range. Thresholds that contradict each other are no constraints.
 
     Args:
         find: finds thresholds.
-        on_contradiction: called with a stream whose thresholds contradict each other and the faults, at each read.
+        on_contradiction: is told of a stream whose thresholds contradict each other, with how, each time it is read.
     """
 
     def __init__(self, find: FindThresholds, *, on_contradiction: Callable[[StreamKey, Sequence[Fault]], None]) -> None:
@@ -32,7 +32,8 @@ class SqlConstraintsManager:
         self._on_contradiction = on_contradiction
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
-        # Scopes of templates are not of a stream: the legacy service has no templates.
+        """See `ConstraintsStore.fetch`."""
+        # Templates are of no stream: the old service had none.
         streams = {scope: StreamKey.parse(scope) for scope in scopes if scope.startswith(_OF_DOMAIN)}
         if not streams:
             return {}
@@ -56,16 +57,17 @@ class SqlConstraintsManager:
 
 
 class MigratedFirst:
-    """The table of constraints, and for streams without an entry there the legacy thresholds.
+    """The table of constraints, and of streams that it knows nothing of, the old thresholds.
 
-    A stream moves by an entry in the table. Without thresholds as well, its templates apply.
+    A stream moves by being written into the table. Where there are no old thresholds either, its templates decide.
     """
 
-    def __init__(self, table: ConstraintsStore, legacy: ConstraintsStore) -> None:
+    def __init__(self, table: ConstraintsStore, old: ConstraintsStore) -> None:
         self._table = table
-        self._legacy = legacy
+        self._old = old
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
+        """See `ConstraintsStore.fetch`."""
         wanted = list(scopes)
         found = dict(self._table.fetch(wanted))
-        return found | dict(self._legacy.fetch([scope for scope in wanted if scope not in found]))
+        return found | dict(self._old.fetch([scope for scope in wanted if scope not in found]))
