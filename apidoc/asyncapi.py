@@ -3,7 +3,8 @@
 from typing import Any
 
 import afluente
-from afluente.adapters.codecs.json_points import MAX_DEPTH, JsonPoint
+from afluente.adapters.codecs.json_documents import MAX_DEPTH
+from afluente.adapters.codecs.json_points import JsonPoint
 from afluente.adapters.codecs.senml import MAX_VERSION
 from afluente.adapters.websocket.messages import (
     INVALID,

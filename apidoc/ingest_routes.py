@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
-from afluente.adapters.codecs.json_points import MAX_DEPTH, JsonPoint
-from afluente.adapters.http.answers import PointFault, Receipt
+from afluente.adapters.codecs.json_documents import MAX_DEPTH
+from afluente.adapters.codecs.json_points import JsonPoint
 from afluente.adapters.http.csv_jobs import (
     EARLIEST,
     LATEST,
@@ -13,7 +13,8 @@ from afluente.adapters.http.csv_jobs import (
     MAX_OPTIONS_BYTES,
     MAX_UPLOAD_ID_LENGTH,
 )
-from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS, PointsBody
+from afluente.adapters.http.points import MAX_POINTS, PointFault, PointsBody, Receipt
+from afluente.adapters.http.requests import MAX_BODY_BYTES
 from afluente.application.csv.faults import JobFailure
 from afluente.application.csv.files import NO_DOMAIN
 from afluente.application.csv.listing import MAX_PAGE, JobQuery

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from afluente.adapters.codecs.json_points import MAX_DEPTH, JsonPoint
-from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS
+from afluente.adapters.codecs.json_documents import MAX_DEPTH
+from afluente.adapters.codecs.json_points import JsonPoint
+from afluente.adapters.http.points import MAX_POINTS
+from afluente.adapters.http.requests import MAX_BODY_BYTES
 from afluente.migration.adapters import readings
 from afluente.migration.domain.legacy_service import LEGACY_TOPIC
 from apidoc.operations import BODY_PROBLEMS, CONTENT_ENCODING, JSON, TEXT, Operation, answer, examples_of

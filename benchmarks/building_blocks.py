@@ -15,7 +15,7 @@ from typing import Any
 from afluente.adapters.aws.kinesis import KinesisStreams
 from afluente.adapters.codecs.packs import decode_pack, encode_pack
 from afluente.adapters.codecs.states import decode_state, encode_state
-from afluente.adapters.http.requests import decode_points
+from afluente.adapters.http.points import decode_points
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
 from afluente.adapters.memory.constraints import MemoryConstraints

@@ -2,8 +2,9 @@
 
 import time
 
-from afluente.adapters.http.answers import Answer, document, rejected_points
+from afluente.adapters.http.answers import Answer, document
 from afluente.adapters.http.errors import RequestError
+from afluente.adapters.http.points import rejected_points
 from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import EVERYTHING
 from afluente.migration.adapters.packets import decode_packet

@@ -2,9 +2,10 @@
 
 import time
 
-from afluente.adapters.http.answers import Answer, receipt, rejected_points
+from afluente.adapters.http.answers import Answer
 from afluente.adapters.http.errors import RequestError
-from afluente.adapters.http.requests import check_scope, decode_points
+from afluente.adapters.http.points import decode_points, receipt, rejected_points
+from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import Action
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.runtime.http_ingest import HttpIngest

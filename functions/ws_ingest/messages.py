@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from afluente.adapters.codecs.json_points import MalformedJsonError
+from afluente.adapters.codecs.json_documents import MalformedJsonError
 from afluente.adapters.http.client_address import client_address
 from afluente.adapters.websocket.messages import (
     INVALID,

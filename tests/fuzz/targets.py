@@ -26,13 +26,14 @@ from afluente.adapters.codecs.csv.layout import from_document, to_document
 from afluente.adapters.codecs.csv.options import CSVIngestConfig, option_faults
 from afluente.adapters.codecs.csv.unpacking import open_unpacked
 from afluente.adapters.codecs.csv_jobs import decode_part, encode_head, encode_part
-from afluente.adapters.codecs.json_points import MalformedJsonError
+from afluente.adapters.codecs.json_documents import MalformedJsonError
 from afluente.adapters.codecs.packs import UndecodablePackError, decode_pack, encode_pack
 from afluente.adapters.codecs.states import decode_state, encode_state
 from afluente.adapters.http import alarms as alarm_requests
 from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import constraints as constraint_requests
 from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import points as point_requests
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.http.errors import RequestError
 from afluente.adapters.memory.alarms import MemoryAlarmLog
@@ -132,7 +133,7 @@ def http_points(data: bytes) -> None:
     headers = {"content-type": "application/json", **_headers(settings)}
     with _documented(RequestError):
         raw = http_requests.read_body(_as_event(body), is_base64=True, headers=headers)
-        request = http_requests.decode_points(
+        request = point_requests.decode_points(
             raw, headers=headers, domains=_DOMAINS, grant=_GRANT, request_id="r", now=NOW
         )
         _take(request)
@@ -484,7 +485,7 @@ class _documented:  # noqa: N801 - reads as a statement
 def _take(request: PointsRequest) -> None:
     """What the HTTP function does with a request: queue, quarantine, answer."""
     _accept(request)
-    http_answers.receipt(len(request.points), request.rejected, "r").body.encode()
+    point_requests.receipt(len(request.points), request.rejected, "r").body.encode()
 
 
 def _same_points(points: tuple[DataPoint, ...]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from afluente.adapters.http.requests import MAX_POINTS
+from afluente.adapters.http.points import MAX_POINTS
 from infra.stage import PRESETS, Stage, StageError, dev, load_stage, local, prod
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from afluente.adapters.http.requests import MAX_BODY_BYTES, MAX_POINTS
+from afluente.adapters.http.points import MAX_POINTS
+from afluente.adapters.http.requests import MAX_BODY_BYTES
 from afluente.domain.datapoints import DataPoint
 from tests.integration.bad_points import GOOD, Faults, bad_points
 from tests.outbox import Outbox

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from afluente.application.ingest.redaction import MASK
+from afluente.application.redaction import MASK
 from cli.main import app
 from tests.stack import LocalStack
 

@@ -13,10 +13,11 @@ import typer.main
 import yaml
 from typer.core import TyperGroup
 
-from afluente.adapters.codecs import json_points
+from afluente.adapters.codecs import json_documents, json_points
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import points as http_points
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.websocket import messages as websocket_messages
 from afluente.application.constraints.documents import ANNOTATIONS, parse_document
@@ -130,7 +131,7 @@ def test_the_example_of_a_point_and_of_an_alarm_event_can_be_read() -> None:
 
 def test_the_reference_of_http_has_every_field_and_every_code() -> None:
     of_constraints = {FaultCode.IMPOSSIBLE}
-    names = {*json_points.JsonPoint.__struct_fields__, *http_requests.PointsBody.__struct_fields__}
+    names = {*json_points.JsonPoint.__struct_fields__, *http_points.PointsBody.__struct_fields__}
 
     assert_names(REFERENCE / "http.md", names | http_answers.TITLES.keys())
     assert_names(REFERENCE / "http.md", set(FaultCode) - of_constraints)
@@ -145,9 +146,9 @@ def test_the_reference_has_every_name_of_every_field_of_an_old_reading(page: str
 
 def test_the_reference_of_http_has_the_limits() -> None:
     numbers = (
-        http_requests.MAX_POINTS,
+        http_points.MAX_POINTS,
         http_requests.MAX_BODY_BYTES,
-        json_points.MAX_DEPTH,
+        json_documents.MAX_DEPTH,
         datapoints.MAX_METADATA_BYTES,
         datapoints.MAX_METADATA_DEPTH,
         datapoints.MAX_SEQUENCE,
@@ -210,7 +211,7 @@ def test_the_reference_of_websocket_has_every_field_of_every_message() -> None:
 def test_the_reference_of_websocket_has_the_limits() -> None:
     numbers = (
         websocket_messages.MAX_POINTS,
-        json_points.MAX_DEPTH,
+        json_documents.MAX_DEPTH,
         datapoints.MAX_METADATA_BYTES,
         datapoints.MAX_METADATA_DEPTH,
         datapoints.MAX_SEQUENCE,

@@ -19,6 +19,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from afluente.adapters.codecs import json_points
 from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import points as http_points
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.http.errors import RequestError
 from afluente.adapters.http.routes import ROUTES, Route
@@ -181,7 +182,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     sequence, _null = point["sequence"]["anyOf"]
     text = json.dumps(OPENAPI)
 
-    assert points["datapoints"]["maxItems"] == http_requests.MAX_POINTS
+    assert points["datapoints"]["maxItems"] == http_points.MAX_POINTS
     assert point["stream_id"]["maxLength"] == MAX_PART_LENGTH
     assert sequence["maximum"] == datapoints.MAX_SEQUENCE
     assert str(datapoints.MAX_METADATA_BYTES) in point["metadata"]["description"]
@@ -476,7 +477,7 @@ def leads_somewhere(document: Schema, reference: str) -> bool:
 
 
 def decoded(body: object) -> PointsRequest:
-    return http_requests.decode_points(
+    return http_points.decode_points(
         json.dumps(body).encode(), headers=IN_JSON, domains=DOMAINS, grant=ALL, request_id="r", now=NOW
     )
 

@@ -13,10 +13,9 @@ from afluente.adapters.http.client_address import FRONT_HEADER
 from afluente.runtime import clients
 from afluente.runtime.front import front
 from tests.unit.functions.conftest import CONTEXT
-from tests.unit.runtime.test_settings import HTTP_ADMIN, HTTP_INGEST
+from tests.unit.runtime.environments import ENVIRONMENTS
 
 NEWEST, BEFORE = "the newest secret", "the one before"
-ENVIRONMENTS = {"http_ingest": HTTP_INGEST, "http_admin": HTTP_ADMIN}
 
 
 @pytest.fixture(autouse=True)

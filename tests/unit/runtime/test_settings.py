@@ -6,34 +6,7 @@ from pydantic import ValidationError
 from afluente.runtime.classifier import ClassifierSettings
 from afluente.runtime.http_authorizer import HttpAuthorizerSettings
 from afluente.runtime.http_ingest import HttpIngestSettings
-
-HTTP_INGEST = {
-    "AFLUENTE_DOMAINS": "iot, health",
-    "AFLUENTE_SHARDS": "64",
-    "AFLUENTE_DATAPOINTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints.fifo",
-    "AFLUENTE_QUARANTINE_BUCKET": "quarantine",
-}
-
-HTTP_ADMIN = {
-    "AFLUENTE_DOMAINS": "iot, health",
-    "AFLUENTE_CONSTRAINTS_TABLE": "stream-constraints",
-    "AFLUENTE_CONSTRAINT_HISTORY_TABLE": "constraint-history",
-    "AFLUENTE_ALARM_LOG_GROUP": "/afluente/dev/alarms",
-}
-
-CLASSIFIER = {
-    "AFLUENTE_DATAPOINTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints.fifo",
-    "AFLUENTE_STREAM_ALERT": "alert",
-    "AFLUENTE_STREAM_WARNING": "warning",
-    "AFLUENTE_STREAM_ANOMALY": "anomaly",
-    "AFLUENTE_STREAM_NORMAL": "normal",
-    "AFLUENTE_LATEST_TABLE": "stream-latest",
-    "AFLUENTE_CONSTRAINTS_TABLE": "stream-constraints",
-    "AFLUENTE_QUARANTINE_BUCKET": "quarantine",
-    "AFLUENTE_ALARM_BUS": "alarms",
-    "AFLUENTE_ALARM_LOG_GROUP": "/afluente/dev/alarms",
-    "AFLUENTE_ALARM_LOG_STREAM": "alarms",
-}
+from tests.unit.runtime.environments import CLASSIFIER, HTTP_INGEST
 
 
 def test_settings_are_read_from_the_environment() -> None:

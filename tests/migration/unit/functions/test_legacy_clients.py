@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import http_ingest.handler
 import iot_rule_handler.handler
-from afluente.adapters.http.requests import MAX_POINTS
+from afluente.adapters.http.points import MAX_POINTS
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.registry import JobRegistry

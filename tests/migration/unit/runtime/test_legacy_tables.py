@@ -1,7 +1,5 @@
 """The old service's database as the classifier has it: connected late, connected anew, and told of where it is away."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,15 +86,3 @@ def test_a_stream_whose_thresholds_contradict_each_other_is_logged_once(log: lis
         ("THRESHOLDS_CONTRADICT", "iot/furnace-1/2"),
     ]
     assert log[0]["columns"] == ["alert_thresholds.warning_min"]
-
-
-def test_no_function_imports_sqlalchemy_when_it_starts() -> None:
-    handlers = ["classifier", "csv_trigger", "http_authorizer", "http_ingest", "iot_rule_handler", "ws_ingest"]
-    imports = "; ".join(f"import {name}.handler" for name in handlers)
-    program = (
-        f"import sys; {imports}; print([name for name in ('sqlalchemy', 'pg8000', 'pymssql') if name in sys.modules])"
-    )
-
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.codecs.json_points import MAX_DEPTH
+from afluente.adapters.codecs.json_documents import MAX_DEPTH
 from afluente.adapters.http.errors import RequestError
-from afluente.adapters.http.requests import decode_points
+from afluente.adapters.http.points import decode_points
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.ingest.accept_points import AcceptPoints, PointsRequest
 from afluente.domain.faults import FaultCode

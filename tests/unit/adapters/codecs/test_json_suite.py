@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json
+from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.adapters.http.csv_jobs import Asker, decode_announcement
 from afluente.adapters.http.errors import RequestError
-from afluente.adapters.http.requests import decode_points
+from afluente.adapters.http.points import decode_points
 from afluente.adapters.mqtt.messages import MqttMessage, UnusableMessageError, decode_message
 from afluente.adapters.websocket.messages import ErrorMessage, Points, points_request, read_message
 from afluente.application.ingest.accept_points import PointsRequest

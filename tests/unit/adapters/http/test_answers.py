@@ -2,7 +2,8 @@
 
 import json
 
-from afluente.adapters.http.answers import problem, receipt
+from afluente.adapters.http.answers import problem
+from afluente.adapters.http.points import receipt
 from afluente.application.ingest.accept_points import RejectedPoint
 from afluente.domain.faults import Fault, FaultCode
 

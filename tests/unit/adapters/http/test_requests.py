@@ -11,12 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.adapters.http.errors import RequestError
-from afluente.adapters.http.requests import (
-    MAX_BODY_BYTES,
-    MAX_POINTS,
-    decode_points,
-    read_body,
-)
+from afluente.adapters.http.points import MAX_POINTS, decode_points
+from afluente.adapters.http.requests import MAX_BODY_BYTES, read_body
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.domain.faults import FaultCode
 from tests import strategies

@@ -10,7 +10,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints, RejectedPoint
 from afluente.application.ingest.packs import Pack, Series, SeriesPack, shard_group
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.limits.rate_limits import Batch
+from afluente.application.limits.decisions import Batch
 from afluente.domain.faults import Fault, FaultCode
 from tests.factories import NOW, a_point, a_rejected_point, a_request, arrived
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.ingest.redaction import MASK, redacted, redacted_record
+from afluente.application.ingest.redaction import redacted_record
+from afluente.application.redaction import MASK, redacted
 from afluente.domain.faults import Fault, FaultCode
 
 

@@ -1,7 +1,7 @@
 """Rate limits: the address first, then the key, then the source."""
 
-from afluente.application.limits.decisions import Allowed, Throttled
-from afluente.application.limits.rate_limits import Batch, RateLimits, Sender
+from afluente.application.limits.decisions import Allowed, Batch, Throttled
+from afluente.application.limits.rate_limits import RateLimits, Sender
 from afluente.application.limits.rules import Dimension, Subject
 from afluente.application.limits.stage_limits import KeyLimits, Limits, StageLimits
 from tests.factories import NOW, some_rate_limits

@@ -7,8 +7,8 @@ from typing import Any
 from afluente.adapters.http.rate_limits import rate_limit_headers, rate_limited
 from afluente.adapters.http.requests import read_body
 from afluente.application.access.grants import Grant
-from afluente.application.limits.decisions import Allowed, Throttled
-from afluente.application.limits.rate_limits import Batch, RateLimits, Sender
+from afluente.application.limits.decisions import Allowed, Batch, Throttled
+from afluente.application.limits.rate_limits import RateLimits, Sender
 
 Event = dict[str, Any]
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.logging.types import LogRecord
 from aws_lambda_powertools.metrics import MetricUnit
 
-from afluente.application.ingest.redaction import redacted
+from afluente.application.redaction import redacted
 
 METRICS_NAMESPACE = "afluente"
 

@@ -4,45 +4,20 @@ Points that are sound throughout are taken the quick way. One that is not is rea
 faults named and its good neighbours go through.
 """
 
-import json
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from afluente.adapters.codecs.json_documents import MAX_DEPTH, too_deep
 from afluente.application.ingest.accept_points import RejectedPoint
 from afluente.domain.datapoints import DataPoint, arrival_fault, faults_of, is_deeper_than
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import json_type
 
-MAX_DEPTH = 64
-"""Objects and arrays inside each other in a document: twice what metadata may have."""
-
 _REQUIRED = frozenset({"stream_id", "value", "timestamp"})
-# Of the longest integer that Python converts, and msgspec reads.
-_MAX_INTEGER_DIGITS = sys.int_info.default_max_str_digits
 # The document, its array of points, and the point.
 _LEVELS_ABOVE_METADATA = 3
-
-
-class MalformedJsonError(Exception):
-    """A document is no JSON that can be worked with.
-
-    Attributes:
-        fault: what is wrong with it, to follow its name in a sentence.
-        offset: the byte at which it is wrong; None where no single one is.
-    """
-
-    def __init__(self, fault: str, offset: int | None = None) -> None:
-        super().__init__(fault)
-        self.fault = fault
-        self.offset = offset
-
-    def of(self, document: str) -> str:
-        """The fault as a sentence about the document, which people know by that name."""
-        where = "" if self.offset is None else f" (at byte {self.offset})"
-        return f"the {document} {self.fault}{where}"
 
 
 class JsonPoint(msgspec.Struct, omit_defaults=True):
@@ -63,32 +38,6 @@ class JsonPoint(msgspec.Struct, omit_defaults=True):
     stream_type: str | None = None
     sequence: int | None = None
     metadata: dict[str, Any] | None = None
-
-
-def parse_json(document: bytes, *, object_of: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """Read a document, tolerantly.
-
-    The standard library's parser takes what some clients write though JSON does not have it (NaN, lone surrogates), so
-    that only the points with such values are lost. It also knows the place of an error.
-
-    Args:
-        document: bytes of JSON.
-        object_of: what to make of the fields of an object; a dict with the last of each name if it is not given.
-
-    Raises:
-        MalformedJsonError: it is no UTF-8, no JSON, or nests too deeply.
-    """
-    try:
-        parsed = json.loads(document.decode("utf-8"), parse_int=_parse_int, object_pairs_hook=object_of)
-    except UnicodeDecodeError as error:
-        raise MalformedJsonError("is not UTF-8", error.start) from error
-    except json.JSONDecodeError as error:
-        raise MalformedJsonError(f"is no JSON: {error.msg}", len(error.doc[: error.pos].encode())) from error
-    except RecursionError as error:
-        raise _too_deep() from error
-    if is_deeper_than(MAX_DEPTH, parsed):
-        raise _too_deep()
-    return parsed
 
 
 def take_points(
@@ -174,14 +123,5 @@ def _as_it_came(item: object) -> object:
     if not isinstance(item, JsonPoint):
         return item
     if is_deeper_than(MAX_DEPTH - _LEVELS_ABOVE_METADATA, item.metadata):
-        raise _too_deep()
+        raise too_deep()
     return msgspec.to_builtins(item)
-
-
-def _parse_int(digits: str) -> float:
-    """An integer, or infinity for one so long that no field could hold it."""
-    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
-
-
-def _too_deep() -> MalformedJsonError:
-    return MalformedJsonError(f"nests deeper than {MAX_DEPTH} levels")

@@ -1,14 +1,12 @@
 """Answers of the HTTP API: receipts, and errors as problem details (RFC 9457)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 
 import msgspec
 
-from afluente.application.ingest.accept_points import RejectedPoint
-from afluente.application.ingest.redaction import redacted
-from afluente.domain.faults import FaultCode
+from afluente.application.redaction import redacted
 
 PROBLEM_TYPE = "urn:afluente:problem:"
 """Start of the `type` of every problem; the code of the problem follows."""
@@ -67,41 +65,6 @@ class Answer(msgspec.Struct, frozen=True):
         return "application/problem+json" if self.is_problem else "application/json"
 
 
-class PointFault(msgspec.Struct, frozen=True):
-    """One fault of one point of a request.
-
-    Attributes:
-        index: the place of the point in the request, from 0.
-        code: which of the closed set of faults it is.
-        field: the field at fault.
-        message: what is wrong and the way out, for people.
-    """
-
-    index: int
-    code: FaultCode
-    field: str
-    message: str
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What became of the points of a request.
-
-    Attributes:
-        inserted: how many are queued for certain.
-        rejected: each fault of each point that is not.
-        request_id: by which the operators find the request.
-    """
-
-    inserted: int
-    rejected: list[PointFault]
-    request_id: str
-
-
-def receipt(inserted: int, rejected: Iterable[RejectedPoint], request_id: str) -> Answer:
-    """202: points were queued, and these were not."""
-    return document(202, Receipt(inserted, rejected_points(rejected), request_id))
-
-
 def document(status: int, body: object, headers: dict[str, str] | None = None) -> Answer:
     """Anything as JSON."""
     return Answer(status, _json(body), headers or {})
@@ -154,15 +117,6 @@ def problem(
     }
     # A fault is told with what the client sent, which may be a key in the wrong place.
     return Answer(status, redacted(_json(body)), headers or {}, is_problem=True)
-
-
-def rejected_points(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
-    """Every fault of every point."""
-    return [
-        PointFault(point.index, fault.code, redacted(fault.field), redacted(fault.message))
-        for point in rejected
-        for fault in point.faults
-    ]
 
 
 def _midnight(day: date) -> datetime:

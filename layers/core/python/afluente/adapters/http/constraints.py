@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
-from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json
+from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.adapters.http.answers import Answer, document
 from afluente.adapters.http.errors import RequestError, invalid_request, malformed_json
 from afluente.adapters.http.requests import check_scope, read_body

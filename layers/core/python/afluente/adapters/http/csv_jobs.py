@@ -10,7 +10,7 @@ import msgspec
 from multipart import MultipartError, MultipartParser, MultipartPart, parse_options_header
 
 from afluente.adapters.codecs.csv.options import CSVIngestConfig, option_faults
-from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json
+from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.adapters.http.errors import RequestError, invalid_request
 from afluente.adapters.http.requests import (
     agreed,

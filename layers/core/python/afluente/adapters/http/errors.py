@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from afluente.adapters.codecs.json_points import MalformedJsonError
+from afluente.adapters.codecs.json_documents import MalformedJsonError
 from afluente.domain.faults import Fault
 
 

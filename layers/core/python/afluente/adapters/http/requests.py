@@ -1,61 +1,25 @@
-"""Requests of the HTTP API: from bytes to points, in as many steps as can fail, each with its own error.
-
-A body that is sound throughout is decoded in one go. One that is not is read again slowly, point by point, so that a
-bad point gets all its faults named and its good neighbours go through.
-"""
+"""Requests of the HTTP API: the grant of the caller, the body, and the domain of its points."""
 
 import gzip
 import zlib
 from base64 import b64decode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from typing import Any
 
-import msgspec
-
-from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
+from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.adapters.http.authorization import grant_of
 from afluente.adapters.http.errors import RequestError, invalid_request, malformed_json
 from afluente.adapters.http.routes import Route
 from afluente.application.access.grants import Grant
-from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
-from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode
-from afluente.domain.stream_keys import MISSING_SOURCE, domain_faults, json_type, part_faults
+from afluente.domain.stream_keys import domain_faults, json_type
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Of a body once it is unpacked. API Gateway takes 10 MB, of which Lambda takes 6 MB (4.5 MB of binary as base64)."""
 
-MAX_POINTS = 20_000
-"""Of one request."""
-
 _JSON = "application/json"
 _HEADERS = {"domain": "x-domain", "source_id": "x-source-id"}
-
-
-class PointsBody(msgspec.Struct):
-    """Points of one source.
-
-    Attributes:
-        datapoints: the points.
-        domain: of all of them; required here or by the header X-Domain.
-        source_id: of all of them: the machine, server, market or patient; may be said by the header X-Source-ID.
-    """
-
-    datapoints: list[JsonPoint]
-    domain: str | None = None
-    source_id: str | None = None
-
-
-class _LooseBody(msgspec.Struct):
-    """A body of which not even the types are certain."""
-
-    datapoints: list[object]
-    domain: object
-    source_id: object
-
-
-_decoder = msgspec.json.Decoder(PointsBody)
 
 
 def permitted(event: Mapping[str, Any], route: Route) -> Grant:
@@ -127,86 +91,6 @@ def raw_body(body: str | None, *, is_base64: bool) -> bytes:
     return b64decode(body or "") if is_base64 else (body or "").encode("utf-8", "surrogatepass")
 
 
-def decode_points(
-    body: bytes, *, headers: Mapping[str, str], domains: Collection[str], grant: Grant, request_id: str, now: float
-) -> PointsRequest:
-    """Sort the points of a body into those that can be taken and those that cannot.
-
-    Args:
-        body: as `read_body` gives it.
-        headers: by lower-case name; `x-domain` and `x-source-id` fill what the body lacks.
-        domains: the domains that are open.
-        grant: what the sender may do.
-        request_id: the transport's id of the request.
-        now: the time of arrival, in Unix seconds.
-
-    Raises:
-        RequestError: 403 for a domain that the sender does not reach; 400 for a body that is no JSON, or that as a
-            whole is not of the form; 413 for too many points.
-    """
-    decoded: PointsBody | _LooseBody
-    try:
-        decoded = _decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        decoded = _decode_loosely(body)
-    domain, source_id = _origin(decoded, headers, domains, grant)
-    if len(decoded.datapoints) > MAX_POINTS:
-        detail = f"{len(decoded.datapoints)} points are more than {MAX_POINTS}; send them in several requests"
-        raise RequestError(413, "too_many_points", detail)
-    points, rejected = _sorted(decoded.datapoints, domain, source_id, now)
-    return PointsRequest(request_id, "http", domain, source_id, now, points, rejected)
-
-
-def _gunzip(packed: bytes) -> bytes:
-    """Unpack at most a byte more than is allowed, so that a small body cannot become a large one in memory."""
-    try:
-        with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
-            return file.read(MAX_BODY_BYTES + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        detail = "the body says Content-Encoding: gzip and is not, or was cut off"
-        raise RequestError(400, "malformed_gzip", detail) from error
-
-
-def _sorted(
-    items: Sequence[object], domain: str, source_id: str, now: float
-) -> tuple[list[DataPoint], list[RejectedPoint]]:
-    try:
-        return take_points(items, domain=domain, source_id=source_id, now=now)
-    except MalformedJsonError as error:
-        raise malformed_json(error) from error
-
-
-def _decode_loosely(body: bytes) -> _LooseBody:
-    """Read a body that does not fit the form: either it is no JSON, or some of its fields are wrong."""
-    document = object_of(body)
-    datapoints = document.get("datapoints")
-    if not isinstance(datapoints, list):
-        fault = (
-            Fault(FaultCode.WRONG_TYPE, "datapoints", f"must be an array, not {json_type(datapoints)}")
-            if "datapoints" in document
-            else Fault(FaultCode.MISSING, "datapoints", "is required: an array of data points")
-        )
-        raise invalid_request([fault])
-    return _LooseBody(datapoints, document.get("domain"), document.get("source_id"))
-
-
-def _origin(
-    body: PointsBody | _LooseBody, headers: Mapping[str, str], domains: Collection[str], grant: Grant
-) -> tuple[str, str]:
-    """The domain and the source that a request is from, by its body and its headers."""
-    faults: list[Fault] = []
-    if not body.datapoints:
-        faults.append(Fault(FaultCode.EMPTY, "datapoints", "must have a point or more"))
-    domain = agreed("domain", body.domain, headers, faults)
-    source_id = agreed("source_id", body.source_id, headers, faults)
-    faults += reachable_domain_faults(domain, domains, grant)
-    if source_id is not None:
-        faults += part_faults("source_id", source_id)
-    if faults:
-        raise invalid_request(faults)
-    return str(domain), MISSING_SOURCE if source_id is None else str(source_id)
-
-
 def agreed(field: str, in_body: object, headers: Mapping[str, str], faults: list[Fault]) -> object:
     """What body and header say of `domain` or `source_id`; a fault more where they contradict each other."""
     header = _HEADERS[field]
@@ -253,3 +137,13 @@ def object_of(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise invalid_request([Fault(FaultCode.WRONG_TYPE, "body", f"must be an object, not {json_type(document)}")])
     return document
+
+
+def _gunzip(packed: bytes) -> bytes:
+    """Unpack at most a byte more than is allowed, so that a small body cannot become a large one in memory."""
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
+            return file.read(MAX_BODY_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        detail = "the body says Content-Encoding: gzip and is not, or was cut off"
+        raise RequestError(400, "malformed_gzip", detail) from error

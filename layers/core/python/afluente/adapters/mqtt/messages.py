@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.codecs.json_points import MalformedJsonError, parse_json, take_point
+from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
+from afluente.adapters.codecs.json_points import take_point
 from afluente.adapters.codecs.senml import SenmlError, is_senml, resolve
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason

@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
-from afluente.adapters.codecs.json_points import JsonPoint, MalformedJsonError, parse_json, take_points
+from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
+from afluente.adapters.codecs.json_points import JsonPoint, take_points
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
-from afluente.application.ingest.redaction import redacted
 from afluente.application.limits.decisions import Throttled
 from afluente.application.limits.explanation import explain
+from afluente.application.redaction import redacted
 from afluente.application.websocket.connections import Connection
 from afluente.domain.datapoints import MAX_SEQUENCE
 from afluente.domain.stream_keys import json_type

@@ -1,10 +1,13 @@
 """Ports of access: the stores of API keys and of tenants."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from afluente.application.access.api_keys import ApiKey
-from afluente.application.access.tenants import Tenant
+
+if TYPE_CHECKING:
+    # The authorizer needs none of them.
+    from afluente.application.access.tenants import Tenant
 
 
 class StaleKeyError(Exception):
@@ -48,11 +51,11 @@ class TenantStore(Protocol):
     Every method raises `UnavailableError` if the store does not answer.
     """
 
-    def find(self, name: str) -> Tenant | None:
+    def find(self, name: str) -> "Tenant | None":
         """The tenant of this name; None if there is none."""
         ...
 
-    def put(self, tenant: Tenant) -> None:
+    def put(self, tenant: "Tenant") -> None:
         """Store a tenant, replacing the one of the same name."""
         ...
 
@@ -60,6 +63,6 @@ class TenantStore(Protocol):
         """Delete a tenant, if there is one of this name."""
         ...
 
-    def list(self) -> Iterable[Tenant]:
+    def list(self) -> "Iterable[Tenant]":
         """Every tenant, in no order."""
         ...

@@ -10,7 +10,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import Series, SeriesPack, into_packs, shard_group
 from afluente.application.ingest.ports import PackQueue, Quarantine
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
-from afluente.application.limits.rate_limits import Batch
+from afluente.application.limits.decisions import Batch
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault
 

@@ -6,6 +6,13 @@ from afluente.application.limits.rules import Rule, Subject
 from afluente.application.limits.stage_limits import Limits
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """A number of points of one source (`domain/source_id`)."""
+
+    source: str
+    points: int
+
+
 class Demand(msgspec.Struct, frozen=True):
     """The demand of one request on one subject.
 

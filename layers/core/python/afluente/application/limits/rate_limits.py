@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from afluente.application.limits.decisions import Allowed, Demand, Throttled
+from afluente.application.limits.decisions import Allowed, Batch, Demand, Throttled
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.rules import Subject
 from afluente.application.limits.stage_limits import KeyLimits, StageLimits
@@ -25,13 +25,6 @@ class Sender(msgspec.Struct, frozen=True):
     address: str
     key_id: str
     limits: KeyLimits | None = None
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """A number of points of one source (`domain/source_id`)."""
-
-    source: str
-    points: int
 
 
 class RateLimits:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.http.errors import RequestError, invalid_request
-from afluente.adapters.http.requests import MAX_POINTS, object_of, open_domain_faults
+from afluente.adapters.http.points import MAX_POINTS
+from afluente.adapters.http.requests import object_of, open_domain_faults
 from afluente.adapters.mqtt.messages import MqttMessage, UnusableMessageError, payload_document
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.domain.faults import Fault, FaultCode
