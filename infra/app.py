@@ -26,7 +26,7 @@ def synthesise(stage: Stage, outdir: Path) -> Path:
 
 def main() -> None:
     """Synthesise the stage that the CDK toolkit asks for (`-c stage=dev`), to where it wants it."""
-    # How the toolkit tells the program of cdk.json what it is to do.
+    # The interface between the toolkit and the program of cdk.json.
     context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
     outdir = Path(os.environ.get("CDK_OUTDIR", ROOT / "cdk.out"))
     if "stage" not in context:

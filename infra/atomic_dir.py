@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all, however many builds are under way."""
+"""Folders that are complete or absent, however many builds of them run."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic_dir(destination: Path) -> Iterator[Path]:
-    """A folder to build in, which is to be made; it is at its destination once the build is done without an error."""
+    """A path to build a folder at, which is moved to its destination if the build raises no error."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Next to its destination, so that the last step is a rename.
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=destination.parent) as folder:
@@ -17,6 +17,6 @@ def atomic_dir(destination: Path) -> Iterator[Path]:
         try:
             unfinished.rename(destination)
         except OSError:
-            # Another build of the same folder was first: it is the same, so ours is not needed.
+            # Another build of the same folder was faster.
             if not destination.exists():
                 raise

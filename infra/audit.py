@@ -1,6 +1,6 @@
-"""The audit of what the lock holds: `python -m infra.audit` asks OSV for known vulnerabilities of each package.
+"""Audit of the lock: `python -m infra.audit` asks OSV for known vulnerabilities of each package.
 
-What is known and accepted is in `audit.toml`, each with its reason and a day after which it is accepted no longer.
+Accepted ones are in `audit.toml`, each with a reason and the last day of its acceptance.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from infra.paths import ROOT
 ACCEPTED = ROOT / "audit.toml"
 
 CLEAN, FOUND, NOT_AUDITED = 0, 1, 3
-"""How the audit ends: nothing is known, something is, or nobody could be asked."""
+"""Exit codes: nothing is known, something is, or the service did not answer."""
 
-_PATIENCE_SECONDS = 180
+_TIMEOUT_SECONDS = 180
 
 
 class AuditError(RuntimeError):
@@ -54,9 +54,9 @@ class _Document(BaseModel):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Audit, say what was found, and end with 0 (nothing), 1 (something) or 3 (nobody could be asked)."""
+    """Print the problems; 0 if there are none, 1 if there are, 3 if the service did not answer."""
     parser = argparse.ArgumentParser(prog="python -m infra.audit", description=__doc__)
-    parser.add_argument("--project", type=Path, default=ROOT, help="whose uv.lock; this one's unless said otherwise")
+    parser.add_argument("--project", type=Path, default=ROOT, help="whose uv.lock; by default that of this project")
     parser.add_argument("--accepted", type=Path, default=ACCEPTED, help="the file of what is accepted")
     parser.add_argument("--service-url", help="another OSV service than https://api.osv.dev/")
     parser.add_argument(
@@ -67,39 +67,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     chosen = parser.parse_args(arguments)
     try:
-        report = _ask(chosen.project, chosen.service_url)
+        report = _uv_audit(chosen.project, chosen.service_url)
         accepted = read_accepted(chosen.accepted)
     except AuditError as error:
-        _say_loudly(str(error))
+        _warn_loudly(str(error))
         return CLEAN if chosen.where_nobody_answers == "warn" else NOT_AUDITED
-    problems = list(judge(report, accepted, date.today()))  # noqa: DTZ011 - a day of whoever audits
-    for problem in problems:
+    found = list(problems(report, accepted, date.today()))  # noqa: DTZ011 - a day of whoever audits
+    for problem in found:
         sys.stdout.write(f"{problem}\n")
     packages = report["summary"]["audited_packages"]
     accepted_now = len(accepted)
-    sys.stdout.write(f"{packages} packages of uv.lock audited: {len(problems)} problems, {accepted_now} accepted\n")
-    return FOUND if problems else CLEAN
+    sys.stdout.write(f"{packages} packages of uv.lock audited: {len(found)} problems, {accepted_now} accepted\n")
+    return FOUND if found else CLEAN
 
 
-def judge(report: dict[str, Any], accepted: Sequence[Accepted], today: date) -> Iterator[str]:
-    """What is wrong: each vulnerability that nobody has accepted, and each acceptance that is over or of nothing."""
-    of_nothing = {one.id: one for one in accepted}
+def problems(report: dict[str, Any], accepted: Sequence[Accepted], today: date) -> Iterator[str]:
+    """Vulnerabilities that are not accepted, or no longer, and acceptances of none."""
+    unused = {one.id: one for one in accepted}
     for found in report["vulnerabilities"]:
         names = {found["id"], *found["aliases"]}
         acceptance = next((one for one in accepted if one.id in names), None)
         if acceptance is not None:
-            of_nothing.pop(acceptance.id, None)
+            unused.pop(acceptance.id, None)
         if acceptance is None or acceptance.until < today:
-            over = f" (accepted until {acceptance.until}, which is over)" if acceptance else ""
-            yield _told(found) + over
+            expired = f" (accepted until {acceptance.until}, which is over)" if acceptance else ""
+            yield _rendered(found) + expired
     for status in report.get("adverse_statuses", []):
         yield f"its index says of a package: {json.dumps(status)}"
-    for one in of_nothing.values():
+    for one in unused.values():
         yield f"{one.id}: accepted in audit.toml, and no package of uv.lock has it: take it out"
 
 
 def read_accepted(file: Path) -> list[Accepted]:
-    """What is accepted; raises `AuditError` that names what the file has wrong."""
+    """The accepted vulnerabilities; raises `AuditError` that names the fault of the file."""
     if not file.exists():
         return []
     try:
@@ -108,7 +108,7 @@ def read_accepted(file: Path) -> list[Accepted]:
         raise AuditError(f"{file}: {error}") from error
 
 
-def _ask(project: Path, service_url: str | None) -> dict[str, Any]:
+def _uv_audit(project: Path, service_url: str | None) -> dict[str, Any]:
     try:
         command = [*find_uv(), "audit", "--frozen", "--project", str(project), "--output-format", "json"]
     except LayerBuildError as error:
@@ -118,25 +118,25 @@ def _ask(project: Path, service_url: str | None) -> dict[str, Any]:
         command += ["--service-url", service_url]
     try:
         done = subprocess.run(  # noqa: S603 - fixed words, and what the command line says
-            command, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS, env=os.environ
+            command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS, env=os.environ
         )
     except subprocess.TimeoutExpired as error:
-        raise AuditError(f"no answer within {_PATIENCE_SECONDS} s") from error
-    # 0: nothing found, 1: something; anything else is an error, which it tells beside.
+        raise AuditError(f"no answer within {_TIMEOUT_SECONDS} s") from error
+    # 0: nothing found, 1: something; anything else is an error, with its cause on stderr.
     if done.returncode not in (0, 1) or not done.stdout.strip():
         raise AuditError(done.stderr.strip() or f"uv audit ended with {done.returncode}")
     report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 
-def _told(found: dict[str, Any]) -> str:
+def _rendered(found: dict[str, Any]) -> str:
     dependency = found["dependency"]
     fixed = ", ".join(found.get("fix_versions") or []) or "no version yet"
     names = ", ".join(sorted({found["id"], *found["aliases"]}))
     return f"{dependency['name']} {dependency['version']}: {names}: {found.get('summary') or ''} Mended in: {fixed}."
 
 
-def _say_loudly(cause: str) -> None:
+def _warn_loudly(cause: str) -> None:
     line = "!" * 100
     sys.stderr.write(
         f"{line}\nNOT AUDITED: the vulnerabilities of the packages in uv.lock are NOT KNOWN.\n{cause}\n"

@@ -1,4 +1,4 @@
-"""The rules that templates are held against, and the reasons for what is not as a rule wants it."""
+"""The rules that templates are held to, and acknowledgements, with a reason each, of constructs that break them."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import Construct
 
 CONTEXT: dict[str, object] = {
-    # What a construct warns of counts as much as what a rule finds,
+    # Warnings of constructs count as findings,
     "@aws-cdk/core:annotationsInValidationReport": True,
     # and so do the rules that the CDK brings itself.
     "@aws-cdk/core:validateAgainstDefaultRules": True,
@@ -45,12 +45,12 @@ def check(app: App) -> None:
 
 
 def acknowledge(construct: Construct, rule: str, reason: str) -> None:
-    """Let the construct be as it is against the rule (`AwsSolutions-...`, with its finding in brackets if any)."""
+    """Accept that the construct breaks a rule (`AwsSolutions-...`, with its finding in brackets if any)."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
 
 
 def as_reported(construct: Construct, value: str) -> str:
-    """A value as a finding has it: what is known only when the stack is deployed stands in it as `<name>`."""
+    """Render a value as findings do, with references as `<name>`."""
     match Stack.of(construct).resolve(value):
         case {"Fn::Join": ["", [*parts]]}:
             return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
@@ -59,7 +59,7 @@ def as_reported(construct: Construct, value: str) -> str:
 
 
 def findings(assembly: Path) -> list[Finding]:
-    """What the report of the synthesised assembly says, of every severity."""
+    """All findings in the report of a synthesised assembly, of every severity."""
     report = json.loads((assembly / _REPORT).read_text(encoding="utf-8"))
     return [
         Finding(violation["ruleName"], construct["constructPath"], violation["description"])

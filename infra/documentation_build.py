@@ -1,7 +1,7 @@
-"""The layer with the documents of the interfaces, and the page that shows them: whole, so that it needs no network.
+"""The layer with the documents of the interfaces, and with a page that shows them and needs no network.
 
-The page is Swagger UI with its scripts and styles within it. Its policy lets it run just these, and reach nothing but
-the host that it came from.
+The page is Swagger UI with its scripts and styles within it. Its policy allows these alone, and calls to the host that
+it came from.
 """
 
 import gzip
@@ -14,15 +14,15 @@ from infra.atomic_dir import atomic_dir
 from infra.paths import BUILD, ROOT
 
 DOCUMENTS = (ROOT / "docs" / "reference" / "openapi.json", ROOT / "docs" / "reference" / "asyncapi.json")
-"""What `python -m apidoc` writes."""
+"""Documents that `python -m apidoc` writes."""
 
 PACKAGE = "afluente_documents"
 """The package of the layer that the function reads."""
 
-# Part of the name: a change of what is done below is a new layer, though the documents are the same.
+# Part of the name: another recipe makes another layer of the same documents.
 _RECIPE = "1"
 
-# What Swagger UI is told: the document beside the page, and no service of Swagger's that would check it.
+# The document is beside the page; no service of Swagger's validates it.
 _START = """\
 window.ui = SwaggerUIBundle({
   url: "./openapi.json",
@@ -105,7 +105,7 @@ def documentation_page() -> tuple[str, str]:
 
 
 def _policy(*scripts: str) -> str:
-    """What the page may do: run these scripts, and call the API that it is part of."""
+    """A Content-Security-Policy: the page runs these scripts, and calls the API that it is part of."""
     hashes = " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
     rules = {
         "default-src": "'none'",
@@ -122,7 +122,7 @@ def _policy(*scripts: str) -> str:
 
 
 def _swagger_ui() -> Path:
-    """Its files, in a package that is there for them alone and is not imported."""
+    """The folder of its files, in a package that is never imported."""
     found = importlib.util.find_spec("flask_swagger_ui")
     if found is None or not found.submodule_search_locations:
         raise RuntimeError("flask-swagger-ui is not installed; `make setup` installs it")

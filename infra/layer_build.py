@@ -16,13 +16,13 @@ from infra.documentation_build import build_documentation
 from infra.paths import BUILD, LOCK, ROOT
 from infra.stage import Architecture, Stage
 
-# What the runtime python3.13 of Lambda is (Amazon Linux 2023, glibc 2.34): wheels for glibc 2.28 run there.
+# The runtime python3.13 of Lambda is Amazon Linux 2023 with glibc 2.34: wheels for glibc 2.28 run there.
 LAMBDA_PYTHON = "3.13"
 _LAMBDA_PLATFORMS: dict[Architecture, str] = {
     "arm64": "aarch64-manylinux_2_28",
     "x86_64": "x86_64-manylinux_2_28",
 }
-# Part of the cache key: a change of what is done below is a new layer, though the lock is the same.
+# Part of the cache key: another recipe makes another layer of the same lock.
 _RECIPE = "2"
 
 
@@ -46,20 +46,20 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """What a layer holds: a name for it, and which packages of the lock, in the words of `uv export`."""
+    """The content of a layer: its name, and packages of the lock, as options of `uv export`."""
 
     name: str
     selection: tuple[str, ...]
 
 
 THIRD_PARTY = Packages("third-party", ("--no-default-groups",))
-"""What every function needs: the project's own dependencies, none of its groups."""
+"""Packages of every function: the project's own dependencies, none of its groups."""
 
 LOADER = Packages("loader", ("--only-group", "csv"))
-"""What the loader of CSV files needs beside them."""
+"""Further packages of the CSV loader."""
 
 LEGACY_SQL = Packages("old-sql", ("--only-group", "old-sql"))
-"""What the classifier needs beside them where it reads the old service's tables."""
+"""Further packages of a classifier that reads legacy tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def target_of(stage: Stage) -> Target:
 
 
 def build_layers(target: Target, *, legacy_sql: bool = False) -> LayerFolders:
-    """The layers of a stage, with or without the one for old tables; raises `LayerBuildError`."""
+    """The layers of a stage, with or without the one for legacy tables; raises `LayerBuildError`."""
     return LayerFolders(
         third_party=build_layer(THIRD_PARTY, target),
         loader=build_layer(LOADER, target),
@@ -112,7 +112,7 @@ def build_layer(packages: Packages, target: Target, *, lock: Path = LOCK, cache:
         requirements = Path(folder) / "requirements.txt"
         _export(uv, packages, lock.parent, requirements)
         _install(uv, target, requirements, unfinished / "python")
-        _drop_what_differs_between_machines(unfinished / "python")
+        _drop_machine_specifics(unfinished / "python")
         _drop_tests(unfinished / "python")
     return layer
 
@@ -170,7 +170,7 @@ def _run(command: list[str]) -> None:
         raise LayerBuildError(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stderr.strip()}")
 
 
-def _drop_what_differs_between_machines(python: Path) -> None:
+def _drop_machine_specifics(python: Path) -> None:
     # Scripts name the interpreter that installed them; a function never runs them.
     shutil.rmtree(python / "bin", ignore_errors=True)
     (python / ".lock").unlink(missing_ok=True)

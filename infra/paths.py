@@ -1,4 +1,4 @@
-"""Where the parts of the project lie that the infrastructure is made of."""
+"""Paths of the project that the infrastructure is made of."""
 
 import os
 from pathlib import Path
@@ -14,5 +14,5 @@ STAGES_VARIABLE = "AFLUENTE_STAGES_DIR"
 
 
 def stages_directory() -> Path:
-    """Where the files of the stages are: in the checkout, unless the environment names another folder."""
+    """The folder of the stages' files: in the checkout, unless the environment names another."""
     return Path(os.environ.get(STAGES_VARIABLE) or STAGES).absolute()

@@ -1,6 +1,6 @@
-"""The bill of materials of what is deployed: `python -m infra.sbom --stage prod` writes it as CycloneDX JSON.
+"""The bill of materials of a deployment: `python -m infra.sbom --stage prod` writes it as CycloneDX JSON.
 
-It is made of the layers themselves, as they are uploaded, not of what was asked for when they were built.
+It lists the packages that are in the built layers, whatever was asked for when they were built.
 """
 
 import argparse
@@ -21,19 +21,19 @@ from infra.stage import StageError, load_stage
 Component = dict[str, Any]
 
 SWAGGER_UI = "flask-swagger-ui"
-"""Whose files are in the layer of the documentation."""
+"""The package whose files are in the layer of the documentation."""
 
 _SPECIFICATION = "1.6"
-# So that the same layers have the same document, with the same number.
+# Fixed, so that the same layers give the same document.
 _NAMESPACE = uuid.UUID("6c0a5f2e-5d0b-4d5c-9d7e-1b0f5a6a7c11")
 _LICENSE = "License :: "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the bill of materials of a stage, and say where it is."""
+    """Write the bill of materials of a stage, and print its path."""
     parser = argparse.ArgumentParser(prog="python -m infra.sbom", description=__doc__)
     parser.add_argument("--stage", required=True, help="whose layers: dev, prod, or one of your own")
-    parser.add_argument("--out", type=Path, help="where to; build/sbom/afluente-STAGE.cdx.json unless said otherwise")
+    parser.add_argument("--out", type=Path, help="where to; by default build/sbom/afluente-STAGE.cdx.json")
     chosen = parser.parse_args(arguments)
     try:
         stage = load_stage(chosen.stage)
@@ -56,7 +56,7 @@ def bill_of(folders: LayerFolders, lock: Path = LOCK) -> dict[str, Any]:
     for layer, folder in _layers(folders):
         for package in distributions(path=[str(folder / "python")]):
             _add(components, package, layer, hashes)
-    # The page of the documentation holds what this package brings, and no trace of the package itself.
+    # The page of the documentation holds the files of this package, and no metadata of it.
     _add(components, distribution(SWAGGER_UI), "documentation", hashes)
     listed = [components[ref] for ref in sorted(components)]
     return {
@@ -124,13 +124,13 @@ def _component(package: Distribution, hashes: dict[tuple[str, str], list[str]]) 
 
 
 def _licence(package: Distribution) -> dict[str, Any] | None:
-    """As the package says it: by an SPDX expression, in words of its own, or by a classifier."""
+    """The licence as the package states it: by an SPDX expression, a text, or classifiers."""
     expression = _field(package, "License-Expression")
     if expression:
         return {"expression": expression}
-    told = _field(package, "License")
-    if told and "\n" not in told:
-        return {"license": {"name": told}}
+    stated = _field(package, "License")
+    if stated and "\n" not in stated:
+        return {"license": {"name": stated}}
     classified = [
         classifier.rsplit(" :: ", 1)[1]
         for classifier in package.metadata.get_all("Classifier") or []
@@ -138,7 +138,7 @@ def _licence(package: Distribution) -> dict[str, Any] | None:
     ]
     if classified:
         return {"license": {"name": " AND ".join(classified)}}
-    return {"license": {"name": told.splitlines()[0]}} if told else None
+    return {"license": {"name": stated.splitlines()[0]}} if stated else None
 
 
 def _field(package: Distribution, name: str) -> str:

@@ -26,7 +26,7 @@ LogRetentionDays = Literal[
 ]
 
 WAF_REGION = "us-east-1"
-"""AWS WAF, "Resources that you can protect": where web ACLs of CloudFront are."""
+"""AWS WAF, "Resources that you can protect": the region of web ACLs for CloudFront."""
 
 
 class StageError(ValueError):
@@ -51,45 +51,45 @@ class Stage:
 
     domains: Annotated[tuple[str, ...], Field(min_length=1)] = ("iot", "infrastructure", "finance", "health")
     enable_agnostic_api: bool = True
-    """`POST /ingest/datapoints` is there; a stage that others move to by and by starts without it."""
+    """The route `POST /ingest/datapoints`; a stage that replaces a legacy service starts without it."""
 
     enable_mqtt_multi_domain: bool = True
     """Each open domain has its topic rule, and devices their policy: `<domain>/<source>/<stream>` over AWS IoT Core."""
 
     enable_websocket_ingest: bool = True
-    """The WebSocket API is there."""
+    """The WebSocket API."""
 
     enable_csv_ingest: bool = True
-    """CSV files are taken, dropped into the bucket or uploaded."""
+    """CSV files are accepted, dropped into the bucket or uploaded."""
 
     enable_legacy_api: bool = True
-    """`POST /ingest/packets` of the old service is taken; without it the call answers that it is gone."""
+    """Legacy packets are accepted at `POST /ingest/packets`; without it the route answers `410`."""
 
     enable_legacy_mqtt: bool = True
-    """Messages to `iot/sensors/+/readings` are taken, and old devices have their policy."""
+    """Messages to `iot/sensors/+/readings` are accepted, and legacy devices have their policy."""
 
     old_clients_deprecated_on: date = date(2026, 12, 1)
-    """From when on old clients are told to move."""
+    """Legacy clients are asked to move from this day on."""
 
     old_clients_sunset_on: date | None = None
-    """From when on old clients may be taken no longer; while nothing is decided they are told nothing."""
+    """Legacy clients may be rejected from this day on; without a day none is announced to them."""
 
     old_clients_guide_url: Annotated[str, Field(pattern=r"^https?://[!#-;=?-~]+$")] | None = None
-    """Where the authors of old clients read how to move."""
+    """A guide for the authors of legacy clients."""
 
     use_agnostic_constraints: bool = True
-    """Points are judged by the table of constraints; without it by the old service's tables, or where the stage has
-    none by nothing, and each is normal."""
+    """Points are classified by the table of constraints; without it by the legacy tables, or all as normal where the
+    stage has none."""
 
     old_sql_secret: Annotated[str, Field(min_length=1)] | None = None
-    """Secret of AWS Secrets Manager, by name or ARN, that says the way to the old service's database."""
+    """The secret of AWS Secrets Manager, by name or ARN, with the connection to the legacy database."""
 
     old_sql_tables: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Tables and columns of it that are called otherwise than the classic ones (`TableNames`)."""
+    """Its tables and columns with other names than the usual ones (`TableNames`)."""
 
     old_sql_subnet_ids: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...] = ()
     old_sql_security_group_ids: tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")], ...] = ()
-    """Where the classifier is attached to reach the database in a private network."""
+    """The private network of the legacy database, which the classifier is attached to."""
 
     shards: Annotated[int, Field(ge=1, le=1_024)] = 64
     one_point_a_record: bool = False
@@ -99,13 +99,13 @@ class Stage:
     classifier_timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 30
     queue_visibility_seconds: Annotated[int, Field(ge=1, le=43_200)] = 90
     mqtt_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 2
-    """Batches of MQTT messages that are taken at the same time (Lambda, "Maximum concurrency" of an SQS event source).
-    Messages of one device in two batches may overtake each other: few large batches keep more of the order."""
+    """Batches of MQTT messages that are processed at the same time (Lambda, "Maximum concurrency" of an SQS event
+    source). Messages of one device in two batches may overtake each other: few large batches keep more of the order."""
 
     csv_timeout_seconds: Annotated[int, Field(ge=10, le=280)] = 240
     csv_visibility_seconds: Annotated[int, Field(ge=10, le=290)] = 250
-    """Less than the 5 minutes for which SQS remembers what it has ("deduplication interval"), so that a job which goes
-    on after a crash repeats only what the queue still knows."""
+    """Less than the 5 minutes in which SQS drops duplicates ("deduplication interval"): a job that is retried after a
+    crash repeats only packs that the queue drops."""
 
     csv_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 10
     """Jobs, and parts of large ones, that are read at the same time (Lambda, "Maximum concurrency" of an SQS event
@@ -127,7 +127,7 @@ class Stage:
     """Tables and stacks refuse to be deleted until it is switched off."""
 
     keep_data: bool = False
-    """What the data stack holds outlives the stack."""
+    """The resources of the data stack outlive it."""
 
     customer_managed_key: bool = False
     """A key of the stage's own encrypts all that it keeps, in place of those that AWS manages in the account."""
@@ -137,30 +137,32 @@ class Stage:
     at once."""
 
     enable_waf: bool = False
-    """A CloudFront distribution with a web application firewall stands before the HTTP API; nobody gets around it."""
+    """A CloudFront distribution with a web application firewall stands before the HTTP API; requests that bypass it are
+    rejected."""
 
     waf_web_acl_arn: (
         Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/\S+$")] | None
     ) = None
-    """A web ACL that is there already; without one the stage makes its own, which it can in us-east-1 alone."""
+    """An existing web ACL; without one the stage makes its own, which is possible in us-east-1 alone."""
 
     waf_requests_per_ip: Annotated[int, Field(ge=10, le=2_000_000_000)] = 30_000
-    """Requests of one address in 5 minutes (AWS WAF, "Rate-based rule statement") before it is refused for a while."""
+    """Requests of one address in 5 minutes (AWS WAF, "Rate-based rule statement") before it is rejected for a while."""
 
     waf_secret_generation: Annotated[int, Field(ge=1)] = 1
-    """Which secret the distribution shows; one more makes a new one, and the one before is taken until the next."""
+    """Number of the secret that the distribution shows; the next number makes a new one, and the one before is still
+    accepted."""
 
     waf_hostname: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]+$")] | None = None
     waf_certificate_arn: (
         Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/\S+$")] | None
     ) = None
-    """A name of one's own for the distribution, and its certificate in us-east-1: then nothing older than TLS 1.2."""
+    """A custom name of the distribution, and its certificate in us-east-1; with them it takes no TLS older than 1.2."""
 
     limits: InstanceOf[StageLimits] = DEFAULT_LIMITS
     """Requests and points that one address, one key and one source may send."""
 
     limits_fail: Literal["open", "shut"] = "open"
-    """Whether requests go through uncounted, or are refused, while the table of limits does not answer."""
+    """Requests pass uncounted (open), or are rejected (shut), while the table of limits does not answer."""
 
     operations_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     domain_dashboards: bool = True
@@ -176,7 +178,7 @@ class Stage:
             other = by_rule[domain.replace("-", "_")]
             if other != domain or self.domains.count(domain) > 1:
                 raise ValueError(f"domains: {domain!r} is too like {other!r}: leave one of them out")
-        # Lambda refuses an event source whose messages come back while the function may still be at them.
+        # Lambda refuses an event source whose messages reappear while the function may still process them.
         if self.queue_visibility_seconds < self.classifier_timeout_seconds:
             raise ValueError(
                 f"queue_visibility_seconds is {self.queue_visibility_seconds}, less than classifier_timeout_seconds "
@@ -211,31 +213,31 @@ class Stage:
 
     @property
     def reads_legacy_tables(self) -> bool:
-        """Whether streams that have not moved are judged by the old service's tables."""
+        """Streams that have not moved are classified by the legacy tables."""
         return self.old_sql_secret is not None and not self.use_agnostic_constraints
 
     @property
     def takes_packets(self) -> bool:
-        """Whether old clients are taken over HTTP."""
+        """Legacy clients may send packets over HTTP."""
         return self.enable_legacy_api and LEGACY_DOMAIN in self.domains
 
     @property
     def accepts_legacy_messages(self) -> bool:
-        """Whether old devices are taken over MQTT."""
+        """Legacy devices may publish readings over MQTT."""
         return self.enable_legacy_mqtt and LEGACY_DOMAIN in self.domains
 
     @property
     def prefix(self) -> str:
-        """What the name of every resource of this stage begins with."""
+        """The beginning of the name of every resource of this stage."""
         return f"afluente-{self.name}"
 
 
 def load_stage(name: str, directory: Path | None = None) -> Stage:
-    """The preset of that name, with the values of `{directory}/{name}.toml` over it if there is such a file.
+    """The preset of that name, with the values of `{directory}/{name}.toml` in their place if there is such a file.
 
     Without a directory it is the one of the checkout, or of AFLUENTE_STAGES_DIR.
     A file of a name that is no preset says with `preset = "dev"` which one it starts from.
-    Raises `StageError` that names the field, the fault and the way out.
+    Raises `StageError` that names the field and the fault, with a hint.
     """
     file = (directory or stages_directory()) / f"{name}.toml"
     overrides = _read(file) if file.exists() else {}
@@ -263,7 +265,7 @@ def local() -> Stage:
         architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
         layer_target="host",
         classifier_timeout_seconds=10,
-        # A little over the timeout: what a killed classifier had in hand is back while the person still watches.
+        # A little longer than the timeout: packs of a killed classifier are retried soon.
         queue_visibility_seconds=12,
         csv_timeout_seconds=20,
         csv_visibility_seconds=22,
@@ -295,7 +297,7 @@ def prod() -> Stage:
 
 
 def migration() -> Stage:
-    """A stage of production that takes nothing yet: what it is to do is switched on by and by."""
+    """A production stage with every transport off: they are switched on one after the other."""
     return dataclasses.replace(
         prod(),
         name="migration",

@@ -15,7 +15,7 @@ from infra.stage import Stage
 def access_log_settings(
     scope: Construct, stage: Stage, name: str, fields: Mapping[str, str], *, key: IKey | None
 ) -> CfnStage.AccessLogSettingsProperty:
-    """A log group of its own for the API `name`, and what is written down there of each call."""
+    """A log group for the API `name`, and the fields of each call that it holds."""
     # API Gateway may write to groups of this prefix without a resource policy that grows with each of them.
     group = log_group(scope, "AccessLog", stage, f"/aws/vendedlogs/afluente/{stage.name}/{name}", key=key)
     # Not the ARN that the log group gives: that one ends in `:*`.

@@ -1,4 +1,4 @@
-"""Where alarms of streams go: a bus for whoever acts on them, and a log of them for whoever looks back."""
+"""Alarms of streams: a bus for those who act on them, and a log for those who look back."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""The bucket that CSV files are dropped into, and the way of each to the queue of new files."""
+"""The bucket of CSV files, and its notifications to the queue of new files."""
 
 from typing import cast
 
@@ -22,7 +22,7 @@ REJECTS_OBJECTS = Objects(
 
 
 class CsvInbox(Construct):
-    """A bucket whose files expire; while CSV files are taken, S3 tells the queue of each new one."""
+    """A bucket whose files expire; while CSV files are accepted, S3 notifies the queue of each new one."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, queue: Queue, key: IKey | None) -> None:
         super().__init__(scope, id_)
@@ -35,9 +35,9 @@ class CsvInbox(Construct):
             without_access_log="A file has a job that says when it came and what became of it",
         )
         if stage.enable_csv_ingest:
-            self._tell(queue)
+            self._notify(queue)
 
-    def _tell(self, queue: Queue) -> None:
+    def _notify(self, queue: Queue) -> None:
         queue.add_to_resource_policy(
             PolicyStatement(
                 sid="FilesOfThisAccount",
@@ -63,5 +63,5 @@ class CsvInbox(Construct):
                 )
             ]
         )
-        # S3 sends a message to try the queue before it takes the notification.
+        # S3 sends a test message to the queue before it accepts the notification.
         self.bucket.node.add_dependency(queue.node.find_child("Policy"))

@@ -1,4 +1,4 @@
-"""What people look at: a CloudWatch dashboard a domain."""
+"""CloudWatch dashboards, one a domain."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _ALARMING = (Classification.ALERT, Classification.WARNING, Classification.ANOMAL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the figures come from; None where the stage has no such transport."""
+    """Sources of the figures; None for a transport that the stage does not have."""
 
     http_log: ILogGroup
     websocket_log: ILogGroup | None
@@ -45,10 +45,10 @@ class Sources:
 
 
 class Dashboards(Construct):
-    """A dashboard for each open domain: what comes in by each transport, and which of its streams raise alarms.
+    """A dashboard for each open domain: traffic by transport, and alarms by class and stream.
 
-    What a log line says of the domain is counted from the log when somebody looks: a metric of each domain would cost
-    money all the time. Topic rules, of which each domain has its own, have metrics anyway.
+    Log lines of a domain are counted when somebody looks: a metric of each domain would cost money all the time. Topic
+    rules, of which each domain has its own, have metrics anyway.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, sources: Sources) -> None:
@@ -77,10 +77,10 @@ class Dashboards(Construct):
         """A widget for each transport that the stage has."""
         sources = self._sources
         yield _over_time(
-            "HTTP: points taken and rejected",
+            "HTTP: points accepted and rejected",
             sources.http_log,
             f'filter code = "{LogCode.REQUEST_ACCEPTED}" and domain = "{domain}"',
-            "stats sum(inserted) as taken, sum(rejected) as refused",
+            "stats sum(inserted) as accepted, sum(rejected) as refused",
         )
         if self._stage.enable_mqtt_multi_domain:
             yield self._topic_rule(domain)
@@ -109,7 +109,7 @@ class Dashboards(Construct):
             statistic="Sum",
             period=_FIVE_MINUTES,
         )
-        # Of whatever kind an action is: a second dimension of the metric, which a search need not name.
+        # A search covers actions of every kind, which is a second dimension of the metric.
         failures = f'{{AWS/IoT,ActionType,RuleName}} MetricName="Failure" RuleName="{rule}"'
         failed = MathExpression(
             expression=f"SEARCH('{failures}', 'Sum', {_FIVE_MINUTES.to_seconds():.0f})",
@@ -142,7 +142,7 @@ class Dashboards(Construct):
         ]
 
     def _all_domains(self) -> list[IWidget]:
-        """What all domains share, so that somebody sees whether it is this one that is slow, or all are."""
+        """Figures of all domains together: they show if one domain is slow, or all are."""
         sources = self._sources
         age = sources.datapoints.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
         written = [

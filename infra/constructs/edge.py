@@ -1,7 +1,7 @@
 """The front before the HTTP API: a CloudFront distribution with a web application firewall.
 
-AWS WAF cannot be put before an HTTP API itself. So that nobody goes around the front, it brings a secret with every
-request, and the functions behind the API answer none without it.
+AWS WAF cannot be put before an HTTP API itself. The front adds a secret to every request, and the functions behind the
+API refuse requests without it: those that bypassed the front.
 """
 
 import json
@@ -38,7 +38,7 @@ from infra.checks import acknowledge
 from infra.constructs.log_groups import log_group
 from infra.stage import Stage
 
-# Over whatever a client says of itself in this header.
+# Overwrites the header if a client sends it.
 ADDRESS_FUNCTION = f"""\
 function handler(event) {{
   event.request.headers['{ADDRESS_HEADER}'] = {{ value: event.viewer.ip }};
@@ -74,9 +74,9 @@ _SECRET_HEADERS = ("x-api-key", "authorization", "cookie", FRONT_HEADER)
 
 
 class FrontSecrets(Construct):
-    """The secrets that prove a request to have come through the front: the newest, and the one before it.
+    """Secrets that prove that a request came through the front: the newest, and the one before it.
 
-    Their names are CloudFormation's choice: a name would be taken for weeks after its secret is deleted.
+    CloudFormation names them: a fixed name would stay reserved for weeks after its secret is deleted.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
@@ -114,8 +114,8 @@ class Front(Construct):
 
     Args:
         api: the HTTP API behind it.
-        secret: what it shows to the API.
-        after: what has to know the secret before it is shown.
+        secret: that it shows to the API.
+        after: functions that have to accept the secret before it is shown.
         key: encrypts the log of the web ACL.
     """
 
@@ -152,7 +152,9 @@ class Front(Construct):
                 # API Gateway finds an API by its own host name.
                 origin_request_policy=OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
                 function_associations=[
-                    FunctionAssociation(function=self._tell_address(stage), event_type=FunctionEventType.VIEWER_REQUEST)
+                    FunctionAssociation(
+                        function=self._address_function(stage), event_type=FunctionEventType.VIEWER_REQUEST
+                    )
                 ],
             ),
         )
@@ -172,7 +174,7 @@ class Front(Construct):
             custom_headers={FRONT_HEADER: shown},
         )
 
-    def _tell_address(self, stage: Stage) -> Function:
+    def _address_function(self, stage: Stage) -> Function:
         return Function(
             self,
             "ClientAddress",
@@ -203,9 +205,9 @@ class Front(Construct):
 
 
 class WebAcl(Construct):
-    """What is refused before it comes near the API: addresses and inputs that AWS knows for bad, and too many requests.
+    """A web ACL that rejects addresses and inputs which AWS knows for bad, and too many requests of one address.
 
-    What is refused is logged, but for what could be a secret.
+    Rejected requests are logged without headers that may hold a secret.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
@@ -252,13 +254,13 @@ class WebAcl(Construct):
         )
 
     def _rate_problem(self) -> dict[str, object]:
-        # In the form of the service's own answers; its id of a request is not known here.
+        # In the form of the service's own problems; the id of the request is not known here.
         return {
             "type": "urn:afluente:problem:rate_limited",
             "title": "There are too many requests",
             "status": 429,
             "detail": f"this address has made more than {self._stage.waf_requests_per_ip:,} requests in "
-            f"{_RATE_WINDOW_SECONDS // 60} minutes; send more points in each request, and come again in some minutes",
+            f"{_RATE_WINDOW_SECONDS // 60} minutes; send more points in each request, and retry in some minutes",
             "code": "rate_limited",
         }
 

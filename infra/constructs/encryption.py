@@ -1,4 +1,4 @@
-"""The key of a stage's own that encrypts all it keeps, and who may do what with it."""
+"""The key of a stage's own, which encrypts all data of the stage, and grants of its use."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,8 +14,8 @@ ROTATION = Duration.days(365)
 """KMS, "Rotation period": older key material is kept, so that what it encrypted can still be read."""
 
 DATA_KEY_REUSE = Duration.minutes(5)
-"""SQS, "Data key reuse period": a call to KMS in so many minutes for each queue and caller, not for each message.
-Whoever loses the key still reads for as long."""
+"""SQS, "Data key reuse period": one call to KMS in so many minutes for each queue and caller, not for each message.
+A caller that loses the key can still read for as long."""
 
 _READ = ("kms:Decrypt",)
 _WRITE = ("kms:GenerateDataKey",)
@@ -52,11 +52,11 @@ _NEEDED: dict[str, tuple[str, tuple[str, ...]]] = {
     "kinesis:PutRecords": ("kinesis", _WRITE),
     "secretsmanager:GetSecretValue": ("secretsmanager", _READ),
 }
-"""What an action on something encrypted needs of its key, through which service."""
+"""Actions of the key that an action on encrypted data needs, and the service that does them."""
 
 
 class Encryption(Construct):
-    """A key that KMS turns every year, or none: then each service encrypts with the key that AWS manages for it.
+    """A key that KMS rotates every year, or none: then each service encrypts with the key that AWS manages for it.
 
     It outlives its stack in every stage, as the buckets do that it encrypts.
     """
@@ -81,7 +81,7 @@ class Encryption(Construct):
         return key
 
     def _services(self) -> Iterator[PolicyStatement]:
-        """What services of AWS do with the key on nobody's behalf; all others use it as who calls them may."""
+        """Statements for services of AWS that use the key by themselves, without the rights of a caller."""
         stage, stack = self._stage, Stack.of(self)
         of_this_account = {"aws:SourceAccount": stack.account}
         yield _statement(
@@ -127,7 +127,7 @@ class Encryption(Construct):
 
 
 def log_groups(stage: Stage) -> tuple[str, ...]:
-    """The names of all log groups of a stage, as a policy says them."""
+    """Patterns of the names of all log groups of a stage."""
     return (
         f"/aws/lambda/{stage.prefix}-*",
         f"/aws/vendedlogs/afluente/{stage.name}/*",
@@ -137,7 +137,7 @@ def log_groups(stage: Stage) -> tuple[str, ...]:
 
 
 def allow_key(grantee: IGrantable, key: Key | None, actions: Iterable[str]) -> None:
-    """Let whoever may do the actions to something of the stage use its key for that, and through that service alone."""
+    """Let a grantee of the actions use the key of the stage for them, through the same services alone."""
     if key is None:
         return
     needed: dict[str, set[str]] = {}

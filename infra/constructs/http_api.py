@@ -1,4 +1,4 @@
-"""The HTTP API: which route asks for a key, and what is written down of each call."""
+"""The HTTP API: its routes, the check of keys, and the log of calls."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -27,8 +27,8 @@ from infra.constructs.access_log import access_log_settings
 from infra.stage import Stage
 
 AUTHORIZER_TTL = Duration.seconds(30)
-"""How long API Gateway keeps what the authorizer said of a key: with what the authorizer itself remembers, a revoked
-one is taken for less than a minute."""
+"""API Gateway caches an answer of the authorizer so long: with the authorizer's own cache, a revoked key is accepted
+for less than a minute."""
 
 # One JSON object a call. The caller's key is no part of it.
 _ACCESS_LOG = {
@@ -47,11 +47,11 @@ _ACCESS_LOG = {
 
 
 class ServiceApi(Construct):
-    """An HTTP API whose answers come from its functions, where no route matches too: so every error has one form.
+    """An HTTP API whose functions answer requests without a route too, so that every error has one form.
 
     Args:
         functions: those that answer, by their package.
-        authorizer: tells who is calling.
+        authorizer: identifies the caller.
         key: encrypts the access log.
     """
 

@@ -14,9 +14,9 @@ _CHARACTERS = 64
 
 
 class KeyPepper(Construct):
-    """A secret that Secrets Manager makes up, and nobody has to know.
+    """A secret that Secrets Manager generates, and nobody has to know.
 
-    Its name is CloudFormation's choice: a name would be taken for weeks after the secret is deleted.
+    CloudFormation names it: a fixed name would stay reserved for weeks after the secret is deleted.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:

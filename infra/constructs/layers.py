@@ -1,4 +1,4 @@
-"""The layers of functions: the third-party packages and afluente itself, and what single functions need beside them."""
+"""Layers of the functions: third-party packages, afluente itself, and further packages of single functions."""
 
 from pathlib import Path
 

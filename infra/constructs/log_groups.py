@@ -1,4 +1,4 @@
-"""Log groups with a retention, so that no log is kept for ever because nobody said otherwise."""
+"""Log groups with a retention: without one a log would be kept for ever."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_kms import IKey
@@ -42,7 +42,7 @@ def log_group(
     *,
     key: IKey | None,
 ) -> LogGroup:
-    """A log group with the retention of the stage; it goes with its stack unless said otherwise."""
+    """A log group with the retention of the stage, deleted with its stack by default."""
     return LogGroup(
         scope,
         id_,

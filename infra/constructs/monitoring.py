@@ -1,4 +1,4 @@
-"""What tells the operator that the service needs a person."""
+"""CloudWatch alarms that call an operator."""
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk.aws_apigatewayv2 import HttpApi
@@ -18,14 +18,14 @@ from infra.constructs.queue import CsvInboxQueue, CsvJobsQueue, DatapointsQueue,
 from infra.stage import Stage
 
 MAX_AGE = Duration.minutes(5)
-"""What waits longer than this says that its function does not keep up or cannot go on."""
+"""Messages that wait longer show that their function does not keep up, or cannot go on."""
 
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
 
 
 class Monitoring(Construct):
-    """CloudWatch alarms, told to an SNS topic when they begin and when they are over."""
+    """CloudWatch alarms, published to an SNS topic when they begin and when they end."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class Monitoring(Construct):
                 "WsIngestErrors",
                 "ws-ingest-errors",
                 ws_ingest,
-                "ws_ingest failed as a whole: its clients send again, but its log says what to mend.",
+                "ws_ingest failed as a whole: its clients retry, and its log names the cause.",
             )
         self._alarm(
             "HttpServerErrors",
             "http-5xx",
             api.metric_server_error(period=_FIVE_MINUTES, statistic="Sum"),
             1,
-            "Clients were told to send again: read the log of http_ingest.",
+            "Requests ended with a server error, and clients retry them: read the log of http_ingest.",
         )
 
     def _packs(self, datapoints: DatapointsQueue, classifier: Function) -> None:
@@ -86,7 +86,7 @@ class Monitoring(Construct):
             "ClassifierErrors",
             "classifier-errors",
             classifier,
-            "The classifier failed as a whole: its packs come again, but its log says what to mend.",
+            "The classifier failed as a whole: its packs are retried, and its log names the cause.",
         )
 
     def _legacy_tables(self, log: LogGroup) -> None:
@@ -95,7 +95,7 @@ class Monitoring(Construct):
             "old-tables-unavailable",
             log,
             LogCode.LEGACY_TABLES_UNAVAILABLE,
-            "The old service's database does not answer, or its tables are not as they were named: packs wait. Read "
+            "The legacy database does not answer, or its tables have other names: packs are retried. Read "
             "the cause in the classifier's log, under LEGACY_TABLES_UNAVAILABLE.",
         )
         self._lines(
@@ -103,7 +103,7 @@ class Monitoring(Construct):
             "canary-rolled-back",
             log,
             LogCode.CANARY_ROLLED_BACK,
-            "The canary has gone back by itself: the old way judges every reading. Nothing is lost; see why with "
+            "The canary was rolled back: the legacy classifier evaluates every reading. Nothing is lost; see why with "
             f"`afluente migrate canary history --stage {self._stage.name}`.",
         )
 
@@ -125,11 +125,11 @@ class Monitoring(Construct):
             "IotRuleHandlerErrors",
             "iot-rule-handler-errors",
             iot_rule_handler,
-            "iot_rule_handler failed as a whole: its messages come again, but its log says what to mend.",
+            "iot_rule_handler failed as a whole: its messages are retried, and its log names the cause.",
         )
 
     def _csv(self, inbox: CsvInboxQueue, jobs: CsvJobsQueue, csv_trigger: Function) -> None:
-        """No alarm for the age of jobs: one that waits for a large one of the same source is as it should be."""
+        """There is no alarm for the age of jobs: a job may wait for a large one of the same source."""
         self._dead_letters(
             "CsvInboxDeadLetters",
             "csv-inbox-dead-letters",
@@ -155,7 +155,7 @@ class Monitoring(Construct):
             "CsvTriggerErrors",
             "csv-trigger-errors",
             csv_trigger,
-            "csv_trigger failed as a whole: its jobs go on from where they were, but its log says what to mend.",
+            "csv_trigger failed as a whole: its jobs continue where they were, and its log names the cause.",
         )
 
     def _dead_letters(self, id_: str, name: str, queue: Queue, description: str) -> None:

@@ -1,4 +1,4 @@
-"""MQTT over AWS IoT Core: who may publish what, and the way of a message into the inbox."""
+"""MQTT over AWS IoT Core: policies of devices, and topic rules that put messages into the inbox."""
 
 import re
 
@@ -14,23 +14,23 @@ from infra.stage import Stage
 
 SQL_VERSION = "2016-03-23"
 
-# The payload as bytes, so that what cannot be decoded is kept as it came.
+# The payload as bytes, so that an undecodable one is quarantined unchanged.
 _SELECT = "SELECT encode(*, 'base64') AS payload, topic() AS topic, clientid() AS client_id, timestamp() AS arrived_at"
 _THING = "${iot:Connection.Thing.ThingName}"
 _DOMAIN = "${iot:Connection.Thing.Attributes[domain]}"
 
 
 LEGACY_TOPIC = "iot/sensors/+/readings"
-"""Where the devices of the old service publish to."""
+"""The topic of legacy devices."""
 
 _LEGACY_RULE = "OldReadings"
-"""In place of a domain in the name of a rule, where no domain can be called so."""
+"""Takes the place of a domain in the name of a rule; no domain can have this name."""
 
 
 class MqttInbox(Construct):
     """A topic rule a domain, from `<domain>/+/+` to the inbox, and to its dead-letter queue where that fails.
 
-    One more takes what the devices of the old service publish.
+    One more rule takes readings of legacy devices.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class MqttInbox(Construct):
 class DevicePolicy(Construct):
     """The one IoT policy of all devices: a thing connects as itself alone, and publishes under its own source alone.
 
-    A thing has its domain as an attribute. Topics of more than three levels are denied: a policy's `*` stands for
-    slashes too, no rule takes such a topic, and what is acknowledged must not be lost. Nothing else is denied, so that
-    a certificate can have the policy of old devices as well while its device moves.
+    A thing has its domain as an attribute. Topics of more than three levels are denied: a policy's `*` matches slashes
+    too, no rule matches such a topic, and acknowledged messages must not be lost. Nothing else is denied, so that a
+    certificate can have the policy of legacy devices as well while its device moves.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
@@ -75,9 +75,9 @@ class DevicePolicy(Construct):
 
 
 class LegacyDevicePolicy(Construct):
-    """The one IoT policy of devices of the old service: they publish readings of any sensor, and nothing else.
+    """The one IoT policy of legacy devices: they publish readings of any sensor, and nothing else.
 
-    A topic of more levels is denied, as other devices are denied theirs.
+    Topics of more levels are denied, as in `DevicePolicy`.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
@@ -109,7 +109,7 @@ def _policy(scope: Construct, name: str, *, allowed: str, denied: str) -> None:
 
 
 def rule_name(stage: Stage, domain: str) -> str:
-    """The name of the rule of a domain, or of the one of old devices; rules have no dashes in their names."""
+    """The name of the rule of a domain, or of legacy devices; names of rules have no dashes."""
     return re.sub(r"[^a-zA-Z0-9_]", "_", f"{stage.prefix}_{domain}")
 
 

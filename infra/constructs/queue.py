@@ -1,4 +1,4 @@
-"""The queues of the service, each with the queue of what could not be dealt with."""
+"""The queues of the service, each with its dead-letter queue."""
 
 from aws_cdk import Duration
 from aws_cdk.aws_kms import IKey
@@ -16,11 +16,11 @@ RETENTION = Duration.days(14)
 """SQS, "Message retention": the longest there is."""
 
 MAX_RECEIVES = 60
-"""Attempts at a pack, at most a minute apart: a dependency may be down for almost an hour before it is given up."""
+"""Attempts at a message, at most a minute apart: a dependency may be unavailable for almost an hour."""
 
 MAX_RECEIVES_OF_A_JOB = 1_000
-"""SQS, "maxReceiveCount": the most there is. Each attempt at a CSV job goes on from where the last one got to, so many
-of them are no fault; a job that gets nowhere gives itself up."""
+"""SQS, "maxReceiveCount": the most there is. An attempt at a CSV job continues where the last one ended, so many of
+them are no fault; a job without progress fails by itself."""
 
 
 class DatapointsQueue(Construct):
@@ -34,7 +34,7 @@ class DatapointsQueue(Construct):
 
 
 class MqttInboxQueue(Construct):
-    """A standard queue, since a topic rule of AWS IoT Core cannot send to a FIFO queue; its packs are sorted later."""
+    """A standard queue, since a topic rule of AWS IoT Core cannot send to a FIFO queue."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
@@ -44,7 +44,7 @@ class MqttInboxQueue(Construct):
 
 
 class CsvInboxQueue(Construct):
-    """A standard queue, since S3 cannot tell a FIFO queue of a new file; its jobs are sorted later."""
+    """A standard queue, since S3 cannot notify a FIFO queue."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
@@ -54,7 +54,7 @@ class CsvInboxQueue(Construct):
 
 
 class CsvJobsQueue(Construct):
-    """A FIFO queue in high-throughput mode: the jobs of one message group are worked on one after the other."""
+    """A FIFO queue in high-throughput mode: the jobs of one message group are processed one after the other."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
@@ -79,7 +79,7 @@ def _with_dead_letters(
     visibility_seconds: int,
     max_receives: int = MAX_RECEIVES,
 ) -> tuple[Queue, Queue]:
-    """A queue, and the queue of what could not be dealt with."""
+    """A queue, and its dead-letter queue."""
 
     def queue(id_: str, name: str, visibility: Duration, dead_letter_queue: DeadLetterQueue | None) -> Queue:
         return Queue(

@@ -35,7 +35,7 @@ class Tables(Construct):
             index_name=CONSTRAINTS_BY_DOMAIN,
             partition_key=Attribute(name="domain", type=AttributeType.STRING),
             sort_key=Attribute(name="key", type=AttributeType.STRING),
-            # A change of constraints changes neither: the index is written when they come and when they go.
+            # A change of constraints changes neither: the index is written when they are created or deleted.
             projection_type=ProjectionType.KEYS_ONLY,
         )
         self.constraint_history = self._table(

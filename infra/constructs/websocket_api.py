@@ -1,4 +1,4 @@
-"""The WebSocket API: all messages to one function, and the queue by which silent connections are closed."""
+"""The WebSocket API, and the queue by which connections that do not authenticate are closed."""
 
 from typing import cast
 
@@ -43,7 +43,7 @@ _ACCESS_LOG = {
 
 
 class UnansweredConnections(Construct):
-    """A queue that holds each new connection until its time to authenticate is over."""
+    """A queue that holds each new connection for its time to authenticate."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
@@ -68,7 +68,7 @@ class UnansweredConnections(Construct):
 
 
 class StreamApi(Construct):
-    """A WebSocket API; `handler` is added by `serve`, since it has to know the API's address first."""
+    """A WebSocket API; `serve` adds its function, which has to know the API's address first."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
@@ -87,20 +87,20 @@ class StreamApi(Construct):
 
     @property
     def management_url(self) -> str:
-        """Where a function says something to a connection."""
-        # Put together here: the URL that the CDK gives depends on the stage, the stage on its routes, these on the
-        # function that is to know the URL.
+        """The URL at which a function sends messages to connections."""
+        # Not the URL of the CDK: it depends on the stage, the stage on its routes, these on the function that has to
+        # know the URL.
         host = f"{self.api.api_id}.execute-api.{Stack.of(self).region}.{Stack.of(self).url_suffix}"
         return f"https://{host}/{STAGE}"
 
     def connections_arn(self) -> str:
-        """The ARN of saying something to, or closing, any connection of the stage."""
+        """The ARN of all connections of the stage, for messages to them and for closing them."""
         return Stack.of(self).format_arn(
             service="execute-api", resource=self.api.api_id, resource_name=f"{STAGE}/*/@connections/*"
         )
 
     def serve(self, stage: Stage, handler: IFunction) -> None:
-        """Have the function answer."""
+        """Let the function answer every route."""
         integration = WebSocketLambdaIntegration("Handler", handler)
         for key in ("$connect", "$disconnect", "$default"):
             route = WebSocketRoute(
@@ -112,10 +112,10 @@ class StreamApi(Construct):
                 "A client may authenticate by its first message, which an authorizer never sees: the function checks.",
             )
             if key == "$default":
-                self._answering(stage, route)
+                self._return_answers(stage, route)
 
-    def _answering(self, stage: Stage, route: WebSocketRoute) -> None:
-        """Let what the function returns go back to the client."""
+    def _return_answers(self, stage: Stage, route: WebSocketRoute) -> None:
+        """Send the results of the function back to the client."""
         resource = cast("CfnRoute", route.node.default_child)
         resource.route_response_selection_expression = "$default"
         if stage.layer_target == "host":

@@ -1,4 +1,4 @@
-"""What every stack of a stage has in common."""
+"""The base of the stacks of a stage."""
 
 from aws_cdk import DefaultStackSynthesizer, Environment, Stack, Tags
 from constructs import Construct

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.audit import ACCEPTED, CLEAN, FOUND, NOT_AUDITED, Accepted, AuditError, judge, main, read_accepted
+from infra.audit import ACCEPTED, CLEAN, FOUND, NOT_AUDITED, Accepted, AuditError, main, problems, read_accepted
 from infra.paths import ROOT
 
 ADVISORY = "GHSA-462w-v97r-4m45"
@@ -146,14 +146,16 @@ def test_a_vulnerability_is_found_where_an_unreachable_service_would_only_be_war
 def test_an_acceptance_that_nothing_has_any_more_is_to_be_taken_out() -> None:
     accepted = [Accepted(id="GHSA-gone", reason=REASON, until=date(2999, 1, 1))]
 
-    (problem,) = judge({"vulnerabilities": []}, accepted, TODAY)
+    (problem,) = problems({"vulnerabilities": []}, accepted, TODAY)
 
     assert "GHSA-gone" in problem
     assert "take it out" in problem
 
 
 def test_a_package_that_its_index_warns_of_is_a_problem() -> None:
-    (problem,) = judge({"vulnerabilities": [], "adverse_statuses": [{"name": "x", "status": "quarantined"}]}, [], TODAY)
+    (problem,) = problems(
+        {"vulnerabilities": [], "adverse_statuses": [{"name": "x", "status": "quarantined"}]}, [], TODAY
+    )
 
     assert "quarantined" in problem
 

@@ -1,4 +1,4 @@
-"""The function that tells API Gateway whose key a request has."""
+"""The function that authenticates requests for API Gateway."""
 
 import json
 
