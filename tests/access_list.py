@@ -1,4 +1,4 @@
-"""The list of who may do what, as docs/reference/access.md has it: what tests hold to the code, and walk."""
+"""The access list of docs/reference/access.md, which tests compare with the code and try out."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "access.md"
 
 
 class Need(StrEnum):
-    """What a command needs where it is no key."""
+    """The need of a command that takes no key."""
 
     NOTHING = "nothing"
     OPERATORS = "operators"
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 def entries_of(section: str) -> Mapping[str, Entry]:
-    """The rows of a section, by what they are about; none is there twice."""
+    """The rows of a section by their subject, each of which is there once."""
     entries = list(_rows(section))
     by_what = {entry.what: entry for entry in entries}
     assert len(by_what) == len(entries), f"something is twice in {section}"

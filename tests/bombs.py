@@ -1,4 +1,4 @@
-"""Bombs, and what reading one costs: `python -m tests.bombs NAME` prints what is measured, as JSON.
+"""Bombs and the cost of reading one: `python -m tests.bombs NAME` prints the measurements as JSON.
 
 A process of its own reads one bomb once all is imported and the bomb is at hand, so that its peak grows by what reading
 takes alone.
@@ -30,22 +30,22 @@ from afluente.application.csv.faults import NotReadableError
 MIB = 1024 * 1024
 
 UNPACKED_BYTES = 256 * MIB
-"""Of each bomb."""
+"""The unpacked size of each bomb."""
 
 STATUS = Path("/proc/self/status")
-"""Where Linux tells the peak of a process. That of `getrusage` begins with its parent's, which may be larger."""
+"""Linux's record of the peak of a process. That of `getrusage` begins with its parent's, which may be larger."""
 
 _NOW = 1_700_000_000.0
 _ROWS = b"time,v\n2023-11-14T22:00:00Z,1\n2023-11-14T22:00:01Z,"
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What reading a bomb came to.
+    """The cost of reading a bomb.
 
     Attributes:
         packed: bytes of the bomb.
         grown: by how many bytes the peak of the process grew.
-        outcome: what was said of it.
+        outcome: the reader's verdict.
     """
 
     packed: int
@@ -139,7 +139,7 @@ def _read_rows(name: str, bomb: bytes) -> str:
 
 
 def _read_all(bomb: bytes) -> str:
-    """As no reader does it."""
+    """Unpack without a bound, which no reader does."""
     return str(len(gzip.decompress(bomb)))
 
 

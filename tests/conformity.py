@@ -1,4 +1,4 @@
-"""Whether what the service answers is what its OpenAPI document says: nothing else, and nothing more."""
+"""Conformity of answers with the OpenAPI document: nothing else, and nothing more."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _OF_ALL = {"content-type", "x-request-id", "apigw-requestid", "content-length", 
 
 
 def assert_documented(route: str, status: int, headers: Mapping[str, str], body: object) -> None:
-    """An answer is one of those that the document has for its route.
+    """Assert that an answer is one of those that the document has for its route.
 
     Args:
         route: its key: `POST /ingest/datapoints`; `$default` where there is none.
@@ -52,7 +52,7 @@ _OF_NO_DOCUMENT = {"vary", "content-encoding", "content-security-policy", "refer
 
 
 def faults_of(value: object, schema: Schema, *, strictly: bool = True) -> list[str]:
-    """What keeps a value from being of a schema of the document.
+    """The violations of a schema of the document by a value.
 
     Args:
         value: as JSON has it.
@@ -80,7 +80,7 @@ def _document(*, strictly: bool = True) -> dict[str, Any]:
 
 
 def _closed(value: Any, *, strictly: bool) -> Any:
-    """The same, but that what is not named in a record is a fault."""
+    """The schema with every record closed: a member that it does not name is a fault."""
     if isinstance(value, list):
         return [_closed(item, strictly=strictly) for item in value]
     if not isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""How property-based tests run: the same examples each time, unless HYPOTHESIS_PROFILE=search asks for new ones.
+"""Profiles of property-based tests: the same examples each time, unless HYPOTHESIS_PROFILE=search asks for new ones.
 
-And what tests of several folders share: the local stack, started once, when the first test asks for it.
+The fixtures that several folders share are here, too: the local stack is started once, for the first test that uses it.
 """
 
 import os
@@ -49,7 +49,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist looks for the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests one worker is to run: `make integration` has several, each with a stack of its own."""
+    """Group the tests that one worker runs: `make integration` has several, each with a stack of its own."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
 
@@ -99,7 +99,7 @@ def alarms(local_stack: "LocalStack") -> "AlarmTap":
 
 @pytest.fixture
 def outbox(local_stack: "LocalStack") -> "Outbox":
-    """What comes out from now on."""
+    """The output of the stack from now on."""
     from tests.outbox import Outbox  # noqa: PLC0415
 
     return Outbox(local_stack)

@@ -1,4 +1,4 @@
-"""The bucket of CSV files as those see it who drop files there, and what becomes of the files."""
+"""The bucket of CSV files as its users see it, and the jobs of the files that are dropped there."""
 
 import json
 import time
@@ -50,7 +50,7 @@ class CsvBucket:
         return [job for job in reversed(newest) if job.source_id == source_id]
 
     def ended(self, source: str, count: int = 1, *, within: float = PATIENCE_SECONDS) -> list[JobReport]:
-        """Wait until so many jobs of a source have ended, and give back what is told of them."""
+        """Wait until so many jobs of a source have ended, and return their reports."""
 
         def all_ended() -> list[CsvJob]:
             jobs = self.jobs(source)
@@ -77,14 +77,14 @@ class CsvBucket:
         return str(answer["Body"].read().decode("utf-8", "surrogateescape"))
 
     def notify(self, key: str, version_id: str, *, size: int, etag: str = "etag") -> Any:
-        """Tell of a file as S3 does."""
+        """Send the notification of S3 for a file."""
         item = {"key": key, "versionId": version_id, "size": size, "eTag": etag}
         body = json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": item}}]})
         return self._stack.client("sqs").send_message(QueueUrl=self._stack.target["CsvInboxQueueUrl"], MessageBody=body)
 
 
 def slow_file(rows: int, *, start: float, row_bytes: int = 2_000) -> bytes:
-    """A file of many bytes and few points: it takes a while to read and little to classify."""
+    """A file of many bytes and few points: long to read and quick to classify."""
     filler = "x" * row_bytes
     lines = (f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(start + row))},{filler},{row}\n" for row in range(rows))
     return ("time,note,value\n" + "".join(lines)).encode()

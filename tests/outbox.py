@@ -1,4 +1,4 @@
-"""What comes out of a running stack: points on Kinesis, alarms on the EventBridge bus and in the log of alarms."""
+"""The output of a running stack: points on Kinesis, alarms on the EventBridge bus and in the log of alarms."""
 
 import json
 from collections import defaultdict
@@ -40,7 +40,7 @@ class Outbox:
     def points(self, source: str) -> list[Document]:
         """Every point of a source as a consumer has it that drops repeats by `point_id`, without times of processing.
 
-        Also sees that a repeat is one: the same measurement under the same id, judged in the same way.
+        Asserts that a repeat is the same measurement under the same id, with the same classification.
         """
         first: dict[str, Document] = {}
         ids: dict[str, str] = {}
@@ -94,7 +94,7 @@ class AlarmTap:
         self._follow(stack.target["AlarmBus"])
 
     def on_bus(self, source: str) -> list[Document]:
-        """Every alarm event of a source that rules on the bus were given, with its repeats."""
+        """Every alarm event of a source that rules on the bus received, with its repeats."""
         while messages := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 event = json.loads(message["Body"])
@@ -122,7 +122,7 @@ class AlarmTap:
 
 
 def timeless(point: Document) -> Document:
-    """A point without what depends on when it came and was classified."""
+    """A point without the times of its arrival and its classification."""
     return {name: value for name, value in point.items() if name not in _WHEN_CLASSIFIED}
 
 

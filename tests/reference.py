@@ -1,4 +1,4 @@
-"""What has to come out: the use cases with memory in place of AWS, where nothing ever fails."""
+"""The expected output: the use cases with memory in place of AWS, where nothing ever fails."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,7 +22,7 @@ from tests.outbox import AlarmTap, Document, Outbox, distinct, timeless
 from tests.stack import LocalStack
 
 SHARDS = local().shards
-"""Of the stage that the local stack is."""
+"""The shards of the stage of the local stack."""
 
 
 class Reference:
@@ -80,7 +80,7 @@ class Reference:
 
 
 def assert_nothing_lost(stack: LocalStack, outbox: Outbox, tap: AlarmTap, reference: Reference) -> None:
-    """What came out of the stack is what the reference has, but for repeats: points, their order, states and alarms."""
+    """Assert that the stack's points, their order, states and alarms are those of the reference, but for repeats."""
     stack.drained()
     assert stack.dead_letters() == 0
     for source in reference.sources():

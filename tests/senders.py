@@ -59,7 +59,7 @@ class WebSocketSender:
         assert answer == [{"sequence": point.sequence, "status": "ok"} for point in points], answer
 
     def ask(self, message: object) -> Any:
-        """Send a message, and give back the answer to it."""
+        """Send a message and return the answer to it."""
         self.socket.send(_fragments(json.dumps(message)))
         return json.loads(self.socket.recv(timeout=PATIENCE_SECONDS))
 
@@ -157,7 +157,7 @@ def open_websocket(stack: LocalStack, *, headers: dict[str, str] | None = None, 
 
 
 def authenticate(socket: ClientConnection, key: str, domain: str, source_id: str) -> dict[str, Any]:
-    """Say who sends, and give back the answer."""
+    """Send the first message, which names the sender, and return the answer."""
     who = {"action": "auth", "domain": domain, "source_id": source_id, "api_key": key}
     socket.send(json.dumps(who))
     answer: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE_SECONDS))
@@ -166,7 +166,7 @@ def authenticate(socket: ClientConnection, key: str, domain: str, source_id: str
 
 
 def is_closed(socket: ClientConnection) -> bool:
-    """Whether the next thing that comes is the end."""
+    """True if the next thing that comes is the end of the connection."""
     try:
         socket.recv(timeout=PATIENCE_SECONDS)
     except ConnectionClosed:
@@ -175,5 +175,5 @@ def is_closed(socket: ClientConnection) -> bool:
 
 
 def _fragments(text: str) -> list[str]:
-    """A message in frames of at most 32 KB, as API Gateway takes it."""
+    """A message in frames of at most 32 KB, the limit of API Gateway."""
     return [text[start : start + 32_000] for start in range(0, len(text), 32_000)]

@@ -38,7 +38,7 @@ from tests.conformity import assert_documented, route_of
 from tests.processes import children_of
 
 PATIENCE_SECONDS = 60.0
-"""How long to wait for what takes a second on an idle machine."""
+"""The longest wait for something that takes a second on an idle machine."""
 
 _POLL_SECONDS = 0.05
 _SHOWN_LOG_LINES = 12
@@ -75,7 +75,7 @@ class LocalStack:
             return self._clients[service]
 
     def _check_answer(self, answer: httpx.Response) -> None:
-        """Whatever a test asks the API, its OpenAPI document has the answer."""
+        """Assert that the OpenAPI document has the answer, whatever a test asks the API."""
         url = str(answer.request.url.copy_with(query=None, fragment=None))
         if not url.startswith(f"{self.target.api_url}/"):
             return  # The bucket's.
@@ -90,13 +90,13 @@ class LocalStack:
     # --- what is put in ----------------------------------------------------------------------------------------------
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        """Send a body to `POST /ingest/datapoints`, as JSON and with the key unless `headers` say otherwise."""
+        """Send a body to `POST /ingest/datapoints`, as JSON and with the key unless `headers` have others."""
         url = f"{self.target.api_url}/ingest/datapoints"
         usual = {"Content-Type": "application/json", "X-API-Key": self.api_key}
         return self.http.post(url, content=body, headers={**usual, **(headers or {})})
 
     def send(self, points: Sequence[DataPoint]) -> None:
-        """Send points of one source in one request, which takes all of them."""
+        """Send points of one source in one request, all of which are accepted."""
         answer = self.post(request_body(points))
         assert (answer.status_code, answer.json().get("inserted")) == (202, len(points)), answer.text
 
@@ -107,7 +107,7 @@ class LocalStack:
             catalogue.put(scope, config)
 
     def create_key(self, **scope: Any) -> str:
-        """Make an API key; its scope as `new_key` takes it."""
+        """Make an API key with the scope that `new_key` is called with."""
         random, pepper = secrets.token_bytes(KEY_RANDOM_BYTES), pepper_of(self.target)
         text, record = new_key("tests", random=random, pepper=pepper, now=time.time(), **scope)
         keys_of(self.target).put(record)
@@ -116,12 +116,12 @@ class LocalStack:
     # --- what is in it -----------------------------------------------------------------------------------------------
 
     def packs_under_way(self) -> int:
-        """How many packs are queued or with the classifier, with the MQTT messages that are to become some."""
+        """The number of packs that are queued or with the classifier, and of MQTT messages in the inbox."""
         # The inbox first: what leaves it meanwhile is in the other queue.
         return self._messages(self.target["InboxQueueUrl"]) + self._messages(self.target["DatapointsQueueUrl"])
 
     def dead_letters(self) -> int:
-        """How many packs were given up."""
+        """The number of packs in the dead-letter queue."""
         return self._messages(self.target["DatapointsDlqUrl"])
 
     def states_of(self, streams: Mapping[StreamKey, str]) -> dict[StreamKey, StreamState]:
@@ -132,7 +132,7 @@ class LocalStack:
         return {key: loaded.of(key).state for key in streams}
 
     def bucket_versions(self, source: str) -> list[int]:
-        """How often each bucket of states of a source (`domain/source_id`) was written."""
+        """The number of writes of each bucket of states of a source (`domain/source_id`)."""
         answer = self.client("dynamodb").query(
             TableName=self.target["LatestTable"],
             KeyConditionExpression="#source = :source",
@@ -147,7 +147,7 @@ class LocalStack:
         return [record for record in self._quarantine(transport) if record["record_id"] == record_id]
 
     def quarantined_from(self, transport: str, topic: str) -> list[Any]:
-        """The records in quarantine of what was published to a topic."""
+        """The records in quarantine of messages that were published to a topic."""
         return [record for record in self._quarantine(transport) if record["origin"].get("topic") == topic]
 
     def _quarantine(self, transport: str) -> Iterator[Any]:
@@ -158,7 +158,7 @@ class LocalStack:
                 yield json.loads(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
 
     def log_lines(self, function: str, *, since: float) -> list[str]:
-        """What a function logged since a time (Unix seconds), the latest last."""
+        """The lines that a function logged since a time (Unix seconds), the latest last."""
         group = f"/aws/lambda/{self.target[FUNCTIONS[function]]}"
         events = read(self.client("logs"), group, since_ms=int(since * 1000), follow=False)
         lines = [event.message for event in events]
@@ -191,7 +191,7 @@ class LocalStack:
         }
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """What a function answers to an event."""
+        """Invoke a function with an event and return its answer."""
         name = self.target[FUNCTIONS[function]]
         answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
         assert "FunctionError" not in answer, answer["Payload"].read()
@@ -205,7 +205,7 @@ class LocalStack:
     # --- what is done to it ------------------------------------------------------------------------------------------
 
     def queue_message(self, body: str, group: str) -> str:
-        """Queue a message that no transport would, and give back its id."""
+        """Queue a message that no transport would, and return its id."""
         answer = self.client("sqs").send_message(
             QueueUrl=self.target["DatapointsQueueUrl"],
             MessageBody=body,
@@ -221,7 +221,7 @@ class LocalStack:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Keep the classifier from taking packs for the block: what is sent meanwhile, it finds together."""
+        """Keep the classifier from receiving packs for the block, so that it finds those sent meanwhile together."""
         client = self.client("lambda")
         found = client.list_event_source_mappings(FunctionName=self.target["ClassifierFunction"])
         (mapping,) = found["EventSourceMappings"]
@@ -234,7 +234,7 @@ class LocalStack:
 
     @contextmanager
     def visibility_timeout(self, seconds: int, queue: str = "DatapointsQueueUrl") -> Iterator[None]:
-        """Let what a function that died had in hand come again after so many seconds, for the block.
+        """Let the messages of a function that died be retried after so many seconds, for the block.
 
         Args:
             seconds: how many.
@@ -275,11 +275,11 @@ class LocalStack:
     # --- waiting -----------------------------------------------------------------------------------------------------
 
     def drained(self, *, within: float = PATIENCE_SECONDS) -> None:
-        """Wait until every pack is dealt with: its points delivered, its states saved."""
+        """Wait until the points of every pack are delivered and its states saved."""
         self.eventually(lambda: self.packs_under_way() == 0, "every pack is dealt with", within=within)
 
     def eventually(self, condition: Callable[[], Seen], what: str, *, within: float = PATIENCE_SECONDS) -> Seen:
-        """Wait until a condition holds, and give back what it gave; if it never does, fail with what is known."""
+        """Wait until a condition holds, and return its value; if it never does, fail with a diagnosis."""
         deadline = time.monotonic() + within
         while not (seen := condition()):
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What hypothesis draws records from."""
+"""Strategies from which hypothesis draws records."""
 
 import string
 from typing import Any
@@ -99,4 +99,4 @@ anything: st.SearchStrategy[Any] = st.one_of(
     st.lists(st.integers(), max_size=2),
     st.dictionaries(st.text(max_size=3), st.none() | st.floats() | st.integers() | st.text(max_size=3), max_size=3),
 )
-"""What somebody may put where a field belongs."""
+"""Values that somebody may put in the place of a field."""

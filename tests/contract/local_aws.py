@@ -353,7 +353,7 @@ BATCH_WRITE_ITEM = Batch(
 
 @cache
 def _session() -> boto3.Session:
-    """One session for all tests: it caches the descriptions of the services, which take long to read."""
+    """One session for all tests: it caches the descriptions of the services, which are slow to read."""
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
 
 

@@ -85,7 +85,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 def batch_of(aws: LocalAws, queue_url: str) -> dict[str, Any]:
-    """What the event source mapping hands over of what waits in the queue."""
+    """The messages in the queue as the event source mapping delivers them."""
     messages = aws.client("sqs").receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
     )["Messages"]

@@ -290,13 +290,13 @@ def test_a_call_holds_one_record_of_a_partition_key_at_the_most(kinesis: Kinesis
 
 
 def test_records_that_failed_are_written_again_alone_and_nothing_is_reordered(kinesis: Kinesis) -> None:
-    told = fail_in_part(kinesis.client, PUT_RECORDS, plan=[{0, 2}, {0, 1}, {1}, set(), {0, 1, 2}])
+    failing = fail_in_part(kinesis.client, PUT_RECORDS, plan=[{0, 2}, {0, 1}, {1}, set(), {0, 1, 2}])
     sources = ["iot/furnace-1", "iot/furnace-2", "iot/furnace-3"]
     waits: list[float] = []
 
     kinesis.writing(one_point_a_record=True, waits=waits).put([a_run(2, source) for source in sources])
 
-    assert [[record["PartitionKey"][-1] for record in call] for call in told.calls] == [
+    assert [[record["PartitionKey"][-1] for record in call] for call in failing.calls] == [
         ["1", "2", "3"],
         ["1", "3"],
         ["1", "3"],

@@ -78,11 +78,11 @@ def test_points_of_a_connection_are_queued_and_acknowledged(aws: LocalAws, envir
     points = [{"stream_id": "t", "value": 1, "timestamp": 1_699_996_400, "sequence": 7}, {"value": "high"}]
 
     assert handle(of_a_connection("CONNECT", headers=headers)) == {"statusCode": 200}
-    told = json.loads(handle(of_a_connection("MESSAGE", body=json.dumps(points)))["body"])
+    answers = json.loads(handle(of_a_connection("MESSAGE", body=json.dumps(points)))["body"])
     asked = json.loads(handle(of_a_connection("MESSAGE", body='{"action": "auth"}'))["body"])
     assert handle(of_a_connection("DISCONNECT")) == {"statusCode": 200}
 
-    assert [answer["status"] for answer in told] == ["ok", "error"]
+    assert [answer["status"] for answer in answers] == ["ok", "error"]
     assert asked == {"type": "authenticated", "domain": "iot", "source_id": "oven-1", "last_sequence": 7}
     (record,) = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])["Records"]
     assert [str(point.key) for point in decode_pack(record["body"])] == ["iot/oven-1/t"]
@@ -97,7 +97,7 @@ def test_a_connection_without_a_key_waits_to_be_looked_at(aws: LocalAws, environ
     assert record["body"] == "L0SM9cOFvHcCIhw="
 
 
-def test_points_of_the_mqtt_inbox_are_queued_and_what_is_none_is_kept(
+def test_points_of_the_mqtt_inbox_are_queued_and_the_rest_is_quarantined(
     aws: LocalAws, environment: dict[str, str]
 ) -> None:
     message = {
@@ -169,7 +169,7 @@ def test_without_the_table_of_constraints_every_point_is_normal(
     assert point.reason == "no_constraints"
 
 
-def test_a_batch_that_cannot_be_classified_comes_again_and_is_done_once_it_can(
+def test_a_batch_that_cannot_be_classified_is_retried_until_it_can(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invoke("http_ingest", event("http_api_ingest"))

@@ -41,7 +41,7 @@ LARGE = b"timestamp,note,value\n" + b"".join(
 
 
 class World:
-    """A bucket, and what reads it."""
+    """A bucket and its reader."""
 
     def __init__(self, moto: LocalAws, executor: Executor) -> None:
         self.s3 = moto.client("s3")
@@ -110,7 +110,7 @@ def test_the_version_that_was_asked_for_is_read_whatever_is_put_in_its_place(wor
     assert values([first, *chunks]) == list(range(20_000))
 
 
-def test_a_version_that_was_deleted_is_gone(world: World) -> None:
+def test_a_deleted_version_is_not_found(world: World) -> None:
     file = world.put(TABLE)
     job = world.job(file)
     world.s3.delete_object(Bucket=world.bucket, Key=KEY, VersionId=file.version_id)
@@ -139,7 +139,7 @@ def test_from_wherever_a_file_is_gone_on_with_the_same_pieces_follow(
         assert again[-1].position == chunks[-1].position
 
 
-def test_how_far_a_packed_file_is_read_is_told_of_its_stored_bytes(world: World) -> None:
+def test_progress_in_a_packed_file_is_in_its_stored_bytes(world: World) -> None:
     file = world.put(gzip.compress(LARGE), "inbox/iot/furnace-1/f.csv.gz")
 
     chunks = world.read(world.job(file))
@@ -295,7 +295,7 @@ def test_options_that_are_none_are_refused_by_the_name_of_their_file(world: Worl
     assert f"{KEY}.json" in caught.value.reason.message
 
 
-def test_a_file_that_is_gone_has_no_metadata(world: World) -> None:
+def test_a_deleted_file_has_no_metadata(world: World) -> None:
     file = world.put(TABLE)
     world.s3.delete_object(Bucket=world.bucket, Key=KEY, VersionId=file.version_id)
 

@@ -230,7 +230,7 @@ def test_whatever_a_row_holds_it_can_be_kept(row: str, stream_id: str) -> None:
 # --- the jobs of a domain --------------------------------------------------------------------------------------------
 
 
-def test_jobs_of_a_domain_are_told_the_newest_first(store: CsvJobStore) -> None:
+def test_jobs_of_a_domain_are_listed_the_newest_first(store: CsvJobStore) -> None:
     jobs = [store.create(a_csv_job(f"job-{age}", created_at=NOW - age)) for age in (3, 0.5, 2, 1 / 3)]
     store.create(a_csv_job("other", domain="health"))
 
@@ -252,7 +252,7 @@ def test_jobs_of_a_domain_come_in_pages(store: CsvJobStore) -> None:
     assert store.newest("iot", before=third[-1].created_at, limit=2) == []
 
 
-def test_jobs_of_a_domain_are_told_as_they_are_now_with_their_parts(store: CsvJobStore) -> None:
+def test_jobs_of_a_domain_are_listed_as_they_are_now_with_their_parts(store: CsvJobStore) -> None:
     job = store.create(a_csv_job(status=JobStatus.READING, parts=(PartProgress(),)))
     store.save_part(job, 0, A_PART)
     changed = store.change(msgspec.structs.replace(job, status=JobStatus.COMPLETE))
@@ -260,7 +260,7 @@ def test_jobs_of_a_domain_are_told_as_they_are_now_with_their_parts(store: CsvJo
     assert store.newest("iot", before=None, limit=1) == [changed]
 
 
-def test_more_jobs_than_dynamodb_reads_at_once_are_told(store: CsvJobStore) -> None:
+def test_more_jobs_than_dynamodb_reads_at_once_are_listed(store: CsvJobStore) -> None:
     for age in range(105):
         store.create(a_csv_job(f"job-{age:03}", created_at=NOW - age))
 
@@ -321,7 +321,7 @@ def test_jobs_and_content_expire(aws: LocalAws) -> None:
     }
 
 
-def test_a_job_whose_file_does_not_come_is_forgotten_after_a_day(aws: LocalAws) -> None:
+def test_a_job_whose_file_does_not_come_expires_after_a_day(aws: LocalAws) -> None:
     client = aws.client("dynamodb")
     store = in_dynamodb(aws, client)
 

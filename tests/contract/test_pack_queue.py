@@ -1,4 +1,4 @@
-"""The contract of `PackQueue`: what is sent is there, once, and in order."""
+"""The contract of `PackQueue`: packs arrive once and in order."""
 
 import time
 from base64 import b64encode
@@ -96,7 +96,7 @@ def test_a_pack_of_series_arrives_as_its_points_in_their_order(queue: Queue, poi
     assert {its.group for its in packs} == {"3-of-64"}
 
 
-def test_a_pack_of_series_that_comes_again_changes_nothing(queue: Queue) -> None:
+def test_a_repeated_pack_of_series_changes_nothing(queue: Queue) -> None:
     queue.sending.send([a_series_pack(3)])
     queue.sending.send([Pack("3-of-64", a_series_pack(3).points)])
 
@@ -215,15 +215,15 @@ def test_a_call_holds_one_message_of_a_group_at_the_most(aws: LocalAws) -> None:
     ]
 
 
-def test_messages_that_were_not_taken_are_sent_again_alone_and_none_overtakes(aws: LocalAws) -> None:
+def test_messages_that_were_refused_are_sent_again_alone_and_none_overtakes(aws: LocalAws) -> None:
     client, url = aws.client("sqs"), aws.fifo_queue()
-    told = fail_in_part(client, SEND_MESSAGE_BATCH, plan=[{0, 2}, {0, 1}, {1}])
+    failing = fail_in_part(client, SEND_MESSAGE_BATCH, plan=[{0, 2}, {0, 1}, {1}])
     waits: list[float] = []
     packs = [a_pack(1), a_pack(2, group="4-of-64"), a_pack(3, group="5-of-64"), a_pack(4)]
 
     SqsPackQueue(client, url, sleep=waits.append).send(packs)
 
-    assert [[entry["MessageGroupId"] for entry in call] for call in told.calls] == [
+    assert [[entry["MessageGroupId"] for entry in call] for call in failing.calls] == [
         ["3-of-64", "4-of-64", "5-of-64"],
         ["3-of-64", "5-of-64"],
         ["3-of-64", "5-of-64"],
@@ -234,7 +234,7 @@ def test_messages_that_were_not_taken_are_sent_again_alone_and_none_overtakes(aw
     assert points_by_group(received(aws.client("sqs"), url)) == points_by_group(packs)
 
 
-def test_a_queue_that_takes_nothing_is_unavailable_and_sending_again_is_safe(aws: LocalAws) -> None:
+def test_a_queue_that_accepts_nothing_is_unavailable_and_sending_again_is_safe(aws: LocalAws) -> None:
     client, url = aws.client("sqs"), aws.fifo_queue()
     packs = [a_pack(1), a_pack(2, group="4-of-64")]
     fail_in_part(client, SEND_MESSAGE_BATCH, plan=[{1}, {0}, {0}, {0}])
@@ -284,7 +284,7 @@ def test_a_queue_that_cannot_be_reached_is_unavailable() -> None:
 # --- giving messages back --------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_failed_comes_again_sooner_than_the_queue_has_it(aws: LocalAws) -> None:
+def test_a_message_that_failed_is_retried_sooner_than_its_visibility_timeout(aws: LocalAws) -> None:
     client, url = aws.client("sqs"), aws.fifo_queue(VisibilityTimeout="60")
     SqsPackQueue(client, url, sleep=no_sleep).send([a_pack(1)])
     (message,) = client.receive_message(QueueUrl=url)["Messages"]
@@ -308,7 +308,7 @@ def test_a_message_waits_longer_each_time_it_fails_and_a_minute_at_the_most(aws:
     assert [entry["VisibilityTimeout"] for entry in calls[0]["Entries"]] == [1, 2, 4, 32, 60, 60, 60, 60]
 
 
-def test_giving_back_to_a_queue_that_fails_is_told_of(aws: LocalAws) -> None:
+def test_a_backoff_that_the_queue_refuses_is_reported(aws: LocalAws) -> None:
     client, url = aws.client("sqs"), aws.fifo_queue()
     fail(client, "ChangeMessageVisibilityBatch")
 

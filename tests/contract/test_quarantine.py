@@ -1,4 +1,4 @@
-"""The contract of `Quarantine`: a record that could not be taken is kept, once, with all that it takes to replay it."""
+"""The contract of `Quarantine`: a rejected record is kept, once, with everything that its replay needs."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The contract of `StateStore`: what was saved is there, and a writer that was overtaken changes nothing."""
+"""The contract of `StateStore`: saved states are found, and a writer that was overtaken changes nothing."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
@@ -47,7 +47,7 @@ def no_sleep(seconds: float) -> None:
 
 
 def a_memory(last_pack: int = 1, value: float = 20.0) -> StreamMemory:
-    """What a stream remembers after two points and an alarm; another for each value."""
+    """The state of a stream after two points and an alarm; another for each value."""
     outcome = classify(
         points(value, value + 1),
         constraints(max_value=0, consecutive_violations_required=1),
@@ -186,7 +186,7 @@ def test_a_writer_that_was_overtaken_saves_what_is_of_other_sources(writers: Wri
     assert read(quick, [here, there]) == {here: a_memory(9), there: a_memory(2)}
 
 
-def test_a_writer_that_was_overtaken_succeeds_when_it_comes_again(writers: Writers) -> None:
+def test_a_writer_that_was_overtaken_succeeds_when_it_retries(writers: Writers) -> None:
     slow, quick = writers(), writers()
     loaded = slow.load(groups(keys(20)))
     save(quick, {key: a_memory(1) for key in keys(30)})
@@ -215,7 +215,7 @@ def test_two_writers_may_bring_new_streams_of_a_source_in_turn(writers: Writers)
 # --- another group ---------------------------------------------------------------------------------------------------
 
 
-def test_numbers_of_another_group_are_forgotten_and_the_state_is_not(writers: Writers) -> None:
+def test_numbers_of_another_group_are_dropped_and_the_state_is_not(writers: Writers) -> None:
     save(writers(), {a_key(): a_memory(900)})
 
     assert read(writers(), [a_key()], OTHER_GROUP) == {a_key(): a_memory(-1)}
@@ -316,7 +316,7 @@ def test_a_table_that_was_emptied_is_as_new(aws: LocalAws, executor: Executor) -
     }
 
 
-def test_a_writer_that_remembers_an_older_table_finds_its_way_in_the_new_one(aws: LocalAws, executor: Executor) -> None:
+def test_a_writer_with_a_cached_older_table_works_with_the_new_one(aws: LocalAws, executor: Executor) -> None:
     client, table = aws.client("dynamodb"), aws.table("source", "bucket")
     remembering = DynamoStates(client, table, executor=executor, sleep=no_sleep)
     save(remembering, {key: a_memory(1) for key in keys(30)})
@@ -336,11 +336,11 @@ def test_keys_that_dynamodb_leaves_unprocessed_are_read_again_alone(aws: LocalAw
     store = DynamoStates(client, table, executor=executor, sleep=waits.append)
     saved = {key: a_memory(number) for number, key in enumerate(keys(24))}
     save(store, saved)
-    told = fail_in_part(client, BATCH_GET_ITEM, plan=[{0, 2}, {1}])
+    failing = fail_in_part(client, BATCH_GET_ITEM, plan=[{0, 2}, {1}])
 
     assert read(store, saved) == saved
 
-    assert [len(items) for items in told.calls] == [3, 2, 1]
+    assert [len(items) for items in failing.calls] == [3, 2, 1]
     assert len(waits) == 2
 
 

@@ -1,4 +1,4 @@
-"""Nine real streams over each transport: what comes out of each, and its alarms, is what it is known to be."""
+"""Nine real streams over each transport: the output and the alarms of each are the known ones."""
 
 import csv
 import itertools
@@ -142,7 +142,7 @@ def test_one_message_a_point_over_mqtt_interleaved_with_http_comes_out_as_one_re
     assert_nothing_lost(local_stack, outbox, alarms, reference)
 
 
-def test_one_message_a_point_over_mqtt_at_full_speed_is_judged_in_the_order_in_which_points_were_taken(
+def test_one_message_a_point_over_mqtt_at_full_speed_is_classified_in_the_order_of_acceptance(
     local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap
 ) -> None:
     run = secrets.token_hex(3)
@@ -214,7 +214,7 @@ def _most_eventful(points: Sequence[DataPoint], config: StreamConfig, size: int 
 
 
 def _figures(entry: Document, stack: LocalStack, outbox: Outbox, tap: AlarmTap) -> Document:
-    """What came out of a stream, in the form of expected.json."""
+    """The output of a stream, in the form of expected.json."""
     key = StreamKey.parse(entry["key"])
     points = list(of_stream(outbox.points(key.source), entry["key"]))
     on_bus = _alarm_counts(tap.on_bus(key.source), entry["key"])

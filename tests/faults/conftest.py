@@ -1,4 +1,4 @@
-"""Deployed functions whose calls to AWS go through a proxy that tests let fail."""
+"""Deployed functions whose calls to AWS go through a proxy that tests make fail."""
 
 import itertools
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class NewRun(Protocol):
 
 @pytest.fixture(scope="module")
 def classifier_calls(local_stack: LocalStack) -> Iterator[FaultProxy]:
-    """The calls of the classifier; packs that it dies with come again after a second."""
+    """The calls of the classifier; packs with which it dies are retried after a second."""
     with (
         local_stack.visibility_timeout(VISIBILITY_SECONDS),
         FaultProxy(local_stack.port) as proxy,
@@ -55,7 +55,7 @@ def ws_calls(local_stack: LocalStack) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def new_run(local_stack: LocalStack, outbox: Outbox, alarms: AlarmTap, source_id: str) -> NewRun:
-    """What makes runs for a test."""
+    """A factory of runs for a test."""
     count = itertools.count()
 
     def make(streams: int = 1) -> Run:

@@ -1,4 +1,4 @@
-"""Faults: what may happen to a call of a function to AWS."""
+"""Faults of a call of a function to AWS."""
 
 import itertools
 import threading
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.faults.proxy import Answer, Call, ConnectionLostError, Fault, Forward
 
 RETRY_ATTEMPTS = 3
-"""Of one call of a client."""
+"""The attempts of one call of a client."""
 
 _PATIENCE_SECONDS = 20.0
 
@@ -30,7 +30,7 @@ def answer_lost(call: Call, forward: Forward) -> Answer:
 
 
 def delayed(seconds: float) -> Fault:
-    """AWS takes its time."""
+    """AWS answers late."""
 
     def fault(call: Call, forward: Forward) -> Answer:
         time.sleep(seconds)
@@ -54,14 +54,14 @@ def away() -> Fault:
     return in_turn(refused(500, "InternalServerError"), refused(400, "ThrottlingException"), unreachable)
 
 
-def throttled(is_taken: Callable[[int], bool]) -> Fault:
-    """PutRecords takes some of the records, by their place in the call, and refuses the others."""
-    return _in_part("Records", "FailedRecordCount", "ProvisionedThroughputExceededException", is_taken)
+def throttled(is_accepted: Callable[[int], bool]) -> Fault:
+    """PutRecords accepts some of the records, by their place in the call, and refuses the others."""
+    return _in_part("Records", "FailedRecordCount", "ProvisionedThroughputExceededException", is_accepted)
 
 
-def unpublished(is_taken: Callable[[int], bool]) -> Fault:
-    """PutEvents takes some of the events, by their place in the call, and refuses the others."""
-    return _in_part("Entries", "FailedEntryCount", "InternalFailure", is_taken)
+def unpublished(is_accepted: Callable[[int], bool]) -> Fault:
+    """PutEvents accepts some of the events, by their place in the call, and refuses the others."""
+    return _in_part("Entries", "FailedEntryCount", "InternalFailure", is_accepted)
 
 
 def not_queued(call: Call, _forward: Forward) -> Answer:
@@ -133,16 +133,16 @@ class Held:
         self._let_go.set()
 
 
-def _in_part(entries: str, failed: str, code: str, is_taken: Callable[[int], bool]) -> Fault:
-    """A call of many entries, of which AWS takes some, does so, and answers for all of them in their order."""
+def _in_part(entries: str, failed: str, code: str, is_accepted: Callable[[int], bool]) -> Fault:
+    """A call of many entries, of which AWS accepts some; the answer has all of them in their order."""
     refusal = {"ErrorCode": code, "ErrorMessage": "injected"}
 
     def fault(call: Call, forward: Forward) -> Answer:
         places = range(len(call.document[entries]))
-        taken = [call.document[entries][place] for place in places if is_taken(place)]
-        outcomes = iter(forward(_with(call, {entries: taken})).document[entries] if taken else ())
-        answers = [next(outcomes) if is_taken(place) else refusal for place in places]
-        return Answer.of({failed: len(answers) - len(taken), entries: answers})
+        accepted = [call.document[entries][place] for place in places if is_accepted(place)]
+        outcomes = iter(forward(_with(call, {entries: accepted})).document[entries] if accepted else ())
+        answers = [next(outcomes) if is_accepted(place) else refusal for place in places]
+        return Answer.of({failed: len(answers) - len(accepted), entries: answers})
 
     return fault
 

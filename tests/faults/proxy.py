@@ -1,4 +1,4 @@
-"""A proxy between a function and the emulator, which lets calls to AWS fail as a test wants them to."""
+"""A proxy between a function and the emulator, which makes calls to AWS fail as a test needs it."""
 
 import http.client
 import json
@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a call is answered with."""
+    """The answer to a call."""
 
     status: int
     headers: dict[str, str]
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
     @property
     def document(self) -> dict[str, Any]:
-        """What the body says."""
+        """The body, decoded."""
         document: dict[str, Any] = json.loads(self.body)
         return document
 
@@ -75,8 +75,8 @@ class Injection:
         self._matches = matches
         self._times = times
 
-    def takes(self, call: Call) -> bool:
-        """Whether it strikes this call."""
+    def strikes_at(self, call: Call) -> bool:
+        """True, and counted, if it strikes this call."""
         if self.strikes >= self._times or not self._matches(call):
             return False
         self.strikes += 1
@@ -109,7 +109,7 @@ class FaultProxy:
 
     @property
     def endpoint(self) -> str:
-        """What a function has as AWS_ENDPOINT_URL to go through the proxy."""
+        """The AWS_ENDPOINT_URL with which a function goes through the proxy."""
         return f"http://{LOOPBACK}:{self._server.server_address[1]}"
 
     @contextmanager
@@ -151,7 +151,7 @@ class FaultProxy:
             ConnectionLostError: the caller is to get no answer.
         """
         with self._choosing:
-            injection = next((one for one in self._injections if one.takes(call)), None)
+            injection = next((one for one in self._injections if one.strikes_at(call)), None)
         if injection is None:
             return self._forward(call)
         try:
@@ -178,7 +178,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A function that was killed reads no answer; every other failure is kept by the proxy."""
+        """Ignore that a killed function reads no answer; the proxy keeps every other failure."""
 
 
 def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
@@ -207,7 +207,7 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         do_GET = do_PUT = do_HEAD = do_POST  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Tests are quiet."""
+            """Log nothing."""
 
         def _call(self) -> Call:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -43,7 +43,7 @@ class Relay:
             _break(one)
 
     def stop(self) -> None:
-        """Be as a server that is not there: break what is open, and take nothing on."""
+        """Behave as an absent server: break open connections and accept no new one."""
         self._refuses = True
         self.cut()
 
@@ -52,11 +52,11 @@ class Relay:
         self._refuses = False
 
     def cut_after(self, sent_bytes: int) -> None:
-        """Break every connection when the clients have sent so many bytes more; what is beyond is not handed on."""
+        """Break every connection when the clients have sent so many bytes more; nothing beyond them is passed on."""
         self._left_up = sent_bytes
 
     def cut_at_answer(self) -> None:
-        """Break every connection in place of handing on the next thing that the server says."""
+        """Break every connection in place of passing on the next answer of the server."""
         self._cuts_at_answer = True
 
     def _accept(self) -> None:

@@ -1,4 +1,4 @@
-"""A source that sends three requests, one of which meets a fault: what comes out is to be as without it."""
+"""A source that sends three requests, one of which meets a fault: the output is to be as without it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ _AFTER = (180.0, 185.0, 20.0, 25.0)
 
 
 class Run:
-    """What one source sends, and what has to come of it.
+    """The requests of one source and their expected output.
 
     Args:
         stack: where it sends to.
@@ -76,25 +76,25 @@ class Run:
         self._stack.drained()
 
     def send(self, points: Sequence[DataPoint]) -> None:
-        """Send a request; what has to come of it is known from now on."""
+        """Send a request, and expect its output from now on."""
         self._stack.send(points)
-        self.is_taken(points)
+        self.expect(points)
 
-    def is_taken(self, points: Sequence[DataPoint]) -> None:
-        """Say that the service took a request that was sent otherwise."""
+    def expect(self, points: Sequence[DataPoint]) -> None:
+        """Expect the output of a request that was sent otherwise and accepted."""
         self._reference.take(points)
 
     def check(self) -> None:
-        """See that nothing is lost or changed."""
+        """Assert that nothing is lost or changed."""
         assert_nothing_lost(self._stack, self._outbox, self._alarms, self._reference)
 
     def end(self) -> None:
-        """Go past the fault, and see that nothing is lost or changed."""
+        """Go past the fault, and assert that nothing is lost or changed."""
         self.go_past()
         self.check()
 
     def repeats(self) -> int:
-        """How many points came out once more."""
+        """The number of points that came out once more."""
         return len(self._outbox.lines(self.source)) - len(self._outbox.points(self.source))
 
     def points(self, begin: float, values: Sequence[float], **fields: Any) -> list[DataPoint]:

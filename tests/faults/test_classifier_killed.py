@@ -1,4 +1,4 @@
-"""The classifier is killed in the middle of a pack: the pack comes again, and all is as if it had come once."""
+"""The classifier is killed in the middle of a pack: the pack is retried and takes effect once."""
 
 from functools import partial
 

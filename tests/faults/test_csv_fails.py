@@ -1,4 +1,4 @@
-"""CSV jobs whose reader is killed or whose dependencies fail: each row is queued once, whatever happens."""
+"""CSV jobs whose loader is killed or whose dependencies fail: each row is queued once, whatever happens."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ PIECE = 3
 
 @pytest.fixture(scope="module")
 def reader_calls(local_stack: LocalStack) -> Iterator[FaultProxy]:
-    """The calls of `csv_trigger`; what it dies with comes again after two seconds."""
+    """The calls of `csv_trigger`; a part with which it dies is retried after two seconds."""
     with (
         local_stack.visibility_timeout(2, "CsvJobsQueueUrl"),
         FaultProxy(local_stack.port) as proxy,

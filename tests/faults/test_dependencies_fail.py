@@ -1,4 +1,4 @@
-"""What the classifier depends on refuses, breaks off, or does a part: the pack goes through in the end, as if not."""
+"""Dependencies of the classifier refuse, break off, or do a part: the pack goes through in the end, as if not."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.stack import LocalStack
 pytestmark = pytest.mark.integration
 
 RETRY_ATTEMPTS = 3
-"""Of one call of a client; a fault that strikes more often is met by the adapter, then by the queue."""
+"""The attempts of one call of a client; a fault that lasts longer is met by the adapter, then by the queue."""
 
 
 def test_records_that_kinesis_throttles_are_put_again_alone_and_in_order(
@@ -53,7 +53,7 @@ def test_a_record_does_not_overtake_a_throttled_one_of_its_source(
     assert run.repeats() == 0
 
 
-def test_a_pack_whose_calls_kinesis_refuses_whole_comes_again(
+def test_a_pack_whose_calls_kinesis_refuses_whole_is_retried(
     local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
 ) -> None:
     run = new_run()
@@ -77,7 +77,7 @@ def test_dynamodb_may_be_away_for_seconds(
     run = new_run(streams=20)
     if is_known:
         run.begin()
-    # It is asked for the states first: so many invocations find it away, and each lets its pack come again later.
+    # It is asked for the states first: so many invocations find it away, and each returns its pack for a later retry.
     with classifier_calls.injected(away(), "DynamoDB", times=invocations * RETRY_ATTEMPTS) as injection:
         run.go_on()
         local_stack.drained()
@@ -94,7 +94,7 @@ def test_dynamodb_may_be_away_for_seconds(
         pytest.param("Logs", "PutLogEvents", id="CloudWatch Logs is away"),
     ],
 )
-def test_a_pack_that_fails_after_its_points_are_put_comes_again_with_the_same_ids(
+def test_a_pack_that_fails_after_its_points_are_put_is_retried_with_the_same_ids(
     service: str, operation: str, local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
 ) -> None:
     run = new_run()

@@ -1,4 +1,4 @@
-"""What `http_ingest` depends on fails: no point is acknowledged that is not queued, and repeating is safe."""
+"""Dependencies of `http_ingest` fail: no point is acknowledged that is not queued, and repeating is safe."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 @pytest.mark.parametrize(
     "fault", [pytest.param(away(), id="away"), pytest.param(answer_lost, id="queued but not answered")]
 )
-def test_a_queue_that_does_not_answer_gives_503_and_when_to_come_again(
+def test_a_queue_that_does_not_answer_gives_503_and_when_to_retry(
     fault: Fault, local_stack: LocalStack, ingest_calls: FaultProxy, new_run: NewRun
 ) -> None:
     run = new_run()
@@ -34,7 +34,7 @@ def test_a_queue_that_does_not_answer_gives_503_and_when_to_come_again(
     again = local_stack.post(body)
 
     assert (again.status_code, again.json()["inserted"]) == (202, len(run.request()))
-    run.is_taken(run.request())
+    run.expect(run.request())
     run.end()
     assert run.repeats() == 0
 
@@ -63,7 +63,7 @@ def test_a_request_of_which_some_messages_are_queued_is_repeated_whole(
 
     assert local_stack.post(body).status_code == 202
 
-    run.is_taken(run.wide_points())
+    run.expect(run.wide_points())
     run.end()
     assert run.repeats() == 0
 
@@ -79,12 +79,12 @@ def test_a_function_that_is_killed_once_the_points_are_queued_is_no_loss(
 
     assert local_stack.post(body).status_code == 202
 
-    run.is_taken(run.request())
+    run.expect(run.request())
     run.end()
     assert run.repeats() == 0
 
 
-def test_good_points_are_taken_while_the_quarantine_is_away(
+def test_good_points_are_accepted_while_the_quarantine_is_away(
     local_stack: LocalStack, ingest_calls: FaultProxy, new_run: NewRun
 ) -> None:
     run = new_run()
@@ -100,11 +100,11 @@ def test_good_points_are_taken_while_the_quarantine_is_away(
         "QUARANTINE_UNAVAILABLE" in line and answer.json()["request_id"] in line
         for line in local_stack.log_lines("http_ingest", since=time.time() - 60)
     )
-    run.is_taken(run.request())
+    run.expect(run.request())
     run.end()
 
 
-def test_an_authorizer_that_cannot_look_a_key_up_says_nothing_of_the_key(local_stack: LocalStack) -> None:
+def test_an_authorizer_that_cannot_look_a_key_up_blames_no_key(local_stack: LocalStack) -> None:
     key = local_stack.create_key()
     body = b'{"domain": "iot", "datapoints": []}'
     with (
@@ -114,5 +114,5 @@ def test_an_authorizer_that_cannot_look_a_key_up_says_nothing_of_the_key(local_s
         with calls.injected(away(), "DynamoDB", "GetItem", times=RETRY_ATTEMPTS) as injection:
             assert local_stack.post(body, {"X-API-Key": key}).status_code == 500
         assert injection.strikes > 0
-        # API Gateway keeps what an authorizer said of a key, but not that it failed.
+        # API Gateway keeps the answer of an authorizer, but not its failure.
         assert local_stack.post(body, {"X-API-Key": key}).status_code == 400

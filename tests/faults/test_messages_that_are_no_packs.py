@@ -1,4 +1,4 @@
-"""Messages on the queue that are no packs: kept in quarantine with the reason, while their group goes on."""
+"""Messages on the queue that are no packs: quarantined with the reason, while their group goes on."""
 
 import base64
 import zlib

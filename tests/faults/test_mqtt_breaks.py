@@ -1,4 +1,4 @@
-"""A broker that is gone for a while, and a connection that breaks anywhere: what is acknowledged is there, in order."""
+"""A broker that is away for a while, and a connection that breaks anywhere: acknowledged points arrive in order."""
 
 import secrets
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.stack import PATIENCE_SECONDS, LocalStack
 pytestmark = pytest.mark.integration
 
 IN_FLIGHT = 20
-"""Fewer than a stream remembers (32), so that a repeated point is known as the duplicate it is."""
+"""Fewer than the window of a stream (32), so that a repeated point is recognised as a duplicate."""
 
 
 # TLS makes of each message a record of about 130 bytes.

@@ -1,4 +1,4 @@
-"""A pack comes twice, to one classifier after the other or to two at once: it takes effect once."""
+"""A pack is delivered twice, to one classifier after the other or to two at once: it takes effect once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -66,5 +66,5 @@ def test_two_classifiers_at_once_write_each_state_once(
 
     assert set(given_back) <= {0, 1}
     run.end()
-    # Once before, once for the pack, once after: a pack that comes again finds that its states are saved.
+    # Once before, once for the pack, once after: the retry of a pack finds that its states are saved.
     assert local_stack.bucket_versions(run.source) == [3, 3, 3]

@@ -46,7 +46,7 @@ class ResumingClient:
             return answer
 
     def last_sequence(self) -> int | None:
-        """What the service says of the source when it is asked anew."""
+        """The service's last sequence of the source, from a new connection."""
         self._socket = self._connected()
         return self.resumes_from
 
@@ -89,11 +89,11 @@ def test_a_break_anywhere_loses_and_changes_nothing(local_stack: LocalStack, new
 
     assert client.breaks > 0
     assert [one["status"] for one in acknowledged] == ["ok"] * len(points)
-    run.is_taken(points)
+    run.expect(points)
     run.end()
 
 
-def test_the_last_sequence_says_after_a_break_what_was_acknowledged_before(
+def test_the_last_sequence_after_a_break_is_what_was_acknowledged_before(
     local_stack: LocalStack, new_run: NewRun
 ) -> None:
     run = new_run()
@@ -111,11 +111,11 @@ def test_the_last_sequence_says_after_a_break_what_was_acknowledged_before(
         client.close()
 
     for points in (first, second, numbered(run, 40, sequence=0)):
-        run.is_taken(points)
+        run.expect(points)
     run.end()
 
 
-def test_while_the_queue_is_away_the_client_is_told_to_wait_and_loses_nothing(
+def test_while_the_queue_is_away_the_client_waits_and_loses_nothing(
     local_stack: LocalStack, new_run: NewRun, ws_calls: FaultProxy
 ) -> None:
     run = new_run()
@@ -128,7 +128,7 @@ def test_while_the_queue_is_away_the_client_is_told_to_wait_and_loses_nothing(
         assert (answer["type"], answer["retry_after"]) == ("wait", 2)
         sender.send(points)
 
-    run.is_taken(points)
+    run.expect(points)
     run.end()
     assert run.repeats() == 0
 
@@ -146,7 +146,7 @@ def test_a_function_that_is_killed_once_the_points_are_queued_acknowledges_nothi
             assert '"status"' not in str(sender.socket.recv(timeout=PATIENCE_SECONDS))
         sender.send(points)
 
-    run.is_taken(points)
+    run.expect(points)
     run.end()
     assert run.repeats() == 0
 
@@ -164,12 +164,12 @@ def test_points_are_acknowledged_though_their_sequence_cannot_be_kept(
         assert injection.strikes == RETRY_ATTEMPTS
         assert sender.ask({"action": "auth"})["last_sequence"] is None
 
-    run.is_taken(points)
+    run.expect(points)
     run.end()
 
 
 def is_of_connections(call: Call) -> bool:
-    """Whether a call is of the table that has the sequences; limits have one of their own."""
+    """True for a call to the table of the sequences; limits have one of their own."""
     return bool(call.document["TableName"].endswith("-ws-connections"))
 
 

@@ -1,4 +1,4 @@
-"""Points that cannot be taken, of as many kinds as there are, each with the faults that are to be told of it."""
+"""Points of every invalid kind, each with the faults that are reported of it."""
 
 import json
 import time

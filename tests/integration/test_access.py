@@ -46,7 +46,7 @@ class Asked:
 
     method: str
     path: str
-    said: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 class Customers:
@@ -63,7 +63,7 @@ class Customers:
         self.device = str(uuid.uuid4())
 
     def key(self, tenant: str = "acme", **scope: Any) -> str:
-        """A key of a tenant that may do everything there, unless it is said otherwise."""
+        """A key of a tenant that may do everything there, unless `scope` limits it."""
         sources = (f"{tenant}-*", *([self.device] if tenant == "acme" else []))
         return self.stack.create_key(**({"tenant": tenant, "domains": ("iot",), "sources": sources} | scope))
 
@@ -81,7 +81,7 @@ class Customers:
     def ask(self, asked: Asked, key: str | None) -> httpx.Response:
         headers = {} if key is None else {"X-API-Key": key}
         return self.stack.http.request(
-            asked.method, self.stack.target.api_url + asked.path, headers=headers, **asked.said
+            asked.method, self.stack.target.api_url + asked.path, headers=headers, **asked.arguments
         )
 
     def asked(self, route: str) -> Asked:
@@ -151,7 +151,7 @@ def unknown_key() -> str:
 
 
 def known_id_with_another_secret(key: str) -> str:
-    """One whose readable part is another's."""
+    """A key whose readable part is that of another."""
     random = bytearray(secrets.token_bytes(KEY_RANDOM_BYTES))
     made, _ = new_key("forged", random=bytes(random), pepper="another", now=0)
     # The checksum has to fit, so that only the secret is wrong.
@@ -180,9 +180,9 @@ def expired_key(customers: Customers, route: str) -> str:
 
 
 BAD_KEYS: dict[str, Callable[[Customers, str], str]] = {
-    "of no form": lambda _ground, _route: "let me in",
-    "with a wrong checksum": lambda _ground, _route: unknown_key()[:-1] + "#",
-    "that nobody made": lambda _ground, _route: unknown_key(),
+    "of no form": lambda _customers, _route: "let me in",
+    "with a wrong checksum": lambda _customers, _route: unknown_key()[:-1] + "#",
+    "that nobody made": lambda _customers, _route: unknown_key(),
     "with another's id": lambda customers, route: known_id_with_another_secret(customers.right_key(route)),
     "that is revoked": revoked_key,
     "that is expired": expired_key,
@@ -228,7 +228,7 @@ def test_a_bad_key_opens_no_route(customers: Customers, route: str, bad: str) ->
 def test_all_bad_keys_are_answered_alike(customers: Customers, route: str) -> None:
     asked = customers.asked(route)
 
-    answers = {told(customers.ask(asked, make(customers, route))) for make in BAD_KEYS.values()}
+    answers = {comparable(customers.ask(asked, make(customers, route))) for make in BAD_KEYS.values()}
 
     assert len(answers) == 1
 
@@ -244,7 +244,7 @@ def test_a_key_for_everything_else_lacks_the_action(customers: Customers, route:
 
 
 @pytest.mark.parametrize("route", KEYED)
-def test_another_tenants_key_is_told_what_it_lacks_or_that_there_is_no_such_job(
+def test_another_tenants_key_is_answered_with_the_missing_scope_or_an_unknown_job(
     customers: Customers, route: str
 ) -> None:
     answer = customers.ask(customers.asked(route), customers.key("zeta"))
@@ -268,12 +268,12 @@ def test_another_tenants_key_cannot_tell_what_is_there_from_what_is_not(customer
         absent = replace(asked, path=asked.path.replace(job[0], UNKNOWN_JOB))
         names = (job[0], UNKNOWN_JOB)
     else:
-        absent = Asked(asked.method, asked.path.replace(there, nowhere), said_of(asked.said, there, nowhere))
+        absent = Asked(asked.method, asked.path.replace(there, nowhere), renamed_in(asked.arguments, there, nowhere))
         names = (there, nowhere)
 
     answers = [customers.ask(one, key) for one in (asked, absent)]
 
-    assert told(answers[0], names[0]) == told(answers[1], names[1])
+    assert comparable(answers[0], names[0]) == comparable(answers[1], names[1])
 
 
 # A job has an id alone: test_tenancy.py guesses some.
@@ -281,14 +281,16 @@ def test_another_tenants_key_cannot_tell_what_is_there_from_what_is_not(customer
 def test_another_domain_is_out_of_reach_as_one_that_is_not_there(customers: Customers, route: str) -> None:
     key = customers.right_key(route, domains=("finance",), sources=("*",))
     asked = customers.asked(route)
-    absent = Asked(asked.method, asked.path.replace("/iot", "/space"), said_of(asked.said, r"^iot(?=/|$)", "space"))
+    absent = Asked(
+        asked.method, asked.path.replace("/iot", "/space"), renamed_in(asked.arguments, r"^iot(?=/|$)", "space")
+    )
     if "packets" in route:
         absent = asked
 
     answers = [customers.ask(one, key) for one in (asked, absent)]
 
     assert answers[0].json()["missing_scope"] == "domain:iot"
-    assert told(answers[0], '"iot"', ":iot") == told(answers[1], '"space"', ":space", '"iot"', ":iot")
+    assert comparable(answers[0], '"iot"', ":iot") == comparable(answers[1], '"space"', ":space", '"iot"', ":iot")
 
 
 @pytest.mark.parametrize("route", KEYED)
@@ -312,11 +314,11 @@ def test_a_route_that_is_not_there_says_nothing_of_keys(customers: Customers) ->
     asked = Asked("GET", "/keys")
 
     assert {
-        told(customers.ask(asked, key)) for key in (None, "let me in", customers.key(), customers.stack.api_key)
-    } == {told(customers.ask(asked, None))}
+        comparable(customers.ask(asked, key)) for key in (None, "let me in", customers.key(), customers.stack.api_key)
+    } == {comparable(customers.ask(asked, None))}
 
 
-def test_a_key_that_is_revoked_is_let_in_no_longer_once_what_is_remembered_is_over(customers: Customers) -> None:
+def test_a_revoked_key_is_refused_once_the_cached_authorization_has_expired(customers: Customers) -> None:
     route = "POST /ingest/datapoints"
     key, asked = customers.right_key(route), customers.asked(route)
     with customers.stack.configured("http_authorizer", AFLUENTE_KEY_TTL_SECONDS="0.2"):
@@ -350,7 +352,7 @@ def an_auth(customers: Customers, key: str | None, source: str | None = None) ->
 
 
 @pytest.mark.parametrize("message", [POINT, {"action": "ping"}, {"action": "auth"}], ids=["points", "ping", "auth"])
-def test_without_a_key_no_message_is_taken(socket: ClientConnection, message: object) -> None:
+def test_without_a_key_no_message_is_accepted(socket: ClientConnection, message: object) -> None:
     error = say(socket, message)
 
     assert (error["code"], error["reason"]) == (1008, "unauthorized")
@@ -584,8 +586,8 @@ def test_a_command_with_a_wrong_key_is_refused(
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
 
-def told(answer: httpx.Response, *names: str) -> str:
-    """An answer without what is of this request alone: its id, the key's, and the names that the asker gave."""
+def comparable(answer: httpx.Response, *names: str) -> str:
+    """An answer without the parts of this request alone: its id, the key's, and the names in the request."""
     text = answer.text
     for name in names:
         text = text.replace(name, "NAME")
@@ -595,8 +597,8 @@ def told(answer: httpx.Response, *names: str) -> str:
     return f"{answer.status_code} {sorted(headers)} {text}"
 
 
-def said_of(said: Mapping[str, Any], pattern: str, name: str) -> dict[str, Any]:
-    """What a request says, with another name in place of a pattern; a file stays as it is."""
+def renamed_in(arguments: Mapping[str, Any], pattern: str, name: str) -> dict[str, Any]:
+    """The arguments of a request with another name in place of a pattern; a file stays as it is."""
 
     def renamed(value: Any) -> Any:
         match value:
@@ -609,4 +611,4 @@ def said_of(said: Mapping[str, Any], pattern: str, name: str) -> dict[str, Any]:
             case _:
                 return value
 
-    return {part: value if part == "files" else renamed(value) for part, value in said.items()}
+    return {part: value if part == "files" else renamed(value) for part, value in arguments.items()}

@@ -59,7 +59,7 @@ def start(local_stack: LocalStack) -> Afluente:
 
 
 def ended(process: "subprocess.Popen[str]", code: int = ExitCode.OK) -> str:
-    """What a command printed, once it has ended as it is to."""
+    """The output of a command, once it has ended with the expected code."""
     with process:
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == code, err
@@ -118,7 +118,7 @@ def test_from_constraints_to_alarms(start: Afluente, local_stack: LocalStack, so
     ]
 
 
-def test_keys_open_and_close_the_way(start: Afluente, source_id: str, tmp_path: Path) -> None:
+def test_keys_admit_until_they_are_revoked(start: Afluente, source_id: str, tmp_path: Path) -> None:
     readings = tmp_path / "readings.csv"
     readings.write_text(READINGS)
     to_source = ("send", "http", "--domain", "iot", "--source", source_id, readings, "--key")

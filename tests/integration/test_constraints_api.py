@@ -1,4 +1,4 @@
-"""The API of constraints on the local stack: tags under threads, pages while all changes, customers kept apart."""
+"""The API of constraints on the local stack: tags under threads, pages during changes, customers kept apart."""
 
 import json
 import secrets
@@ -25,23 +25,23 @@ class Api:
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._stack.http.request(
             method,
             f"{self._stack.target.api_url}{path}",
             content=content,
-            headers={"X-API-Key": self._key, "Content-Type": "application/json", **said},
+            headers={"X-API-Key": self._key, "Content-Type": "application/json", **more},
         )
 
     def pages(self, query: str, limit: int) -> Iterator[list[str]]:
         """The keys of each page."""
         following = ""
         while True:
-            told = self("GET", f"/constraints?{query}&limit={limit}{following}").json()
-            yield [entry.get("key", entry.get("domain")) for entry in told["constraints"]]
-            if told["next"] is None:
+            page = self("GET", f"/constraints?{query}&limit={limit}{following}").json()
+            yield [entry.get("key", entry.get("domain")) for entry in page["constraints"]]
+            if page["next"] is None:
                 return
-            following = f"&next={told['next']}"
+            following = f"&next={page['next']}"
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_constraints_have_a_life_with_a_history(api: Api, source: str) -> None:
     back = api("POST", f"{path}/rollback", {"version": 1})
     assert (back.status_code, back.headers["etag"], back.json()["value_constraints"]) == (200, '"4"', {"max_value": 1})
 
-    told = api("GET", f"{path}/history").json()
-    assert told["key"] == f"iot/{source}/temp ü"
-    assert [(its["version"], its["kind"], its["by"]) for its in told["changes"]] == [
+    history = api("GET", f"{path}/history").json()
+    assert history["key"] == f"iot/{source}/temp ü"
+    assert [(its["version"], its["kind"], its["by"]) for its in history["changes"]] == [
         (4, "roll_back", api.who),
         (3, "delete", api.who),
         (2, "put", api.who),

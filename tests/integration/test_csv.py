@@ -1,4 +1,4 @@
-"""CSV files that are dropped into the bucket: what becomes of each row, and what is told of it."""
+"""CSV files that are dropped into the bucket: the points and the report of each row."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ def values(outbox: Outbox, stack: LocalStack, source: str) -> list[float]:
     return [line["value"] for line in sorted(outbox.lines(source), key=lambda line: line["timestamp"])]
 
 
-def test_a_dropped_file_is_read_and_told_of(
+def test_a_dropped_file_is_read_and_reported(
     local_stack: LocalStack, bucket: CsvBucket, outbox: Outbox, source_id: str
 ) -> None:
     source = f"iot/{source_id}"
@@ -212,7 +212,7 @@ def test_times_of_a_zone_arrive_in_utc_and_types_with_their_streams(
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "reason"),
     [
         (b"{", "is no JSON"),
         (b"[]", "must hold a JSON object"),
@@ -221,8 +221,8 @@ def test_times_of_a_zone_arrive_in_utc_and_types_with_their_streams(
         (b'{"domain": "health"}', "the options say domain 'health', the key 'iot'"),
     ],
 )
-def test_options_that_are_none_end_the_job_with_what_is_wrong(
-    bucket: CsvBucket, source_id: str, options: bytes, said: str
+def test_invalid_options_end_the_job_with_the_reason(
+    bucket: CsvBucket, source_id: str, options: bytes, reason: str
 ) -> None:
     bucket.drop(f"iot/{source_id}/file.csv.json", options)
     bucket.drop(f"iot/{source_id}/file.csv", TABLE)
@@ -230,13 +230,13 @@ def test_options_that_are_none_end_the_job_with_what_is_wrong(
     [job] = bucket.ended(f"iot/{source_id}")
     assert job.reason is not None
     assert (job.status, job.reason.code) == (JobStatus.FAILED, JobFault.INVALID_OPTIONS)
-    assert said in job.reason.message
+    assert reason in job.reason.message
 
 
 # --- what is wrong with files ----------------------------------------------------------------------------------------
 
 
-def test_rejected_rows_are_told_and_kept_as_they_were(bucket: CsvBucket, source_id: str) -> None:
+def test_rejected_rows_are_reported_and_kept_as_they_were(bucket: CsvBucket, source_id: str) -> None:
     source = f"iot/{source_id}"
     bad = [
         '2024-01-02,"a, b",x,1',
@@ -258,8 +258,8 @@ def test_rejected_rows_are_told_and_kept_as_they_were(bucket: CsvBucket, source_
         ],
         1,
     )
-    [told] = [error.first[0] for error in job.errors if error.code == RowFaultCode.NOT_A_NUMBER]
-    assert (told.line, told.column, told.row) == (22, "v", bad[0])
+    [error] = [error.first[0] for error in job.errors if error.code == RowFaultCode.NOT_A_NUMBER]
+    assert (error.line, error.column, error.row) == (22, "v", bad[0])
     header, *rows = bucket.rejected(job.job_id).splitlines()
     assert header == "rejected_line,rejected_code,rejected_reason,time,note,v,w"
     assert [row.split(",")[:2] for row in rows] == [

@@ -42,7 +42,7 @@ class Generated:
         self.to_close = ExitStack()
 
     def operation(self, tag: str, name: str) -> ModuleType:
-        """What calls an operation."""
+        """The function that calls an operation."""
         return importlib.import_module(f"{self._package}.api.{tag}.{name}")
 
     def with_key(self, stack: LocalStack, key: str) -> Any:
@@ -105,7 +105,7 @@ def test_points_of_each_domain_are_sent(generated: Generated, client: Any, sourc
     assert answer.parsed.request_id == answer.headers["x-request-id"]
 
 
-def test_what_is_wrong_with_points_is_told_in_types(generated: Generated, client: Any, source_id: str) -> None:
+def test_faults_of_points_are_typed_errors(generated: Generated, client: Any, source_id: str) -> None:
     send = generated.operation("points", "ingest_datapoints").sync
     bad = {"stream_id": "a/b", "value": 1, "timestamp": time.time()}
     good = {"stream_id": "s", "value": 1, "timestamp": time.time()}
@@ -118,7 +118,7 @@ def test_what_is_wrong_with_points_is_told_in_types(generated: Generated, client
     assert refused.rejected[0].message.startswith("holds '/'")
 
 
-def test_refusals_are_told_in_types(generated: Generated, local_stack: LocalStack, source_id: str) -> None:
+def test_refusals_are_typed_errors(generated: Generated, local_stack: LocalStack, source_id: str) -> None:
     send = generated.operation("points", "ingest_datapoints").sync
     of_health = generated.with_key(local_stack, local_stack.create_key(domains=("health",)))
     of_nobody = generated.with_key(local_stack, NOBODY)
@@ -166,7 +166,7 @@ def test_a_csv_file_is_sent_and_its_job_looked_at(
     assert isinstance(missing, generated.models.NotFoundProblem)
 
 
-def test_constraints_are_written_read_and_gone_back_to(generated: Generated, client: Any, source_id: str) -> None:
+def test_constraints_are_written_read_and_rolled_back(generated: Generated, client: Any, source_id: str) -> None:
     call = partial(generated.operation, "constraints")
     where = ("iot", source_id, "oven-1:temperature")
     body = generated.models.ConstraintsBody.from_dict(examples.CONSTRAINTS["iot"])
@@ -193,7 +193,7 @@ def test_constraints_are_written_read_and_gone_back_to(generated: Generated, cli
     assert [its.key for its in listed.constraints] == ["/".join(where)]
 
 
-def test_constraints_that_cannot_hold_are_told_in_types(generated: Generated, client: Any, source_id: str) -> None:
+def test_constraints_that_cannot_hold_are_typed_errors(generated: Generated, client: Any, source_id: str) -> None:
     impossible = generated.models.ConstraintsBody.from_dict({"value_constraints": {"min_value": 2, "max_value": 1}})
 
     refused = generated.operation("constraints", "put_constraints").sync(
@@ -223,10 +223,10 @@ def test_alarms_are_listed(generated: Generated, client: Any, source_id: str) ->
     assert page.alarms == []
 
 
-def test_the_program_of_the_guide_does_what_it_says(generated: Generated, local_stack: LocalStack) -> None:
+def test_the_program_of_the_guide_does_what_the_guide_describes(generated: Generated, local_stack: LocalStack) -> None:
     guide = (ROOT / "docs" / "how-to" / "generate-a-client.md").read_text(encoding="utf-8")
     (program,) = re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program],
         env={
             **os.environ,
@@ -240,7 +240,7 @@ def test_the_program_of_the_guide_does_what_it_says(generated: Generated, local_
         check=True,
     )
 
-    assert told.stdout.splitlines() == ["1 queued", '201 "1"']
+    assert done.stdout.splitlines() == ["1 queued", '201 "1"']
 
 
 def test_the_service_hands_out_the_document_that_the_client_is_of(generated: Generated, client: Any) -> None:

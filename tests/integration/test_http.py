@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 
 IOT = {"X-Domain": "iot"}
 
-# What a client may send by mistake or on purpose; each is refused as a whole, or taken.
+# Bodies that a client may send by mistake or on purpose; each is refused as a whole, or accepted.
 STRANGE_BODIES: dict[str, bytes] = {
     "nothing": b"",
     "white space": b" \n",
@@ -66,7 +66,7 @@ def points(source_id: str) -> list[DataPoint]:
     ]
 
 
-def test_one_request_takes_ten_thousand_points(
+def test_one_request_may_hold_ten_thousand_points(
     local_stack: LocalStack, outbox: Outbox, source_id: str, points: list[DataPoint]
 ) -> None:
     local_stack.send(points)
@@ -87,7 +87,7 @@ def test_a_repeated_request_changes_nothing(
     assert local_stack.bucket_versions(f"iot/{source_id}") == [1]
 
 
-def test_of_nine_good_and_91_bad_points_the_nine_come_out_and_the_91_are_told_and_kept(
+def test_of_nine_good_and_91_bad_points_the_nine_come_out_and_the_91_are_answered_and_quarantined(
     local_stack: LocalStack, outbox: Outbox, source_id: str
 ) -> None:
     bad = bad_points()
@@ -99,16 +99,16 @@ def test_of_nine_good_and_91_bad_points_the_nine_come_out_and_the_91_are_told_an
 
     answer = local_stack.post(body)
 
-    told = answer.json()
-    assert (answer.status_code, told["inserted"]) == (202, 9)
-    assert all(fault["message"] for fault in told["rejected"])
+    document = answer.json()
+    assert (answer.status_code, document["inserted"]) == (202, 9)
+    assert all(fault["message"] for fault in document["rejected"])
     faults: dict[int, Faults] = defaultdict(set)
-    for fault in told["rejected"]:
+    for fault in document["rejected"]:
         faults[fault["index"]].add((fault["field"], fault["code"]))
     assert faults == {place: its_faults for place, (_, its_faults) in enumerate(sent) if its_faults}
     local_stack.drained()
     assert [point["sequence"] for point in outbox.points(f"iot/{source_id}")] == good_places
-    (kept,) = local_stack.quarantined("http", told["request_id"])
+    (kept,) = local_stack.quarantined("http", document["request_id"])
     assert kept["payload"] == json.dumps([point for point, _ in bad])
     assert {int(place) for place in kept["faults"]} == set(faults)
 
@@ -177,7 +177,7 @@ def test_what_nobody_could_pass_on_loses_its_point_alone(
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["arrays", "objects"])
-def test_nesting_to_any_depth_is_taken_or_refused(local_stack: LocalStack, opening: bytes, closing: bytes) -> None:
+def test_nesting_to_any_depth_is_accepted_or_refused(local_stack: LocalStack, opening: bytes, closing: bytes) -> None:
     before = local_stack.workers("http_ingest")
 
     statuses = [
@@ -190,14 +190,14 @@ def test_nesting_to_any_depth_is_taken_or_refused(local_stack: LocalStack, openi
     assert local_stack.workers("http_ingest") >= before
 
 
-def test_malformed_json_is_told_where(local_stack: LocalStack) -> None:
+def test_malformed_json_is_answered_with_its_place(local_stack: LocalStack) -> None:
     answer = local_stack.post('{"domain": "ió", "datapoints": [}'.encode())
 
     problem = answer.json()
     assert (answer.status_code, problem["code"], problem["offset"]) == (400, "malformed_json", 33)
 
 
-def test_a_gzipped_body_is_taken(
+def test_a_gzipped_body_is_accepted(
     local_stack: LocalStack, outbox: Outbox, source_id: str, points: list[DataPoint]
 ) -> None:
     answer = local_stack.post(gzip.compress(request_body(points)), {"Content-Encoding": "gzip"})
@@ -247,7 +247,7 @@ def test_a_request_without_a_key_is_refused_by_api_gateway_itself(local_stack: L
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
 
 
-def test_a_key_that_does_not_reach_a_source_is_told_what_it_lacks(
+def test_a_key_that_does_not_reach_a_source_is_answered_with_the_missing_scope(
     local_stack: LocalStack, points: list[DataPoint]
 ) -> None:
     key = local_stack.create_key(domains=("iot",), sources=("furnace-*",))

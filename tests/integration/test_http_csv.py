@@ -33,15 +33,15 @@ class Api:
         files = {"file": (name, content, "text/csv")}
         return self._stack.http.post(self._url, data=fields, files=files, headers={**self._headers, **(headers or {})})
 
-    def ask(self, method: str, path: str = "", **said: Any) -> httpx.Response:
-        return self._stack.http.request(method, f"{self._url}{path}", headers=self._headers, **said)
+    def ask(self, method: str, path: str = "", **arguments: Any) -> httpx.Response:
+        return self._stack.http.request(method, f"{self._url}{path}", headers=self._headers, **arguments)
 
     def ended(self, job_id: str) -> dict[str, Any]:
         """The report of a job, once it has ended."""
 
         def report() -> dict[str, Any]:
-            told: dict[str, Any] = self.ask("GET", f"/{job_id}").json()
-            return told if JobStatus(told["status"]).is_final else {}
+            job: dict[str, Any] = self.ask("GET", f"/{job_id}").json()
+            return job if JobStatus(job["status"]).is_final else {}
 
         return self._stack.eventually(report, f"job {job_id} has ended", within=PATIENCE_SECONDS)
 
@@ -63,10 +63,10 @@ def readings(rows: int, *, first: float = 20.0, sign: str = ".") -> bytes:
 def test_an_uploaded_file_becomes_points(local_stack: LocalStack, api: Api, outbox: Outbox, source_id: str) -> None:
     answer = api.upload("march.csv", readings(100), domain="iot", source_id=source_id, delimiter=";")
 
-    told = answer.json()
-    assert (answer.status_code, told["status"], told["file"]) == (202, "queued", "march.csv")
-    assert answer.headers["location"] == f"/ingest/csv/{told['job_id']}"
-    report = api.ended(told["job_id"])
+    job = answer.json()
+    assert (answer.status_code, job["status"], job["file"]) == (202, "queued", "march.csv")
+    assert answer.headers["location"] == f"/ingest/csv/{job['job_id']}"
+    report = api.ended(job["job_id"])
     assert (report["status"], report["rows_read"], report["points_queued"]) == ("complete", 100, 100)
     local_stack.drained()
     assert [point["value"] for point in outbox.points(f"iot/{source_id}")] == [20 + row / 4 for row in range(100)]
@@ -75,10 +75,10 @@ def test_an_uploaded_file_becomes_points(local_stack: LocalStack, api: Api, outb
 def test_every_byte_arrives(local_stack: LocalStack, api: Api, outbox: Outbox, source_id: str) -> None:
     packed = gzip.compress(readings(50, sign=","))
 
-    told = api.upload("März 1.csv.gz", packed, domain="iot", source_id=source_id, decimal=",").json()
+    job = api.upload("März 1.csv.gz", packed, domain="iot", source_id=source_id, decimal=",").json()
 
-    assert told["bytes_total"] == len(packed)
-    assert api.ended(told["job_id"])["status"] == "complete"
+    assert job["bytes_total"] == len(packed)
+    assert api.ended(job["job_id"])["status"] == "complete"
     local_stack.drained()
     assert len(outbox.points(f"iot/{source_id}")) == 50
 
@@ -86,9 +86,9 @@ def test_every_byte_arrives(local_stack: LocalStack, api: Api, outbox: Outbox, s
 def test_headers_say_where_a_file_is_from(api: Api, source_id: str) -> None:
     headers = {"X-Domain": "health", "X-Source-ID": source_id}
 
-    told = api.upload("a.csv", readings(1), headers).json()
+    job = api.upload("a.csv", readings(1), headers).json()
 
-    assert (told["domain"], told["source_id"]) == ("health", source_id)
+    assert (job["domain"], job["source_id"]) == ("health", source_id)
 
 
 def test_rejected_rows_can_be_fetched(api: Api, source_id: str) -> None:
@@ -111,13 +111,13 @@ def test_a_file_that_is_put_by_its_url_becomes_points(
     body = {"domain": "iot", "source_id": source_id, "file": "a.csv", "options": {"delimiter": ";"}}
 
     announced = api.ask("POST", "/uploads", json=body | ({"size": len(content)} if is_size_known else {}))
-    told = announced.json()
-    assert (announced.status_code, told["status"], told["upload"]["method"]) == (201, "awaiting_upload", "PUT")
-    assert api.ask("GET", f"/{told['job_id']}").json()["status"] == "awaiting_upload"
-    put = httpx.put(told["upload"]["url"], content=content, trust_env=False)
+    job = announced.json()
+    assert (announced.status_code, job["status"], job["upload"]["method"]) == (201, "awaiting_upload", "PUT")
+    assert api.ask("GET", f"/{job['job_id']}").json()["status"] == "awaiting_upload"
+    put = httpx.put(job["upload"]["url"], content=content, trust_env=False)
 
     assert put.status_code == 200, put.text
-    assert api.ended(told["job_id"])["status"] == "complete"
+    assert api.ended(job["job_id"])["status"] == "complete"
     local_stack.drained()
     assert len(outbox.points(f"iot/{source_id}")) == 20
 
@@ -127,8 +127,8 @@ def test_a_file_that_is_put_in_parts_becomes_points(
 ) -> None:
     content = readings(20)
     body = {"domain": "iot", "source_id": source_id, "file": "a.csv", "size": 6 * 1024**3}
-    told = api.ask("POST", "/uploads", json=body).json()
-    upload = told["upload"]
+    job = api.ask("POST", "/uploads", json=body).json()
+    upload = job["upload"]
     assert upload["method"] == "multipart"
 
     # A part is all there is of this one: S3 does not ask how much was announced.
@@ -139,22 +139,22 @@ def test_a_file_that_is_put_in_parts_becomes_points(
     done = httpx.post(upload["complete_url"], content=listed, trust_env=False)
 
     assert done.status_code == 200, done.text
-    assert api.ended(told["job_id"])["status"] == "complete"
+    assert api.ended(job["job_id"])["status"] == "complete"
     local_stack.drained()
     assert len(outbox.points(f"iot/{source_id}")) == 20
 
 
 def test_a_job_can_be_cancelled_once(api: Api, source_id: str) -> None:
     body = {"domain": "iot", "source_id": source_id, "file": "a.csv"}
-    told = api.ask("POST", "/uploads", json=body).json()
+    job = api.ask("POST", "/uploads", json=body).json()
 
-    first, second = (api.ask("DELETE", f"/{told['job_id']}") for _ in range(2))
-    put = httpx.put(told["upload"]["url"], content=readings(5), trust_env=False)
+    first, second = (api.ask("DELETE", f"/{job['job_id']}") for _ in range(2))
+    put = httpx.put(job["upload"]["url"], content=readings(5), trust_env=False)
 
     assert (first.status_code, first.json()["status"]) == (200, "cancelled")
     assert (second.status_code, second.json()) == (200, first.json())
     assert put.status_code == 200
-    assert api.ended(told["job_id"])["points_queued"] == 0
+    assert api.ended(job["job_id"])["points_queued"] == 0
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled(api: Api, source_id: str) -> None:
@@ -232,7 +232,7 @@ def test_what_is_no_form_is_refused(local_stack: LocalStack, content_type: str) 
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_another_method_is_told_those_that_there_are(local_stack: LocalStack) -> None:
+def test_another_method_is_answered_with_the_allowed_ones(local_stack: LocalStack) -> None:
     answer = local_stack.http.put(f"{local_stack.target.api_url}/ingest/csv")
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, GET")

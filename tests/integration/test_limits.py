@@ -1,4 +1,4 @@
-"""Limits as deployed: who is over one is told on each transport in its own words, and nobody else notices."""
+"""Limits as deployed: a throttled client is answered in the terms of its transport, and nobody else notices."""
 
 import json
 import time
@@ -63,7 +63,7 @@ def test_senders_side_by_side_get_no_more_through_than_burst_and_rate_give(
     assert 15 <= counts[202] <= 20 + seconds
 
 
-def test_a_refusal_says_which_limit_it_is_and_when_to_come_again(local_stack: LocalStack, source_id: str) -> None:
+def test_a_refusal_names_its_limit_and_when_to_retry(local_stack: LocalStack, source_id: str) -> None:
     key = local_stack.create_key(limits=KeyLimits(points_per_second=10, points_burst=1_000))
     through = post(local_stack, key, source_id, 900)
     assert through.status_code == 202
@@ -83,7 +83,7 @@ def test_a_refusal_says_which_limit_it_is_and_when_to_come_again(local_stack: Lo
     assert post(local_stack, key, source_id, 90).status_code == 202
 
 
-def test_a_request_with_more_points_than_the_burst_is_told_that_it_never_goes_through(
+def test_a_request_with_more_points_than_the_burst_is_answered_that_it_never_goes_through(
     local_stack: LocalStack, source_id: str
 ) -> None:
     key = local_stack.create_key(limits=KeyLimits(points_per_second=10, points_burst=100))
@@ -119,10 +119,10 @@ def test_other_routes_with_a_key_are_limited_and_those_without_are_not(local_sta
     def get(path: str) -> httpx.Response:
         return local_stack.http.get(f"{local_stack.target.api_url}{path}", headers={"X-API-Key": key})
 
-    told = [get("/ingest/csv"), get("/constraints"), get("/constraints")]
+    answers = [get("/ingest/csv"), get("/constraints"), get("/constraints")]
 
-    assert [answer.status_code for answer in told] == [200, 200, 429]
-    assert all("RateLimit" in answer.headers for answer in told)
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert all("RateLimit" in answer.headers for answer in answers)
     assert get("/health").status_code == 200
 
 
@@ -169,7 +169,7 @@ def test_bad_keys_are_turned_away_without_a_look_and_good_ones_of_the_address_go
 # --- WebSocket -------------------------------------------------------------------------------------------------------
 
 
-def test_over_a_websocket_a_client_is_told_to_wait_and_goes_on_after(local_stack: LocalStack, source_id: str) -> None:
+def test_over_a_websocket_a_throttled_client_waits_and_goes_on_after(local_stack: LocalStack, source_id: str) -> None:
     key = local_stack.create_key(limits=KeyLimits(points_per_second=50, points_burst=100))
     with open_websocket(local_stack) as socket:
         authenticate(socket, key, "iot", source_id)
@@ -208,7 +208,7 @@ def test_an_address_that_opens_too_many_connections_is_refused_with_429(local_st
 # --- MQTT ------------------------------------------------------------------------------------------------------------
 
 
-def test_messages_of_a_device_that_is_over_are_kept_and_its_neighbours_go_through(
+def test_messages_of_a_throttled_device_wait_and_its_neighbours_go_through(
     local_stack: LocalStack, outbox: Outbox, source_id: str
 ) -> None:
     limits = json.dumps({"source": {"requests_per_second": 0.01, "requests_burst": 3}})
@@ -278,7 +278,7 @@ def logged(stack: LocalStack, function: str, code: str, since: float) -> None:
 
 
 def a_table(stack: LocalStack) -> str:
-    """A table of limits of its own: the address of the tests is one, and what is held for it would outlive the test."""
+    """A table of limits of its own: the tests share one address, whose buckets would outlive the test."""
     name = f"limits-{time.time_ns()}"
     client = stack.client("dynamodb")
     client.create_table(

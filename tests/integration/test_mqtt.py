@@ -1,4 +1,4 @@
-"""MQTT as devices speak it, through the broker, the topic rules and the inbox: what arrives, and what is refused."""
+"""MQTT as devices speak it, through the broker, the topic rules and the inbox: accepted and refused messages."""
 
 import json
 import secrets
@@ -172,7 +172,7 @@ def test_a_poisoned_message_ends_in_quarantine_and_holds_up_none(
     assert kept["failed_at"] == pytest.approx(time.time(), abs=PATIENCE_SECONDS)
 
 
-def test_128_kib_of_points_are_taken(
+def test_128_kib_of_points_are_accepted(
     local_stack: LocalStack, outbox: Outbox, device: MqttSender, source_id: str
 ) -> None:
     """IoT Core, "Message size": 128 KiB; the SDK refuses more before it is sent, as the broker would."""

@@ -36,7 +36,7 @@ def folder(local_stack: LocalStack, source_id: str) -> Path:
 
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """The device, connected; it is over at the end of the block."""
+    """The device, connected for the block."""
     pipe = subprocess.PIPE
     command = [sys.executable, str(PROGRAM), str(folder), "temperature", *arguments]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as device:
@@ -62,10 +62,10 @@ def test_what_is_measured_while_the_broker_is_away_arrives_in_order(
         assert device.stderr is not None
         assert device.stderr.readline() == "disconnected\n"
         relay.start()
-        _, told = device.communicate("20\n", timeout=PATIENCE_SECONDS)
+        _, errors = device.communicate("20\n", timeout=PATIENCE_SECONDS)
 
     assert device.returncode == 0
-    assert "0 message(s) lost" in told.splitlines()
+    assert "0 message(s) lost" in errors.splitlines()
     local_stack.drained()
     points = outbox.points(f"iot/{source_id}")
     assert [(point["sequence"], point["value"]) for point in points] == [(place, place) for place in range(21)]
@@ -77,23 +77,23 @@ def test_ctrl_c_ends_it_with_everything_acknowledged(
     with running(folder) as device:
         arrived(local_stack, outbox, source_id, 2)
         device.send_signal(signal.SIGINT)
-        _, told = device.communicate(timeout=PATIENCE_SECONDS)
+        _, errors = device.communicate(timeout=PATIENCE_SECONDS)
 
-    assert device.returncode == 0, told
-    assert "0 message(s) lost" in told.splitlines()
+    assert device.returncode == 0, errors
+    assert "0 message(s) lost" in errors.splitlines()
 
 
-def test_a_refusal_is_told(folder: Path, tmp_path: Path) -> None:
+def test_a_refusal_is_reported(folder: Path, tmp_path: Path) -> None:
     foreign = copy_of(folder, tmp_path, topic="iot/another-device/{stream_id}")
 
     with running(foreign, "--stdin") as device:
-        _, told = device.communicate("1\n", timeout=PATIENCE_SECONDS)
+        _, errors = device.communicate("1\n", timeout=PATIENCE_SECONDS)
 
-    assert (device.returncode, told) == (1, "the broker refuses iot/another-device/temperature: NOT_AUTHORIZED\n")
+    assert (device.returncode, errors) == (1, "the broker refuses iot/another-device/temperature: NOT_AUTHORIZED\n")
 
 
 def copy_of(folder: Path, where: Path, **changed: object) -> Path:
-    """A copy of the folder of a device whose connection is another in some fields."""
+    """A copy of the folder of a device with other values in some fields of its connection."""
     copy = shutil.copytree(folder, where / "device")
     file = copy / devices.CONNECTION_FILE
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))

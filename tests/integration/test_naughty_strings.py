@@ -1,4 +1,4 @@
-"""The Big List of Naughty Strings in every field of text: refused as what it is, or stored and shown unchanged."""
+"""The Big List of Naughty Strings in every field of text: refused as invalid, or stored and shown unchanged."""
 
 import json
 import os
@@ -26,10 +26,10 @@ PARTS = tuple(text for text in STRINGS if not part_faults("part", text))
 BEGUN = time.time()
 
 CONTROLS = {*range(32), 127}
-"""What no client can put into a header."""
+"""Characters that no client can put into a header."""
 
 TRIED = STRINGS if os.environ.get("NAUGHTY") == "all" else (*STRINGS[:-21:8], *STRINGS[-21:])
-"""Those that are tried where each takes requests or connections of its own."""
+"""The strings that are tried where each needs requests or connections of its own."""
 
 
 def points_of(text: str, place: int) -> list[dict[str, Any]]:
@@ -47,13 +47,13 @@ def request(local_stack: LocalStack, method: str, path: str, **more: Any) -> htt
 
 
 def came_out(outbox: Outbox, source: str) -> None:
-    """Every text came out unchanged that could be taken."""
+    """Assert that every valid text came out unchanged."""
     points = outbox.points(source)
     ids = {point["stream_id"] for point in points}
     assert {text for text in PARTS if text not in ids} == set()
     assert {text for text in ids if text not in PARTS and not text.startswith("kept-")} == set()
-    told = {int(point["value"]): point["metadata"] for point in points if point["stream_id"].startswith("kept-")}
-    assert told == {place: {text: text} for place, text in enumerate(STRINGS)}
+    came = {int(point["value"]): point["metadata"] for point in points if point["stream_id"].startswith("kept-")}
+    assert came == {place: {text: text} for place, text in enumerate(STRINGS)}
     types = {point["stream_id"]: point.get("stream_type") for point in points if point["stream_id"] in PARTS}
     assert types == {text: text for text in PARTS}
 
@@ -88,9 +88,9 @@ def test_as_ids_types_and_metadata_over_websocket(local_stack: LocalStack, outbo
 def test_as_what_a_websocket_authenticates_with(local_stack: LocalStack) -> None:
     for text in TRIED:
         for field in ("domain", "source_id", "api_key"):
-            said = {"action": "auth", "domain": "iot", "source_id": "s", "api_key": local_stack.api_key, field: text}
+            auth = {"action": "auth", "domain": "iot", "source_id": "s", "api_key": local_stack.api_key, field: text}
             with open_websocket(local_stack) as socket:
-                socket.send(json.dumps(said))
+                socket.send(json.dumps(auth))
                 answer = json.loads(socket.recv(timeout=PATIENCE_SECONDS))
             is_taken = field == "source_id" and text in PARTS
             assert answer["type"] == ("authenticated" if is_taken else "error"), (field, text)

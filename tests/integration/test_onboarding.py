@@ -36,7 +36,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 class Step(NamedTuple):
-    """A block of the guide: commands, what they show, or the file that the line before it names."""
+    """A block of the guide: commands, their output, or the file that the line before it names."""
 
     language: str
     text: str
@@ -51,14 +51,14 @@ def steps() -> Iterator[Step]:
         yield Step(found["language"], found["text"], named[1] if named else None)
 
 
-def told(lines: Iterable[str]) -> list[str]:
-    """Lines without what differs from run to run: times of now, and blanks at the end."""
+def comparable(lines: Iterable[str]) -> list[str]:
+    """Lines without the differences between runs: times of now, and blanks at the end."""
     return [MOMENT.sub("TIME", line).rstrip() for line in lines if line.strip()]
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Of somebody who has never used afluente; a stack that was started is over at the end."""
+    """The environment of somebody who has never used afluente; a stack that was started is stopped at the end."""
     state = StateDir.of(tmp_path / "state")
     bin_ = Path(sys.executable).parent
     # What the CDK unpacks at its first use under a home, 200 MB, is the same for everybody.
@@ -78,9 +78,9 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 class Terminal:
-    """A shell that somebody pastes commands into.
+    """A shell into which somebody pastes commands.
 
-    One that shows nothing more is ended after a while, so that a command that hangs is a failure and tells where.
+    A shell that stays silent is killed after a while, so that a command that hangs is a failure with its place.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
@@ -93,16 +93,16 @@ class Terminal:
         self._paste("set -o pipefail; trap 'echo \"failed: $BASH_COMMAND\"' ERR")
 
     def paste(self, commands: str) -> list[str]:
-        """What commands show, none of which fails."""
+        """The output of commands, none of which fails."""
         self._paste(commands)
         self._paste(f"echo {DONE}")
         lines = list(iter(self._line, DONE))
         failed = [line for line in lines if line.startswith("failed: ")]
-        assert failed == [], "\n".join([*failed, *self.told_beside()])
+        assert failed == [], "\n".join([*failed, *self.logged()])
         return lines
 
-    def told_beside(self) -> list[str]:
-        """The end of what commands wrote to standard error, and of the emulator's log: where a cause may be."""
+    def logged(self) -> list[str]:
+        """The last lines of standard error and of the emulator's log, where a cause may be."""
         logs = [self._errors, self._emulator_log]
         texts = [log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists()]
         return [line for text in texts for line in text.splitlines()[-_SHOWN_LINES:]]
@@ -120,7 +120,7 @@ class Terminal:
         impatience.start()
         line = self._shell.stdout.readline()
         impatience.cancel()
-        assert line, "\n".join(["the shell is over", *self.told_beside()])
+        assert line, "\n".join(["the shell is over", *self.logged()])
         return line.rstrip("\n")
 
 
@@ -137,14 +137,14 @@ def test_the_guide_leads_to_two_open_domains(terminal: Terminal, tmp_path: Path)
         if step.file:
             (tmp_path / step.file).write_text(step.text, encoding="utf-8")
         elif step.language == "console":
-            pasted, shown = step.text, told(terminal.paste(step.text))
+            pasted, shown = step.text, comparable(terminal.paste(step.text))
         else:
-            expected = told(step.text.splitlines())
+            expected = comparable(step.text.splitlines())
             deadline = time.monotonic() + PATIENCE_SECONDS
             # On a busy machine points may come later than a person would look.
             while "afluente tail" in pasted and set(expected) - set(shown) and time.monotonic() < deadline:
-                shown = told(terminal.paste(pasted.splitlines()[-1]))
+                shown = comparable(terminal.paste(pasted.splitlines()[-1]))
             missing = [line for line in expected if line not in shown]
-            assert missing == [], "\n".join(["shown was", *shown, *terminal.told_beside()])
+            assert missing == [], "\n".join(["shown was", *shown, *terminal.logged()])
 
     assert shown == ["0 created, 0 updated, 3 unchanged"]

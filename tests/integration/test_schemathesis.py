@@ -18,7 +18,7 @@ from tests.stack import LocalStack
 pytestmark = pytest.mark.integration
 
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "16"))
-"""Of a campaign with a key; one without takes a quarter of it."""
+"""The seconds of a campaign with a key; one without takes a quarter of it."""
 
 CHECKS = ",".join(
     (
@@ -32,7 +32,7 @@ CHECKS = ",".join(
 
 
 def campaign(local_stack: LocalStack, folder: Path, *options: str, seconds: int) -> dict[str, Any]:
-    """What a campaign reports; fails with its own words where it found anything."""
+    """Run a campaign; fail with its report if it found anything."""
     report = folder / "report.json"
     url = local_stack.target.api_url
     done = subprocess.run(

@@ -24,7 +24,7 @@ ACCESSES = "/aws/vendedlogs/"
 
 
 class Spill:
-    """A key of its own, put wherever no key belongs, and all that came back of it."""
+    """A key of its own that is put wherever no key belongs, and everything that came back."""
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
@@ -59,7 +59,7 @@ class Spill:
             yield from (event["message"] for page in pages for event in page["events"])
 
     def _quarantine(self) -> Iterator[str]:
-        """Every object since the beginning, as it is and with what is base64 in it made readable."""
+        """Every object since the beginning, as it is and with its base64 decoded."""
         s3, bucket = self.stack.client("s3"), self.stack.target["QuarantineBucket"]
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for found in page.get("Contents", ()):
@@ -93,7 +93,7 @@ def test_over_http(spill: Spill) -> None:
     spill.http("POST", "/ingest/datapoints", json={**body, "api_key": key}, headers=good)
     spill.http("POST", "/ingest/datapoints", content=f'{{"api_key": "{key}"', headers=good)
     spill.http("POST", "/ingest/datapoints", content=key, headers={**good, "Content-Type": key})
-    # A key with something around it: refused, and told of.
+    # A key with something around it: refused, and logged.
     for wrong in (f"{key}x", f"Bearer {key}", key.upper()):
         spill.http("POST", "/ingest/datapoints", json=body, headers={"X-API-Key": wrong})
     for field in ("domain", "source_id"):

@@ -1,8 +1,8 @@
 """Two customers in one deployment see nothing of each other: tried as an attacker would who is one of them.
 
-One pair shares the domain iot by the beginnings of their sources' names, another pair has a domain each. What Mallory
-is told of what belongs to others is held against what she is told of what does not exist: byte for byte, but for the
-names that she gave herself.
+One pair shares the domain iot by the beginnings of their sources' names, another pair has a domain each. Mallory's
+answers about things of others are compared with her answers about absent things: byte for byte, but for the names
+that she sent herself.
 """
 
 import json
@@ -35,7 +35,7 @@ OPEN_DOMAINS = {"iot", "infrastructure", "finance", "health"}
 
 
 class Customer(NamedTuple):
-    """A customer with a key to its whole ground."""
+    """A customer with a key to everything within its boundary."""
 
     name: str
     domain: str
@@ -43,9 +43,9 @@ class Customer(NamedTuple):
     key: str
     sources: str
 
-    def owns(self, told: Mapping[str, Any]) -> bool:
-        """Whether what was told of lies in the customer's ground."""
-        return told["domain"] == self.domain and fnmatchcase(told["source_id"], self.sources)
+    def owns(self, subject: Mapping[str, Any]) -> bool:
+        """True if the subject of an answer is within the customer's boundary."""
+        return subject["domain"] == self.domain and fnmatchcase(subject["source_id"], self.sources)
 
 
 @dataclass
@@ -56,16 +56,18 @@ class Pair:
     victim: Customer
     mallory: Customer
 
-    def ask(self, method: str, path: str, **said: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """As Mallory."""
-        return self._ask(self.mallory.key, method, path, **said)
+        return self._ask(self.mallory.key, method, path, **arguments)
 
-    def ask_as_victim(self, method: str, path: str, **said: Any) -> httpx.Response:
-        return self._ask(self.victim.key, method, path, **said)
+    def ask_as_victim(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return self._ask(self.victim.key, method, path, **arguments)
 
-    def _ask(self, key: str, method: str, path: str, **said: Any) -> httpx.Response:
+    def _ask(self, key: str, method: str, path: str, **arguments: Any) -> httpx.Response:
         url = path if "://" in path else self.stack.target.api_url + path
-        return self.stack.http.request(method, url, headers={"X-API-Key": key, **said.pop("headers", {})}, **said)
+        return self.stack.http.request(
+            method, url, headers={"X-API-Key": key, **arguments.pop("headers", {})}, **arguments
+        )
 
     @property
     def nobody(self) -> str:
@@ -73,7 +75,7 @@ class Pair:
         return f"{self.victim.source.rsplit('-', 1)[0]}-{secrets.token_hex(4)}"
 
     def secrets_of_victim(self) -> set[str]:
-        """What Mallory is to meet nowhere."""
+        """Names and values that Mallory must find nowhere."""
         return {self.victim.name, self.victim.source, self.victim.key, self.victim.key.split("_")[1]}
 
 
@@ -100,8 +102,8 @@ def points(domain: str | None, source: str | None) -> dict[str, Any]:
     return body | ({"domain": domain} if domain else {}) | ({"source_id": source} if source else {})
 
 
-def told(answer: httpx.Response, *names: str) -> str:
-    """An answer without what is of this request alone, and without the names that the asker gave."""
+def comparable(answer: httpx.Response, *names: str) -> str:
+    """An answer without the parts of this request alone, and without the names in the request."""
     text = answer.text
     for name in names:
         text = text.replace(name, "NAME")
@@ -117,9 +119,9 @@ def told(answer: httpx.Response, *names: str) -> str:
 
 
 def assert_alike(pair: Pair, ask: Callable[[str], httpx.Response], there: str, nowhere: str) -> httpx.Response:
-    """What is there and out of reach is answered as what is not there; and with nothing of the victim."""
+    """Assert that a thing out of reach is answered as an absent one, and with nothing of the victim."""
     answers = [ask(there), ask(nowhere)]
-    assert told(answers[0], there) == told(answers[1], nowhere)
+    assert comparable(answers[0], there) == comparable(answers[1], nowhere)
     # The name that the asker gave begins as the victim's does.
     text = answers[0].text.replace(there, "NAME")
     leaked = {secret for secret in pair.secrets_of_victim() - {there} if secret in text}
@@ -144,7 +146,7 @@ WAYS_TO_NAME = {
 
 
 @pytest.mark.parametrize("way", WAYS_TO_NAME)
-def test_points_are_written_into_no_other_ground(pair: Pair, outbox: Outbox, way: str) -> None:
+def test_points_are_written_beyond_no_boundary(pair: Pair, outbox: Outbox, way: str) -> None:
     def send(source: str) -> httpx.Response:
         return pair.ask("POST", "/ingest/datapoints", **WAYS_TO_NAME[way](pair.victim.domain, source))
 
@@ -303,7 +305,7 @@ def test_a_page_token_of_the_victim_leads_mallory_to_her_own_jobs_alone(pair: Pa
     assert all(pair.mallory.owns(found) for found in answer.json()["jobs"])
 
 
-def test_files_are_announced_for_no_other_ground(pair: Pair) -> None:
+def test_files_are_announced_beyond_no_boundary(pair: Pair) -> None:
     def announce(source: str) -> httpx.Response:
         body = {"domain": pair.victim.domain, "source_id": source, "file": "f.csv"}
         return pair.ask("POST", "/ingest/csv/uploads", json=body)
@@ -364,7 +366,7 @@ def test_a_file_that_is_dropped_for_a_job_of_another_joins_it_not(pair: Pair, jo
 
 
 @pytest.mark.parametrize("option", ["domain", "source_id"])
-def test_options_of_a_dropped_file_lead_into_no_other_ground(pair: Pair, outbox: Outbox, option: str) -> None:
+def test_options_of_a_dropped_file_lead_beyond_no_boundary(pair: Pair, outbox: Outbox, option: str) -> None:
     bucket, s3 = pair.stack.target["CsvBucket"], pair.stack.client("s3")
     key = f"inbox/{pair.mallory.domain}/{pair.mallory.source}/{secrets.token_hex(4)}.csv"
     s3.put_object(
@@ -487,7 +489,7 @@ def alarmed(pair: Pair) -> str:
     return "hot"
 
 
-def test_alarms_of_another_are_seen_in_no_way(pair: Pair, alarmed: str) -> None:
+def test_alarms_of_another_are_invisible(pair: Pair, alarmed: str) -> None:
     for asked in (
         {},
         {"key": f"{pair.victim.domain}/{pair.victim.source}/*"},
@@ -554,7 +556,7 @@ def test_a_websocket_for_another_is_refused_as_one_for_nobody(pair: Pair) -> Non
         authenticate(of_victim, pair.victim.key, pair.victim.domain, pair.victim.source)
         assert json.loads(say(of_victim, {"stream_id": "t", "value": 1, "timestamp": 1_700_000_000, "sequence": 41}))
 
-        # How far a source is acknowledged is told to nobody else either.
+        # How far a source is acknowledged is shown to nobody else either.
         assert auth(pair.victim.source) == auth(pair.nobody)
 
 
@@ -593,7 +595,7 @@ def test_a_websocket_stays_with_its_source_and_says_nothing_of_others(pair: Pair
 
 @pytest.fixture
 def tenants(local_stack: LocalStack) -> Iterator[tuple[Tenant, Tenant]]:
-    """Two tenants who share a domain, as the operators have made them; gone after the test."""
+    """Two tenants who share a domain, as the operators have made them; deleted after the test."""
     run = secrets.token_hex(3)
     made = [
         Tenant(name=f"{name}-{run}", domains=("iot",), sources=(f"{name}-{run}-*",), created_at=time.time())
@@ -608,7 +610,7 @@ def tenants(local_stack: LocalStack) -> Iterator[tuple[Tenant, Tenant]]:
         store.remove(tenant.name)
 
 
-def test_a_device_is_made_within_the_ground_of_its_tenant_alone(
+def test_a_device_is_made_within_the_boundary_of_its_tenant_alone(
     local_stack: LocalStack, tenants: tuple[Tenant, Tenant], tmp_path: Any
 ) -> None:
     victim, mallory = tenants
@@ -634,7 +636,7 @@ def test_a_device_is_made_within_the_ground_of_its_tenant_alone(
     assert not (tmp_path / "device").exists()
 
 
-def test_a_device_publishes_into_no_other_ground(
+def test_a_device_publishes_beyond_no_boundary(
     local_stack: LocalStack, tenants: tuple[Tenant, Tenant], outbox: Outbox, tmp_path: Any
 ) -> None:
     victim, mallory = tenants

@@ -33,7 +33,7 @@ FORMS: dict[str, tuple[Any, Any]] = {
     "an object of an array": ({"datapoints": [GOOD | {"sequence": 5}]}, [{"sequence": 5, "status": "ok"}]),
 }
 
-# What cannot be taken as a whole, with the code and the reason that are told.
+# Messages that are refused as a whole, each with the code and the reason of the answer.
 BAD_MESSAGES: dict[str, tuple[str, int, str]] = {
     "nothing": ("", 1007, "malformed_json"),
     "no JSON": ("hello", 1007, "malformed_json"),
@@ -108,7 +108,7 @@ def test_a_connection_stays_with_its_source(local_stack: LocalStack, source_id: 
 
 
 @pytest.mark.parametrize(
-    ("credentials", "reason", "told"),
+    ("credentials", "reason", "explanation"),
     [
         ({"api_key": NOBODYS_KEY}, "unauthorized", "the key is unknown, expired or revoked"),
         ({"api_key": 5}, "unauthorized", "api_key is required"),
@@ -119,15 +119,15 @@ def test_a_connection_stays_with_its_source(local_stack: LocalStack, source_id: 
         ({"source_id": "a/b"}, "forbidden", "source_id holds '/'"),
     ],
 )
-def test_bad_credentials_are_told_and_end_the_connection(
-    local_stack: LocalStack, credentials: Document, reason: str, told: str
+def test_bad_credentials_are_answered_and_end_the_connection(
+    local_stack: LocalStack, credentials: Document, reason: str, explanation: str
 ) -> None:
     message = {"action": "auth", "domain": "iot", "source_id": "s", "api_key": local_stack.api_key} | credentials
     with open_websocket(local_stack) as socket:
         error = ask(socket, message)
 
         assert (error["type"], error["code"], error["reason"]) == ("error", 1008, reason)
-        assert told in error["message"]
+        assert explanation in error["message"]
         assert is_closed(socket)
 
 
@@ -151,9 +151,13 @@ def test_a_key_reaches_the_sources_of_its_scope_alone(local_stack: LocalStack, s
 def test_bad_credentials_at_connect_refuse_the_handshake(
     local_stack: LocalStack, place: str, changed: Document
 ) -> None:
-    said = {"api_key": local_stack.create_key(domains=("iot",)), "domain": "iot", "source_id": "s"} | changed
-    headers = {"X-API-Key": said["api_key"], "X-Domain": said["domain"], "X-Source-ID": said["source_id"]}
-    query = "?" + "&".join(f"{name}={value}" for name, value in said.items())
+    credentials = {"api_key": local_stack.create_key(domains=("iot",)), "domain": "iot", "source_id": "s"} | changed
+    headers = {
+        "X-API-Key": credentials["api_key"],
+        "X-Domain": credentials["domain"],
+        "X-Source-ID": credentials["source_id"],
+    }
+    query = "?" + "&".join(f"{name}={value}" for name, value in credentials.items())
 
     with pytest.raises(InvalidStatus) as refused:
         open_websocket(local_stack, **({"headers": headers} if place == "headers" else {"query": query}))
@@ -211,10 +215,10 @@ def test_points_are_acknowledged_in_their_order_with_their_faults(
     acknowledged = sender.ask(sent)
 
     assert acknowledged[len(bad) :] == [ok(place) for place in range(9)]
-    for told, (point, faults) in zip(acknowledged, bad, strict=False):
-        assert told["status"] == "error", point
-        assert told["code"] in {code for _, code in faults}
-        assert all(f"{field}: " in told["message"] for field, _ in faults)
+    for answer, (point, faults) in zip(acknowledged, bad, strict=False):
+        assert answer["status"] == "error", point
+        assert answer["code"] in {code for _, code in faults}
+        assert all(f"{field}: " in answer["message"] for field, _ in faults)
     local_stack.drained()
     assert [point["sequence"] for point in outbox.points(f"iot/{source_id}")] == list(range(9))
     (kept,) = quarantined(local_stack, source_id)
@@ -223,7 +227,7 @@ def test_points_are_acknowledged_in_their_order_with_their_faults(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_message_of_each_form_is_taken(
+def test_a_message_of_each_form_is_accepted(
     local_stack: LocalStack, outbox: Outbox, source_id: str, sender: WebSocketSender, form: str
 ) -> None:
     message, answer = FORMS[form]
@@ -234,7 +238,7 @@ def test_a_message_of_each_form_is_taken(
     assert len(outbox.points(f"iot/{source_id}")) == 1
 
 
-def test_a_bad_point_alone_is_told_as_one(local_stack: LocalStack, source_id: str, sender: WebSocketSender) -> None:
+def test_a_bad_point_alone_is_answered_as_one(local_stack: LocalStack, source_id: str, sender: WebSocketSender) -> None:
     answer = sender.ask(GOOD | {"value": "hot", "sequence": 3})
 
     assert answer == {
@@ -246,7 +250,7 @@ def test_a_bad_point_alone_is_told_as_one(local_stack: LocalStack, source_id: st
     assert len(quarantined(local_stack, source_id)) == 1
 
 
-def test_a_thousand_points_are_taken_in_one_message_of_several_frames(
+def test_a_thousand_points_are_accepted_in_one_message_of_several_frames(
     local_stack: LocalStack, outbox: Outbox, source_id: str, sender: WebSocketSender
 ) -> None:
     points = numbered(MAX_POINTS)
@@ -258,7 +262,7 @@ def test_a_thousand_points_are_taken_in_one_message_of_several_frames(
     assert [point["sequence"] for point in outbox.points(f"iot/{source_id}")] == list(range(MAX_POINTS))
 
 
-def test_a_message_of_128_kb_is_taken(
+def test_a_message_of_128_kb_is_accepted(
     local_stack: LocalStack, outbox: Outbox, source_id: str, sender: WebSocketSender
 ) -> None:
     points = [point | {"metadata": {"note": "x" * 1_000}} for point in numbered(100)]
@@ -287,7 +291,7 @@ def test_points_with_fields_of_other_scripts_come_out_as_they_were_sent(
 
 
 @pytest.mark.parametrize("what", BAD_MESSAGES)
-def test_a_message_that_cannot_be_taken_is_told_and_the_connection_goes_on(
+def test_a_message_that_is_refused_is_answered_and_the_connection_goes_on(
     local_stack: LocalStack, outbox: Outbox, source_id: str, sender: WebSocketSender, what: str
 ) -> None:
     message, code, reason = BAD_MESSAGES[what]
@@ -301,7 +305,7 @@ def test_a_message_that_cannot_be_taken_is_told_and_the_connection_goes_on(
     assert len(outbox.points(f"iot/{source_id}")) == 1
 
 
-def test_a_message_may_say_again_whose_points_it_has(sender: WebSocketSender, source_id: str) -> None:
+def test_a_message_may_repeat_the_source_of_its_points(sender: WebSocketSender, source_id: str) -> None:
     assert sender.ask(GOOD | {"domain": "iot", "source_id": source_id}) == ok(None)
     assert sender.ask({"source_id": source_id, "datapoints": [GOOD]}) == [ok(None)]
 
@@ -359,7 +363,7 @@ def test_the_last_sequence_is_that_of_the_last_point_acknowledged(local_stack: L
 
 
 def ask(socket: ClientConnection, message: object) -> Any:
-    """Send a message, as it is if it is a text, and give back the answer to it."""
+    """Send a message, as it is if it is a text, and return the answer to it."""
     text = message if isinstance(message, str) else json.dumps(message)
     socket.send(text[start : start + 32_000] for start in range(0, max(1, len(text)), 32_000))
     return json.loads(socket.recv(timeout=PATIENCE_SECONDS))
@@ -388,7 +392,7 @@ def numbered(how_many: int) -> list[Document]:
 
 
 def quarantined(stack: LocalStack, source_id: str) -> list[Document]:
-    """What is kept of a source."""
+    """The stored sequences of a source."""
     s3, bucket = stack.client("s3"), stack.target["QuarantineBucket"]
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="quarantine/ws/")
     keys = [found["Key"] for page in pages for found in page.get("Contents", ())]

@@ -46,7 +46,7 @@ class Example:
 
     @contextmanager
     def started(self, port: int | None = None, **variables: str) -> Iterator["subprocess.Popen[str]"]:
-        """The running client, which is over at the end of the block; it connects to `port`, if given."""
+        """The running client, for the block; it connects to `port`, if given."""
         url = self._url.replace(f":{self.stack.port}/", f":{port}/") if port else self._url
         settings = {"AFLUENTE_WS_URL": url, "AFLUENTE_API_KEY": self.stack.api_key, "NO_PROXY": "127.0.0.1"}
         pipe, environment = subprocess.PIPE, os.environ | settings | variables
@@ -59,10 +59,10 @@ class Example:
                 client.kill()
 
     def acknowledged(self, points: list[Document]) -> list[Document]:
-        """What the client prints in one run over these points."""
+        """The output of the client in one run over these points."""
         with self.started() as client:
-            printed, told = client.communicate(ndjson(points), timeout=PATIENCE_SECONDS)
-        assert client.returncode == 0, told
+            printed, errors = client.communicate(ndjson(points), timeout=PATIENCE_SECONDS)
+        assert client.returncode == 0, errors
         return [json.loads(line) for line in printed.splitlines()]
 
 
@@ -97,14 +97,14 @@ def test_a_second_run_goes_on_where_the_first_ended(example: Example, outbox: Ou
     assert [line["sequence"] for line in outbox.lines(f"iot/{example.source_id}")] == list(range(20))
 
 
-def test_a_point_with_a_fault_is_told_and_the_others_go_on(
+def test_a_point_with_a_fault_is_reported_and_the_others_go_on(
     example: Example, outbox: Outbox, points: list[Document]
 ) -> None:
     points[3]["value"] = "hot"
 
-    told = {one["sequence"]: one.get("code") for one in example.acknowledged(points)}
+    codes = {one["sequence"]: one.get("code") for one in example.acknowledged(points)}
 
-    assert told == dict.fromkeys(range(20)) | {3: "wrong_type"}
+    assert codes == dict.fromkeys(range(20)) | {3: "wrong_type"}
     example.stack.drained()
     assert sequences(outbox, example.source_id) == [place for place in range(20) if place != 3]
 
@@ -128,12 +128,12 @@ def test_a_break_loses_nothing(example: Example, outbox: Outbox, points: list[Do
     assert sequences(outbox, example.source_id) == list(range(20))
 
 
-def test_a_refusal_is_told_and_ends_it(example: Example, points: list[Document]) -> None:
+def test_a_refusal_is_reported_and_ends_it(example: Example, points: list[Document]) -> None:
     with example.started(AFLUENTE_API_KEY="afl_nobody_knows-it") as client:
-        acknowledged, told = client.communicate(ndjson(points), timeout=PATIENCE_SECONDS)
+        acknowledged, errors = client.communicate(ndjson(points), timeout=PATIENCE_SECONDS)
 
     assert (client.returncode, acknowledged) == (1, "")
-    assert "unknown, expired or revoked" in told
+    assert "unknown, expired or revoked" in errors
 
 
 def ndjson(points: list[Document]) -> str:
@@ -145,5 +145,5 @@ def ok(sequence: int) -> Document:
 
 
 def sequences(outbox: Outbox, source_id: str) -> list[int]:
-    """Of the points of a source as they came out, without repeats."""
+    """The points of a source as they came out, without repeats."""
     return [point["sequence"] for point in outbox.points(f"iot/{source_id}")]

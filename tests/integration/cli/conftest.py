@@ -13,7 +13,7 @@ from cli.core.state import CHECKOUT, StateDir
 from cli.local_stack import stack
 
 USERS_VARIABLES = {"AWS_PROFILE": "precious", "HTTP_PROXY": "http://127.0.0.1:1", "SOME_SECRET": "precious"}
-"""What a user may have set, and a local stack must not use."""
+"""Variables that a user may have set and a local stack must not use."""
 
 _PARTS = ("functions", "infra", "layers", "stages", "uv.lock")
 _WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
@@ -21,7 +21,7 @@ _WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
 @dataclass(frozen=True)
 class Done:
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ Afluente = Callable[..., Done]
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of what is deployed."""
+    """A copy of everything that is deployed."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in _PARTS:
         part = CHECKOUT / name
@@ -72,8 +72,8 @@ def afluente(state: StateDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Cap
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        told = capfd.readouterr()
+        written = capfd.readouterr()
         assert isinstance(ended.value.code, int)
-        return Done(ended.value.code, told.out, told.err)
+        return Done(ended.value.code, written.out, written.err)
 
     return run

@@ -70,10 +70,10 @@ def test_a_file_comes_out_classified(afluente: Afluente, tmp_path: Path, source:
     out = afluente("tail", "--from-start", "--until-idle", "1.5", "--json", "--key", f"iot/{source}/*")
     classes = {point["timestamp"]: point["classification"] for point in lines(out.out)}
     assert classes == {100: "normal", 200: "anomaly", 300: "warning", 400: "alert", 500: "alert", 600: "normal"}
-    told = afluente("tail", "alert", "warning", "--since", "1h", "--until-idle", "0.5", "--key", f"iot/{source}/*").out
-    assert "1970-01-01T00:06:40.000Z  ALERT" in told
-    assert "> max_value 10, > warning_max 5" in told
-    assert "ANOMALY" not in told
+    shown = afluente("tail", "alert", "warning", "--since", "1h", "--until-idle", "0.5", "--key", f"iot/{source}/*").out
+    assert "1970-01-01T00:06:40.000Z  ALERT" in shown
+    assert "> max_value 10, > warning_max 5" in shown
+    assert "ANOMALY" not in shown
     alarms = lines(afluente("alarms", "--json", "--key", f"iot/{source}/*").out)
     assert [(alarm["state"], alarm["timestamp"]) for alarm in alarms] == [
         ("raised", 200),
@@ -138,7 +138,7 @@ def test_keys_are_made_shown_once_listed_and_revoked(afluente: Afluente, tmp_pat
     assert "revoked" in afluente("keys", "list").out
 
 
-def test_rejected_points_are_told_written_and_end_with_4(afluente: Afluente, tmp_path: Path, source: str) -> None:
+def test_rejected_points_are_shown_written_and_end_with_4(afluente: Afluente, tmp_path: Path, source: str) -> None:
     file = tmp_path / "points.ndjson"
     file.write_text(
         '{"stream_id":"a","value":1,"timestamp":100}\n{"stream_id":"a","value":"x","timestamp":-1e99}\nnonsense\n'
@@ -182,9 +182,9 @@ def test_status_is_for_people_and_programs(afluente: Afluente, state: StateDir) 
     ]
     for queue in ("dead_letter_queue", "mqtt_inbox", "mqtt_dead_letter_queue", "csv_inbox", "csv_jobs"):
         assert document[queue] == {"waiting": 0, "in_flight": 0}
-    told = afluente("status").out
-    assert "afluente-local-classifier" in told
-    assert "datapoints" in told
+    shown = afluente("status").out
+    assert "afluente-local-classifier" in shown
+    assert "datapoints" in shown
 
 
 def test_logs_are_those_of_the_function(afluente: Afluente, tmp_path: Path, source: str) -> None:
@@ -216,7 +216,7 @@ def test_the_emulators_log_can_be_followed(state: StateDir) -> None:
     assert came == "a new line"
 
 
-def test_dead_letters_are_counted_and_given_back(afluente: Afluente, target: Target) -> None:
+def test_dead_letters_are_counted_and_redriven(afluente: Afluente, target: Target) -> None:
     sqs = target.client("sqs")
     for number in range(12):
         sqs.send_message(
@@ -246,9 +246,7 @@ def test_dead_letters_are_counted_and_given_back(afluente: Afluente, target: Tar
     until(lambda: queue_status(target, target["DatapointsQueueUrl"]) == QueueStatus(0, 0))
 
 
-def test_a_message_that_its_rule_could_not_deliver_is_given_back(
-    afluente: Afluente, target: Target, source: str
-) -> None:
+def test_a_message_that_its_rule_could_not_deliver_is_redriven(afluente: Afluente, target: Target, source: str) -> None:
     sqs, inbox = target.client("sqs"), target["InboxQueueUrl"]
     asked = {"QueueUrl": inbox, "AttributeNames": ["MaximumMessageSize"]}
     allowed = sqs.get_queue_attributes(**asked)["Attributes"]["MaximumMessageSize"]

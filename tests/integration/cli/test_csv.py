@@ -39,14 +39,14 @@ def test_a_file_is_inspected_sent_looked_at_and_what_was_rejected_fetched(
     sent = afluente("csv", "send", file, "--domain", "iot", "--source", source, "--options", options, "--json")
 
     assert sent.code == ExitCode.REJECTED
-    told = json.loads(sent.out)
-    assert (told["status"], told["rows_read"], told["points_queued"], told["rows_rejected"]) == ("complete", 3, 5, 1)
-    shown = afluente("csv", "job", told["job_id"])
+    job = json.loads(sent.out)
+    assert (job["status"], job["rows_read"], job["points_queued"], job["rows_rejected"]) == ("complete", 3, 5, 1)
+    shown = afluente("csv", "job", job["job_id"])
     assert (shown.code, "'err' is not a number" in shown.out) == (ExitCode.OK, True)
-    assert afluente("csv", "rejects", told["job_id"], "--output", rejects).code == ExitCode.OK
+    assert afluente("csv", "rejects", job["job_id"], "--output", rejects).code == ExitCode.OK
     assert rejects.read_text().splitlines()[1].endswith(";20/03/2004;19.00.00;err;1292;;")
     listed = json.loads(afluente("csv", "jobs", "--source", source, "--json").out)
-    assert [job["job_id"] for job in listed] == [told["job_id"]]
+    assert [listed_job["job_id"] for listed_job in listed] == [job["job_id"]]
 
 
 def test_the_corrected_rejects_can_be_sent_as_they_are(
@@ -60,9 +60,9 @@ def test_the_corrected_rejects_can_be_sent_as_they_are(
 
     again = afluente("csv", "send", corrected, *where, "--json")
 
-    told = json.loads(again.out)
-    assert (again.code, told["status"], told["points_queued"]) == (ExitCode.OK, "complete", 2)
-    assert set(told["streams"]) == {f"{source}:CO(GT)", f"{source}:PT08"}
+    job = json.loads(again.out)
+    assert (again.code, job["status"], job["points_queued"]) == (ExitCode.OK, "complete", 2)
+    assert set(job["streams"]) == {f"{source}:CO(GT)", f"{source}:PT08"}
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled(afluente: Afluente, file: Path, source: str) -> None:
@@ -84,6 +84,6 @@ def test_a_file_that_can_be_read_in_two_ways_is_refused_before_and_after(
     sent = afluente("csv", "send", file, "--domain", "iot", "--source", source)
 
     assert (inspected.code, sent.code) == (ExitCode.FAILED, ExitCode.FAILED)
-    for told in (inspected.err, sent.out + sent.err):
-        assert "1 February 2024" in told
-        assert "2 January 2024" in told
+    for shown in (inspected.err, sent.out + sent.err):
+        assert "1 February 2024" in shown
+        assert "2 January 2024" in shown

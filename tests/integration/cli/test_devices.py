@@ -51,7 +51,7 @@ def test_a_device_is_made_listed_revoked_and_given_another_certificate(
 
 
 @pytest.mark.parametrize(
-    ("name", "domain", "told"),
+    ("name", "domain", "message"),
     [
         ("no/source", "iot", "cannot be the name of a device"),
         ("a b", "iot", "cannot be the name of a device"),
@@ -61,15 +61,15 @@ def test_a_device_is_made_listed_revoked_and_given_another_certificate(
     ],
 )
 def test_a_device_that_cannot_be_is_refused(
-    afluente: Afluente, tmp_path: Path, name: str, domain: str, told: str
+    afluente: Afluente, tmp_path: Path, name: str, domain: str, message: str
 ) -> None:
     done = afluente("devices", "create", name, "--domain", domain, "--dir", tmp_path / "device")
 
-    assert (done.code, told in done.err) == (ExitCode.USAGE, True)
+    assert (done.code, message in done.err) == (ExitCode.USAGE, True)
     assert not (tmp_path / "device").exists()
 
 
-def test_a_device_of_an_older_service_is_told_both_of_its_topics(afluente: Afluente, name: str, tmp_path: Path) -> None:
+def test_a_legacy_device_is_shown_both_of_its_topics(afluente: Afluente, name: str, tmp_path: Path) -> None:
     made = afluente("devices", "create", name, "--legacy", "--dir", tmp_path / name)
 
     assert made.code == ExitCode.OK, made.err
@@ -81,7 +81,7 @@ def test_a_device_of_an_older_service_is_told_both_of_its_topics(afluente: Aflue
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ([], "a device has a domain"),
         (["--legacy", "--domain", "health"], "devices of the old service are of the domain 'iot'"),
@@ -89,12 +89,12 @@ def test_a_device_of_an_older_service_is_told_both_of_its_topics(afluente: Aflue
     ],
 )
 def test_a_device_is_of_a_domain_that_there_is(
-    afluente: Afluente, name: str, tmp_path: Path, options: list[str], told: str
+    afluente: Afluente, name: str, tmp_path: Path, options: list[str], message: str
 ) -> None:
     done = afluente("devices", "create", name, *options, "--dir", tmp_path / name)
 
     assert done.code == ExitCode.USAGE
-    assert told in done.err
+    assert message in done.err
     assert not (tmp_path / name).exists()
 
 
@@ -116,20 +116,18 @@ def test_a_device_that_is_not_there_cannot_be_revoked(afluente: Afluente) -> Non
     assert (done.code, "there is no device 'nobody'" in done.err) == (ExitCode.FAILED, True)
 
 
-def test_a_table_is_published_by_a_device_that_is_made_on_the_way(
-    afluente: Afluente, name: str, tmp_path: Path
-) -> None:
+def test_a_table_is_published_by_a_device_that_is_made_for_it(afluente: Afluente, name: str, tmp_path: Path) -> None:
     table = tmp_path / "readings.csv"
     table.write_text("time,a,b\n" + "".join(f"{1_700_000_000 + row},{row},{row}\n" for row in range(100)))
 
     done = afluente("send", "mqtt", "--domain", "iot", "--source", name, "--batch", "30", "--json", table)
 
     assert done.code == ExitCode.OK, done.err
-    told = json.loads(done.out)
-    assert (told["read"], told["inserted"], told["rejected"]) == (200, 200, 0)
+    summary = json.loads(done.out)
+    assert (summary["read"], summary["inserted"], summary["rejected"]) == (200, 200, 0)
 
 
-def test_a_point_without_a_topic_is_told_and_the_others_are_published(
+def test_a_point_without_a_topic_is_reported_and_the_others_are_published(
     afluente: Afluente, name: str, tmp_path: Path
 ) -> None:
     lines = tmp_path / "points.ndjson"
@@ -138,8 +136,8 @@ def test_a_point_without_a_topic_is_told_and_the_others_are_published(
 
     done = afluente("send", "mqtt", "--domain", "iot", "--source", name, "--json", lines)
 
-    told = json.loads(done.out)
-    assert (done.code, told["inserted"], told["rejected"]) == (ExitCode.REJECTED, 2, 1)
+    summary = json.loads(done.out)
+    assert (done.code, summary["inserted"], summary["rejected"]) == (ExitCode.REJECTED, 2, 1)
     assert "stream_id" in done.err
 
 

@@ -53,7 +53,7 @@ def created(afluente: Afluente, *options: str) -> dict[str, Any]:
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_has_the_scope_and_the_limits_that_are_said(afluente: Afluente) -> None:
+def test_a_key_has_the_scope_and_the_limits_of_its_options(afluente: Afluente) -> None:
     options = (
         "--action",
         "ingest",
@@ -88,7 +88,7 @@ def test_a_key_is_for_everything_unless_it_is_made_for_less(afluente: Afluente) 
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--domain", "space"], "the domain 'space' is not open; open are finance"),
         (["--action", "fly"], "'fly' is not one of"),
@@ -98,15 +98,15 @@ def test_a_key_is_for_everything_unless_it_is_made_for_less(afluente: Afluente) 
         (["--points-per-day", "-1"], "Invalid value for '--points-per-day'"),
     ],
 )
-def test_a_key_that_cannot_be_is_refused_with_the_reason(afluente: Afluente, options: list[str], told: str) -> None:
+def test_a_key_that_cannot_be_is_refused_with_the_reason(afluente: Afluente, options: list[str], message: str) -> None:
     done = afluente("keys", "create", "tests", *options)
 
     assert done.code in {ExitCode.FAILED, ExitCode.USAGE}
-    assert told in done.err
+    assert message in done.err
     assert done.out == ""
 
 
-def test_a_key_can_be_told_by_its_beginning_and_is_never_repeated(afluente: Afluente) -> None:
+def test_a_key_is_found_by_its_beginning_and_is_never_shown(afluente: Afluente) -> None:
     key = created(afluente)
     text = key["key"]
 
@@ -118,7 +118,7 @@ def test_a_key_can_be_told_by_its_beginning_and_is_never_repeated(afluente: Aflu
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("aaaaaaaa", "there is no key aaaaaaaa"),
         ("afl_aaaaaaaa", "there is no key aaaaaaaa"),
@@ -126,12 +126,12 @@ def test_a_key_can_be_told_by_its_beginning_and_is_never_repeated(afluente: Aflu
     ],
 )
 @pytest.mark.parametrize("command", ["show", "rotate", "revoke"])
-def test_a_key_that_is_not_there_is_told_without_what_might_be_a_secret(
-    afluente: Afluente, command: str, given: str, told: str
+def test_an_unknown_key_is_reported_without_what_might_be_a_secret(
+    afluente: Afluente, command: str, given: str, message: str
 ) -> None:
     done = afluente("keys", command, given)
 
-    assert (done.code, told in done.err) == (ExitCode.FAILED, True)
+    assert (done.code, message in done.err) == (ExitCode.FAILED, True)
     assert "S3CRET" not in done.err
 
 
@@ -174,7 +174,7 @@ def test_a_key_is_rotated_once_unless_its_successor_is_lost(afluente: Afluente) 
     assert afluente("keys", "rotate", old["key_id"]).code == 0
 
 
-def test_a_key_that_is_over_is_not_rotated(afluente: Afluente) -> None:
+def test_a_revoked_key_is_not_rotated(afluente: Afluente) -> None:
     old = created(afluente)
     revoked = afluente("keys", "revoke", old["key_id"])
     assert "for 60 s more at the most" in revoked.out
@@ -229,7 +229,7 @@ def test_a_key_of_a_tenant_reaches_sources_within_its_boundary_and_not_beyond(af
     assert (rotated["tenant"], rotated["sources"]) == (tenant, part["sources"])
 
 
-def test_who_makes_a_key_of_the_operators_is_told_where_there_are_tenants(afluente: Afluente, tenant: str) -> None:
+def test_a_key_of_the_operators_is_pointed_out_where_there_are_tenants(afluente: Afluente, tenant: str) -> None:
     assert tenant
     assert "it is the operators'" in afluente("keys", "create", "x").err
 
@@ -245,15 +245,15 @@ def test_a_tenant_is_listed_and_shown_with_its_keys_and_those_that_cross_its_bou
     assert (shown["domains"], shown["sources"], shown["keys"]) == (["iot"], [f"{tenant}-*"], [own["key_id"]])
     assert narrow["key_id"] in shown["operators_keys"]
     assert not {other["key_id"], own["key_id"]} & set(shown["operators_keys"])
-    told = afluente("tenants", "show", tenant).out
-    assert f"its key {own['key_id']}" in told
-    assert f"the operators' key {narrow['key_id']}" in told
+    shown_to_people = afluente("tenants", "show", tenant).out
+    assert f"its key {own['key_id']}" in shown_to_people
+    assert f"the operators' key {narrow['key_id']}" in shown_to_people
     assert tenant in afluente("tenants", "list").out
     assert tenant in {found["name"] for found in json.loads(afluente("tenants", "list", "--json").out)}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["{name}", "--domain", "iot"], "there is a tenant '{name}' already"),
         (["another", "--domain", "iot", "--source", "{name}-1"], "would be reached by '{name}' too"),
@@ -263,11 +263,13 @@ def test_a_tenant_is_listed_and_shown_with_its_keys_and_those_that_cross_its_bou
         (["another", "--domain", "health", "--source", "a?b*"], "must be an id, the beginning of ids"),
     ],
 )
-def test_a_tenant_that_cannot_be_is_refused(afluente: Afluente, tenant: str, arguments: list[str], told: str) -> None:
+def test_a_tenant_that_cannot_be_is_refused(
+    afluente: Afluente, tenant: str, arguments: list[str], message: str
+) -> None:
     done = afluente("tenants", "create", *(argument.format(name=tenant) for argument in arguments))
 
     assert done.code in {ExitCode.FAILED, ExitCode.USAGE}
-    assert told.format(name=tenant) in done.err
+    assert message.format(name=tenant) in done.err
     assert "another" not in {found["name"] for found in json.loads(afluente("tenants", "list", "--json").out)}
 
 
@@ -311,7 +313,7 @@ def test_a_tenant_is_removed_when_it_has_no_keys_and_no_devices_any_more(
     assert afluente("tenants", "show", tenant).code == ExitCode.FAILED
 
 
-def test_a_device_of_an_older_service_keeps_a_part_of_its_domain_from_being_a_tenants(
+def test_a_legacy_device_keeps_a_part_of_its_domain_from_being_a_tenants(
     afluente: Afluente, target: Target, tmp_path: Path
 ) -> None:
     name = f"old-{secrets.token_hex(3)}"

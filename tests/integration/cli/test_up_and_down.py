@@ -70,7 +70,7 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def test_up_says_where_everything_is(afluente: Afluente, state: StateDir) -> None:
+def test_up_shows_where_everything_is(afluente: Afluente, state: StateDir) -> None:
     done = afluente("up")
     assert done.code == 0
     running = find_stack(state)
@@ -149,7 +149,7 @@ def with_a_queue(read: Any) -> Any:
     return reading
 
 
-def test_a_stack_that_cannot_be_deployed_is_told_and_can_be_put_right(state: StateDir) -> None:
+def test_a_stack_that_cannot_be_deployed_is_reported_and_can_be_put_right(state: StateDir) -> None:
     connection = local_connection(find_stack(state).emulator.endpoint, REGION)
     bad = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "http://127.0.0.1/none/none"}}
     with pytest.raises(CommandError) as caught:
@@ -236,7 +236,7 @@ def test_a_port_that_was_taken_for_a_moment_is_tried_again(
     assert emulator.start(own_state, None).port != taken
 
 
-def test_an_emulator_that_an_interrupted_up_left_is_taken_over(own_state: StateDir) -> None:
+def test_an_emulator_that_an_interrupted_up_left_is_used(own_state: StateDir) -> None:
     left = emulator.start(own_state, None)
     assert stack.up(own_state, None).emulator == left
 
@@ -250,7 +250,9 @@ def test_an_emulator_that_does_not_answer_is_replaced(own_state: StateDir, monke
     assert stack.up(own_state, None).emulator.pid != hanging.pid
 
 
-def test_an_emulator_that_cannot_start_says_why(own_state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_emulator_that_cannot_start_is_reported_with_the_cause(
+    own_state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cli.local_stack.emulator._KEPT_VARIABLES", ("PYTHONHOME",))
     monkeypatch.setenv("PYTHONHOME", "/nonsense")
     with pytest.raises(CommandError) as caught:
