@@ -29,7 +29,7 @@ from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.trial import Gates, Phase
 from cli.core.state import CHECKOUT, StateDir
 from tests.migration.canary_fleet import CanaryFleet, Request
-from tests.migration.legacy_service import an_old_service
+from tests.migration.legacy_service import a_legacy_service
 from tests.migration.postgres import running_postgres
 from tests.stack import LocalStack, request_body, running_stack
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=10.0, help="requests a second, of 32 points each (default 10)")
     parser.add_argument("--devices", type=int, default=40, help="that send (default 40)")
-    parser.add_argument("--sensors", type=int, default=2_000, help="others in the old tables (default 2,000)")
+    parser.add_argument("--sensors", type=int, default=2_000, help="others in the legacy tables (default 2,000)")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each phase and step (default 15)")
     parser.add_argument("--max-added-ms", type=float, default=50.0, help="gate of the latency (default 50)")
     arguments = parser.parse_args()
@@ -56,7 +56,7 @@ def main() -> None:
     ):
         fleet = CanaryFleet(arguments.devices)
         url = server.new_database()
-        fleet.fill(url, *an_old_service(arguments.sensors, seed=1).sensors)
+        fleet.fill(url, *a_legacy_service(arguments.sensors, seed=1).sensors)
         stack.client("secretsmanager").create_secret(Name=_SECRET, SecretString=url)
         with stack.configured(
             "classifier",

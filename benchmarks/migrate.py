@@ -1,4 +1,4 @@
-"""Moving an old service's sensors: what each command takes, with a run that is killed half-way and goes on.
+"""Moving an legacy service's sensors: what each command takes, with a run that is killed half-way and goes on.
 
     .venv/bin/python benchmarks/migrate.py
 
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
 from cli.core.state import CHECKOUT, StateDir
-from tests.migration.legacy_service import ALERT_THRESHOLDS, an_old_service, create_tables, fill
+from tests.migration.legacy_service import ALERT_THRESHOLDS, a_legacy_service, create_tables, fill
 from tests.migration.postgres import running_postgres
 from tests.stack import LocalStack, running_stack
 
@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.02
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sensors", type=int, default=10_000, help="in the old tables (default 10,000)")
+    parser.add_argument("--sensors", type=int, default=10_000, help="in the legacy tables (default 10,000)")
     parser.add_argument("--changes", type=int, default=100, help="thresholds that change (default 100)")
     arguments = parser.parse_args()
     with (
@@ -57,12 +57,12 @@ def main() -> None:
 def seed(url: str, sensors: int) -> None:
     engine = sa.create_engine(url)
     create_tables(engine)
-    fill(engine, an_old_service(sensors, seed=1))
+    fill(engine, a_legacy_service(sensors, seed=1))
     engine.dispose()
 
 
 def change(url: str, changes: int) -> None:
-    """Other bounds for some sensors, as the old service's people would set them."""
+    """Other bounds for some sensors, as the legacy service's people would set them."""
     engine = sa.create_engine(url)
     table = ALERT_THRESHOLDS
     with engine.begin() as connection:

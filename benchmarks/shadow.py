@@ -28,9 +28,9 @@ from afluente.migration.adapters.memory import MemoryLegacyTables, MemoryTrial
 from afluente.migration.adapters.sql.constraints import MigratedFirst, SqlConstraintsManager
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
-from afluente.migration.application.assess import pages
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.monitor import TrialMonitor
+from afluente.migration.application.pages import pages
 from afluente.migration.application.ports import LegacyTables
 from afluente.migration.application.selection import Selection
 from afluente.migration.application.shadow_classifier import ShadowClassifier, TrialObserver
@@ -43,7 +43,7 @@ from tests.migration.legacy_service import (
     IMPOSSIBLE,
     SENSORS_A_DEVICE,
     LegacyService,
-    an_old_service,
+    a_legacy_service,
     create_tables,
     fill,
 )
@@ -72,11 +72,11 @@ class Tally(MemoryStreams):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sensors", type=int, default=10_000, help="in the old tables (default 10,000)")
+    parser.add_argument("--sensors", type=int, default=10_000, help="in the legacy tables (default 10,000)")
     parser.add_argument("--readings", type=int, default=100, help="of each sensor (default 100)")
     parser.add_argument("--in-memory", action="store_true", help="do without PostgreSQL")
     arguments = parser.parse_args()
-    service = an_old_service(arguments.sensors, middle=MIDDLE, width=WIDTH)
+    service = a_legacy_service(arguments.sensors, middle=MIDDLE, width=WIDTH)
     with ExitStack() as stack:
         tables = MemoryLegacyTables(service.sensors) if arguments.in_memory else in_postgres(service, stack)
         compare(service, tables, arguments.readings)
@@ -95,12 +95,12 @@ def compare(service: LegacyService, tables: LegacyTables, readings: int) -> None
     moving = Moving(*sensors)
     moving.run()
     trial, compared = MemoryTrial(), list[TrialCounts]()
-    both = two_ways(moving, tables, trial, compared)
+    both = shadow_classifier(moving, tables, trial, compared)
     print(f"{len(sensors):,} sensors, {len(sensors) * readings:,} readings\n")
     print("| judged by | readings | processor seconds | readings a second | µs a reading |\n|---|---|---|---|---|")
     constraints = ConstraintClassifier(ConstraintsLookup(moving.constraints, ttl_seconds=3600, clock=time.monotonic))
     new = run("constraints alone", constraints, sensors, readings)
-    old = run("old rules alone", two_ways(moving, tables, MemoryTrial(), []), sensors, readings)
+    old = run("legacy rules alone", shadow_classifier(moving, tables, MemoryTrial(), []), sensors, readings)
     switch_on(trial)
     shadow = run("both, compared", both, sensors, readings)
     counts = sum_of(compared)
@@ -111,16 +111,20 @@ def compare(service: LegacyService, tables: LegacyTables, readings: int) -> None
         raise SystemExit("the ways do not make the same of these readings")
 
 
-def two_ways(moving: Moving, tables: LegacyTables, store: MemoryTrial, compared: list[TrialCounts]) -> ShadowClassifier:
-    old = ThresholdsLookup(tables, ttl_seconds=3600, clock=time.monotonic)
-    by_sql = SqlConstraintsManager(old.find, on_contradiction=lambda *_: None)
+def shadow_classifier(
+    moving: Moving, tables: LegacyTables, store: MemoryTrial, compared: list[TrialCounts]
+) -> ShadowClassifier:
+    thresholds = ThresholdsLookup(tables, ttl_seconds=3600, clock=time.monotonic)
+    by_sql = SqlConstraintsManager(thresholds.find, on_contradiction=lambda *_: None)
     return ShadowClassifier(
-        old=old,
-        new=ConstraintsLookup(MigratedFirst(moving.constraints, by_sql), ttl_seconds=3600, clock=time.monotonic),
-        trial=TrialMonitor(
+        thresholds=thresholds,
+        constraints=ConstraintsLookup(
+            MigratedFirst(moving.constraints, by_sql), ttl_seconds=3600, clock=time.monotonic
+        ),
+        monitor=TrialMonitor(
             store, clock=time.monotonic, now=time.time, on_event=lambda _: None, on_unavailable=lambda _: None
         ),
-        witness=TrialObserver(contradiction=lambda *_: None, error=print, compared=compared.append),
+        observer=TrialObserver(contradiction=lambda *_: None, error=print, compared=compared.append),
         timer=time.perf_counter,
         settling_seconds=0,
     )

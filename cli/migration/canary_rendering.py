@@ -1,4 +1,4 @@
-"""What people, and programs, see of a canary."""
+"""Rendering of a canary, for people and for programs."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -9,27 +9,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from afluente.migration.application.canary import (
-    Decision,
-    Gate,
-    Standing,
-    StepReading,
-    Verdict,
-)
+from afluente.migration.application.canary import Decision, Verdict
+from afluente.migration.application.gates import Gate, GateResult, GateStatus
 from afluente.migration.application.trial import SHARED_PHASES, Phase, TrialCounts, TrialEvent, TrialSettings
 
 _LISTED = 10
-_COLOURS = {Standing.PASSED: "green", Standing.WAITING: "yellow", Standing.BROKEN: "red"}
+_COLOURS = {GateStatus.PASSED: "green", GateStatus.WAITING: "yellow", GateStatus.BROKEN: "red"}
 _MINUTE, _HOUR = 60, 3600
 
 
-class Look(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True):
     """A canary at one moment.
 
     Attributes:
         settings: in force.
         counts: of their step.
-        decision: what the classifier would decide by them.
+        decision: of the classifier at this moment.
         now: in Unix seconds.
     """
 
@@ -39,20 +34,20 @@ class Look(msgspec.Struct, frozen=True):
     now: float
 
     @property
-    def told(self) -> Sequence[StepReading]:
-        """The gates that matter: a complete canary waits for nothing."""
-        readings = self.decision.readings
+    def results(self) -> Sequence[GateResult]:
+        """The results of the gates that matter: a complete canary waits for nothing."""
+        results = self.decision.results
         if self.settings.phase is not Phase.COMPLETE:
-            return readings
-        return [its for its in readings if its.gate not in {Gate.TIME, Gate.TRAFFIC}]
+            return results
+        return [its for its in results if its.gate not in {Gate.TIME, Gate.TRAFFIC}]
 
     @property
     def waits_for(self) -> list[str]:
         """The gates that are not passed yet."""
-        return [its.gate.value for its in self.decision.readings if its.standing is not Standing.PASSED]
+        return [its.gate.value for its in self.decision.results if its.status is not GateStatus.PASSED]
 
     def as_document(self) -> dict[str, Any]:
-        """For a program to read, with all fields."""
+        """The canary for a program, with all fields."""
         settings, counts = self.settings, self.counts
         return {
             "phase": settings.phase,
@@ -70,8 +65,8 @@ class Look(msgspec.Struct, frozen=True):
             "invocations": counts.invocations,
             "added_p95_ms": counts.p95(),
             "gates": [
-                {"gate": its.gate, "standing": its.standing, "figure": its.figure, "limit": its.limit}
-                for its in self.decision.readings
+                {"gate": its.gate, "standing": its.status, "figure": its.figure, "limit": its.limit}
+                for its in self.decision.results
             ],
             "verdict": self.decision.verdict,
             "waits_for": self.waits_for if settings.phase is Phase.RUNNING else [],
@@ -79,16 +74,16 @@ class Look(msgspec.Struct, frozen=True):
         }
 
     def in_a_line(self) -> str:
-        """For a log that is watched."""
+        """The canary in a line, for a log."""
         settings = self.settings
         if settings.phase not in SHARED_PHASES:
             return _phase(settings)
-        return f"{_phase(settings)}: " + "; ".join(its.told for its in self.told)
+        return f"{_phase(settings)}: " + "; ".join(its.text for its in self.results)
 
     def show(self, console: Console) -> None:
-        """For people to read."""
+        """Show the canary to people."""
         settings = self.settings
-        since = f", step {settings.step} for {_span(self.now - settings.step_began_at)}" if settings.step else ""
+        since = f", step {settings.step} for {_duration(self.now - settings.step_began_at)}" if settings.step else ""
         console.print(f"[bold]{_phase(settings)}[/]{since}")
         for name, sources in (("included", settings.include), ("excluded", settings.exclude)):
             if sources:
@@ -98,8 +93,8 @@ class Look(msgspec.Struct, frozen=True):
         if settings.phase not in SHARED_PHASES:
             return
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        for its in self.told:
-            table.add_row(its.gate, f"[{_COLOURS[its.standing]}]{its.standing}[/]", its.told)
+        for its in self.results:
+            table.add_row(its.gate, f"[{_COLOURS[its.status]}]{its.status}[/]", its.text)
         console.print(table)
         console.print(self._next())
 
@@ -117,7 +112,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 def history_table(events: Iterable[TrialEvent]) -> Table:
-    """What happened, the latest first."""
+    """A table of events, the latest first."""
     table = Table("when", "what", "share", "by", "points", "errors", "differences", "p95", "after", "why", box=None)
     for its in events:
         p95 = its.counts.p95()
@@ -130,21 +125,21 @@ def history_table(events: Iterable[TrialEvent]) -> Table:
             f"{its.counts.errors:,}",
             f"{its.counts.differences:,}",
             "" if p95 is None else f"{p95:g} ms",
-            _span(its.seconds) if its.seconds else "",
+            _duration(its.seconds) if its.seconds else "",
             escape(its.why),
         )
     return table
 
 
 def event_document(event: TrialEvent) -> dict[str, Any]:
-    """What happened, for a program to read, with all fields."""
+    """An event for a program, with all fields."""
     document = {name: getattr(event, name) for name in event.__struct_fields__ if name != "counts"}
     counted = {name: getattr(event.counts, name) for name in event.counts.__struct_fields__ if name != "added_ms"}
     return {**document, **counted, "added_p95_ms": event.counts.p95()}
 
 
-def told(event: TrialEvent) -> str:
-    """What an order did, in a sentence."""
+def event_line(event: TrialEvent) -> str:
+    """An event in a line."""
     return f"{event.kind.replace('_', ' ')}: {event.share} % of the sources go the new way"
 
 
@@ -155,7 +150,7 @@ def _phase(settings: TrialSettings) -> str:
     return f"{phase} at {settings.share} % of {', '.join(map(str, settings.steps))}"
 
 
-def _span(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     whole = int(seconds)
     if whole < _MINUTE:
         return f"{seconds:.1f} s"

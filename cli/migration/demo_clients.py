@@ -21,7 +21,7 @@ _SECONDS = 30.0
 
 
 def takes_packets(api_url: str) -> bool:
-    """Whether the stage has the route of packets, found out without sending any."""
+    """True if the stage has the route of packets: it then refuses another method, and no longer answers 410."""
     return httpx.get(f"{api_url}{_PATH}", trust_env=False).status_code == HTTPStatus.METHOD_NOT_ALLOWED
 
 
@@ -55,7 +55,7 @@ class PacketClient:
         """Send points, in this order.
 
         Raises:
-            CommandError: the service does not take all of them.
+            CommandError: the service does not accept all of them.
         """
         readings = [
             {"sensor_id": self._sensors[point.stream_id], "value": point.value, "ts": point.timestamp}
@@ -68,11 +68,11 @@ class PacketClient:
 
 
 class LegacyMqttClient:
-    """Publishes points of a device as readings of its sensors, which the sensor directory knows to be its own.
+    """Publishes points of a device as readings of its sensors, which the sensor directory has to know.
 
     Args:
         folder: of the device.
-        domain, source: whose points they are.
+        domain, source: of the points.
         sensors: their numbers, by the streams of the points.
     """
 
@@ -86,10 +86,10 @@ class LegacyMqttClient:
         self._transport.close()
 
     def send(self, points: Sequence[Readable]) -> Outcome:
-        """Send points, in this order, and return when the broker has them.
+        """Send points, in this order, and return when the broker has acknowledged them.
 
         Raises:
-            CommandError: the broker refuses them, or is not there for longer than the sender waits.
+            CommandError: the broker refuses them, or is unavailable for longer than the sender waits.
         """
         named = [
             Readable(readable.line, msgspec.structs.replace(point, stream_id=str(self._sensors[point.stream_id])))
@@ -99,7 +99,6 @@ class LegacyMqttClient:
 
 
 def _sent(readable: Readable) -> SentPoint:
-    """A point of a table."""
     if not isinstance(readable.point, SentPoint):
         raise TypeError("the files of the demonstration are tables")
     return readable.point

@@ -1,4 +1,4 @@
-"""What a verification found, gathered for people and for programs."""
+"""Findings of a verification, for people and for programs."""
 
 from collections import Counter
 from typing import Any
@@ -10,10 +10,10 @@ from cli.migration.rendering import SHOWN, print_named
 
 
 class Findings:
-    """Counts what was found, and keeps the first sensors of which something is to be told.
+    """Counts findings, and keeps the first sensors that are to be shown by name.
 
     Attributes:
-        counts: sensors by what was found of them.
+        counts: sensors by finding.
         fields: differences by field.
     """
 
@@ -32,11 +32,11 @@ class Findings:
 
     @property
     def movable(self) -> int:
-        """How many sensors can be moved."""
+        """The number of sensors that can be moved."""
         return self.counts[Finding.EQUAL] + self.counts[Finding.DIFFERENT]
 
     def as_document(self) -> dict[str, Any]:
-        """For a program to read."""
+        """The findings for a program."""
         return {
             "sensors": self.counts.total(),
             "findings": dict(self.counts),
@@ -46,7 +46,7 @@ class Findings:
         }
 
     def show(self, console: Console) -> None:
-        """For people to read."""
+        """Show the findings to people."""
         equal, movable, impossible = self.counts[Finding.EQUAL], self.movable, self.counts[Finding.IMPOSSIBLE]
         colour = "green" if equal == movable else "red"
         # 9,999 of 10,000 are not 100 %.
@@ -54,12 +54,12 @@ class Findings:
         console.print(f"[{colour}]{equal:,} of {movable:,} sensors that can be moved are equal ({share:g} %)[/]")
         for field, count in self.fields.most_common():
             console.print(f"  {count:,} differ in {field}")
-        for finding, told in (
+        for finding, heading in (
             (Finding.DIFFERENT, "sensors that differ:"),
-            (Finding.IMPOSSIBLE, f"{impossible:,} cannot be moved; the old rules stay in force for them:"),
+            (Finding.IMPOSSIBLE, f"{impossible:,} cannot be moved; the legacy rules stay in force for them:"),
         ):
             if self.counts[finding]:
-                console.print(told)
+                console.print(heading)
                 named = [
                     (its.sensor_id, its.key, (*map(str, its.differences), *its.faults)) for its in self._named[finding]
                 ]

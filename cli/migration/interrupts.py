@@ -1,4 +1,4 @@
-"""Ctrl-C during work that is done in pages: the page at hand is finished first."""
+"""Ctrl-C during work in pages: the current page is finished first."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ class Interrupts:
     """Catches Ctrl-C for a block; a second one ends at once.
 
     Args:
-        console: where to say that it was understood.
+        console: shows that it was noticed.
     """
 
     def __init__(self, console: Console) -> None:
@@ -22,11 +22,11 @@ class Interrupts:
 
     @property
     def asked(self) -> bool:
-        """Whether the user wants it to end."""
+        """True after Ctrl-C."""
         return self._asked.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until the user wants it to end; says whether that is so."""
+        """Wait so many seconds or until Ctrl-C; returns `asked`."""
         return self._asked.wait(seconds)
 
     def __enter__(self) -> Self:

@@ -1,15 +1,15 @@
-"""So many writes a second and no more, where the tables serve others too."""
+"""A limit of writes a second, for tables that serve others too."""
 
 import time
 from collections.abc import Callable
 
 
 class Pace:
-    """Waits before each write until its time has come.
+    """Waits before each write as long as the rate demands.
 
     Args:
-        rate: writes a second; None for as many as go.
-        clock: gives seconds that never go back.
+        rate: writes a second; None for no limit.
+        clock: in seconds, from any time on.
         sleep: waits.
     """
 
@@ -30,7 +30,7 @@ class Pace:
         if not self._seconds:
             return
         now = self._clock()
-        # A pause is not made up for: a burst is what the rate is to prevent.
+        # A pause is not made up for: the rate is to prevent bursts.
         self._next = max(self._next, now)
         if self._next > now:
             self._sleep(self._next - now)

@@ -1,4 +1,4 @@
-"""What people see of a migration: a bar while it goes, tables of what came of it."""
+"""Rendering of a migration: a progress bar, and tables of results."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from afluente.migration.application.records import Prospect
 
 _LINE_SECONDS = 10.0
 SHOWN = 10
-"""Sensors that are shown by name; a report has them all."""
+"""Sensors that are shown by name; a report has all of them."""
 
 _MEANINGS = {
     Prospect.MIGRATE: "thresholds that become constraints",
@@ -22,18 +22,18 @@ _MEANINGS = {
     Prospect.UNCHANGED: "constraints that are as they should be",
     Prospect.NOTHING: "no thresholds in force, no constraints",
     Prospect.CONFLICT: "other constraints are there; they stay",
-    Prospect.IMPOSSIBLE: "thresholds that contradict each other; the old rules stay in force",
+    Prospect.IMPOSSIBLE: "thresholds that contradict each other; the legacy rules stay in force",
 }
 
 
 class Walk:
-    """Shows how far a walk over all sensors is: a bar on a terminal, a line now and then in a log.
+    """The progress of a walk over all sensors: a bar on a terminal, a line now and then in a log.
 
     Args:
-        console: where; standard error, so that results can be piped.
-        verb: what happens to them: `planning`.
-        total: how many there are.
-        done: how many an earlier walk has dealt with.
+        console: of standard error, so that results can be piped.
+        verb: of the work, such as `planning`.
+        total: the number of sensors.
+        done: sensors that are done before.
     """
 
     def __init__(self, console: Console, verb: str, total: int, *, done: int = 0) -> None:
@@ -47,13 +47,13 @@ class Walk:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}", markup=False),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task(verb, total=total, completed=done, told="")
+        self._task = self._bar.add_task(verb, total=total, completed=done, note="")
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -61,18 +61,18 @@ class Walk:
         with self._bar:
             yield
 
-    def advance(self, sensors: int, told: str = "") -> None:
-        """So many more are done."""
+    def advance(self, sensors: int, note: str = "") -> None:
+        """Show that so many more sensors are done."""
         self._done += sensors
         if self._console.is_terminal:
-            self._bar.update(self._task, completed=self._done, told=told)
+            self._bar.update(self._task, completed=self._done, note=note)
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = time.monotonic()
-            self._console.print(f"{self._verb}: {self._done:,} of {self._total:,} sensors {told}".rstrip())
+            self._console.print(f"{self._verb}: {self._done:,} of {self._total:,} sensors {note}".rstrip())
 
 
 def prospects_table(counts: Mapping[Prospect, int]) -> Table:
-    """How many sensors have which prospect."""
+    """A table of sensors by prospect."""
     table = Table("", "sensors", "", box=None, padding=(0, 2, 0, 0), show_header=False)
     table.columns[1].justify = "right"
     for prospect, meaning in _MEANINGS.items():
@@ -82,7 +82,7 @@ def prospects_table(counts: Mapping[Prospect, int]) -> Table:
 
 
 def print_named(console: Console, sensors: Sequence[tuple[int, str, Sequence[str]]], total: int) -> None:
-    """Sensors by name, each with a word and its reasons; how many more there are."""
+    """Print sensors by name, each with a word and its reasons, and the number of others."""
     for sensor_id, word, reasons in sensors[:SHOWN]:
         console.print(f"  sensor {sensor_id} [dim]{word}[/]")
         for reason in reasons:

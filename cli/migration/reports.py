@@ -1,4 +1,4 @@
-"""Reports of a migration: a line a sensor, as CSV or as NDJSON, for people and for programs."""
+"""Reports of a migration: a line for each sensor, as CSV or NDJSON."""
 
 import csv
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import msgspec
 
 
 class Report(Protocol):
-    """A file of lines."""
+    """A report that is open."""
 
     def add(self, line: msgspec.Struct) -> None:
         """Write a line."""
@@ -44,12 +44,12 @@ class _Csv:
 
 
 class ReportFile:
-    """Opens a report for a block: CSV where the file is called so, else NDJSON.
+    """Opens a report for a block: CSV if the file is named so, else NDJSON.
 
     Args:
-        path: where; None for none.
+        path: of the file; None for no report.
         columns: of a line, in order.
-        goes_on: whether lines are added to those that are there.
+        goes_on: append to the lines that are there.
     """
 
     def __init__(self, path: Path | None, columns: Sequence[str], *, goes_on: bool = False) -> None:
@@ -61,7 +61,7 @@ class ReportFile:
     def __enter__(self) -> Report:
         if self._path is None:
             return _Nowhere()
-        # By the line: whoever is killed leaves whole ones, and those of all the sensors before.
+        # Line by line: a command that is killed leaves whole lines, of all the sensors before.
         mode = "a" if self._goes_on else "w"
         self._file = self._path.open(mode, buffering=1, encoding="utf-8", newline="")
         if self._path.suffix.lower() == ".csv":
@@ -76,11 +76,11 @@ class ReportFile:
 
 
 def _plain(line: msgspec.Struct) -> dict[str, Any]:
-    """A line as JSON has it; what has words of its own, as these words."""
-    return {name: _told(getattr(line, name)) for name in line.__struct_fields__}
+    """The fields of a line for JSON; items of tuples as texts."""
+    return {name: _plain_value(getattr(line, name)) for name in line.__struct_fields__}
 
 
-def _told(value: object) -> object:
+def _plain_value(value: object) -> object:
     if isinstance(value, tuple):
         return [str(part) for part in value]
     return value

@@ -1,4 +1,4 @@
-"""What came of a plan, a run and a rollback, for people and for programs."""
+"""Results of a plan, a run and a rollback, for people and for programs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _STAYING = {Reverted.CONFLICT, Reverted.KEPT}
 
 
 def document_of_plan(totals: Totals, report: Path | None) -> dict[str, object]:
-    """A plan for a program to read."""
+    """A plan for a program."""
     return {
         "sensors": totals.sensors,
         "prospects": dict(totals.prospects),
@@ -30,20 +30,20 @@ def document_of_plan(totals: Totals, report: Path | None) -> dict[str, object]:
 
 
 def show_plan(console: Console, totals: Totals, passed_over: Sequence[PlannedSensor]) -> None:
-    """A plan for people, with the sensors that cannot be moved."""
+    """Show a plan to people, with the sensors that cannot be moved."""
     console.print(prospects_table(totals.prospects))
     console.print(f"{totals.sensors:,} sensors in all")
-    for count, told in (
-        (totals.adjusted, "of which a bound is written otherwise, with no reading judged otherwise for it"),
+    for count, text in (
+        (totals.adjusted, "of which a bound is written otherwise, with no other class for any reading"),
         (
             totals.with_duplicates,
-            f"with several active rows: {totals.duplicate_rows:,} rows are outdone by a newer one",
+            f"with several active rows: {totals.duplicate_rows:,} rows are superseded by a newer one",
         ),
         (totals.same_uuid, "with the UUID of another: readings that name them by it go to one of them"),
-        (len(totals.orphans), "active rows without a sensor, which judge nothing"),
+        (len(totals.orphans), "active rows without a sensor, which have no effect"),
     ):
         if count:
-            console.print(f"{count:,} {told}")
+            console.print(f"{count:,} {text}")
     for orphan in totals.orphans[:SHOWN]:
         console.print(f"  {orphan.table} {orphan.row_id} [dim]of sensor {orphan.sensor_id}[/]")
     if passed_over:
@@ -53,7 +53,7 @@ def show_plan(console: Console, totals: Totals, passed_over: Sequence[PlannedSen
 
 
 def show_run(console: Console, progress: RunProgress, passed_over: int) -> None:
-    """A run that is through for people, with so many sensors that it passed over."""
+    """Show a finished run to people, with the sensors that it passed over."""
     console.print(prospects_table(progress.counts))
     seconds = (progress.finished_at or progress.started_at) - progress.started_at
     console.print(f"{progress.sensors:,} sensors in {seconds:,.1f} s", end="")
@@ -67,12 +67,12 @@ def show_run(console: Console, progress: RunProgress, passed_over: int) -> None:
 
 
 def document_of_rollback(done: Sequence[RolledBack]) -> dict[str, object]:
-    """A rollback for a program to read."""
+    """A rollback for a program."""
     return {"sensors": len(done), "outcomes": dict(Counter(its.outcome for its in done))}
 
 
 def show_rollback(console: Console, done: Sequence[RolledBack]) -> None:
-    """A rollback for people, with the sensors whose constraints stay."""
+    """Show a rollback to people, with the sensors whose constraints stay."""
     removed = sum(its.outcome is Reverted.REMOVED for its in done)
     staying = [its for its in done if its.outcome in _STAYING]
     console.print(f"{removed:,} constraints were taken away, {len(staying):,} stay")

@@ -1,36 +1,40 @@
-"""What has to be seen to before constraints are taken back, so that nobody's readings are judged by nothing."""
+"""Checks before constraints are rolled back, so that no reading is left without constraints and thresholds."""
 
 import time
 from typing import TYPE_CHECKING
 
 from cli.core.errors import CommandError
-from cli.migration.trial_store import check_two_ways, trial_of
+from cli.migration.trial_store import require_shadow_classifier, trial_of
 
 if TYPE_CHECKING:
     from cli.core.target import Target
 
 
 def without_constraints(target: "Target") -> str | None:
-    """What readings without constraints will be judged by, if that is not the old thresholds.
+    """A warning if readings without constraints are not classified by the legacy thresholds; None if they are.
 
-    A call that is not permitted is no reason to stop: who goes back may be in a hurry.
+    A check that is not permitted only warns: a rollback may be urgent.
     """
     from botocore.exceptions import ClientError  # noqa: PLC0415 - only commands that call AWS
 
     try:
-        check_two_ways(target)
+        require_shadow_classifier(target)
     except CommandError as error:
-        return f"{error.message}. Without constraints, readings of these sensors are normal, or judged by a template"
+        return (
+            f"{error.message}. Without constraints, readings of these sensors are normal, or classified by a template"
+        )
     except ClientError as error:
-        return f"whether the classifier knows the old thresholds could not be seen ({error.response['Error']['Code']})"
+        return (
+            f"whether the classifier knows the legacy thresholds could not be seen ({error.response['Error']['Code']})"
+        )
     return None
 
 
 def stop_canary(target: "Target") -> bool:
-    """Let everybody go the old way; says whether anybody did not.
+    """Take every source out of the canary; returns whether one was in it.
 
     Raises:
-        CommandError: the canary has changed at this moment.
+        CommandError: the canary has changed at the same moment.
     """
     from afluente.migration.application.canary_commands import CanaryCommands, CommandRefusedError  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What people, and programs, see of what shadow found."""
+"""Rendering of a shadow report, for people and for programs."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ _COLUMNS = ("sensor", "cause", "points", "old", "new", "value", "measured agains
 
 
 def as_document(report: ShadowReport) -> dict[str, Any]:
-    """For a program to read, with all fields."""
+    """A report for a program, with all fields."""
     counts = report.counts
     return {
         "step": report.step,
@@ -30,7 +30,7 @@ def as_document(report: ShadowReport) -> dict[str, Any]:
 
 
 def show(report: ShadowReport, console: Console, *, limit: int) -> None:
-    """For people to read."""
+    """Show a report to people."""
     counts, settings = report.counts, report.settings
     state = "on" if settings.shadow else "off"
     console.print(
@@ -39,8 +39,8 @@ def show(report: ShadowReport, console: Console, *, limit: int) -> None:
     console.print(f"{counts.differences:,} differences, {counts.errors:,} errors of the new way")
     if not counts.compared:
         console.print("nothing was compared yet: switch shadow on, and let readings of sensors come", soft_wrap=True)
-    if report.went_back_in not in {None, report.step}:
-        console.print(f"the canary went back in step {report.went_back_in}: look at --step {report.went_back_in}")
+    if report.rolled_back_in not in {None, report.step}:
+        console.print(f"the canary went back in step {report.rolled_back_in}: look at --step {report.rolled_back_in}")
     for cause, number in report.by_cause.items():
         console.print(f"  {cause}  {number:,}")
     if report.not_noted:
@@ -59,8 +59,8 @@ def _table(report: ShadowReport, limit: int) -> Table:
             escape(its.stream),
             its.cause,
             f"{noted.count:,}",
-            its.old,
-            its.new,
+            its.legacy_class,
+            its.constraints_class,
             f"{its.value:.15g}",
             f"{its.baseline.value:.15g}" if its.baseline else "nothing",
             datetime.fromtimestamp(its.timestamp, UTC).isoformat(sep=" ", timespec="milliseconds")[:23],

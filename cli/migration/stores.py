@@ -1,4 +1,4 @@
-"""What a migration works on: the old service's database, and the tables of a deployment."""
+"""The stores of a migration: the legacy database, and the tables of a deployment."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from afluente.migration.application.sensors import WritableSensorDirectory
 
 WRITERS = 16
-"""Constraints that are written at once."""
+"""Constraints that are written in parallel."""
 
 _SQL_TIMEOUT_SECONDS = 30.0
 
@@ -29,7 +29,7 @@ class Stores:
 
     Attributes:
         constraints: of streams.
-        records: what is remembered of moving.
+        records: of moved sensors.
         directory: of sensors.
     """
 
@@ -43,7 +43,7 @@ def stores_of(target: Target, by: str = "migrate") -> Stores:
 
     Args:
         target: the deployment.
-        by: the command, as the history of constraints is to name it.
+        by: the author for the history of constraints.
     """
     from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue  # noqa: PLC0415 - for who needs it
     from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords  # noqa: PLC0415
@@ -60,19 +60,19 @@ def stores_of(target: Target, by: str = "migrate") -> Stores:
 
 
 @contextmanager
-def old_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[LegacyTables]":
-    """The old service's database, for the block.
+def legacy_tables(sql_url: str | None, names_file: Path | None) -> "Iterator[LegacyTables]":
+    """The legacy tables, for the block.
 
     Args:
-        sql_url: how it is reached; never shown.
-        names_file: JSON or YAML of the names that are not the classic ones.
+        sql_url: of the database; never shown.
+        names_file: JSON or YAML of the names that differ from the classic ones.
 
     Raises:
-        CommandError: nothing says how it is reached, or that cannot be; a name in the file is wrong.
+        CommandError: the URL is missing or unusable, or a name in the file is wrong.
     """
     if not sql_url:
         raise CommandError(
-            "it is not said how the old service's database is reached",
+            "it is not said how the legacy service's database is reached",
             hint="set AFLUENTE_SQL_URL, such as postgresql://user:password@host/database; --sql-url does the same, "
             "but is seen by others on this machine",
             code=ExitCode.USAGE,

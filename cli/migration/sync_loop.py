@@ -1,4 +1,4 @@
-"""Passes of dual write: one, or again and again until the user or the switch ends them."""
+"""The sync loop of dual write: one pass, or passes until the user or the switch ends them."""
 
 from collections.abc import Callable
 
@@ -7,21 +7,21 @@ import msgspec
 from afluente.application.errors import UnavailableError
 from afluente.migration.application.dual_write import DualWriting, TooManyDeletedError
 from afluente.migration.application.ports import MigrationRecords
-from afluente.migration.application.records import DualWrite, SyncPass
+from afluente.migration.application.records import DualWriteSwitch, SyncPass
 from cli.core.errors import CommandError
 from cli.core.output import err, out, print_json
 from cli.migration.interrupts import Interrupts
 from cli.migration.rendering import Walk
 
 
-class Passes:
-    """Makes passes, and remembers how the last one went.
+class SyncLoop:
+    """Makes passes, and records the last one.
 
     Args:
         writing: carries changes over.
-        records: where the switch is.
-        count: says how many sensors there are.
-        interrupts: says when the user wants it to end.
+        records: with the switch of dual write.
+        count: returns the number of sensors.
+        interrupts: of the user.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class Passes:
         self._count = count
         self._interrupts = interrupts
 
-    def one(self, *, allow_removals: bool, as_json: bool) -> SyncPass | None:
-        """One pass, and say how it went; None where the user ended it.
+    def once(self, *, allow_removals: bool, as_json: bool) -> SyncPass | None:
+        """Make one pass and show it; None if the user ended it.
 
         Raises:
-            CommandError: so many sensors are gone that it may be a mistake.
+            CommandError: so many sensors are deleted that it may be a mistake.
         """
         done = SyncPass(started_at=0)
         try:
@@ -60,34 +60,34 @@ class Passes:
             show_pass(done)
         return done
 
-    def watch(self, seconds: float, *, allow_removals: bool, as_json: bool) -> None:
-        """Passes so many seconds apart, until the user ends them or dual write is switched off."""
+    def repeat(self, seconds: float, *, allow_removals: bool, as_json: bool) -> None:
+        """Make passes so many seconds apart, until the user ends them or dual write is switched off."""
         while not self._interrupts.asked:
             try:
                 if not self._records.find_dual_write().is_on:
                     err().print("dual write was switched off")
                     return
-                self.one(allow_removals=allow_removals, as_json=as_json)
+                self.once(allow_removals=allow_removals, as_json=as_json)
             except UnavailableError as error:
                 err().print(f"not available: {error}; again in {seconds:g} s", markup=False, soft_wrap=True)
             self._interrupts.wait(seconds)
 
 
-def document_of(found: DualWrite) -> object:
-    """The switch for a program to read, with all its fields."""
-    return {"is_on": found.is_on, "switched_at": found.switched_at, "last_pass": found.last_pass}
+def document_of(switch: DualWriteSwitch) -> object:
+    """The switch for a program, with all fields."""
+    return {"is_on": switch.is_on, "switched_at": switch.switched_at, "last_pass": switch.last_pass}
 
 
 def show_pass(done: SyncPass) -> None:
-    """How a pass went, for people."""
+    """Show a pass to people."""
     console = out()
-    console.print(told(done))
-    for sentence in done.told:
+    console.print(pass_line(done))
+    for sentence in done.notes:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
 
 
-def told(done: SyncPass) -> str:
-    """How a pass went, in a line."""
+def pass_line(done: SyncPass) -> str:
+    """A pass in a line."""
     parts = [f"{done.sensors:,} sensors"]
     for count, words in (
         (done.to_constraints, "changes of thresholds carried over"),
@@ -95,7 +95,7 @@ def told(done: SyncPass) -> str:
         (done.settled, "changed alike on both sides"),
         (done.conflicts, "conflicts"),
         (done.impossible, "contradictory"),
-        (done.not_taken, "not taken by the old tables"),
+        (done.rejected, "rejected by the legacy tables"),
         (done.postponed, "changed meanwhile, which the next pass sees to"),
         (done.without_record, "not moved yet"),
     ):

@@ -1,4 +1,4 @@
-"""Where a deployment keeps its trial, and whether it has one."""
+"""The trial of a deployment, and the check that it can have one."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,10 @@ from cli.core.errors import CommandError
 from cli.core.target import Target
 
 if TYPE_CHECKING:
-    from afluente.migration.application.trial import TrialStore
+    from afluente.migration.application.ports import TrialStore
 
-_OLD_TABLES = "AFLUENTE_OLD_SQL_SECRET"
-_NEW_WAY_ALONE = "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS"
+_LEGACY_TABLES = "AFLUENTE_OLD_SQL_SECRET"
+_CONSTRAINTS_ALONE = "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS"
 
 
 def trial_of(target: Target) -> "TrialStore":
@@ -19,11 +19,11 @@ def trial_of(target: Target) -> "TrialStore":
     return DynamoTrial(target.client("dynamodb"), target["MigrationTable"])
 
 
-def check_two_ways(target: Target) -> None:
-    """See that the deployment's classifier can judge by both ways.
+def require_shadow_classifier(target: Target) -> None:
+    """Check that the deployment has a shadow classifier.
 
     Raises:
-        CommandError: it knows one alone.
+        CommandError: its classifier has constraints alone, or no legacy tables.
     """
     function = target["ClassifierFunction"]
     found = target.client("lambda").get_function_configuration(FunctionName=function)
@@ -31,12 +31,12 @@ def check_two_ways(target: Target) -> None:
     hint = (
         f"set it in the stage's file, stages/{target.name}.toml, and deploy it again, the local one with 'afluente up'"
     )
-    if variables.get(_NEW_WAY_ALONE, "true") != "false":
+    if variables.get(_CONSTRAINTS_ALONE, "true") != "false":
         raise CommandError(
-            f"stage '{target.name}' judges by the new way alone: use_agnostic_constraints is not false", hint=hint
+            f"stage '{target.name}' classifies the new way alone: use_agnostic_constraints is not false", hint=hint
         )
-    if not variables.get(_OLD_TABLES):
+    if not variables.get(_LEGACY_TABLES):
         raise CommandError(
-            f"stage '{target.name}' does not know the old service's database: old_sql_secret is not set",
+            f"stage '{target.name}' does not know the legacy service's database: old_sql_secret is not set",
             hint=hint,
         )

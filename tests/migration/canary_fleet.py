@@ -1,4 +1,4 @@
-"""Devices of an old service that go over by shares: their thresholds, what they send, what has to come of it."""
+"""Devices of an legacy service that go over by shares: their thresholds, what they send, what has to come of it."""
 
 import secrets
 import uuid
@@ -8,8 +8,8 @@ from typing import NamedTuple
 from afluente.domain.datapoints import DataPoint
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.application.trial import Phase, TrialSettings
-from afluente.migration.domain.mapping import new_class, to_constraints
-from afluente.migration.domain.rules import judge
+from afluente.migration.domain.mapping import class_of, to_constraints
+from afluente.migration.domain.rules import evaluate
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW
 from tests.migration.legacy_service import LegacyService, create_tables, fill
@@ -65,7 +65,7 @@ class CanaryFleet:
     def in_canary(self, share: int) -> set[str]:
         """The sources (`domain/source_id`) that go the new way at a share."""
         settings = _running(share)
-        return {f"iot/{device}" for device in self.devices if settings.goes_new_way(device)}
+        return {f"iot/{device}" for device in self.devices if settings.in_canary(device)}
 
     def fill(self, url: str, *others: SensorThresholds) -> None:
         """Write the thresholds into a database, beside those of other sensors."""
@@ -104,10 +104,10 @@ class CanaryFleet:
 
     def _judged(self, its: SensorThresholds, value: float, timestamp: float) -> str:
         stream_id = its.sensor.key.stream_id
-        verdict = judge(value, timestamp, latest=self._latest.get(stream_id), thresholds=its)
+        verdict = evaluate(value, timestamp, latest=self._latest.get(stream_id), thresholds=its)
         if value <= _PHYSICAL_MAX:
             self._latest[stream_id] = LatestReading(value, timestamp)
-        return new_class(verdict).value
+        return class_of(verdict).value
 
 
 _PHYSICAL_MAX = 100.0
@@ -135,7 +135,7 @@ def _new_ids(count: int, above: int, up_to: int) -> list[str]:
     found: list[str] = []
     while len(found) < count:
         device = str(uuid.uuid4())
-        if after.goes_new_way(device) and not before.goes_new_way(device):
+        if after.in_canary(device) and not before.in_canary(device):
             found.append(device)
     return found
 

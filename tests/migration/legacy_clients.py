@@ -1,4 +1,4 @@
-"""Requests and messages as the old service's clients send them, kept as files, with what must become of each.
+"""Requests and messages as the legacy service's clients send them, kept as files, with what must become of each.
 
 A recording uses devices and sensors of its own, so that all of them can be sent to one stack. API keys are left out.
 """

@@ -1,4 +1,4 @@
-"""The old IoT service's database: tables under their classic names, and sensors with thresholds of every shape.
+"""The legacy service's database: tables under their classic names, and sensors with thresholds of every shape.
 
 The same seed gives the same sensors, whatever they are written into.
 """
@@ -102,7 +102,7 @@ NOTHING_IN_FORCE = frozenset({Shape.INACTIVE, Shape.NO_THRESHOLDS})
 
 
 class LegacyService(NamedTuple):
-    """What the tables of an old service hold.
+    """What the tables of an legacy service hold.
 
     Attributes:
         sensors: by ascending id.
@@ -121,7 +121,7 @@ class LegacyService(NamedTuple):
         return [its for its in self.sensors if self.shapes[its.sensor.sensor_id] in shapes]
 
 
-def an_old_service(sensors: int = 100, *, seed: int = 1, middle: float = 50.0, width: float = 30.0) -> LegacyService:
+def a_legacy_service(sensors: int = 100, *, seed: int = 1, middle: float = 50.0, width: float = 30.0) -> LegacyService:
     """Sensors of every shape, each shape as often as the others but for the full ones, which are half.
 
     Args:
@@ -164,7 +164,7 @@ def create_tables(engine: sa.Engine) -> None:
 
 
 def fill(engine: sa.Engine, service: LegacyService) -> None:
-    """Write what an old service holds into its tables, which are empty."""
+    """Write what an legacy service holds into its tables, which are empty."""
     devices = {name: number for number, name in enumerate(sorted(_devices(service)), start=1)}
     with engine.begin() as connection:
         _insert(connection, DEVICES, [{"id": number, "uuid": name.upper()} for name, number in devices.items()])
@@ -349,7 +349,7 @@ def _threshold_row(sensor_id: int, row: AlertThresholds | DeltaThresholds) -> di
     if fields.get("cooldown_seconds") is not None:
         fields["cooldown_seconds"] = int(fields["cooldown_seconds"])
     updated_at = fields.pop("updated_at")
-    # Without a zone: the old service took it for UTC.
+    # Without a zone: the legacy service took it for UTC.
     moment = datetime.fromtimestamp(updated_at, tz=UTC).replace(tzinfo=None) if updated_at else None
     return {"id": fields.pop("row_id"), "sensor_id": sensor_id, **fields, "updated_at": moment}
 

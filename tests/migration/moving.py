@@ -1,4 +1,4 @@
-"""A migration in memory: the old tables, the constraints, the records, the directory, and the use cases over them."""
+"""A migration in memory: legacy tables, constraints, records, directory, and the use cases over them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
@@ -124,7 +124,7 @@ class Moving:
     # --- what people do to it ----------------------------------------------------------------------------------------
 
     def change_thresholds(self, sensor_id: int = 42, *, at: float = NOW, **columns: Any) -> None:
-        """Set columns of the old tables; none of them, and the sensor has no thresholds."""
+        """Set columns of the legacy tables; none of them, and the sensor has no thresholds."""
         before = self.of_sensor(sensor_id).sensor
         self.tables.put(
             thresholds(

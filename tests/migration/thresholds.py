@@ -1,4 +1,4 @@
-"""Small factories and strategies of what the old service's tables hold."""
+"""Small factories and strategies of what the legacy service's tables hold."""
 
 from typing import Any
 

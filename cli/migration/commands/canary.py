@@ -1,4 +1,4 @@
-"""`afluente migrate canary …`: sources go the new way by shares, and back by themselves."""
+"""`afluente migrate canary …`: shares of the sources go the new way, and back by themselves."""
 
 import time
 from collections.abc import Iterator
@@ -11,24 +11,25 @@ from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
 from cli.core.target import TargetChoice, resolve
-from cli.migration.commands.migrate import AsJson
+from cli.migration.options import AsJson
 
 if TYPE_CHECKING:
     from afluente.migration.application.canary_commands import CanaryCommands, Plan
-    from afluente.migration.application.trial import TrialEvent, TrialStore
-    from cli.migration.canary_rendering import Look
+    from afluente.migration.application.ports import TrialStore
+    from afluente.migration.application.trial import TrialEvent
+    from cli.migration.canary_rendering import Snapshot
 
 _HELP = """
-Let a part of the devices go the new way, and more by and by; they go back by themselves if need be.
+Let a share of the devices go the new way, and larger shares step by step; they go back by themselves if need be.
 
-Devices of the canary are judged by the old thresholds and the new constraints; what the constraints make of their \
-points is delivered. The classifier goes to the next step where every gate is passed, and takes all of them back where \
-one is broken: in seconds, without a deployment.
+Points of these devices are classified by the legacy thresholds and by the new constraints; the classes of the \
+constraints are delivered. The classifier goes to the next step when every gate is passed, and rolls back when one is \
+broken: in seconds, without a deployment.
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
 
-_GATES = "What each step has to show"
+_GATES = "Gates of each step"
 Steps = Annotated[
     str | None, typer.Option("--steps", metavar="SHARES", help="Of 100 devices, one step after the other: 10,50,100.")
 ]
@@ -57,7 +58,7 @@ MaxAddedMs = Annotated[
 MaxDifferences = Annotated[
     int | None,
     typer.Option(
-        "--max-differences", min=0, help="Points of which the ways make another class; 0.", rich_help_panel=_GATES
+        "--max-differences", min=0, help="Points with another class or alarm by constraints; 0.", rich_help_panel=_GATES
     ),
 ]
 Include = Annotated[
@@ -94,14 +95,14 @@ def start(
     [dim]Example:[/]  afluente migrate canary start --steps 10,50,100 --min-minutes 10 --min-points 1000
     """
     from afluente.migration.application.canary_commands import Plan
-    from cli.migration.trial_store import check_two_ways, trial_of
+    from cli.migration.trial_store import require_shadow_classifier, trial_of
 
     found = resolve(target)
-    check_two_ways(found)
+    require_shadow_classifier(found)
     given = (min_minutes, min_points, max_errors, max_added_ms, max_differences)
     plan = _changed(Plan(), steps, given, include, exclude)
-    with _orders(trial_of(found)) as orders:
-        _show(orders.start(plan, despite_differences=despite_differences), as_json=as_json)
+    with _commands(trial_of(found)) as commands:
+        _show(commands.start(plan, despite_differences=despite_differences), as_json=as_json)
 
 
 @app.command("set")
@@ -134,8 +135,8 @@ def set_(
     store = _trial(target)
     given = (min_minutes, min_points, max_errors, max_added_ms, max_differences)
     plan = _changed(plan_of(store.settings()), steps, given, include, exclude)
-    with _orders(store) as orders:
-        _show(orders.change(plan, share=share), as_json=as_json)
+    with _commands(store) as commands:
+        _show(commands.change(plan, share=share), as_json=as_json)
 
 
 @app.command()
@@ -145,8 +146,8 @@ def hold(*, target: TargetChoice, as_json: AsJson = False) -> None:
 
     [dim]Example:[/]  afluente migrate canary hold
     """
-    with _orders(_trial(target)) as orders:
-        _show(orders.hold(), as_json=as_json)
+    with _commands(_trial(target)) as commands:
+        _show(commands.hold(), as_json=as_json)
 
 
 @app.command()
@@ -156,8 +157,8 @@ def resume(*, target: TargetChoice, as_json: AsJson = False) -> None:
 
     [dim]Example:[/]  afluente migrate canary resume
     """
-    with _orders(_trial(target)) as orders:
-        _show(orders.resume(), as_json=as_json)
+    with _commands(_trial(target)) as commands:
+        _show(commands.resume(), as_json=as_json)
 
 
 @app.command()
@@ -172,8 +173,8 @@ def rollback(
 
     [dim]Example:[/]  afluente migrate canary rollback --why "thresholds of hall 3 are being revised"
     """
-    with _orders(_trial(target)) as orders:
-        event = orders.roll_back(why)
+    with _commands(_trial(target)) as commands:
+        event = commands.roll_back(why)
     if event is None:
         err().print("every source goes the old way already")
         return
@@ -200,12 +201,12 @@ def status(
     from afluente.migration.application.trial import Phase
 
     store = _trial(target)
-    look = _look(store) if watch is None else _watched(store, watch, as_json=as_json)
+    canary = _snapshot(store) if watch is None else _watch(store, watch, as_json=as_json)
     if as_json and watch is None:
-        print_json(look.as_document())
+        print_json(canary.as_document())
     elif not as_json:
-        look.show(out())
-    if watch is not None and look.settings.phase is Phase.ROLLED_BACK:
+        canary.show(out())
+    if watch is not None and canary.settings.phase is Phase.ROLLED_BACK:
         raise typer.Exit(int(ExitCode.REJECTED))
 
 
@@ -241,7 +242,7 @@ def _trial(target: TargetChoice) -> "TrialStore":
 
 
 @contextmanager
-def _orders(store: "TrialStore") -> "Iterator[CanaryCommands]":
+def _commands(store: "TrialStore") -> "Iterator[CanaryCommands]":
     from afluente.migration.application.canary_commands import (
         CanaryCommands,
         CommandRefusedError,
@@ -264,7 +265,7 @@ def _changed(
     include: list[str] | None,
     exclude: list[str] | None,
 ) -> "Plan":
-    """The plan with what was given on the command line."""
+    """The plan with the options of the command line."""
     import msgspec
 
     from afluente.migration.application.selection import Selection
@@ -283,7 +284,7 @@ def _changed(
         plan,
         gates=msgspec.structs.replace(plan.gates, **named),
         **({} if steps is None else {"steps": _steps(steps)}),
-        # As the other commands read names: the old tables write UUIDs in any case, streams in lower case.
+        # Read like other names: the legacy tables may have UUIDs in any case, streams have them in lower case.
         **{name: frozenset(Selection.of(sources).only) for name, sources in lists.items() if sources is not None},
     )
 
@@ -297,38 +298,38 @@ def _steps(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _look(store: "TrialStore") -> "Look":
+def _snapshot(store: "TrialStore") -> "Snapshot":
     from afluente.migration.application.canary import decide
-    from cli.migration.canary_rendering import Look
+    from cli.migration.canary_rendering import Snapshot
 
     settings = store.settings()
     counts, now = store.counts(settings.step), time.time()
-    return Look(settings, counts, decide(settings, counts, now), now)
+    return Snapshot(settings, counts, decide(settings, counts, now), now)
 
 
-def _watched(store: "TrialStore", seconds: float, *, as_json: bool) -> "Look":
-    """Tell of each change; the last look, which is of a canary that has ended, or that the user has seen enough of."""
+def _watch(store: "TrialStore", seconds: float, *, as_json: bool) -> "Snapshot":
+    """Show each change until the canary or the user ends it; returns the last snapshot."""
     from afluente.migration.application.trial import Phase
     from cli.migration.interrupts import Interrupts
 
     shown: object = None
     with Interrupts(err()) as interrupts:
         while True:
-            look = _look(store)
-            if shown != (look.settings, look.counts):
-                shown = (look.settings, look.counts)
+            canary = _snapshot(store)
+            if shown != (canary.settings, canary.counts):
+                shown = (canary.settings, canary.counts)
                 if as_json:
-                    print_json(look.as_document())
+                    print_json(canary.as_document())
                 else:
-                    err().print(look.in_a_line(), markup=False, soft_wrap=True)
-            if look.settings.phase not in {Phase.RUNNING, Phase.HELD} or interrupts.wait(seconds):
-                return look
+                    err().print(canary.in_a_line(), markup=False, soft_wrap=True)
+            if canary.settings.phase not in {Phase.RUNNING, Phase.HELD} or interrupts.wait(seconds):
+                return canary
 
 
 def _show(event: "TrialEvent", *, as_json: bool) -> None:
-    from cli.migration.canary_rendering import event_document, told
+    from cli.migration.canary_rendering import event_document, event_line
 
     if as_json:
         print_json(event_document(event))
     else:
-        out().print(told(event))
+        out().print(event_line(event))

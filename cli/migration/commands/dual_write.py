@@ -11,7 +11,7 @@ from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
 from cli.core.target import TargetChoice, resolve
-from cli.migration.commands.migrate import AsJson, SqlUrl, Tables
+from cli.migration.options import AsJson, SqlUrl, Tables
 
 if TYPE_CHECKING:
     from afluente.migration.application.ports import MigrationRecords
@@ -23,8 +23,8 @@ Keep thresholds and constraints in step while both services live.
 scheduled task. A change is as late as the passes are apart. Only sensors that 'afluente migrate run' has moved are \
 kept in step.
 
-Of two changes of one sensor that differ, the later wins, and the old tables where that is not known. What lost is \
-kept for a year: 'status --conflicts'.
+Of two different changes of one sensor the later wins, and the legacy tables if that is not known. The other is kept \
+for a year: 'status --conflicts'.
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
@@ -67,7 +67,7 @@ def status(
     conflicts: Annotated[bool, typer.Option("--conflicts", help="Show the conflicts that are kept as well.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the switch, how the last pass went, and the conflicts that are kept.
+    """Show the switch, the last pass, and the conflicts that are kept.
 
     [dim]Example:[/]  afluente migrate dual-write status --conflicts
     """
@@ -105,15 +105,15 @@ def sync(
         float | None, typer.Option("--watch", metavar="SECONDS", min=1, help="Again and again, so many seconds apart.")
     ] = None,
     allow_removals: Annotated[
-        bool, typer.Option("--allow-removals", help="Believe it when many sensors are gone from the old tables.")
+        bool, typer.Option("--allow-removals", help="Believe it when many sensors are gone from the legacy tables.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Carry over what has changed since the last pass, on either side.
 
-    The exit code is 4 where thresholds were changed that contradict each other, or constraints to what a column of the
-    old tables cannot hold: both sides stay as they are, and are named. With --watch, a database or table that is away
-    is told, and the next pass tries again.
+    The exit code is 4 if changed thresholds contradict each other, or a column of the legacy tables cannot hold changed
+    constraints: both sides stay as they are, and are named. With --watch, an unavailable database or table is reported,
+    and the next pass tries again.
 
     [dim]Examples:[/]
 
@@ -122,22 +122,22 @@ def sync(
     """
     from afluente.migration.application.dual_write import DualWriting
     from cli.migration.interrupts import Interrupts
-    from cli.migration.stores import old_tables, stores_of
-    from cli.migration.sync_loop import Passes
+    from cli.migration.stores import legacy_tables, stores_of
+    from cli.migration.sync_loop import SyncLoop
 
-    with old_tables(sql_url, tables) as database, Interrupts(err()) as interrupts:
+    with legacy_tables(sql_url, tables) as database, Interrupts(err()) as interrupts:
         stores = stores_of(resolve(target), by="dual-write")
         writing = DualWriting(tables=database, constraints=stores.constraints, records=stores.records, clock=time.time)
         if not stores.records.find_dual_write().is_on:
             raise CommandError("dual write is off", hint="run 'afluente migrate dual-write on'")
-        passes = Passes(writing, stores.records, database.count, interrupts)
+        loop = SyncLoop(writing, stores.records, database.count, interrupts)
         if watch is not None:
-            passes.watch(watch, allow_removals=allow_removals, as_json=as_json)
+            loop.repeat(watch, allow_removals=allow_removals, as_json=as_json)
             return
-        done = passes.one(allow_removals=allow_removals, as_json=as_json)
+        done = loop.once(allow_removals=allow_removals, as_json=as_json)
     if done is None:
         raise typer.Exit(int(ExitCode.INTERRUPTED))
-    if done.impossible or done.not_taken:
+    if done.impossible or done.rejected:
         raise typer.Exit(int(ExitCode.REJECTED))
 
 

@@ -15,6 +15,16 @@ from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
 from cli.core.target import TargetChoice, resolve
+from cli.migration.options import (
+    AsJson,
+    Exclude,
+    Only,
+    OverwriteConflicts,
+    RefreshBaselines,
+    ReportPath,
+    SqlUrl,
+    Tables,
+)
 
 if TYPE_CHECKING:
     from afluente.migration.application.assess import Choice
@@ -39,7 +49,7 @@ sqlite:// are taken too. Tables and columns that are not called by their classic
   afluente migrate run              thresholds become constraints
   afluente migrate verify           every sensor, field by field
   afluente migrate dual-write on    changes of either side reach the other
-  afluente migrate shadow on        both ways judge, the old one is delivered
+  afluente migrate shadow on        both ways classify, the old one is delivered
   afluente migrate canary start     devices go the new way by shares
   afluente migrate rollback         take back what was written
 
@@ -47,50 +57,6 @@ Phase by phase, with gates and ways back: docs/how-to/migrate-from-the-legacy-se
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
-
-_DATABASE = "The old service's database"
-SqlUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--sql-url",
-        metavar="URL",
-        envvar="AFLUENTE_SQL_URL",
-        show_envvar=True,
-        help="How it is reached, as SQLAlchemy has it. Better set the variable: options are seen by others.",
-        rich_help_panel=_DATABASE,
-    ),
-]
-Tables = Annotated[
-    Path | None,
-    typer.Option(
-        "--tables",
-        metavar="FILE",
-        exists=True,
-        dir_okay=False,
-        help="JSON or YAML of the names of tables and columns that are not the classic ones.",
-        rich_help_panel=_DATABASE,
-    ),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option("--only", metavar="NAME", help="These sensors alone: ids, UUIDs, UUIDs of devices; repeat it."),
-]
-Exclude = Annotated[
-    list[str] | None, typer.Option("--exclude", metavar="NAME", help="Not these sensors; named as for --only.")
-]
-ReportPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--report", metavar="FILE", dir_okay=False, help="Write a line a sensor: CSV if so called, or NDJSON."
-    ),
-]
-OverwriteConflicts = Annotated[
-    bool, typer.Option("--overwrite-conflicts", help="Replace constraints that did not come from the old tables.")
-]
-RefreshBaselines = Annotated[
-    bool, typer.Option("--refresh-baselines", help="Write the last readings again where there are newer ones.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 
 
 @app.command()
@@ -106,10 +72,10 @@ def plan(
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what would become of each sensor; writes nothing.
+    """Show the change that a run would make to each sensor; writes nothing.
 
-    Contradictory thresholds are named by their columns, conflicts by the fields that differ, rows that another outdoes
-    and rows without a sensor are counted. The report has a line a sensor.
+    Contradictory thresholds are named by their columns, conflicts by the fields that differ; superseded rows and rows
+    without a sensor are counted. The report has a line a sensor.
 
     [dim]Example:[/]  afluente migrate plan --report plan.csv
     """
@@ -134,17 +100,17 @@ def run(
         float | None, typer.Option("--rate", min=0.1, help="Writes a second at the most; without it, as many as go.")
     ] = None,
     anew: Annotated[
-        bool, typer.Option("--anew", help="Begin at the first sensor, not where a run was broken off.")
+        bool, typer.Option("--anew", help="Begin at the first sensor, not where a run was interrupted.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")] = False,
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Move the thresholds: they become constraints, the last readings baselines, the sensors' names the directory.
 
-    A run that was broken off goes on where it was, with the same options. A second run writes nothing but what has
-    changed since. Ctrl-C finishes the page at hand. Sensors whose thresholds contradict each other, and those for which
-    there are constraints that did not come from the tables, are passed over and named; the exit code is 4 then.
+    An interrupted run goes on where it was, with the same options. A second run writes only what has changed since.
+    Ctrl-C finishes the current page. Sensors whose thresholds contradict each other, and those with constraints that
+    did not come from the tables, are passed over and named; the exit code is 4 then.
 
     [dim]Examples:[/]
 
@@ -198,9 +164,9 @@ def verify(
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare every sensor, field by field: what the old tables say, and what was written.
+    """Compare every sensor with the legacy tables, field by field.
 
-    Constraints, baselines, the sensor directory and what is remembered of each sensor are looked at. The exit code is 0
+    Constraints, baselines, the sensor directory and the records of sensors are compared. The exit code is 0
     only if all is equal that can be moved; sensors whose thresholds contradict each other are named.
 
     [dim]Example:[/]  afluente migrate verify --report verify.ndjson
@@ -209,11 +175,11 @@ def verify(
     from cli.migration.findings import Findings
     from cli.migration.rendering import Walk
     from cli.migration.reports import ReportFile
-    from cli.migration.stores import old_tables, stores_of
+    from cli.migration.stores import legacy_tables, stores_of
 
     findings = Findings()
     selection = _selection(only, exclude)
-    with old_tables(sql_url, tables) as database:
+    with legacy_tables(sql_url, tables) as database:
         stores = stores_of(resolve(target))
         verification = Verification(
             tables=database, constraints=stores.constraints, records=stores.records, directory=stores.directory
@@ -242,19 +208,19 @@ def rollback(
     only: Only = None,
     exclude: Exclude = None,
     overwrite_conflicts: Annotated[
-        bool, typer.Option("--overwrite-conflicts", help="Take away as well what was changed by hand since.")
+        bool, typer.Option("--overwrite-conflicts", help="Delete as well what was changed by hand since.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take back what was moved: constraints that came from the old tables and that nobody has changed since.
+    """Delete constraints that came from the legacy tables and that nobody has changed since.
 
-    The old database is not needed and not touched. The sensor directory stays: readings keep their streams. Sensors can
-    be moved again with 'afluente migrate run'. What stays is named; the exit code is 4 then.
+    The legacy database is not needed and not touched. The sensor directory stays: readings keep their streams. Sensors
+    can be moved again with 'afluente migrate run'. Constraints that stay are named; the exit code is 4 then.
 
-    A canary goes back first, unless only some sensors do: those are judged by their old thresholds whichever way their
-    device goes.
+    A canary is rolled back first, unless only some sensors are: those are then classified by their legacy thresholds,
+    whichever way their device goes.
 
     [dim]Example:[/]  afluente migrate rollback --only 42
     """
@@ -268,7 +234,7 @@ def rollback(
     with ThreadPoolExecutor(WRITERS) as executor:
         rolling = Rollback(constraints=stores.constraints, records=stores.records, executor=executor, clock=time.time)
         moved = rolling.moved(selection)
-        _make_ready_to_go_back(found, len(moved), selection, yes=yes)
+        _prepare_rollback(found, len(moved), selection, yes=yes)
         done = _roll_back(rolling, moved, report, overwrite_conflicts=overwrite_conflicts)
     if as_json:
         print_json(document_of_rollback(done))
@@ -297,11 +263,11 @@ def _plan(
     from cli.migration.rendering import Walk
     from cli.migration.reports import ReportFile
     from cli.migration.results import document_of_plan, show_plan
-    from cli.migration.stores import old_tables, stores_of
+    from cli.migration.stores import legacy_tables, stores_of
 
     passed_over: list[PlannedSensor] = []
     selection = _selection(*names)
-    with old_tables(*database) as tables:
+    with legacy_tables(*database) as tables:
         stores = stores_of(resolve(target))
         assessor = Assessor(constraints=stores.constraints, records=stores.records)
         totals = Totals(tuple(tables.orphans()))
@@ -328,11 +294,11 @@ def _plan(
 
 @contextmanager
 def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -> "Iterator[tuple[Migration, int]]":
-    """The migration, and how many sensors there are."""
+    """The migration, and the number of sensors."""
     from afluente.migration.application.run import Migration
-    from cli.migration.stores import WRITERS, old_tables, stores_of
+    from cli.migration.stores import WRITERS, legacy_tables, stores_of
 
-    with old_tables(sql_url, tables) as database, ThreadPoolExecutor(WRITERS) as executor:
+    with legacy_tables(sql_url, tables) as database, ThreadPoolExecutor(WRITERS) as executor:
         stores = stores_of(resolve(target))
         sensors = _count(database)
         yield (
@@ -357,7 +323,7 @@ def _go_on(
     file: "ReportFile",
     sensors: int,
 ) -> "RunProgress":
-    """Go on until it is through, or the user wants it to end."""
+    """Move sensors until the run is through or the user ends it."""
     from afluente.migration.application.plan import planned
     from cli.migration.interrupts import Interrupts
     from cli.migration.rendering import Walk
@@ -368,8 +334,8 @@ def _go_on(
     walk = Walk(console, "moving", sensors, done=begun.sensors)
     progress = begun
     with file as lines, Interrupts(console) as interrupts, walk.shown():
-        for gone_on, assessments in migration.go_on(begun, *what, pace=pace):
-            progress = gone_on
+        for so_far, assessments in migration.go_on(begun, *what, pace=pace):
+            progress = so_far
             for assessment in assessments:
                 lines.add(planned(assessment))
             walk.advance(len(assessments))
@@ -394,14 +360,14 @@ def _show_run(progress: "RunProgress", *, as_json: bool) -> None:
 # --- rollback --------------------------------------------------------------------------------------------------------
 
 
-def _make_ready_to_go_back(target: "Target", sensors: int, selection: "Selection", *, yes: bool) -> None:
+def _prepare_rollback(target: "Target", sensors: int, selection: "Selection", *, yes: bool) -> None:
     from cli.migration.rollback_checks import stop_canary, without_constraints
 
     if not sensors:
         raise CommandError("no such sensor is moved; there is nothing to take back")
-    judged_by = without_constraints(target)
-    if judged_by:
-        err().print(f"[yellow]careful:[/] {escape(judged_by)}", soft_wrap=True)
+    warning = without_constraints(target)
+    if warning:
+        err().print(f"[yellow]careful:[/] {escape(warning)}", soft_wrap=True)
     if not yes:
         typer.confirm(f"take the constraints of {sensors:,} sensors back?", abort=True, err=True)
     if not (selection.only or selection.exclude) and stop_canary(target):
@@ -436,10 +402,10 @@ def _selection(only: list[str] | None, exclude: list[str] | None) -> "Selection"
 
 
 def _count(tables: "LegacyTables") -> int:
-    """How many sensors there are; tables without any rather are not the right ones."""
+    """The number of sensors; tables without any are taken for the wrong ones."""
     sensors = tables.count()
     if not sensors:
-        raise CommandError("the old tables have no sensors", hint="check AFLUENTE_SQL_URL and --tables")
+        raise CommandError("the legacy tables have no sensors", hint="check AFLUENTE_SQL_URL and --tables")
     return sensors
 
 

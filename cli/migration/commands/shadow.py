@@ -1,4 +1,4 @@
-"""`afluente migrate shadow …`: both ways judge, one is delivered, and what differs is reported."""
+"""`afluente migrate shadow …`: points are classified in both ways, and differences are reported."""
 
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -9,16 +9,16 @@ from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
 from cli.core.target import TargetChoice, resolve
-from cli.migration.commands.migrate import AsJson
+from cli.migration.options import AsJson
 
 if TYPE_CHECKING:
-    from afluente.migration.application.trial import TrialStore
+    from afluente.migration.application.ports import TrialStore
 
 _HELP = """
-Have every reading of the old service's sensors judged by both ways, and see where they differ.
+Classify every reading of the legacy service's sensors in the old and in the new way, and report differences.
 
-Nothing changes for clients and readers of the streams: the way that a device goes, the old one without a canary, is \
-what is delivered.
+Nothing changes for clients and readers of the streams: each device's own way is delivered, which without a canary is \
+the old one.
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
@@ -27,21 +27,21 @@ app = typer.Typer(help=_HELP, no_args_is_help=True)
 @app.command("on")
 @targeted
 def on(*, target: TargetChoice) -> None:
-    """Judge by both ways from now on; classifiers follow within a second or two.
+    """Classify in both ways from now on; classifiers follow within a second or two.
 
     [dim]Example:[/]  afluente migrate shadow on
     """
-    from cli.migration.trial_store import check_two_ways, trial_of
+    from cli.migration.trial_store import require_shadow_classifier, trial_of
 
     found = resolve(target)
-    check_two_ways(found)
+    require_shadow_classifier(found)
     _switch(trial_of(found), is_on=True)
 
 
 @app.command("off")
 @targeted
 def off(*, target: TargetChoice) -> None:
-    """Judge by both ways those devices alone that a canary has; what was found stays for 90 days.
+    """Classify in both ways only the devices of a canary; differences stay for 90 days.
 
     [dim]Example:[/]  afluente migrate shadow off
     """
@@ -61,8 +61,8 @@ def report(
 ) -> None:
     """Show the differences between the ways, by sensor and cause.
 
-    The exit code is 0 where the ways made the same of every point that was compared, 4 where they differ or the new one
-    failed, and 1 where nothing was compared yet.
+    The exit code is 0 if there are none, 4 if there are differences or the new way failed, and 1 if no point was
+    compared yet.
 
     [dim]Example:[/]  afluente migrate shadow report --json
     """
@@ -85,12 +85,12 @@ def _switch(store: "TrialStore", *, is_on: bool) -> None:
     from afluente.migration.application.canary_commands import CommandRefusedError
     from afluente.migration.application.shadow_commands import switch
 
-    said = "on" if is_on else "off"
+    state = "on" if is_on else "off"
     try:
         event = switch(store, on=is_on, clock=time.time)
     except CommandRefusedError as error:
         raise CommandError(error.message, hint=error.hint) from None
     if event is None:
-        err().print(f"shadow is {said} already")
+        err().print(f"shadow is {state} already")
     else:
-        out().print(f"shadow is {said}")
+        out().print(f"shadow is {state}")

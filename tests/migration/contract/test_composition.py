@@ -17,15 +17,15 @@ from tests.contract.local_aws import LocalAws
 from tests.contract.stage import batch_of, catalogue, event, invoke
 from tests.contract.test_classified_streams import Kinesis
 from tests.factories import a_config
-from tests.migration.legacy_service import an_old_service, create_tables, fill
+from tests.migration.legacy_service import a_legacy_service, create_tables, fill
 
 NUMBERS = count(1)
 
 
-def test_points_of_an_old_service_wait_for_its_database_and_are_judged_by_its_thresholds(
+def test_points_of_a_legacy_service_wait_for_its_database_and_are_judged_by_its_thresholds(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    service, secrets, secret = an_old_service(2), aws.client("secretsmanager"), f"old-sql-{next(NUMBERS)}"
+    service, secrets, secret = a_legacy_service(2), aws.client("secretsmanager"), f"old-sql-{next(NUMBERS)}"
     engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
     create_tables(engine)
     fill(engine, service)
@@ -51,10 +51,10 @@ def test_points_of_an_old_service_wait_for_its_database_and_are_judged_by_its_th
     engine.dispose()
 
 
-def test_on_trial_points_of_an_old_service_are_judged_by_its_constraints_too_and_what_differs_is_counted(
+def test_on_trial_points_of_a_legacy_service_are_judged_by_its_constraints_too_and_what_differs_is_counted(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    service, secret = an_old_service(2), f"old-sql-{next(NUMBERS)}"
+    service, secret = a_legacy_service(2), f"old-sql-{next(NUMBERS)}"
     engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
     create_tables(engine)
     fill(engine, service)
@@ -88,6 +88,10 @@ def test_on_trial_points_of_an_old_service_are_judged_by_its_constraints_too_and
         (found,) = Kinesis(aws.client("kinesis"), names, executor).points(Classification.WARNING)
     assert (found.reason, found.config_version) == ("warning_zone", 1)
     (noted,) = trial.differences(1)
-    assert (noted.example.cause, noted.example.old, noted.example.new) == ("thresholds_differ", "alert", "warning")
+    assert (noted.example.cause, noted.example.legacy_class, noted.example.constraints_class) == (
+        "thresholds_differ",
+        "alert",
+        "warning",
+    )
     assert (trial.settings().phase, trial.settings().share) == ("rolled_back", 0)
     assert trial.counts(1).compared == 1

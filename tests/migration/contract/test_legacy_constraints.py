@@ -1,4 +1,4 @@
-"""The old tables as a store of constraints, and behind the table of constraints."""
+"""The legacy tables as a store of constraints, and behind the table of constraints."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.migration.legacy_service import (
     NOTHING_IN_FORCE,
     LegacyService,
     Shape,
-    an_old_service,
+    a_legacy_service,
     create_tables,
     fill,
 )
@@ -43,7 +43,7 @@ def contradictions() -> list[tuple[str, str]]:
 def managing(
     request: pytest.FixtureRequest, tmp_path: Path, contradictions: list[tuple[str, str]]
 ) -> Iterator[Managing]:
-    """Makes the manager of tables that hold what an old service has."""
+    """Makes the manager of tables that hold what an legacy service has."""
 
     def note(key: StreamKey, faults: Sequence[Fault]) -> None:
         contradictions.append((str(key), ", ".join(fault.field for fault in faults)))
@@ -81,7 +81,7 @@ def test_constraints_are_the_thresholds_mapped_with_their_time_and_the_last_read
 def test_every_sensor_that_can_be_said_in_constraints_has_some_and_the_others_none(
     managing: Managing, contradictions: list[tuple[str, str]]
 ) -> None:
-    service = an_old_service(108)
+    service = a_legacy_service(108)
     manager = managing(service)
     scopes = {str(its.sensor.key): service.shapes[its.sensor.sensor_id] for its in service.sensors}
 
@@ -99,7 +99,7 @@ def test_every_sensor_that_can_be_said_in_constraints_has_some_and_the_others_no
 def test_thresholds_that_were_never_changed_are_of_version_0_and_without_reading_there_is_no_baseline(
     managing: Managing,
 ) -> None:
-    service = an_old_service(72)
+    service = a_legacy_service(72)
     manager = managing(service)
     never, no_latest = service.of(Shape.NEVER_UPDATED)[0].sensor, service.of(Shape.NO_LATEST)[0].sensor
 
@@ -127,7 +127,7 @@ def test_templates_and_streams_of_other_domains_have_none(managing: Managing) ->
 
 
 class Old(SqlConstraintsManager):
-    """The old thresholds of one sensor; remembers what it was asked for."""
+    """The legacy thresholds of one sensor; remembers what it was asked for."""
 
     def __init__(self) -> None:
         tables = MemoryLegacyTables([thresholds(42, physical_max=9)])

@@ -1,4 +1,4 @@
-"""What every reader of the old service's tables promises: in memory, in SQLite, and in a PostgreSQL server."""
+"""What every reader of the legacy service's tables promises: in memory, in SQLite, and in a PostgreSQL server."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.factories import NOW
 from tests.migration.legacy_service import (
     LegacyService,
     Shape,
-    an_old_service,
+    a_legacy_service,
     create_tables,
     fill,
 )
@@ -44,7 +44,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
 
 @pytest.fixture
 def filled(url: str | None) -> Iterator[Filled]:
-    """Makes tables that hold what an old service has."""
+    """Makes tables that hold what an legacy service has."""
     if url is None:
         yield lambda service: MemoryLegacyTables(service.sensors, service.orphans)
         return
@@ -71,7 +71,7 @@ def a_stream(stream_id: str, source_id: str = "_", domain: str = "iot") -> Strea
 
 
 def test_a_sensor_is_found_by_the_stream_of_its_readings_with_all_that_the_tables_hold_of_it(filled: Filled) -> None:
-    service = an_old_service(72)
+    service = a_legacy_service(72)
     tables = filled(service)
 
     found = tables.find([its.sensor.key for its in service.sensors])
@@ -114,7 +114,7 @@ def test_a_sensor_without_device_is_found_under_none_alone(filled: Filled) -> No
 
 
 def test_sensors_come_by_pages_in_the_order_of_their_ids(filled: Filled) -> None:
-    service = an_old_service(50)
+    service = a_legacy_service(50)
     tables = filled(service)
     pages = []
     after = None
@@ -129,7 +129,7 @@ def test_sensors_come_by_pages_in_the_order_of_their_ids(filled: Filled) -> None
 
 def test_more_sensors_than_a_statement_asks_for_are_found_and_paged(filled: Filled) -> None:
     number = IDS_A_STATEMENT + 3
-    service = an_old_service(number)
+    service = a_legacy_service(number)
     tables = filled(service)
 
     assert len(tables.find([its.sensor.key for its in service.sensors])) == number
@@ -144,7 +144,7 @@ def test_nothing_is_found_where_there_is_nothing(filled: Filled) -> None:
 
 
 def test_active_rows_without_a_sensor_are_told_of(filled: Filled) -> None:
-    service = an_old_service(10)
+    service = a_legacy_service(10)
 
     assert list(filled(service).orphans()) == list(service.orphans)
     assert {orphan.table for orphan in service.orphans} == {"alert_thresholds", "delta_thresholds"}
@@ -188,7 +188,7 @@ def test_the_rows_in_force_are_changed_in_place(filled: Filled) -> None:
 
 def test_where_there_is_no_row_one_is_added(filled: Filled) -> None:
     # Beside rows of others, whose ids are taken.
-    service = an_old_service(40)
+    service = a_legacy_service(40)
     (bare, *_) = service.of(Shape.NO_THRESHOLDS)
     tables = filled(service)
 
@@ -220,7 +220,7 @@ def test_what_is_written_is_in_force_whatever_was_active_before(filled: Filled) 
 
 
 def test_without_a_row_in_force_all_active_ones_become_inactive(filled: Filled) -> None:
-    service = an_old_service(40)
+    service = a_legacy_service(40)
     tables = filled(service)
     (duplicated, *_) = service.of(Shape.DUPLICATED)
     sensor = duplicated.sensor
@@ -242,7 +242,7 @@ def test_a_row_of_no_known_time_stays_so(filled: Filled) -> None:
 
 
 def test_other_sensors_are_left_alone(filled: Filled) -> None:
-    service = an_old_service(20)
+    service = a_legacy_service(20)
     tables = filled(service)
     first, *others = service.sensors
 

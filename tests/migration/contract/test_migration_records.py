@@ -10,7 +10,7 @@ from afluente.migration.adapters.dynamodb_records import CONFLICT_SECONDS, Dynam
 from afluente.migration.adapters.memory import MemoryMigrationRecords
 from afluente.migration.application.ports import MigrationRecords, StaleRunError
 from afluente.migration.application.records import (
-    DualWrite,
+    DualWriteSwitch,
     KeptConflict,
     Origin,
     PassedOver,
@@ -46,7 +46,7 @@ def a_record(sensor_id: int = 42, constraints_hash: str = "c0") -> SensorRecord:
         sensor_id=sensor_id,
         scope=f"iot/_/{sensor_id}",
         status=Status.MIGRATED,
-        origin=Origin.OLD_TABLES,
+        origin=Origin.LEGACY_TABLES,
         constraints_hash=constraints_hash,
         rows_hash="r0",
     )
@@ -77,7 +77,7 @@ RUN = RunProgress(
     directory_writes=500,
 )
 CONFLICT = KeptConflict(
-    sensor_id=42, scope="iot/_/42", at=NOW, winner=Origin.OLD_TABLES, reason="later", lost={"value": [1.5, None]}
+    sensor_id=42, scope="iot/_/42", at=NOW, winner=Origin.LEGACY_TABLES, reason="later", lost={"value": [1.5, None]}
 )
 
 
@@ -169,9 +169,11 @@ def test_a_run_that_was_never_kept_cannot_go_on(records: MigrationRecords) -> No
 
 
 def test_dual_write_is_off_until_it_is_switched_on(records: MigrationRecords) -> None:
-    assert records.find_dual_write() == DualWrite()
+    assert records.find_dual_write() == DualWriteSwitch()
 
-    switched = DualWrite(is_on=True, switched_at=NOW, last_pass=SyncPass(started_at=NOW, conflicts=1, told=("a",)))
+    switched = DualWriteSwitch(
+        is_on=True, switched_at=NOW, last_pass=SyncPass(started_at=NOW, conflicts=1, notes=("a",))
+    )
     records.save_dual_write(switched)
 
     assert records.find_dual_write() == switched
@@ -206,7 +208,7 @@ CALLS: dict[str, list[Callable[[MigrationRecords], object]]] = {
     "PutItem": [
         lambda records: records.save_run(RUN),
         lambda records: records.keep_conflict(CONFLICT),
-        lambda records: records.save_dual_write(DualWrite()),
+        lambda records: records.save_dual_write(DualWriteSwitch()),
     ],
     "Scan": [lambda records: list(records.list()), lambda records: list(records.conflicts())],
 }

@@ -11,17 +11,17 @@ from afluente.domain.evaluation import Classification
 from afluente.migration.adapters.dynamodb_trial import KEPT_SECONDS, DynamoTrial
 from afluente.migration.adapters.memory import MemoryTrial
 from afluente.migration.application.canary import event_of
+from afluente.migration.application.ports import TrialStore
 from afluente.migration.application.trial import (
-    Difference,
     DifferenceCause,
     EventKind,
     Gates,
     NotedDifference,
     Phase,
+    PointDifference,
     TrialCounts,
     TrialEvent,
     TrialSettings,
-    TrialStore,
     added,
 )
 from tests.contract.local_aws import LocalAws, fail
@@ -38,11 +38,11 @@ FIRST = TrialSettings().in_next_step(
     gates=Gates(max_error_rate=0.5, max_added_p95_ms=1.5, max_differences=3, min_seconds=1.5, min_points=7),
 )
 COUNTS = TrialCounts(points=7, compared=9, errors=1, differences=2, invocations=1, added_ms=added(4.2))
-DIFFERENCE = Difference(
+DIFFERENCE = PointDifference(
     stream=f"iot/{'ñ' * 128}/{'ü' * 128}",
     cause=DifferenceCause.RATE,
-    old=Classification.ANOMALY,
-    new=Classification.NORMAL,
+    legacy_class=Classification.ANOMALY,
+    constraints_class=Classification.NORMAL,
     value=-1e300,
     timestamp=NOW + 0.125,
     point_id="ab",
@@ -141,20 +141,20 @@ def test_counts_of_a_step_add_up(trial: TrialStore) -> None:
 
 
 def test_differences_are_counted_by_stream_and_cause_with_the_first_of_them(trial: TrialStore) -> None:
-    zone = Difference(
+    zone = PointDifference(
         stream="iot/a/1",
         cause=DifferenceCause.VALUE_ZONE,
-        old=Classification.ALERT,
-        new=Classification.WARNING,
+        legacy_class=Classification.ALERT,
+        constraints_class=Classification.WARNING,
         value=1.5,
         timestamp=NOW,
         point_id="cd",
     )
-    later = Difference(
+    later = PointDifference(
         stream=DIFFERENCE.stream,
         cause=DIFFERENCE.cause,
-        old=Classification.NORMAL,
-        new=Classification.ANOMALY,
+        legacy_class=Classification.NORMAL,
+        constraints_class=Classification.ANOMALY,
         value=2.5,
         timestamp=NOW + 9,
         point_id="ef",

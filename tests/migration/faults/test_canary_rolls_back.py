@@ -35,20 +35,20 @@ WITH_LATENCY = Gates(max_added_p95_ms=15.0)
 WRONG_COMPARISON = Defect("domain/evaluation.py", "value > bounds.alert_max", "value >= bounds.alert_max")
 DELAY = Defect(
     "migration/application/shadow_classifier.py",
-    "            found = self._new.find(streams)",
+    "            found = self._constraints.find(streams)",
     """\
             __import__("time").sleep(0.020)
-            found = self._new.find(streams)""",
+            found = self._constraints.find(streams)""",
 )
 # Counted, not drawn: one in 50 that chance chooses may be none in all of a test.
 ERRORS = Defect(
     "migration/application/shadow_classifier.py",
-    "                by_new = classify_with(",
+    "                by_constraints = classify_with(",
     """\
-                self._ways.judged = getattr(self._ways, "judged", 24) + 1
-                if self._ways.judged % 50 == 0:
+                self._classifier.batches = getattr(self._classifier, "batches", 24) + 1
+                if self._classifier.batches % 50 == 0:
                     raise ArithmeticError("put in on purpose")
-                by_new = classify_with(""",
+                by_constraints = classify_with(""",
 )
 
 

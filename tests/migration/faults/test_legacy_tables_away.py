@@ -1,4 +1,4 @@
-"""The old service's database goes away while readings come: they wait, and each is judged by its thresholds."""
+"""The legacy service's database goes away while readings come: they wait, and each is judged by its thresholds."""
 
 import itertools
 import secrets
@@ -11,11 +11,11 @@ import pytest
 from afluente.application.ingest.packs import shard_group
 from afluente.domain.datapoints import DataPoint
 from afluente.migration.adapters.sql.engine import legacy_engine
-from afluente.migration.domain.mapping import new_class
-from afluente.migration.domain.rules import judge
+from afluente.migration.domain.mapping import class_of
+from afluente.migration.domain.rules import evaluate
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW
-from tests.migration.legacy_service import Shape, an_old_service, create_tables, fill
+from tests.migration.legacy_service import Shape, a_legacy_service, create_tables, fill
 from tests.migration.postgres import PostgresServer
 from tests.outbox import Document, Outbox
 from tests.reference import SHARDS
@@ -30,11 +30,11 @@ Judged = dict[tuple[str, float], str]
 
 
 class OldFleet:
-    """Sensors of an old service with thresholds in its database, and what has to come of their readings."""
+    """Sensors of an legacy service with thresholds in its database, and what has to come of their readings."""
 
     def __init__(self, url: str) -> None:
         # Of seeds nobody else has: sources are to be those of this fleet alone.
-        service = an_old_service(2 * SENSORS, seed=secrets.randbits(32))
+        service = a_legacy_service(2 * SENSORS, seed=secrets.randbits(32))
         # The first reading is judged without one before it, so that every class is seen by the thresholds alone.
         sensors = [msgspec.structs.replace(its, latest=None) for its in service.sensors]
         engine = legacy_engine(url)
@@ -71,13 +71,13 @@ class OldFleet:
     def _judged(self, its: SensorThresholds, point: DataPoint) -> str:
         sensor_id, alert = its.sensor.sensor_id, its.alert
         latest = self._latest.get(sensor_id)
-        verdict = judge(point.value, point.timestamp, latest=latest, thresholds=its)
+        verdict = evaluate(point.value, point.timestamp, latest=latest, thresholds=its)
         assert alert is not None
         assert alert.physical_min is not None
         assert alert.physical_max is not None
         if alert.physical_min <= point.value <= alert.physical_max:
             self._latest[sensor_id] = LatestReading(point.value, point.timestamp)
-        return new_class(verdict).value
+        return class_of(verdict).value
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A stage whose streams are judged by the old service's tables until they have moved."""
+"""A stage whose streams are judged by the legacy service's tables until they have moved."""
 
 import dataclasses
 import json
@@ -116,7 +116,7 @@ def test_without_a_secret_there_is_nothing_of_it(preset: str, request: pytest.Fi
     assert not [name for _, name in deployment.grants("classifier") if name.endswith("-migration")]
 
 
-def test_a_stage_that_has_left_the_old_tables_behind_does_not_read_them() -> None:
+def test_a_stage_that_has_left_the_legacy_tables_behind_does_not_read_them() -> None:
     assert migrating().reads_legacy_tables
     assert not migrating(use_agnostic_constraints=True).reads_legacy_tables
 

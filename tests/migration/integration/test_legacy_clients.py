@@ -1,4 +1,4 @@
-"""Clients of the old service at the running stack: their requests and messages, and where their readings come out."""
+"""Legacy clients at the running stack: their requests and messages, and the points that come out."""
 
 import json
 import secrets

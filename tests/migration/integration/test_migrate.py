@@ -18,7 +18,7 @@ from afluente.domain.constraints import VersionedConfig
 from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
 from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
-from afluente.migration.application.assess import PAGE
+from afluente.migration.application.pages import PAGE
 from afluente.migration.domain.thresholds import SensorThresholds
 from cli import main as command_line
 from cli.core.errors import ExitCode
@@ -28,7 +28,7 @@ from tests.migration.legacy_service import (
     NOTHING_IN_FORCE,
     LegacyService,
     Shape,
-    an_old_service,
+    a_legacy_service,
     create_tables,
     fill,
 )
@@ -51,7 +51,7 @@ class Done(NamedTuple):
 
 
 class Moving:
-    """An old service in PostgreSQL, a stack, and `afluente migrate` between them."""
+    """An legacy service in PostgreSQL, a stack, and `afluente migrate` between them."""
 
     def __init__(self, stack: LocalStack, url: str, run: Callable[[Sequence[str]], Done]) -> None:
         self.engine = legacy_engine(url)
@@ -115,7 +115,7 @@ def moving(
 def test_a_run_that_was_killed_goes_on_and_everything_is_there_and_can_be_taken_back(
     moving: Moving, local_stack: LocalStack
 ) -> None:
-    service = an_old_service(SENSORS, seed=11)
+    service = a_legacy_service(SENSORS, seed=11)
     moving.seed(service)
     impossible, nothing = service.of(*IMPOSSIBLE), service.of(*NOTHING_IN_FORCE)
     movable = service.of(*set(Shape) - IMPOSSIBLE - NOTHING_IN_FORCE)
@@ -168,7 +168,7 @@ def test_a_run_that_was_killed_goes_on_and_everything_is_there_and_can_be_taken_
 
 
 def test_changes_of_either_side_reach_the_other_and_the_later_of_two_wins(moving: Moving) -> None:
-    service = an_old_service(36, seed=12)
+    service = a_legacy_service(36, seed=12)
     moving.seed(service)
     in_sql, in_constraints, in_both, deactivated, deleted, *_ = service.of(Shape.FULL)
     assert moving("run", "--json").code == ExitCode.REJECTED
@@ -182,7 +182,7 @@ def test_changes_of_either_side_reach_the_other_and_the_later_of_two_wins(moving
     )
     constrain(moving, in_constraints, max_value=901.0)
     moving.constraints.delete(str(deleted.sensor.key))
-    # The old service's people last wrote long ago, as far as their database says.
+    # The legacy service's people last wrote long ago, as far as their database says.
     set_bound(moving, in_both, "physical_max", 902, updated_at="2026-01-01T00:00:00")
     constrain(moving, in_both, max_value=903.0)
 

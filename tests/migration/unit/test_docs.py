@@ -1,12 +1,12 @@
-"""What the documents say of moving from the old service is what the code does."""
+"""What the documents say of moving from the legacy service is what the code does."""
 
 import msgspec
 
 from afluente.domain.constraints import RATE_NAMES
 from afluente.migration.application import plan, rollback, verify
-from afluente.migration.application.assess import PAGE
 from afluente.migration.application.dual_write import SUSPICIOUS
-from afluente.migration.application.records import MAX_TOLD, Prospect, SyncPass
+from afluente.migration.application.pages import PAGE
+from afluente.migration.application.records import MAX_NAMED, Prospect, SyncPass
 from afluente.migration.application.rollback import Reverted
 from afluente.migration.application.verify import Finding
 from afluente.migration.domain.mapping import _SEVERITIES, BOUNDS, METADATA
@@ -28,7 +28,9 @@ def test_the_reference_of_migration_has_every_word_of_the_reports() -> None:
 
 
 def test_the_reference_of_migration_has_every_count_of_a_pass() -> None:
-    assert_names(PAGE_OF_MIGRATION, set(msgspec.structs.asdict(SyncPass(started_at=0))) - {"started_at", "finished_at"})
+    counts = msgspec.to_builtins(SyncPass(started_at=0))
+
+    assert_names(PAGE_OF_MIGRATION, counts.keys() - {"started_at", "finished_at"})
 
 
 def test_the_reference_of_migration_has_the_limits() -> None:
@@ -37,7 +39,7 @@ def test_the_reference_of_migration_has_the_limits() -> None:
     assert f"in pages of {PAGE}" in text
     assert f"{WRITERS} at a time" in text
     assert f"more than {SUSPICIOUS} sensors" in text
-    assert f"the first {MAX_TOLD} sentences" in text
+    assert f"the first {MAX_NAMED} sentences" in text
 
 
 def test_the_reference_of_migration_has_every_exit_code_but_no_other() -> None:

@@ -18,8 +18,8 @@ from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.stage_limits import Limits, StageLimits
 from afluente.domain.datapoints import DataPoint
 from afluente.migration.adapters.memory import MemorySensors
-from afluente.migration.application.sensors import SensorLookup, SensorName
-from afluente.migration.domain.thresholds import Sensor
+from afluente.migration.application.sensors import SensorLookup
+from afluente.migration.domain.thresholds import Sensor, SensorName
 from afluente.runtime.iot_rule_handler import IotRuleHandler, IotRuleHandlerSettings
 from iot_rule_handler.handler import handle
 from tests.factories import Clock, some_rate_limits

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.domain.faults import Fault
-from afluente.migration.adapters.readings import LegacyReading, Surroundings, read
+from afluente.migration.adapters.readings import LegacyReading, ReadingContext, read
 from tests import strategies
 from tests.factories import NOW
 from tests.migration.thresholds import DEVICE, UUID, a_sensor
@@ -23,16 +23,18 @@ def faults_of(result: LegacyReading | tuple[Fault, ...]) -> list[tuple[str, str]
 @pytest.mark.parametrize(
     ("sensor", "beside", "key"),
     [
-        ({"sensor_id": 42}, Surroundings(DEVICE), f"iot/{DEVICE}/42"),
-        ({"sensor_id": -7}, Surroundings(), "iot/_/-7"),
-        ({"sensor_uuid": UUID.upper()}, Surroundings(DEVICE), f"iot/{DEVICE}/{UUID}"),
-        ({}, Surroundings(DEVICE, sensor=42), f"iot/{DEVICE}/42"),
-        ({"sensor_id": 42}, Surroundings(DEVICE, sensor=UUID), f"iot/{DEVICE}/42"),
-        ({"sensor_uuid": UUID}, Surroundings(DEVICE, sensor=42), f"iot/{DEVICE}/42"),
-        ({"sensor_id": 42, "device_uuid": DEVICE}, Surroundings("another"), f"iot/{DEVICE}/42"),
+        ({"sensor_id": 42}, ReadingContext(DEVICE), f"iot/{DEVICE}/42"),
+        ({"sensor_id": -7}, ReadingContext(), "iot/_/-7"),
+        ({"sensor_uuid": UUID.upper()}, ReadingContext(DEVICE), f"iot/{DEVICE}/{UUID}"),
+        ({}, ReadingContext(DEVICE, sensor=42), f"iot/{DEVICE}/42"),
+        ({"sensor_id": 42}, ReadingContext(DEVICE, sensor=UUID), f"iot/{DEVICE}/42"),
+        ({"sensor_uuid": UUID}, ReadingContext(DEVICE, sensor=42), f"iot/{DEVICE}/42"),
+        ({"sensor_id": 42, "device_uuid": DEVICE}, ReadingContext("another"), f"iot/{DEVICE}/42"),
     ],
 )
-def test_a_reading_of_a_sensor_that_is_in_no_directory(sensor: dict[str, Any], beside: Surroundings, key: str) -> None:
+def test_a_reading_of_a_sensor_that_is_in_no_directory(
+    sensor: dict[str, Any], beside: ReadingContext, key: str
+) -> None:
     reading = read({"value": 1, "ts": NOW, **sensor}, beside, now=NOW)
 
     assert isinstance(reading, LegacyReading)
@@ -41,8 +43,8 @@ def test_a_reading_of_a_sensor_that_is_in_no_directory(sensor: dict[str, Any], b
 
 def test_a_reading_is_completed_by_the_directory_and_its_own_device_counts_more() -> None:
     other = "7" * 8 + DEVICE[8:]
-    by_uuid = read({"value": 1, "sensor_uuid": UUID}, Surroundings(), now=NOW)
-    with_device = read({"value": 1, "sensor_uuid": UUID, "device_uuid": other}, Surroundings(), now=NOW)
+    by_uuid = read({"value": 1, "sensor_uuid": UUID}, ReadingContext(), now=NOW)
+    with_device = read({"value": 1, "sensor_uuid": UUID, "device_uuid": other}, ReadingContext(), now=NOW)
     assert isinstance(by_uuid, LegacyReading)
     assert isinstance(with_device, LegacyReading)
 
@@ -67,7 +69,7 @@ def test_a_reading_is_completed_by_the_directory_and_its_own_device_counts_more(
     ],
 )
 def test_what_is_no_number_of_a_sensor_is_a_fault(sensor_id: object, fault: str) -> None:
-    taken = read({"value": 1, "ts": NOW, "sensor_id": sensor_id}, Surroundings(DEVICE), now=NOW)
+    taken = read({"value": 1, "ts": NOW, "sensor_id": sensor_id}, ReadingContext(DEVICE), now=NOW)
 
     assert faults_of(taken) == [("sensor_id", fault)]
 
@@ -92,7 +94,7 @@ def test_what_is_no_number_of_a_sensor_is_a_fault(sensor_id: object, fault: str)
     ],
 )
 def test_every_fault_is_named_by_the_senders_own_field(raw: dict[str, Any], faults: list[tuple[str, str]]) -> None:
-    assert faults_of(read({"sensor_id": 42, **raw}, Surroundings(DEVICE), now=NOW)) == faults
+    assert faults_of(read({"sensor_id": 42, **raw}, ReadingContext(DEVICE), now=NOW)) == faults
 
 
 @given(
@@ -101,6 +103,6 @@ def test_every_fault_is_named_by_the_senders_own_field(raw: dict[str, Any], faul
     )
 )
 def test_whatever_an_old_client_sends_is_a_reading_or_faults(raw: dict[str, Any]) -> None:
-    taken = read(raw, Surroundings(), now=NOW)
+    taken = read(raw, ReadingContext(), now=NOW)
 
     assert isinstance(taken, LegacyReading) or taken

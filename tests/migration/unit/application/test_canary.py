@@ -7,8 +7,6 @@ import pytest
 from afluente.migration.adapters.memory import MemoryTrial
 from afluente.migration.application.canary import (
     CLASSIFIER,
-    Gate,
-    Standing,
     Verdict,
     decide,
     event_of,
@@ -16,6 +14,7 @@ from afluente.migration.application.canary import (
     review,
     rolled_back,
 )
+from afluente.migration.application.gates import Gate, GateStatus
 from afluente.migration.application.trial import (
     EventKind,
     Gates,
@@ -139,15 +138,15 @@ def test_gates_are_as_wide_as_they_are_set() -> None:
     assert decision.verdict is Verdict.ADVANCE
 
 
-def test_every_gate_tells_its_figure() -> None:
+def test_every_gate_has_its_figure() -> None:
     decision = decide(at_step(), counts(points=400, compared=100, errors=2, differences=0, slow=5), NOW + 30)
 
-    assert {its.gate: (its.standing, its.figure, its.limit) for its in decision.readings} == {
-        Gate.DIFFERENCES: (Standing.PASSED, 0, 0),
-        Gate.ERRORS: (Standing.WAITING, 0.02, 0.01),
-        Gate.LATENCY: (Standing.WAITING, 20.0, 5.0),
-        Gate.TIME: (Standing.WAITING, 30.0, 60.0),
-        Gate.TRAFFIC: (Standing.WAITING, 400, 1000),
+    assert {its.gate: (its.status, its.figure, its.limit) for its in decision.results} == {
+        Gate.DIFFERENCES: (GateStatus.PASSED, 0, 0),
+        Gate.ERRORS: (GateStatus.WAITING, 0.02, 0.01),
+        Gate.LATENCY: (GateStatus.WAITING, 20.0, 5.0),
+        Gate.TIME: (GateStatus.WAITING, 30.0, 60.0),
+        Gate.TRAFFIC: (GateStatus.WAITING, 400, 1000),
     }
 
 
@@ -189,7 +188,7 @@ def test_after_a_rollback_nobody_goes_the_new_way_and_the_rest_stays() -> None:
 
     assert settings == rolled_back(before, DONE)
     assert (settings.phase, settings.share, settings.shadow) == (Phase.ROLLED_BACK, 0, True)
-    assert not settings.goes_new_way("a")
+    assert not settings.in_canary("a")
     assert (event.kind, event.share_before, event.share) == (EventKind.ROLLED_BACK, 50, 0)
     assert event.why == "7 differences, 0 at most"
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from afluente.domain.constraints import Baseline, StreamConfig
 from afluente.migration.adapters.memory import MemoryLegacyTables
-from afluente.migration.application import assess, dual_write
+from afluente.migration.application import dual_write, pages
 from afluente.migration.application.dual_write import TooManyDeletedError
 from afluente.migration.application.ports import RowRejectedError
 from afluente.migration.application.records import NOTHING_THERE, Origin, Prospect, SyncPass
-from afluente.migration.domain.mapping import judges_as
+from afluente.migration.domain.mapping import classify_alike
 from afluente.migration.domain.thresholds import SensorThresholds
 from tests.factories import NOW, a_config
 from tests.migration.moving import LATEST, Moving
@@ -30,7 +30,7 @@ def moved(*sensor_ids: int, **columns: Any) -> Moving:
 
 
 def agree(moving: Moving, sensor_id: int = 42) -> bool:
-    return judges_as(moving.of_sensor(sensor_id), moving.config(sensor_id))
+    return classify_alike(moving.of_sensor(sensor_id), moving.config(sensor_id))
 
 
 def told(done: SyncPass) -> dict[str, int]:
@@ -41,7 +41,7 @@ def told(done: SyncPass) -> dict[str, int]:
         "settled",
         "conflicts",
         "impossible",
-        "not_taken",
+        "rejected",
         "postponed",
         "without_record",
     )
@@ -75,7 +75,7 @@ def test_a_change_of_the_thresholds_reaches_the_constraints() -> None:
         a_config(max_value=8, stream_id="42", source_id=DEVICE, stream_type="temperature"),
         metadata={"legacy": {"sensor_uuid": moving.of_sensor().sensor.uuid, "alert_threshold_id": 84}},
     )
-    assert moving.record().origin is Origin.OLD_TABLES
+    assert moving.record().origin is Origin.LEGACY_TABLES
     assert is_quiet(moving)
 
 
@@ -189,19 +189,19 @@ def test_thresholds_that_contradict_each_other_now_stay_where_they_are_and_are_t
     done = moving.sync()
 
     assert (told(done), moving.config()) == ({"impossible": 1}, before)
-    assert "alert_thresholds.physical_min" in done.told[0]
+    assert "alert_thresholds.physical_min" in done.notes[0]
     moving.change_thresholds(physical_max=1)
     assert told(moving.sync()) == {"to_constraints": 1}
 
 
-def test_what_the_old_tables_have_no_room_for_is_told_and_no_loop() -> None:
+def test_what_the_legacy_tables_have_no_room_for_is_told_and_no_loop() -> None:
     moving = moved()
     config = a_config(max_value=8, abs_delta=1, metadata={"owner": "plant 7"})
     moving.constraints.put(moving.scope(), config)
 
     done = moving.sync()
 
-    assert done.told == ("sensor 42: the old tables have no room for metadata.owner",)
+    assert done.notes == ("sensor 42: the legacy tables have no room for metadata.owner",)
     assert is_quiet(moving)
 
 
@@ -242,7 +242,7 @@ def test_thresholds_that_change_while_they_are_written_wait_for_the_next_pass(mo
 
     assert told(moving.sync()) == {"postponed": 1}
     assert told(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
-    assert [conflict.winner for conflict in moving.records.conflicts()] == [Origin.OLD_TABLES]
+    assert [conflict.winner for conflict in moving.records.conflicts()] == [Origin.LEGACY_TABLES]
     assert agree(moving)
     assert is_quiet(moving)
 
@@ -294,7 +294,7 @@ def test_columns_that_are_narrower_than_a_number_are_told_and_no_loop(
     done = moving.sync()
 
     assert done.to_tables == 1
-    assert lost in done.told[0]
+    assert lost in done.notes[0]
     assert is_quiet(moving)
 
 
@@ -327,11 +327,11 @@ def test_constraints_that_the_tables_do_not_take_hold_up_no_other_sensor_and_are
 
     done = moving.sync()
 
-    assert told(done) == {"not_taken": 1, "to_tables": 1}
-    assert done.told == (
-        "sensor 1: the old tables do not take what its constraints say: numeric field overflow (22003)",
+    assert told(done) == {"rejected": 1, "to_tables": 1}
+    assert done.notes == (
+        "sensor 1: the legacy tables reject the values of its constraints: numeric field overflow (22003)",
     )
-    assert told(moving.sync()) == {"not_taken": 1}
+    assert told(moving.sync()) == {"rejected": 1}
     moving.change_constraints(1, max_value=99)
     assert told(moving.sync()) == {"to_tables": 1}
     assert agree(moving, 1)
@@ -344,8 +344,8 @@ def test_constraints_that_win_but_are_not_taken_are_one_conflict_not_one_each_pa
     moving.change_thresholds(physical_max=8, at=NOW - 100)
     moving.change_constraints(max_value=1000)
 
-    assert told(moving.sync()) == {"conflicts": 1, "not_taken": 1}
-    assert told(moving.sync()) == {"not_taken": 1}
+    assert told(moving.sync()) == {"conflicts": 1, "rejected": 1}
+    assert told(moving.sync()) == {"rejected": 1}
     assert len(list(moving.records.conflicts())) == 1
 
 
@@ -372,10 +372,12 @@ def test_of_two_changes_that_differ_the_later_wins_and_the_other_is_kept() -> No
     assert told(done) == {"conflicts": 1, "to_constraints": 1}
     assert (moving.config() or StreamConfig()).value_constraints.max_value == 8
     (kept,) = moving.records.conflicts()
-    assert (kept.sensor_id, kept.scope, kept.winner) == (42, moving.scope(), Origin.OLD_TABLES)
+    assert (kept.sensor_id, kept.scope, kept.winner) == (42, moving.scope(), Origin.LEGACY_TABLES)
     assert kept.reason == "it was changed later"
     assert kept.lost["value_constraints"] == {"max_value": 7}
-    assert done.told == ("sensor 42: changed on both sides, and differently; the old tables won: it was changed later",)
+    assert done.notes == (
+        "sensor 42: changed on both sides, and differently; the legacy tables won: it was changed later",
+    )
     assert is_quiet(moving)
 
 
@@ -393,7 +395,7 @@ def test_constraints_that_were_changed_later_win() -> None:
 
 
 @pytest.mark.parametrize("at", [0.0, NOW], ids=["unknown", "equal"])
-def test_where_it_is_not_known_which_was_later_the_old_tables_win(at: float) -> None:
+def test_where_it_is_not_known_which_was_later_the_legacy_tables_win(at: float) -> None:
     moving = moved()
     moving.change_thresholds(physical_max=8, at=at)
     moving.change_constraints(max_value=7)
@@ -401,7 +403,7 @@ def test_where_it_is_not_known_which_was_later_the_old_tables_win(at: float) -> 
     moving.sync()
 
     (kept,) = moving.records.conflicts()
-    assert (kept.winner, kept.reason) == (Origin.OLD_TABLES, "which was changed later is not known")
+    assert (kept.winner, kept.reason) == (Origin.LEGACY_TABLES, "which was changed later is not known")
 
 
 def test_a_deletion_against_a_change_of_the_thresholds_loses() -> None:
@@ -496,7 +498,7 @@ def test_so_many_sensors_that_are_gone_are_taken_for_a_mistake(monkeypatch: pyte
     with pytest.raises(TooManyDeletedError) as refused:
         moving.sync()
 
-    assert (refused.value.gone, refused.value.known) == (3, 10)
+    assert (refused.value.deleted, refused.value.known) == (3, 10)
     assert len(dict(moving.constraints.list())) == 10
     assert agree(moving, 4)
     assert told(moving.sync(allow_removals=True)) == {"to_constraints": 3}
@@ -520,12 +522,12 @@ def test_constraints_that_are_there_already_for_the_new_stream_stay() -> None:
     done = moving.sync()
 
     assert told(done) == {"conflicts": 1}
-    assert "there are constraints already" in done.told[0]
+    assert "there are constraints already" in done.notes[0]
     assert len(dict(moving.constraints.list())) == 2
 
 
 def test_a_pass_tells_how_it_goes_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assess, "PAGE", 2)
+    monkeypatch.setattr(pages, "PAGE", 2)
     moving = moved(1, 2, 3)
     passing = dual_write.DualWriting(
         tables=moving.tables, constraints=moving.constraints, records=moving.records, clock=moving.clock

@@ -5,7 +5,8 @@ import pytest
 from afluente.application.errors import UnavailableError
 from afluente.domain.evaluation import Classification
 from afluente.migration.adapters.memory import MemoryTrial
-from afluente.migration.application.canary import RECENT_SECONDS, event_of, rolled_back
+from afluente.migration.application.canary import event_of, rolled_back
+from afluente.migration.application.gates import RECENT_SECONDS
 from afluente.migration.application.monitor import (
     MAX_GATHERED,
     NOTED_AT_ONCE,
@@ -14,12 +15,12 @@ from afluente.migration.application.monitor import (
     TrialMonitor,
 )
 from afluente.migration.application.trial import (
-    Difference,
     DifferenceCause,
     EventKind,
     Gates,
     NotedDifference,
     Phase,
+    PointDifference,
     TrialCounts,
     TrialEvent,
     TrialSettings,
@@ -88,7 +89,7 @@ class World:
     def now(self) -> float:
         return NOW + self.seconds
 
-    def judge(self, counts: TrialCounts = POINTS, *differences: Difference) -> TrialSettings:
+    def judge(self, counts: TrialCounts = POINTS, *differences: PointDifference) -> TrialSettings:
         """An invocation: points are judged by the settings in force, and reported."""
         settings = self.trial.settings()
         self.trial.report(settings, counts, differences)
@@ -103,19 +104,19 @@ def world() -> World:
     return World()
 
 
-def a_difference(stream: int = 1) -> Difference:
-    return Difference(
+def a_difference(stream: int = 1) -> PointDifference:
+    return PointDifference(
         stream=f"iot/a/{stream}",
         cause=DifferenceCause.VALUE_ZONE,
-        old=Classification.ALERT,
-        new=Classification.NORMAL,
+        legacy_class=Classification.ALERT,
+        constraints_class=Classification.NORMAL,
         value=1.0,
         timestamp=NOW,
         point_id="ab",
     )
 
 
-def differing(*differences: Difference) -> TrialCounts:
+def differing(*differences: PointDifference) -> TrialCounts:
     return TrialCounts(points=10, compared=10, differences=len(differences), invocations=1, added_ms=added(1))
 
 
@@ -275,12 +276,12 @@ def test_a_difference_takes_the_canary_back_at_once_and_is_noted_where_it_was_se
 def test_other_classifiers_go_back_within_a_second(world: World) -> None:
     world.start(share=100)
     other = world.another_classifier()
-    assert other.settings().goes_new_way("a")
+    assert other.settings().in_canary("a")
     world.seconds = 0.5
     world.judge(differing(a_difference()), a_difference())
 
     world.seconds = SETTINGS_SECONDS
-    assert not other.settings().goes_new_way("a")
+    assert not other.settings().in_canary("a")
 
 
 def test_who_was_not_first_takes_the_settings_of_who_was(world: World) -> None:

@@ -102,14 +102,14 @@ def test_what_was_written_by_hand_where_nothing_was_moved_stays() -> None:
     assert (kept.outcome, kept.reason) == (Reverted.CONFLICT, "they were written by hand since the migration")
 
 
-def test_what_was_changed_by_hand_stays_though_the_old_tables_have_followed() -> None:
+def test_what_was_changed_by_hand_stays_though_the_legacy_tables_have_followed() -> None:
     moving = moved()
     moving.change_constraints(max_value=7)
     moving.sync()
 
     (kept,) = moving.roll_back()
 
-    assert kept.reason == "they were changed by hand, and the old tables have followed"
+    assert kept.reason == "they were changed by hand, and the legacy tables have followed"
 
 
 def test_what_was_there_before_stays_in_any_case() -> None:

@@ -9,7 +9,7 @@ import pytest
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.errors import UnavailableError
 from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
-from afluente.migration.application import assess
+from afluente.migration.application import pages
 from afluente.migration.application.assess import Choice
 from afluente.migration.application.ports import StaleRunError
 from afluente.migration.application.records import (
@@ -25,7 +25,7 @@ from afluente.migration.application.records import (
 from afluente.migration.application.selection import Selection
 from afluente.migration.domain.thresholds import LatestReading
 from tests.factories import NOW, a_config
-from tests.migration.legacy_service import IMPOSSIBLE, NOTHING_IN_FORCE, Shape, an_old_service
+from tests.migration.legacy_service import IMPOSSIBLE, NOTHING_IN_FORCE, Shape, a_legacy_service
 from tests.migration.moving import ALL, LATEST, Moving
 from tests.migration.thresholds import DEVICE, UUID, thresholds
 
@@ -38,7 +38,7 @@ class KilledError(Exception):
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assess, "PAGE", 3)
+    monkeypatch.setattr(pages, "PAGE", 3)
 
 
 def counts_of(progress: RunProgress) -> dict[Prospect, int]:
@@ -46,7 +46,7 @@ def counts_of(progress: RunProgress) -> dict[Prospect, int]:
 
 
 def of_every_shape() -> Moving:
-    service = an_old_service(36, seed=7)
+    service = a_legacy_service(36, seed=7)
     return Moving(*service.sensors, orphans=service.orphans)
 
 
@@ -78,7 +78,7 @@ def test_thresholds_become_constraints_with_the_last_reading_as_baseline() -> No
         device_uuid=DEVICE,
         scope=moving.scope(),
         status=Status.MIGRATED,
-        origin=Origin.OLD_TABLES,
+        origin=Origin.LEGACY_TABLES,
         constraints_hash=hash_of_constraints(config),
         rows_hash=hash_of_rows(moving.of_sensor()),
         version=1,
@@ -92,7 +92,7 @@ def test_thresholds_become_constraints_with_the_last_reading_as_baseline() -> No
 
 
 def test_sensors_of_every_shape_are_moved_or_passed_over() -> None:
-    service = an_old_service(36, seed=7)
+    service = a_legacy_service(36, seed=7)
     moving = Moving(*service.sensors)
 
     progress = moving.run()
@@ -428,4 +428,4 @@ def test_a_table_that_is_away_breaks_the_run_off(monkeypatch: pytest.MonkeyPatch
 
 
 def test_no_shape_is_left_out_of_these_tests() -> None:
-    assert set(an_old_service(36, seed=7).shapes.values()) == set(Shape)
+    assert set(a_legacy_service(36, seed=7).shapes.values()) == set(Shape)

@@ -8,21 +8,21 @@ from tests.migration.thresholds import DEVICE, UUID, a_sensor
 
 @pytest.mark.parametrize("name", ["42", UUID, UUID.upper(), UUID.replace("-", ""), DEVICE, f" 41,{DEVICE.upper()} , "])
 def test_a_sensor_is_named_by_its_id_its_uuid_or_its_device(name: str) -> None:
-    assert Selection.of([name]).takes(a_sensor(42))
-    assert not Selection.of([], [name]).takes(a_sensor(42))
+    assert Selection.of([name]).includes(a_sensor(42))
+    assert not Selection.of([], [name]).includes(a_sensor(42))
 
 
 def test_another_sensor_is_not_meant() -> None:
-    assert not Selection.of(["43"]).takes(a_sensor(42))
-    assert Selection.of([], ["43"]).takes(a_sensor(42))
+    assert not Selection.of(["43"]).includes(a_sensor(42))
+    assert Selection.of([], ["43"]).includes(a_sensor(42))
 
 
 def test_where_nothing_is_said_all_are_meant() -> None:
-    assert Selection.of([" , "]).takes(a_sensor(42, uuid=None, device_uuid=None))
+    assert Selection.of([" , "]).includes(a_sensor(42, uuid=None, device_uuid=None))
 
 
 def test_who_is_excluded_is_out_though_named() -> None:
-    assert not Selection.of([DEVICE], ["42"]).takes(a_sensor(42))
+    assert not Selection.of([DEVICE], ["42"]).includes(a_sensor(42))
 
 
 def test_the_same_names_in_another_order_are_the_same_selection() -> None:

@@ -1,4 +1,4 @@
-"""Which stream a reading belongs to that names its sensor in the old service's way."""
+"""Which stream a reading belongs to that names its sensor in the legacy service's way."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,13 +8,12 @@ from afluente.application.errors import UnavailableError
 from afluente.migration.adapters.memory import MemorySensors
 from afluente.migration.application.sensors import (
     SensorLookup,
-    SensorName,
     canonical_uuid,
     may_name_sensor,
     needs_directory,
     source_and_stream,
 )
-from afluente.migration.domain.thresholds import Sensor
+from afluente.migration.domain.thresholds import Sensor, SensorName
 from tests.factories import Clock
 from tests.migration.thresholds import DEVICE, UUID, a_sensor
 

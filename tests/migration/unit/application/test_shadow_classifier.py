@@ -30,11 +30,11 @@ from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.shadow_classifier import ShadowClassifier, TrialObserver
 from afluente.migration.application.thresholds_lookup import ThresholdsLookup
 from afluente.migration.application.trial import (
-    Difference,
     DifferenceCause,
     EventKind,
     Gates,
     Phase,
+    PointDifference,
     TrialCounts,
     TrialEvent,
     added,
@@ -66,19 +66,19 @@ class World(MemoryConstraints):
         self.errors: list[Exception] = []
         self.compared: list[TrialCounts] = []
         self.events: list[TrialEvent] = []
-        old = ThresholdsLookup(self.tables, ttl_seconds=60, clock=self.clock)
-        by_sql = SqlConstraintsManager(old.find, on_contradiction=lambda *_: None)
-        self.ways = ShadowClassifier(
-            old=old,
-            new=ConstraintsLookup(MigratedFirst(self, by_sql), ttl_seconds=60, clock=self.clock),
-            trial=TrialMonitor(
+        lookup = ThresholdsLookup(self.tables, ttl_seconds=60, clock=self.clock)
+        by_sql = SqlConstraintsManager(lookup.find, on_contradiction=lambda *_: None)
+        self.classifier = ShadowClassifier(
+            thresholds=lookup,
+            constraints=ConstraintsLookup(MigratedFirst(self, by_sql), ttl_seconds=60, clock=self.clock),
+            monitor=TrialMonitor(
                 self.store,
                 clock=self.clock,
                 now=lambda: NOW + self.clock.now,
                 on_event=self.events.append,
                 on_unavailable=self.errors.append,
             ),
-            witness=TrialObserver(
+            observer=TrialObserver(
                 contradiction=lambda key, faults: self.contradictions.append((str(key), faults)),
                 error=self.errors.append,
                 compared=self.compared.append,
@@ -118,7 +118,7 @@ class World(MemoryConstraints):
 
     def take_packs(self, *packs: ReceivedPack) -> BatchResult:
         classify = ClassifyPacks(
-            classifier=self.ways, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
+            classifier=self.classifier, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
         )
         return classify(packs)
 
@@ -214,7 +214,7 @@ def test_points_of_sensors_do_not_wait_with_them() -> None:
 
 
 @pytest.mark.parametrize("shadow", [False, True])
-def test_points_of_sensors_wait_for_the_old_tables(shadow: bool) -> None:
+def test_points_of_sensors_wait_for_the_legacy_tables(shadow: bool) -> None:
     world = World()
     world.change(shadow=shadow)
     world.away = {"tables"}
@@ -286,11 +286,11 @@ def test_in_the_shadow_the_old_way_is_delivered_and_every_difference_is_counted_
     assert world.counts() == TrialCounts(compared=4, invocations=1, differences=2)
     (noted,) = world.store.differences(1)
     assert noted.count == 2
-    assert noted.example == Difference(
+    assert noted.example == PointDifference(
         stream=SCOPE,
         cause=DifferenceCause.THRESHOLDS_DIFFER,
-        old=Classification.NORMAL,
-        new=Classification.WARNING,
+        legacy_class=Classification.NORMAL,
+        constraints_class=Classification.WARNING,
         value=27,
         timestamp=NOW - 3599,
         point_id=noted.example.point_id,
@@ -409,7 +409,7 @@ def test_points_that_come_again_are_counted_once_they_are_through() -> None:
 def test_sources_whose_states_are_not_saved_are_not_counted() -> None:
     world = World()
     world.canary()
-    judges = world.ways.look_up({StreamKey("iot", DEVICE, "42"): None})
+    judges = world.classifier.look_up({StreamKey("iot", DEVICE, "42"): None})
     judges.classify(StreamKey("iot", DEVICE, "42"), [of_sensor(20)], StreamState(), NOW)
 
     judges.done({f"iot/{DEVICE}"})
@@ -426,7 +426,7 @@ def test_what_the_new_way_adds_is_its_time_less_that_of_the_old() -> None:
     world.clock.now += 61
     world.take_values(21, at=1)
 
-    # The old tables are asked once; what the new way needs of them is remembered.
+    # The legacy tables are asked once; what the new way needs of them is remembered.
     assert [counts.added_ms for counts in world.compared] == [added(0), added(19)]
 
 

@@ -8,11 +8,11 @@ from afluente.migration.application.canary import event_of
 from afluente.migration.application.canary_commands import CommandRefusedError
 from afluente.migration.application.shadow_commands import report, switch
 from afluente.migration.application.trial import (
-    Difference,
     DifferenceCause,
     EventKind,
     NotedDifference,
     Phase,
+    PointDifference,
     TrialCounts,
     TrialEvent,
     TrialSettings,
@@ -20,12 +20,12 @@ from afluente.migration.application.trial import (
 from tests.factories import NOW, Clock
 
 
-def a_difference(stream: str, cause: DifferenceCause = DifferenceCause.RATE) -> Difference:
-    return Difference(
+def a_difference(stream: str, cause: DifferenceCause = DifferenceCause.RATE) -> PointDifference:
+    return PointDifference(
         stream=stream,
         cause=cause,
-        old=Classification.NORMAL,
-        new=Classification.ANOMALY,
+        legacy_class=Classification.NORMAL,
+        constraints_class=Classification.ANOMALY,
         value=1,
         timestamp=NOW,
         point_id="1",

@@ -1,4 +1,4 @@
-"""Look-up of old thresholds: what is asked of the database, and what is remembered."""
+"""Look-up of legacy thresholds: what is asked of the database, and what is remembered."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -76,7 +76,7 @@ def test_while_the_database_is_away_what_is_remembered_is_known_and_so_is_what_n
     found = lookup.find_now([key, other, MISSING])
 
     assert found.known == {key: THERE, other: None}
-    assert [(key, str(error)) for key, error in found.waiting.items()] == [(MISSING, "away")]
+    assert [(key, str(error)) for key, error in found.unavailable.items()] == [(MISSING, "away")]
 
 
 def test_a_database_that_is_known_to_be_away_is_not_asked() -> None:
@@ -84,7 +84,7 @@ def test_a_database_that_is_known_to_be_away_is_not_asked() -> None:
 
     found = a_lookup(tables).find_now([THERE.sensor.key], absence=UnavailableError("away"))
 
-    assert (found.known, [*found.waiting], tables.asked) == ({}, [THERE.sensor.key], [])
+    assert (found.known, [*found.unavailable], tables.asked) == ({}, [THERE.sensor.key], [])
 
 
 def test_a_database_that_is_away_is_told_of_and_not_remembered() -> None:

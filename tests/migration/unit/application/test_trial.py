@@ -22,7 +22,7 @@ def running(share: int, **fields: object) -> TrialSettings:
 
 
 def of_new_way(settings: TrialSettings) -> set[str]:
-    return {source for source in SOURCES if settings.goes_new_way(source)}
+    return {source for source in SOURCES if settings.in_canary(source)}
 
 
 # --- who goes the new way --------------------------------------------------------------------------------------------
@@ -52,28 +52,28 @@ def test_the_share_is_spread_over_the_shards() -> None:
 def test_nobody_goes_the_new_way_while_there_is_no_canary(phase: Phase) -> None:
     settings = TrialSettings(phase=phase, share=100, include=frozenset({"a"}))
 
-    assert not settings.goes_new_way("a")
-    assert not settings.goes_new_way("b")
+    assert not settings.in_canary("a")
+    assert not settings.in_canary("b")
 
 
 @pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.HELD, Phase.COMPLETE])
 def test_a_canary_that_is_held_or_complete_keeps_its_share(phase: Phase) -> None:
-    assert TrialSettings(phase=phase, share=100).goes_new_way("a")
+    assert TrialSettings(phase=phase, share=100).in_canary("a")
 
 
 def test_lists_win_over_the_share_and_leaving_out_over_including() -> None:
     none = running(0, include=frozenset({"a", "b"}), exclude=frozenset({"b"}))
     everybody = running(100, exclude=frozenset({"b"}))
 
-    assert [none.goes_new_way(source) for source in "abc"] == [True, False, False]
-    assert [everybody.goes_new_way(source) for source in "abc"] == [True, False, True]
+    assert [none.in_canary(source) for source in "abc"] == [True, False, False]
+    assert [everybody.in_canary(source) for source in "abc"] == [True, False, True]
 
 
 def test_both_ways_judge_who_goes_the_new_way_and_with_shadow_everybody() -> None:
     settings = running(0, include=frozenset({"a"}))
 
-    assert [settings.judged_by_both(source) for source in "ab"] == [True, False]
-    assert [settings.changed(shadow=True).judged_by_both(source) for source in "ab"] == [True, True]
+    assert [settings.on_trial(source) for source in "ab"] == [True, False]
+    assert [settings.changed(shadow=True).on_trial(source) for source in "ab"] == [True, True]
 
 
 def test_a_change_is_a_version_and_a_new_step_counts_anew() -> None:

@@ -11,7 +11,7 @@ from afluente.migration.application.selection import Selection
 from afluente.migration.application.verify import Finding
 from afluente.migration.domain.thresholds import LatestReading
 from tests.factories import NOW, a_config
-from tests.migration.legacy_service import IMPOSSIBLE, an_old_service
+from tests.migration.legacy_service import IMPOSSIBLE, a_legacy_service
 from tests.migration.moving import LATEST, Moving
 from tests.migration.thresholds import DEVICE, a_sensor, thresholds
 
@@ -38,7 +38,7 @@ def rerecord(moving: Moving, **fields: Any) -> None:
 
 
 def test_after_a_run_every_sensor_that_can_be_moved_is_equal() -> None:
-    service = an_old_service(36, seed=7)
+    service = a_legacy_service(36, seed=7)
     moving = Moving(*service.sensors)
     moving.run()
 

@@ -1,4 +1,4 @@
-"""`afluente migrate` in a test: over an old service in SQLite, and the tables of a deployment in moto."""
+"""`afluente migrate` in a test: over an legacy service in SQLite, and the tables of a deployment in moto."""
 
 import io
 import json
@@ -26,8 +26,8 @@ from cli import main as command_line
 from tests.migration.legacy_service import LegacyService, create_tables, fill
 
 CONSTRAINTS, HISTORY, MIGRATION, CLASSIFIER = "constraints", "constraint-history", "migration", "classifier"
-TWO_WAYS = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old-service/sql"}
-"""How a classifier is configured that judges by the old thresholds where there are no constraints."""
+SHADOW = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old-service/sql"}
+"""How a classifier is configured that judges by the legacy thresholds where there are no constraints."""
 
 _REGION = "eu-west-1"
 
@@ -45,7 +45,7 @@ class Done(NamedTuple):
 
 
 class Migrating:
-    """A deployment, an old service, and the commands over both."""
+    """A deployment, an legacy service, and the commands over both."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
         self._monkeypatch = monkeypatch
@@ -161,7 +161,7 @@ def _make_classifier() -> None:
         Role=role["Role"]["Arn"],
         Handler="handler.lambda_handler",
         Code={"ZipFile": archive.getvalue()},
-        Environment={"Variables": TWO_WAYS},
+        Environment={"Variables": SHADOW},
     )
 
 

@@ -21,7 +21,7 @@ from tests.migration.unit.cli.migrating import Done
 
 REGION = "eu-west-1"
 FUNCTION, TABLE = "classifier", "migration"
-TWO_WAYS = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old"}
+SHADOW = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old"}
 FINE = TrialCounts(points=50, compared=50, invocations=20, added_ms=tuple(20 * its for its in added(1)))
 
 
@@ -74,7 +74,7 @@ def canary(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
             Role=role["Role"]["Arn"],
             Handler="classifier.handler.lambda_handler",
             Code={"ZipFile": an_archive()},
-            Environment={"Variables": TWO_WAYS},
+            Environment={"Variables": SHADOW},
         )
         yield Canary(monkeypatch, capsys)
 
@@ -89,7 +89,7 @@ def an_archive() -> bytes:
 # --- start -----------------------------------------------------------------------------------------------------------
 
 
-def test_sources_are_named_as_the_old_tables_write_them(canary: Canary) -> None:
+def test_sources_are_named_as_the_legacy_tables_write_them(canary: Canary) -> None:
     canary("start", "--include", "6F1E0C52, 0B6F", "--exclude", "C")
 
     settings = canary.trial.settings()
@@ -113,8 +113,8 @@ def test_a_canary_starts_by_the_options_of_its_plan(canary: Canary) -> None:
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        ({}, "judges by the new way alone"),
-        ({**TWO_WAYS, "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true"}, "use_agnostic_constraints is not false"),
+        ({}, "classifies the new way alone"),
+        ({**SHADOW, "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true"}, "use_agnostic_constraints is not false"),
         ({"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}, "old_sql_secret is not set"),
     ],
 )

@@ -13,10 +13,10 @@ import pytest
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.application.errors import UnavailableError
 from afluente.migration.adapters.dynamodb_records import DynamoMigrationRecords
-from afluente.migration.application import assess
+from afluente.migration.application import pages
 from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.plan import COLUMNS
-from afluente.migration.application.records import DualWrite, Prospect
+from afluente.migration.application.records import DualWriteSwitch, Prospect
 from afluente.migration.application.trial import Phase
 from cli.core.errors import ExitCode
 from cli.migration.pace import Pace
@@ -26,16 +26,16 @@ from tests.migration.legacy_service import (
     NOTHING_IN_FORCE,
     LegacyService,
     Shape,
-    an_old_service,
+    a_legacy_service,
 )
-from tests.migration.unit.cli.migrating import CLASSIFIER, TWO_WAYS, Migrating, calling_first, migrating
+from tests.migration.unit.cli.migrating import CLASSIFIER, SHADOW, Migrating, calling_first, migrating
 
 SENSORS = 36
 
 
 @pytest.fixture
 def service() -> LegacyService:
-    return an_old_service(SENSORS, seed=3)
+    return a_legacy_service(SENSORS, seed=3)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def migrate(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, service: LegacyService
 ) -> Iterator[Migrating]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(assess, "PAGE", 10)
+    monkeypatch.setattr(pages, "PAGE", 10)
     with migrating(monkeypatch, capsys, tmp_path) as moving:
         moving.seed(service)
         yield moving
@@ -153,7 +153,7 @@ def test_a_verification_names_what_differs(migrate: Migrating, service: LegacySe
     assert "33 of 34 sensors that can be moved are equal (97 %)" in verified.out
     assert "1 differ in value_constraints.max_value" in verified.out
     assert f"sensor {its.sensor.sensor_id} {its.sensor.key}" in verified.out
-    assert "2 cannot be moved; the old rules stay in force for them:" in verified.out
+    assert "2 cannot be moved; the legacy rules stay in force for them:" in verified.out
     (line,) = [line for line in read_report(Path("verify.csv")) if line["finding"] == "different"]
     assert "value_constraints.max_value: " in line["differences"]
 
@@ -173,7 +173,7 @@ def test_tables_without_a_sensor_are_taken_for_the_wrong_ones(migrate: Migrating
     refused = migrate(command)
 
     assert refused.code == ExitCode.FAILED
-    assert refused.err.startswith("error: the old tables have no sensors\n")
+    assert refused.err.startswith("error: the legacy tables have no sensors\n")
 
 
 def test_a_run_that_finds_a_table_away_says_that_it_can_go_on(
@@ -381,7 +381,7 @@ def test_tables_that_have_lost_their_sensors_are_not_believed(migrate: Migrating
 
     refused = migrate("dual-write", "sync")
     assert refused.code == ExitCode.FAILED
-    assert "34 of 34 moved sensors are gone from the old tables: are they the right tables?" in refused.err
+    assert "34 of 34 moved sensors are gone from the legacy tables: are they the right tables?" in refused.err
 
     assert migrate("dual-write", "sync", "--allow-removals").code == ExitCode.OK
     assert list(migrate.constraints.list()) == []
@@ -412,7 +412,7 @@ def test_a_watch_goes_on_through_an_outage_and_ends_when_it_is_switched_off(
         if call == 4:
             raise UnavailableError("the table is away")
         if call == 5:
-            migrate.records.save_dual_write(DualWrite(is_on=False))
+            migrate.records.save_dual_write(DualWriteSwitch(is_on=False))
 
     monkeypatch.setattr(DynamoMigrationRecords, "find_dual_write", calling_first(find, away_then_off))
     monkeypatch.setattr("cli.migration.interrupts.Interrupts.wait", lambda *_: False)
@@ -492,9 +492,9 @@ def test_a_rollback_names_what_stays(migrate: Migrating, service: LegacyService)
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        (TWO_WAYS, None),
-        (TWO_WAYS | {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true"}, "judges by the new way alone"),
-        (TWO_WAYS | {"AFLUENTE_OLD_SQL_SECRET": ""}, "does not know the old service's database"),
+        (SHADOW, None),
+        (SHADOW | {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true"}, "classifies the new way alone"),
+        (SHADOW | {"AFLUENTE_OLD_SQL_SECRET": ""}, "does not know the legacy service's database"),
     ],
 )
 def test_a_rollback_says_where_readings_will_be_judged_by_nothing(
@@ -573,7 +573,7 @@ def test_a_password_is_not_shown_when_the_database_is_away(migrate: Migrating) -
     refused = migrate("plan", "--sql-url", "postgresql://me:secret@127.0.0.1:1/iot")
 
     assert refused.code == ExitCode.UNREACHABLE
-    assert refused.err.startswith("error: not available: the old service's database: ")
+    assert refused.err.startswith("error: not available: the legacy service's database: ")
     assert "secret" not in refused.out + refused.err
 
 

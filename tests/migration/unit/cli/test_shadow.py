@@ -9,11 +9,11 @@ from afluente.domain.constraints import Baseline
 from afluente.domain.evaluation import Classification
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.trial import (
-    Difference,
     DifferenceCause,
     EventKind,
     NotedDifference,
     Phase,
+    PointDifference,
     TrialCounts,
 )
 from cli import main as command_line
@@ -45,7 +45,7 @@ class Shadow:
         told = self._capsys.readouterr()
         return Done(int(ended.value.code or 0), told.out, told.err)
 
-    def found(self, counts: TrialCounts, *differences: Difference) -> None:
+    def found(self, counts: TrialCounts, *differences: PointDifference) -> None:
         """As a classifier counts and notes."""
         step = self.trial.settings().step
         self.trial.add(counts, step=step)
@@ -61,16 +61,16 @@ def shadow(
     return Shadow(canary, monkeypatch, capsys)
 
 
-def a_difference(stream: str = STREAM, **fields: Any) -> Difference:
+def a_difference(stream: str = STREAM, **fields: Any) -> PointDifference:
     defaults: dict[str, Any] = {
         "cause": DifferenceCause.VALUE_ZONE,
-        "old": Classification.NORMAL,
-        "new": Classification.WARNING,
+        "legacy_class": Classification.NORMAL,
+        "constraints_class": Classification.WARNING,
         "value": 30.0,
         "timestamp": NOW,
         "point_id": POINT_ID,
     }
-    return Difference(stream=stream, **(defaults | fields))
+    return PointDifference(stream=stream, **(defaults | fields))
 
 
 def test_shadow_is_switched_on_and_off(shadow: Shadow) -> None:
@@ -87,7 +87,7 @@ def test_where_one_way_judges_alone_there_is_no_shadow(shadow: Shadow) -> None:
     told = shadow("on")
 
     assert told.code == ExitCode.FAILED
-    assert "judges by the new way alone" in " ".join(told.err.split())
+    assert "classifies the new way alone" in " ".join(told.err.split())
     assert not shadow.trial.settings().shadow
 
 

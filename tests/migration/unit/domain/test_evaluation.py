@@ -1,4 +1,4 @@
-"""The old service's judgement as rules of classification: the same as the constraints that its thresholds come to."""
+"""Rule sets of legacy thresholds evaluate as the constraints that are equivalent to them."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Classification, RateViolation
 from afluente.domain.stream_state import StreamState
 from afluente.migration.domain.evaluation import legacy_rule_set
-from afluente.migration.domain.mapping import new_class
-from afluente.migration.domain.rules import judge
+from afluente.migration.domain.mapping import class_of
+from afluente.migration.domain.rules import evaluate
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, a_point, points
 from tests.migration.thresholds import a_delta, all_thresholds, an_alert, readings, thresholds
@@ -28,7 +28,7 @@ _streams = st.lists(
 def judged(
     its_points: list[DataPoint], its: SensorThresholds, state: StreamState | None = None
 ) -> ClassificationResult:
-    return classify_with(legacy_rule_set(its).rules, its_points, state or StreamState(), NOW)
+    return classify_with(legacy_rule_set(its).rule_set, its_points, state or StreamState(), NOW)
 
 
 def in_other_words(outcome: ClassificationResult) -> ClassificationResult:
@@ -46,7 +46,7 @@ def test_points_are_judged_as_by_the_constraints_that_the_thresholds_come_to(
     found = legacy_rule_set(its)
     assume(not found.faults)
     baseline = Baseline(latest.timestamp, latest.value) if latest else None
-    state = classify_with(found.rules, [], StreamState(), NOW).state
+    state = classify_with(found.rule_set, [], StreamState(), NOW).state
     constraints = VersionedConfig(found.config, 1, baseline) if found.config else None
 
     new = classify(stream, constraints, StreamState() if constraints else state, NOW)
@@ -65,8 +65,8 @@ def test_points_are_judged_as_ever_by_thresholds_that_contradict_each_other_and_
 
     latest: LatestReading | None = None
     for point in outcome.points:
-        verdict = judge(point.value, point.timestamp, latest=latest, thresholds=its)
-        assert point.classification is new_class(verdict)
+        verdict = evaluate(point.value, point.timestamp, latest=latest, thresholds=its)
+        assert point.classification is class_of(verdict)
         assert (point.severity is None) == (point.classification is Classification.NORMAL)
         if verdict.cause != "physical_range":
             latest = LatestReading(point.value, point.timestamp)

@@ -13,12 +13,19 @@ from afluente.domain.constraints import Severity, StreamConfig, VersionedConfig
 from afluente.domain.evaluation import Classification
 from afluente.domain.faults import FaultCode, FaultyError
 from afluente.domain.stream_state import StreamState, WindowPoint
-from afluente.migration.domain.mapping import Mapped, judgement, judges_as, new_class, to_constraints, to_thresholds
+from afluente.migration.domain.mapping import (
+    Mapped,
+    class_of,
+    classify_alike,
+    effect_of,
+    to_constraints,
+    to_thresholds,
+)
 from afluente.migration.domain.rules import (
     Cause,
     LegacyClass,
-    Verdict,
-    judge,
+    LegacyEvaluation,
+    evaluate,
 )
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.factories import NOW, a_config, a_point, fields_and_codes
@@ -170,21 +177,21 @@ def test_a_bound_may_be_equal_to_the_other() -> None:
 def test_a_threshold_without_any_bound_judges_as_none_does() -> None:
     found = mapped(SensorThresholds(sensor=a_sensor(), alerts=(an_alert(cooldown_seconds=9),)))
 
-    assert judgement(found.config) == judgement(None) == ()
+    assert effect_of(found.config) == effect_of(None) == ()
 
 
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [
-        (Verdict(LegacyClass.ALERT, Cause.PHYSICAL_RANGE), Classification.ALERT),
-        (Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE), Classification.ALERT),
-        (Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE), Classification.WARNING),
-        (Verdict(LegacyClass.WARNING, Cause.DELTA_SPIKE), Classification.ANOMALY),
-        (Verdict(LegacyClass.ML_PREDICTION, Cause.NONE), Classification.NORMAL),
+        (LegacyEvaluation(LegacyClass.ALERT, Cause.PHYSICAL_RANGE), Classification.ALERT),
+        (LegacyEvaluation(LegacyClass.ALERT, Cause.ALERT_ZONE), Classification.ALERT),
+        (LegacyEvaluation(LegacyClass.WARNING, Cause.WARNING_ZONE), Classification.WARNING),
+        (LegacyEvaluation(LegacyClass.WARNING, Cause.DELTA_SPIKE), Classification.ANOMALY),
+        (LegacyEvaluation(LegacyClass.ML_PREDICTION, Cause.NONE), Classification.NORMAL),
     ],
 )
-def test_every_old_class_has_a_new_one(verdict: Verdict, expected: Classification) -> None:
-    assert new_class(verdict) is expected
+def test_every_old_class_has_a_new_one(verdict: LegacyEvaluation, expected: Classification) -> None:
+    assert class_of(verdict) is expected
 
 
 @given(
@@ -208,7 +215,7 @@ def test_every_reading_is_judged_as_before(
     outcome = classify([point], constraints, StreamState(newest=newest, baseline=baseline), processed_at=NOW)
 
     latest = None if baseline is None else LatestReading(baseline.value, baseline.timestamp)
-    assert outcome.points[0].classification is new_class(judge(value, point.timestamp, latest=latest, thresholds=its))
+    assert outcome.points[0].classification is class_of(evaluate(value, point.timestamp, latest=latest, thresholds=its))
 
 
 @given(all_thresholds)
@@ -282,10 +289,10 @@ def test_an_alarm_of_rates_alone_needs_a_row_without_bounds() -> None:
     written = to_thresholds(config, thresholds()).thresholds
 
     assert [row.consecutive_violations for row in written.alerts] == [7]
-    assert judges_as(written, config)
+    assert classify_alike(written, config)
 
 
-def test_what_the_old_tables_cannot_hold_is_told() -> None:
+def test_what_the_legacy_tables_cannot_hold_is_told() -> None:
     config = a_config(max_value=1, stream_type="pressure", metadata={"legacy": {}, "owner": "plant 7"})
 
     assert to_thresholds(config, thresholds()).no_room == ("metadata.owner", "stream_type")
@@ -293,8 +300,8 @@ def test_what_the_old_tables_cannot_hold_is_told() -> None:
 
 
 def test_thresholds_that_contradict_each_other_judge_as_no_constraints_do() -> None:
-    assert not judges_as(thresholds(physical_min=2, physical_max=1), None)
-    assert judges_as(thresholds(), None)
+    assert not classify_alike(thresholds(physical_min=2, physical_max=1), None)
+    assert classify_alike(thresholds(), None)
 
 
 @st.composite
@@ -309,4 +316,4 @@ def configs(draw: st.DrawFn) -> StreamConfig:
 
 @given(configs(), all_thresholds)
 def test_what_is_written_back_judges_as_the_constraints_do(config: StreamConfig, before: SensorThresholds) -> None:
-    assert judges_as(to_thresholds(config, before).thresholds, config)
+    assert classify_alike(to_thresholds(config, before).thresholds, config)

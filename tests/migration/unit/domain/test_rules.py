@@ -1,4 +1,4 @@
-"""How the old service judged: a table of readings, each with what became of it."""
+"""How the legacy service judged: a table of readings, each with what became of it."""
 
 from typing import Any
 
@@ -7,40 +7,40 @@ import pytest
 from afluente.migration.domain.rules import (
     Cause,
     LegacyClass,
-    Verdict,
-    judge,
+    LegacyEvaluation,
+    evaluate,
 )
 from afluente.migration.domain.thresholds import LatestReading, SensorThresholds
 from tests.migration.thresholds import thresholds
 
-NORMAL = Verdict(LegacyClass.ML_PREDICTION, Cause.NONE)
-SPIKE = Verdict(LegacyClass.WARNING, Cause.DELTA_SPIKE)
+NORMAL = LegacyEvaluation(LegacyClass.ML_PREDICTION, Cause.NONE)
+SPIKE = LegacyEvaluation(LegacyClass.WARNING, Cause.DELTA_SPIKE)
 
 ZONES = thresholds(
     physical_min=0, physical_max=100, threshold_min=10, threshold_max=90, warning_min=20, warning_max=80, abs_delta=5
 )
 
 
-def of(value: float, its: SensorThresholds, latest: LatestReading | None = None, at: float = 110.0) -> Verdict:
-    return judge(value, at, latest=latest, thresholds=its)
+def of(value: float, its: SensorThresholds, latest: LatestReading | None = None, at: float = 110.0) -> LegacyEvaluation:
+    return evaluate(value, at, latest=latest, thresholds=its)
 
 
 @pytest.mark.parametrize(
     ("value", "verdict"),
     [
-        (-1, Verdict(LegacyClass.ALERT, Cause.PHYSICAL_RANGE)),
-        (101, Verdict(LegacyClass.ALERT, Cause.PHYSICAL_RANGE)),
-        (0, Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE)),
-        (9.9, Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE)),
-        (90.1, Verdict(LegacyClass.ALERT, Cause.ALERT_ZONE)),
-        (10, Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE)),
-        (80.1, Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE)),
+        (-1, LegacyEvaluation(LegacyClass.ALERT, Cause.PHYSICAL_RANGE)),
+        (101, LegacyEvaluation(LegacyClass.ALERT, Cause.PHYSICAL_RANGE)),
+        (0, LegacyEvaluation(LegacyClass.ALERT, Cause.ALERT_ZONE)),
+        (9.9, LegacyEvaluation(LegacyClass.ALERT, Cause.ALERT_ZONE)),
+        (90.1, LegacyEvaluation(LegacyClass.ALERT, Cause.ALERT_ZONE)),
+        (10, LegacyEvaluation(LegacyClass.WARNING, Cause.WARNING_ZONE)),
+        (80.1, LegacyEvaluation(LegacyClass.WARNING, Cause.WARNING_ZONE)),
         (20, NORMAL),
         (50, NORMAL),
         (80, NORMAL),
     ],
 )
-def test_the_gravest_zone_decides_and_a_bound_itself_is_allowed(value: float, verdict: Verdict) -> None:
+def test_the_gravest_zone_decides_and_a_bound_itself_is_allowed(value: float, verdict: LegacyEvaluation) -> None:
     assert of(value, ZONES) == verdict
 
 
@@ -62,7 +62,7 @@ def test_the_gravest_zone_decides_and_a_bound_itself_is_allowed(value: float, ve
     ],
 )
 def test_any_one_change_that_is_too_large_is_a_spike(
-    bounds: dict[str, Any], value: float, at: float, verdict: Verdict
+    bounds: dict[str, Any], value: float, at: float, verdict: LegacyEvaluation
 ) -> None:
     assert of(value, thresholds(**bounds), LatestReading(50, 100), at) == verdict
 
@@ -77,7 +77,7 @@ def test_without_a_last_reading_there_is_no_spike() -> None:
 
 
 def test_a_zone_goes_before_a_spike() -> None:
-    assert of(85, ZONES, LatestReading(50, 100)) == Verdict(LegacyClass.WARNING, Cause.WARNING_ZONE)
+    assert of(85, ZONES, LatestReading(50, 100)) == LegacyEvaluation(LegacyClass.WARNING, Cause.WARNING_ZONE)
     assert of(70, ZONES, LatestReading(50, 100)) == SPIKE
 
 

@@ -1,4 +1,4 @@
-"""What the old tables say of a sensor: its stream, and which of its rows are in force."""
+"""What the legacy tables say of a sensor: its stream, and which of its rows are in force."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What clients of the old service send, as recorded, and what they are answered; with memory in place of AWS."""
+"""What clients of the legacy service send, as recorded, and what they are answered; with memory in place of AWS."""
 
 import json
 import uuid
@@ -25,8 +25,8 @@ from afluente.domain.classification import classify
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
 from afluente.domain.stream_state import StreamState
 from afluente.migration.adapters.memory import MemorySensors
-from afluente.migration.application.sensors import SensorLookup, SensorName
-from afluente.migration.domain.thresholds import Sensor
+from afluente.migration.application.sensors import SensorLookup
+from afluente.migration.domain.thresholds import Sensor, SensorName
 from afluente.runtime.http_ingest import CsvIngest, HttpIngest, HttpIngestSettings
 from afluente.runtime.iot_rule_handler import IotRuleHandler, IotRuleHandlerSettings
 from http_ingest.legacy_route import MAX_DEVICES

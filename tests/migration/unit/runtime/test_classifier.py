@@ -10,12 +10,12 @@ from afluente.domain.stream_state import StreamState
 from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application.trial import TrialCounts
 from afluente.runtime import clients
-from afluente.runtime.migration.classifier import shadow_classifier, tell_compared, tell_error
+from afluente.runtime.migration.classifier import count_compared, log_error, shadow_classifier
 from tests.factories import NOW, a_key, a_point
 
 
 def test_a_failure_of_the_new_way_is_an_error_in_the_log(log: list[dict[str, Any]]) -> None:
-    tell_error(KeyError("max_value"))
+    log_error(KeyError("max_value"))
 
     (line,) = log
     assert (line["levelname"], line["code"], line["cause"]) == (
@@ -27,8 +27,8 @@ def test_a_failure_of_the_new_way_is_an_error_in_the_log(log: list[dict[str, Any
 
 
 def test_differences_and_errors_are_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_compared(TrialCounts(compared=9))
-    tell_compared(TrialCounts(compared=9, differences=2, errors=3))
+    count_compared(TrialCounts(compared=9))
+    count_compared(TrialCounts(compared=9, differences=2, errors=3))
 
     (reported,) = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
     assert (reported["ShadowDifferences"], reported["CanaryErrors"]) == ([2], [3])

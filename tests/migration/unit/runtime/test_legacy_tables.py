@@ -1,4 +1,4 @@
-"""The old service's database as the classifier has it: connected late, connected anew, and told of where it is away."""
+"""The legacy tables of the classifier: connected late, connected anew, and logged when they are unavailable."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +12,14 @@ from afluente.migration.adapters.sql.engine import legacy_engine
 from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 from afluente.runtime.migration.legacy_tables import ConnectedTables, ContradictionLog
 from tests.factories import a_key
-from tests.migration.legacy_service import an_old_service, create_tables, fill
+from tests.migration.legacy_service import a_legacy_service, create_tables, fill
 from tests.migration.thresholds import thresholds
 
-SERVICE = an_old_service(36)
+SERVICE = a_legacy_service(36)
 
 
 class Database:
-    """A file with the old tables; what leads to it can be wrong."""
+    """A file with the legacy tables; what leads to it can be wrong."""
 
     def __init__(self, file: Path) -> None:
         self.url = f"sqlite:///{file}"
@@ -43,7 +43,7 @@ def database(tmp_path: Path) -> Database:
 def tables(database: Database) -> Iterator[ConnectedTables]:
     tables = ConnectedTables(database.connect)
     yield tables
-    tables._leave()
+    tables._disconnect()
 
 
 def test_questions_are_answered_by_one_connection(database: Database, tables: ConnectedTables) -> None:

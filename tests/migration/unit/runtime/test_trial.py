@@ -8,7 +8,7 @@ import pytest
 from afluente.application.errors import UnavailableError
 from afluente.migration.application.canary import event_of, rolled_back
 from afluente.migration.application.trial import EventKind, Phase, TrialCounts, TrialEvent, TrialSettings
-from afluente.runtime.migration.trial import tell_event, tell_unavailable, trial
+from afluente.runtime.migration.trial import log_event, log_unavailable, trial_monitor
 from tests.factories import NOW
 
 RUNNING = TrialSettings().in_next_step(NOW, phase=Phase.RUNNING, share=10)
@@ -22,7 +22,7 @@ def an_event(kind: EventKind, after: TrialSettings) -> TrialEvent:
 def test_a_rollback_is_an_error_in_the_log_and_a_metric(
     log: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell_event(an_event(EventKind.ROLLED_BACK, rolled_back(RUNNING, NOW + 9)))
+    log_event(an_event(EventKind.ROLLED_BACK, rolled_back(RUNNING, NOW + 9)))
 
     (line,) = log
     assert (line["levelname"], line["code"], line["why"]) == ("ERROR", "CANARY_ROLLED_BACK", "1 difference")
@@ -32,7 +32,7 @@ def test_a_rollback_is_an_error_in_the_log_and_a_metric(
 
 
 def test_a_next_step_is_a_line_alone(log: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
-    tell_event(an_event(EventKind.ADVANCED, RUNNING.in_next_step(NOW + 9, share=50)))
+    log_event(an_event(EventKind.ADVANCED, RUNNING.in_next_step(NOW + 9, share=50)))
 
     (line,) = log
     assert (line["levelname"], line["code"], line["share"]) == ("INFO", "CANARY_ADVANCED", 50)
@@ -40,7 +40,7 @@ def test_a_next_step_is_a_line_alone(log: list[dict[str, Any]], capsys: pytest.C
 
 
 def test_a_table_that_does_not_answer_is_told_of(log: list[dict[str, Any]]) -> None:
-    tell_unavailable(UnavailableError("DynamoDB table migration: Throttled"))
+    log_unavailable(UnavailableError("DynamoDB table migration: Throttled"))
 
     (line,) = log
     assert (line["levelname"], line["code"]) == ("WARNING", "TRIAL_UNAVAILABLE")
@@ -48,4 +48,4 @@ def test_a_table_that_does_not_answer_is_told_of(log: list[dict[str, Any]]) -> N
 
 
 def test_nothing_is_asked_before_the_first_question() -> None:
-    assert trial("migration") is not None
+    assert trial_monitor("migration") is not None

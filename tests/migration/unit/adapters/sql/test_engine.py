@@ -1,4 +1,4 @@
-"""How the old service's database is connected, and what its failures become."""
+"""How the legacy service's database is connected, and what its failures become."""
 
 import gc
 import socket
@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from afluente.application.errors import UnavailableError
 from afluente.domain.stream_keys import StreamKey
-from afluente.migration.adapters.sql.engine import is_of_the_values, legacy_engine, unavailable
+from afluente.migration.adapters.sql.engine import is_of_the_values, legacy_engine, unavailable_error
 from afluente.migration.adapters.sql.errors import LegacySqlUrlError, WrongTablesError
 from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 from afluente.migration.adapters.sql.names import TableNames
 from afluente.migration.application.ports import RowRejectedError
-from tests.migration.legacy_service import an_old_service, create_tables, fill
+from tests.migration.legacy_service import a_legacy_service, create_tables, fill
 from tests.migration.thresholds import thresholds
 
 PASSWORD = "s3cret-of-the-test"
@@ -144,7 +144,7 @@ def test_a_database_that_nobody_serves_is_unavailable(call: int) -> None:
         pass  # nobody listens there any more
     tables = SqlLegacyTables(legacy_engine(f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/iot"))
 
-    with pytest.raises(UnavailableError, match="the old service's database: InterfaceError") as caught:
+    with pytest.raises(UnavailableError, match="the legacy service's database: InterfaceError") as caught:
         calls(tables)[call]()
     assert PASSWORD not in str(caught.value)
 
@@ -179,9 +179,9 @@ def test_what_a_driver_says_is_told_without_its_wrapping(raised: object, told: s
 
     cause = DriverError(*(raised if isinstance(raised, tuple) else (raised,)))
 
-    error = unavailable(sa.exc.DBAPIError("SELECT 1", {}, cause))
+    error = unavailable_error(sa.exc.DBAPIError("SELECT 1", {}, cause))
 
-    assert str(error) == f"the old service's database: DriverError: {told}"
+    assert str(error) == f"the legacy service's database: DriverError: {told}"
 
 
 def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     """A database with the classic tables."""
     engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
     create_tables(engine)
-    fill(engine, an_old_service(20))
+    fill(engine, a_legacy_service(20))
     yield engine
     engine.dispose()
 

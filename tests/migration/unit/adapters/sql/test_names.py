@@ -1,4 +1,4 @@
-"""Names of the old tables, as people write them."""
+"""Names of the legacy tables, as people write them."""
 
 import json
 

@@ -1,11 +1,11 @@
-"""What is remembered of moving from the old service, in the table `migration`: an item a thing, as JSON.
+"""The records of the migration in the table `migration`, one item each, as JSON.
 
 | `id` | `entry` | holds |
 |---|---|---|
-| `sensor#{sensor_id}` | `record` | what is remembered of a sensor |
-| `sensor#{sensor_id}` | `conflict#{when}` | what lost where both sides had changed |
-| `run` | `progress` | how far the last run got |
-| `dual-write` | `settings` | the switch, and how the last pass went |
+| `sensor#{sensor_id}` | `record` | the record of a sensor |
+| `sensor#{sensor_id}` | `conflict#{when}` | the losing side of a conflict |
+| `run` | `progress` | the progress of the last run |
+| `dual-write` | `settings` | the switch of dual write, and its last pass |
 
 The sensor directory is in the same table:
 
@@ -24,13 +24,18 @@ import msgspec
 from afluente.adapters.aws.calls import unavailable
 from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, batch_get, batch_put, conditional_write
 from afluente.migration.application.ports import StaleRunError
-from afluente.migration.application.records import DualWrite, KeptConflict, RunProgress, SensorRecord
+from afluente.migration.application.records import (
+    DualWriteSwitch,
+    KeptConflict,
+    RunProgress,
+    SensorRecord,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CONFLICT_SECONDS = 365 * 24 * 3600
-"""How long a conflict is kept."""
+"""The time for which a conflict is kept."""
 
 DIRECTORY = "directory"
 """The `entry` of an item of the sensor directory."""
@@ -40,11 +45,11 @@ _CONFLICT = "conflict#"
 _RUN = {"id": {"S": "run"}, "entry": {"S": "progress"}}
 _DUAL_WRITE = {"id": {"S": "dual-write"}, "entry": {"S": "settings"}}
 
-_Thing = TypeVar("_Thing")
+_Record = TypeVar("_Record")
 
 
 class DynamoMigrationRecords:
-    """Reads and writes what is remembered.
+    """Reads and writes the records.
 
     Args:
         client: of DynamoDB.
@@ -60,38 +65,33 @@ class DynamoMigrationRecords:
     # --- sensors -----------------------------------------------------------------------------------------------------
 
     def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, SensorRecord]:
-        """See `MigrationRecords.fetch`."""
         keys: list[dict[str, Any]] = [_key(sensor_id, _RECORD) for sensor_id in sensor_ids]
-        # A run that goes on has to find what it wrote the moment before it was killed.
+        # A run that continues has to find what it wrote in the moment before it was killed.
         items = batch_get(self._client, self._table, keys, consistent=True, sleep=self._sleep)
         records = (_decoded(item, SensorRecord) for item in items)
         return {record.sensor_id: record for record in records}
 
     def put_many(self, records: Sequence[SensorRecord]) -> None:
-        """See `MigrationRecords.put_many`."""
         items = [{**_key(record.sensor_id, _RECORD), **_encoded(record)} for record in records]
         batch_put(self._client, self._table, items, sleep=self._sleep)
 
     def list(self) -> Iterator[SensorRecord]:
-        """See `MigrationRecords.list`."""
         yield from (_decoded(item, SensorRecord) for item in self._scan("entry = :entry", _RECORD))
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
     def find_run(self) -> RunProgress | None:
-        """See `MigrationRecords.find_run`."""
         return self._find(_RUN, RunProgress)
 
     def save_run(self, progress: RunProgress) -> RunProgress:
-        """See `MigrationRecords.save_run`."""
         saved = msgspec.structs.replace(progress, version=progress.version + 1)
         try:
             with conditional_write(f"DynamoDB table {self._table}"):
                 self._client.put_item(
                     TableName=self._table,
                     Item={**_RUN, **_encoded(saved), "version": {"N": str(saved.version)}},
-                    ConditionExpression="version = :old OR (attribute_not_exists(id) AND :old = :none)",
-                    ExpressionAttributeValues={":old": {"N": str(progress.version)}, ":none": {"N": "0"}},
+                    ConditionExpression="version = :before OR (attribute_not_exists(id) AND :before = :none)",
+                    ExpressionAttributeValues={":before": {"N": str(progress.version)}, ":none": {"N": "0"}},
                 )
         except ConditionFailedError as error:
             raise StaleRunError("another run has gone on meanwhile") from error
@@ -100,25 +100,21 @@ class DynamoMigrationRecords:
     # --- dual write --------------------------------------------------------------------------------------------------
 
     def keep_conflict(self, conflict: KeptConflict) -> None:
-        """See `MigrationRecords.keep_conflict`."""
         expiry = {"expires_at": {"N": str(int(conflict.at) + CONFLICT_SECONDS)}}
         self._put({**_key(conflict.sensor_id, f"{_CONFLICT}{conflict.at:.6f}"), **_encoded(conflict), **expiry})
 
     def conflicts(self) -> Iterator[KeptConflict]:
-        """See `MigrationRecords.conflicts`."""
         yield from (_decoded(item, KeptConflict) for item in self._scan("begins_with(entry, :entry)", _CONFLICT))
 
-    def find_dual_write(self) -> DualWrite:
-        """See `MigrationRecords.find_dual_write`."""
-        return self._find(_DUAL_WRITE, DualWrite) or DualWrite()
+    def find_dual_write(self) -> DualWriteSwitch:
+        return self._find(_DUAL_WRITE, DualWriteSwitch) or DualWriteSwitch()
 
-    def save_dual_write(self, dual_write: DualWrite) -> None:
-        """See `MigrationRecords.save_dual_write`."""
-        self._put({**_DUAL_WRITE, **_encoded(dual_write)})
+    def save_dual_write(self, switch: DualWriteSwitch) -> None:
+        self._put({**_DUAL_WRITE, **_encoded(switch)})
 
     # --- the table ---------------------------------------------------------------------------------------------------
 
-    def _find(self, key: dict[str, Any], kind: type[_Thing]) -> _Thing | None:
+    def _find(self, key: dict[str, Any], kind: type[_Record]) -> _Record | None:
         with unavailable(f"DynamoDB table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         item = answer.get("Item")
@@ -144,9 +140,9 @@ def _key(sensor_id: int, entry: str) -> dict[str, Any]:
     return {"id": {"S": f"sensor#{sensor_id}"}, "entry": {"S": entry}}
 
 
-def _encoded(thing: object) -> dict[str, Any]:
-    return {"record": {"S": msgspec.json.encode(thing).decode()}}
+def _encoded(record: object) -> dict[str, Any]:
+    return {"record": {"S": msgspec.json.encode(record).decode()}}
 
 
-def _decoded(item: Attributes, kind: type[_Thing]) -> _Thing:
+def _decoded(item: Attributes, kind: type[_Record]) -> _Record:
     return msgspec.json.decode(item["record"]["S"], type=kind)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from afluente.adapters.aws.dynamodb import Attributes, batch_get, batch_put
-from afluente.migration.application.sensors import SensorName, canonical_uuid
-from afluente.migration.domain.thresholds import Sensor
+from afluente.migration.application.sensors import canonical_uuid
+from afluente.migration.domain.thresholds import Sensor, SensorName
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,20 +40,17 @@ class DynamoSensors:
         self._sleep = sleep
 
     def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
-        """See `SensorDirectory.resolve`."""
         by_id = {_id(name): name for name in names}
-        # The cache above makes a new entry wait for up to its time to live anyway, so a read may be half as dear.
+        # A cache in front of it delays a new entry anyway, and this read costs half as much.
         items = self._read(by_id, consistent=False)
         return {by_id[item["id"]["S"]]: _decoded(item) for item in items}
 
     def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        """See `WritableSensorDirectory.fetch`."""
         sensors = map(_decoded, self._read({_id(sensor_id) for sensor_id in sensor_ids}, consistent=True))
         return {sensor.sensor_id: sensor for sensor in sensors}
 
     def put_many(self, sensors: Sequence[Sensor]) -> None:
-        """See `WritableSensorDirectory.put_many`."""
-        # By key, since no two items of a batch may have the same.
+        # By key: no two items of a batch may have the same.
         items = {_id(name): _item(name, sensor) for sensor in sensors for name in _names(sensor)}
         batch_put(self._client, self._table, list(items.values()), sleep=self._sleep)
 

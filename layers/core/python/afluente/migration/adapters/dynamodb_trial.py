@@ -1,11 +1,11 @@
-"""The trial of the new way of judging, in the table `migration`.
+"""The trial in the table `migration`.
 
 | `id` | `entry` | holds |
 |---|---|---|
 | `trial` | `settings` | the settings, and their `version` |
-| `trial#events` | `{when}#{version}` | what happened |
-| `trial#counts` | `{step}` | what was counted of a step, a number each |
-| `trial#differences#{step}` | hash of stream and cause | how many differences, and the first of them |
+| `trial#events` | `{when}#{version}` | an event |
+| `trial#counts` | `{step}` | the counts of a step, a number each |
+| `trial#differences#{step}` | hash of stream and cause | the number of differences, and the first of them |
 """
 
 import time
@@ -20,8 +20,8 @@ from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, con
 from afluente.application.errors import UnavailableError
 from afluente.migration.application.trial import (
     ADDED_MS_BOUNDS,
-    Difference,
     NotedDifference,
+    PointDifference,
     TrialCounts,
     TrialEvent,
     TrialSettings,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT_SECONDS = 90 * 24 * 3600
-"""How long counts and differences are kept after the last of them; events stay."""
+"""The time for which counts and differences are kept after the last of them; events stay."""
 
 _SETTINGS: dict[str, Any] = {"id": {"S": "trial"}, "entry": {"S": "settings"}}
 _EVENTS = "trial#events"
@@ -42,7 +42,7 @@ _BUCKETS = tuple(f"added_{place:02}" for place in range(len(ADDED_MS_BOUNDS)))
 
 
 class DynamoTrial:
-    """Reads and writes what the trial keeps.
+    """Reads and writes the trial.
 
     Args:
         client: of DynamoDB.
@@ -56,18 +56,16 @@ class DynamoTrial:
         self._clock = clock
 
     def settings(self) -> TrialSettings:
-        """See `TrialStore.settings`."""
         item = self._get(_SETTINGS)
         try:
             return msgspec.json.decode(item["record"]["S"], type=TrialSettings) if item else TrialSettings()
         except (KeyError, msgspec.DecodeError) as error:
-            # As if the table did not answer: points do not wait for somebody who mends the item.
+            # As if the table did not answer: points do not wait until somebody has mended the item.
             raise UnavailableError(f"{self._name}: the item trial/settings cannot be read: {error!r}") from error
 
     def save(self, settings: TrialSettings, event: TrialEvent) -> bool:
-        """See `TrialStore.save`."""
         item = {**_SETTINGS, **_encoded(settings), "version": {"N": str(settings.version)}}
-        happened = {"id": {"S": _EVENTS}, "entry": {"S": f"{event.at:020.6f}#{event.version:06}"}, **_encoded(event)}
+        event_item = {"id": {"S": _EVENTS}, "entry": {"S": f"{event.at:020.6f}#{event.version:06}"}, **_encoded(event)}
         put: Any = {
             "TableName": self._table,
             "Item": item,
@@ -77,18 +75,16 @@ class DynamoTrial:
         try:
             with conditional_write(self._name):
                 self._client.transact_write_items(
-                    TransactItems=[{"Put": put}, {"Put": {"TableName": self._table, "Item": happened}}]
+                    TransactItems=[{"Put": put}, {"Put": {"TableName": self._table, "Item": event_item}}]
                 )
         except ConditionFailedError:
             return False
         return True
 
     def counts(self, step: int) -> TrialCounts:
-        """See `TrialStore.counts`."""
         return _counts(self._get(_key_of_counts(step)))
 
     def add(self, counts: TrialCounts, *, step: int) -> TrialCounts:
-        """See `TrialStore.add`."""
         numbers = dict(zip(_BUCKETS, counts.added_ms, strict=True))
         numbers |= {name: getattr(counts, name) for name in _COUNTED}
         numbers = {name: number for name, number in numbers.items() if number}
@@ -108,7 +104,6 @@ class DynamoTrial:
         return _counts(answer["Attributes"])
 
     def note(self, differences: Sequence[NotedDifference], *, step: int) -> None:
-        """See `TrialStore.note`."""
         for noted in differences:
             example = noted.example
             # A key may be longer than DynamoDB lets a sort key be.
@@ -129,13 +124,11 @@ class DynamoTrial:
                 )
 
     def differences(self, step: int) -> Iterator[NotedDifference]:
-        """See `TrialStore.differences`."""
         for item in self._query(f"{_DIFFERENCES}{step}"):
-            example = msgspec.json.decode(item["record"]["S"], type=Difference)
+            example = msgspec.json.decode(item["record"]["S"], type=PointDifference)
             yield NotedDifference(int(item["count"]["N"]), example)
 
     def events(self) -> Iterator[TrialEvent]:
-        """See `TrialStore.events`."""
         for item in self._query(_EVENTS, latest_first=True):
             yield msgspec.json.decode(item["record"]["S"], type=TrialEvent)
 

@@ -1,4 +1,4 @@
-"""What clients of the old service send, over HTTP and MQTT: readings, sorted into those to be taken and the others."""
+"""Packets over HTTP and messages over MQTT of legacy clients, decoded into valid and rejected readings."""
 
 from codecs import BOM_UTF8
 from collections.abc import Collection, Mapping, Sequence
@@ -16,18 +16,17 @@ from afluente.domain.stream_keys import MISSING_SOURCE, json_type
 from afluente.migration.adapters.readings import (
     TIME,
     LegacyReading,
-    Surroundings,
+    ReadingContext,
     device_of,
     read,
     sensor_name,
 )
 from afluente.migration.adapters.sender_words import time_of
-from afluente.migration.application.sensors import SensorName
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN, LEGACY_TOPIC
-from afluente.migration.domain.thresholds import Sensor
+from afluente.migration.domain.thresholds import Sensor, SensorName
 
 FORM = "legacy"
-"""What the origin of a quarantined record says of how its points were written."""
+"""The form of points, as the origin of a quarantined record names it."""
 
 _LEVELS = LEGACY_TOPIC.split("/")
 
@@ -36,12 +35,12 @@ class LegacyReadings(msgspec.Struct, frozen=True):
     """The readings of a packet or a message.
 
     Attributes:
-        transport: how they came: `http` or `mqtt`.
-        readings: those that can be taken, in their order.
+        transport: `http` or `mqtt`.
+        readings: the valid ones, in their order.
         rejected: the others.
-        device: the UUID of the device that all of them are of, if it is said.
-        received_at: when they came, in Unix seconds.
-        origin: what else is known of where they came from.
+        device: the UUID of their device; None if only readings name one.
+        received_at: the time of arrival, in Unix seconds.
+        origin: more on their origin, for quarantined records.
     """
 
     transport: str
@@ -53,12 +52,12 @@ class LegacyReadings(msgspec.Struct, frozen=True):
 
     @property
     def devices(self) -> set[str]:
-        """The devices that are named."""
+        """The devices that the packet and its readings name."""
         return {name for name in (self.device, *(reading.device for reading in self.readings)) if name is not None}
 
     @property
     def to_look_up(self) -> set[SensorName]:
-        """What the sensor directory is to be asked for."""
+        """The sensors whose entries in the directory are needed."""
         return {name for reading in self.readings if (name := reading.to_look_up) is not None}
 
     def request(self, request_id: str, sensors: Mapping[SensorName, Sensor | None]) -> PointsRequest:
@@ -66,7 +65,7 @@ class LegacyReadings(msgspec.Struct, frozen=True):
 
         Args:
             request_id: the transport's id of the packet or the message.
-            sensors: what the directory has of the sensors.
+            sensors: entries of the directory.
         """
         points = [reading.point(sensors.get(reading.sensor)) for reading in self.readings]
         source_id = self.device or MISSING_SOURCE
@@ -80,46 +79,46 @@ def decode_packet(body: bytes, *, domains: Collection[str], now: float) -> Legac
     """Read the body of `POST /ingest/packets`: `{device_uuid, ts?, readings: [{sensor_id | sensor_uuid, value, …}]}`.
 
     Args:
-        body: as `read_body` gives it.
+        body: from `read_body`.
         domains: the domains that are open.
         now: the time of arrival, in Unix seconds.
 
     Raises:
-        RequestError: 400 for a body that is no JSON, or that as a whole is not of the form; 413 for too many readings.
+        RequestError: 400 for a body that is no JSON or no packet; 413 for too many readings.
     """
-    # Some languages write a mark at the beginning of UTF-8.
+    # Some clients write a byte order mark.
     document = object_of(body.removeprefix(BOM_UTF8))
     faults = list(open_domain_faults(LEGACY_DOMAIN, domains))
     readings = _readings(document, faults)
     device = device_of(document, faults)
     time_field = next((name for name in TIME if document.get(name) is not None), TIME[0])
-    beside = Surroundings(device, time_of(document.get(time_field), time_field, faults), time_field)
+    context = ReadingContext(device, time_of(document.get(time_field), time_field, faults), time_field)
     if faults:
         raise invalid_request(faults)
     if len(readings) > MAX_POINTS:
         detail = f"{len(readings)} readings are more than {MAX_POINTS}; send them in several requests"
         raise RequestError(413, "too_many_points", detail)
-    origin = {} if beside.time is None else {time_field: str(document[time_field])}
-    taken, rejected = _sorted(readings, beside, now)
-    return LegacyReadings("http", taken, rejected, device, now, origin)
+    origin = {} if context.time is None else {time_field: str(document[time_field])}
+    valid, rejected = _partition(readings, context, now)
+    return LegacyReadings("http", valid, rejected, device, now, origin)
 
 
 def is_legacy_topic(topic: str) -> bool:
-    """Whether a topic is one of the old service."""
+    """True if a topic is one of the legacy service."""
     levels = topic.split("/")
     return len(levels) == len(_LEVELS) and levels[:2] == _LEVELS[:2] and levels[3] == _LEVELS[3]
 
 
 def decode_legacy_message(message: MqttMessage, *, domains: Collection[str]) -> LegacyReadings:
-    """Read a message that came to such a topic: a reading, or an array of them.
+    """Read a message of a legacy topic: a reading, or an array of them.
 
     Args:
-        message: its topic says the sensor, which its readings may repeat.
+        message: its topic names the sensor; readings may repeat it.
         domains: the domains that are open.
 
     Raises:
-        UnusableMessageError: the topic names no sensor, the domain is not open, or the payload is no JSON or not of the
-            form.
+        UnusableMessageError: the topic names no sensor, the domain is not open, or the payload is no JSON or no
+            readings.
     """
     faults = list(open_domain_faults(LEGACY_DOMAIN, domains))
     sensor = sensor_name(message.topic.split("/")[2], "sensor", faults)
@@ -131,9 +130,9 @@ def decode_legacy_message(message: MqttMessage, *, domains: Collection[str]) -> 
         what = "an empty array" if readings == [] else json_type(readings)
         raise UnusableMessageError(f"the payload must be a reading or an array of readings, not {what}")
     now = message.arrived_at / 1000
-    taken, rejected = _sorted(readings, Surroundings(time_field=TIME[1], sensor=sensor), now)
+    valid, rejected = _partition(readings, ReadingContext(time_field=TIME[1], sensor=sensor), now)
     origin = {"topic": message.topic, "client_id": message.client_id}
-    return LegacyReadings("mqtt", taken, rejected, None, now, origin)
+    return LegacyReadings("mqtt", valid, rejected, None, now, origin)
 
 
 def _readings(document: Mapping[str, Any], faults: list[Fault]) -> Sequence[object]:
@@ -147,15 +146,15 @@ def _readings(document: Mapping[str, Any], faults: list[Fault]) -> Sequence[obje
     return ()
 
 
-def _sorted(
-    items: Sequence[object], beside: Surroundings, now: float
+def _partition(
+    items: Sequence[object], context: ReadingContext, now: float
 ) -> tuple[list[LegacyReading], list[RejectedPoint]]:
-    taken: list[LegacyReading] = []
+    valid: list[LegacyReading] = []
     rejected: list[RejectedPoint] = []
     for index, raw in enumerate(items):
-        reading = read(raw, beside, now=now)
+        reading = read(raw, context, now=now)
         if isinstance(reading, LegacyReading):
-            taken.append(reading)
+            valid.append(reading)
         else:
             rejected.append(RejectedPoint(index, reading, raw))
-    return taken, rejected
+    return valid, rejected

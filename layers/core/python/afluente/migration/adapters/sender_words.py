@@ -1,4 +1,4 @@
-"""What legacy clients write, in their own words: times as text or numbers, and faults by the sender's field names."""
+"""Values as legacy clients write them: times as text or numbers, and faults by the sender's field names."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What a person tells the canary: to start, hold, go on, go back, or go on otherwise."""
+"""The commands of the canary: start, hold, resume, change and roll back."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,6 +8,7 @@ import msgspec
 
 from afluente.domain.stream_keys import is_part
 from afluente.migration.application.canary import event_of, rolled_back
+from afluente.migration.application.ports import TrialStore
 from afluente.migration.application.trial import (
     SHARED_PHASES,
     EventKind,
@@ -16,22 +17,21 @@ from afluente.migration.application.trial import (
     TrialCounts,
     TrialEvent,
     TrialSettings,
-    TrialStore,
 )
 
 MAX_LISTED = 1_000
-"""How many sources a list may name: settings are read every second."""
+"""The most sources of a list: settings are read every second."""
 
 _ALL = 100
 _ATTEMPTS = 5
 
 
 class CommandRefusedError(Exception):
-    """The canary cannot do that now; nothing has changed.
+    """The command is not possible now; nothing has changed.
 
     Attributes:
-        message: why.
-        hint: what to do; empty where the message says it.
+        message: the reason.
+        hint: what to do; empty if the message says it.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -41,21 +41,21 @@ class CommandRefusedError(Exception):
 
 
 class DifferencesFoundError(CommandRefusedError):
-    """The ways did not make the same of some points: the canary would go back at once."""
+    """Shadow has found differences: the canary would be rolled back at once."""
 
 
 class FaultyPlanError(CommandRefusedError):
-    """A plan that no canary can follow."""
+    """The plan is invalid."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How a canary is to go.
+    """The plan of a canary.
 
     Attributes:
         steps: the shares, one after the other; ascending, each from 1 to 100.
-        gates: what each step has to show.
-        include: sources that go the new way from the first step on.
-        exclude: sources that never do.
+        gates: of each step.
+        include: sources that are in the canary from the first step on.
+        exclude: sources that never are.
     """
 
     steps: tuple[int, ...] = (10, 50, 100)
@@ -65,14 +65,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanaryCommands:
-    """Carries orders out, each with an event.
+    """Executes commands, each with an event.
 
-    Every method raises `CommandRefusedError`, and `UnavailableError` where the store does not answer.
+    Every method raises `CommandRefusedError`, and `UnavailableError` if the store does not answer.
 
     Args:
         store: of the trial.
         clock: in Unix seconds.
-        by: who gives the orders, for the events.
+        by: the author of the events.
     """
 
     def __init__(self, store: TrialStore, *, clock: Callable[[], float], by: str = "cli") -> None:
@@ -84,15 +84,15 @@ class CanaryCommands:
         """Begin with the plan's first step.
 
         Args:
-            plan: how it is to go.
-            despite_differences: start even if shadow has found some.
+            plan: of the canary.
+            despite_differences: start even if shadow has found differences.
         """
         _check(plan)
         before = self._store.settings()
         if before.phase in SHARED_PHASES:
             message = f"a canary is {before.phase} at {before.share} %"
             raise CommandRefusedError(message, "change it with 'set', or take it back with 'rollback' first")
-        # Of shadow alone, that may have been switched off since: a canary's step ends with it.
+        # The step is that of shadow, which may be off by now: the step of a canary ends with the canary.
         found = self._store.counts(before.step).differences
         if found > plan.gates.max_differences and not despite_differences:
             message = f"shadow has found {found:,} differences, {plan.gates.max_differences:,} at most are allowed"
@@ -113,24 +113,24 @@ class CanaryCommands:
         return self._save(EventKind.STARTED, before, after, "started")
 
     def hold(self) -> TrialEvent:
-        """Let no next step come; a broken gate still takes it back."""
+        """Stay at the current step; a broken gate still rolls back."""
         before = self._store.settings()
         if before.phase is not Phase.RUNNING:
-            raise CommandRefusedError(f"the canary is {_told(before.phase)}: there is no next step to hold back")
+            raise CommandRefusedError(f"the canary is {_name(before.phase)}: there is no next step to hold back")
         return self._save(EventKind.HELD, before, before.changed(phase=Phase.HELD), "held")
 
     def resume(self) -> TrialEvent:
-        """Let the next step come again; what was counted meanwhile counts."""
+        """Let the next step come again, with the counts since the step began."""
         before = self._store.settings()
         if before.phase is not Phase.HELD:
-            raise CommandRefusedError(f"the canary is {_told(before.phase)}, not held")
+            raise CommandRefusedError(f"the canary is {_name(before.phase)}, not held")
         return self._save(EventKind.RESUMED, before, before.changed(phase=Phase.RUNNING), "resumed")
 
     def roll_back(self, why: str = "rolled back by hand") -> TrialEvent | None:
-        """Let nobody go the new way any more, whatever has become of the canary meanwhile.
+        """Take every source out of the canary, also where the canary changes at the same moment.
 
         Returns:
-            What happened; None where nobody did.
+            The event; None if no source was in the canary.
         """
         for _ in range(_ATTEMPTS - 1):
             with suppress(CommandRefusedError):
@@ -138,27 +138,27 @@ class CanaryCommands:
         return self._roll_back(why)
 
     def change(self, plan: Plan, *, share: int | None = None) -> TrialEvent:
-        """Go on otherwise: by another plan, or with another share.
+        """Change the plan or the share.
 
-        Counters begin at 0 where other sources go the new way by it.
+        Counts begin at 0 if the change brings other sources into the canary.
 
         Args:
-            plan: how it is to go from now on.
-            share: of the sources, from now on; a complete canary goes on from there, as it does with further steps.
+            plan: from now on.
+            share: of the sources, from now on; with another share or further steps, a complete canary runs again.
         """
         _check(plan)
         if share is not None and not 0 <= share <= _ALL:
             raise FaultyPlanError(f"a share is from 0 to 100, not {share}")
         before = self._store.settings()
         if before.phase not in SHARED_PHASES:
-            raise CommandRefusedError(f"the canary is {_told(before.phase)}: there is nothing to change", "'start' one")
+            raise CommandRefusedError(f"the canary is {_name(before.phase)}: there is nothing to change", "'start' one")
         changes: dict[str, Any] = {"steps": plan.steps, "gates": plan.gates}
-        others = {"include": plan.include, "exclude": plan.exclude, "share": before.share if share is None else share}
-        goes_on = others["share"] != before.share or plan.steps[-1] > before.share
-        if before.phase is Phase.COMPLETE and goes_on:
+        share = before.share if share is None else share
+        membership = {"include": plan.include, "exclude": plan.exclude, "share": share}
+        if before.phase is Phase.COMPLETE and (share != before.share or plan.steps[-1] > before.share):
             changes["phase"] = Phase.RUNNING
-        if any(getattr(before, name) != value for name, value in others.items()):
-            after = before.in_next_step(self._clock(), **changes, **others)
+        if any(getattr(before, name) != value for name, value in membership.items()):
+            after = before.in_next_step(self._clock(), **changes, **membership)
         else:
             after = before.changed(**changes)
         return self._save(EventKind.SET, before, after, "set by hand")
@@ -178,7 +178,7 @@ class CanaryCommands:
 
 
 def plan_of(settings: TrialSettings) -> Plan:
-    """The plan by which a canary goes."""
+    """The plan in the settings of a canary."""
     return Plan(steps=settings.steps, gates=settings.gates, include=settings.include, exclude=settings.exclude)
 
 
@@ -200,5 +200,5 @@ def _listed(steps: Sequence[int]) -> str:
     return ",".join(map(str, steps)) or "(none)"
 
 
-def _told(phase: Phase) -> str:
+def _name(phase: Phase) -> str:
     return phase.replace("_", " ")

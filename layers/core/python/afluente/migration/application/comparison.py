@@ -1,6 +1,7 @@
-"""Compare what the two ways of judging made of the same points, and say why where it is not the same."""
+"""The comparison of two results for the same points: by the legacy thresholds, and by constraints."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import ClassificationResult, ClassifiedDataPoint
@@ -8,81 +9,91 @@ from afluente.domain.constraints import Baseline, Severity, StreamConfig
 from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import WindowPoint
-from afluente.migration.application.trial import Difference, DifferenceCause
-from afluente.migration.domain.mapping import judgement
+from afluente.migration.application.trial import DifferenceCause, PointDifference
+from afluente.migration.domain.mapping import effect_of
 
 _BY_RATE = {Classification.ANOMALY, Classification.NORMAL}
 
 
-def compare(
-    key: StreamKey,
-    outcomes: tuple[ClassificationResult, ClassificationResult],
-    configs: tuple[StreamConfig | None, StreamConfig | None],
-    references: Sequence[WindowPoint | None],
-) -> list[Difference]:
-    """The differences between what the ways made of the same points of a stream, from the same state.
+class Results(NamedTuple):
+    """The results for points of a stream, from the same state."""
 
-    An alarm that went another way is a difference only where all classes are the same: else it follows from them.
+    by_thresholds: ClassificationResult
+    by_constraints: ClassificationResult
+
+
+class Configs(NamedTuple):
+    """The constraints that are equivalent to a stream's thresholds, and the stream's own; None for none."""
+
+    of_thresholds: StreamConfig | None
+    of_stream: StreamConfig | None
+
+
+def compare(
+    key: StreamKey, results: Results, configs: Configs, references: Sequence[WindowPoint | None]
+) -> list[PointDifference]:
+    """The differences between two results.
+
+    Different alarms count only if all classes are the same: otherwise they follow from the classes.
 
     Args:
         key: of the stream.
-        outcomes: of the old way and of the new way.
-        configs: the constraints that the old way's thresholds come to, and those of the new way.
-        references: what the change of each point was measured by.
+        results: for the same points.
+        configs: that led to them.
+        references: the point that each point's change was measured against.
 
     Raises:
-        ValueError: the ways did not take the same points.
+        ValueError: the results are not of the same points.
     """
-    old, new = outcomes
-    pairs = list(zip(old.points, new.points, references, strict=True))
+    pairs = list(zip(results.by_thresholds.points, results.by_constraints.points, references, strict=True))
     differing = [pair for pair in pairs if pair[0].classification is not pair[1].classification]
-    alarms = _told_of(old.alarms) ^ _told_of(new.alarms)
+    alarms = _comparable(results.by_thresholds.alarms) ^ _comparable(results.by_constraints.alarms)
     if not differing and not alarms:
         return []
-    cause = cause_in_constraints(*configs)
+    cause = cause_in_configs(configs)
     if not differing:
-        first = min(told[0] for told in alarms)
-        before, after, reference = next(pair for pair in pairs if pair[0].timestamp == first and not pair[0].late)
-        return [_difference(key, cause or DifferenceCause.ALARM, before, after, reference)]
+        first = min(alarm[0] for alarm in alarms)
+        legacy, migrated, reference = next(pair for pair in pairs if pair[0].timestamp == first and not pair[0].late)
+        return [_difference(key, cause or DifferenceCause.ALARM, legacy, migrated, reference)]
     return [
-        _difference(key, cause or _cause_in_classes(before, after), before, after, reference)
-        for before, after, reference in differing
+        _difference(key, cause or _cause_in_classes(legacy, migrated), legacy, migrated, reference)
+        for legacy, migrated, reference in differing
     ]
 
 
-def cause_in_constraints(old: StreamConfig | None, new: StreamConfig | None) -> DifferenceCause | None:
-    """How what the ways judge by differs, None where it does not: what they make of points is their own then."""
-    old_judgement, new_judgement = judgement(old), judgement(new)
-    if old_judgement == new_judgement:
+def cause_in_configs(configs: Configs) -> DifferenceCause | None:
+    """The difference between two constraints that explains different results; None if they are equivalent."""
+    of_thresholds, of_stream = map(effect_of, configs)
+    if of_thresholds == of_stream:
         return None
-    if () in (old_judgement, new_judgement):
+    if () in (of_thresholds, of_stream):
         return DifferenceCause.NO_CONSTRAINTS
     return DifferenceCause.THRESHOLDS_DIFFER
 
 
-def _cause_in_classes(old: ClassifiedDataPoint, new: ClassifiedDataPoint) -> DifferenceCause:
-    is_by_rate = {old.classification, new.classification} == _BY_RATE
+def _cause_in_classes(legacy: ClassifiedDataPoint, migrated: ClassifiedDataPoint) -> DifferenceCause:
+    is_by_rate = {legacy.classification, migrated.classification} == _BY_RATE
     return DifferenceCause.RATE if is_by_rate else DifferenceCause.VALUE_ZONE
 
 
-def _told_of(alarms: Sequence[AlarmEvent]) -> set[tuple[float, AlarmChange, Severity, int]]:
+def _comparable(alarms: Sequence[AlarmEvent]) -> set[tuple[float, AlarmChange, Severity, int]]:
     return {(alarm.timestamp, alarm.state, alarm.severity, alarm.count) for alarm in alarms}
 
 
 def _difference(
     key: StreamKey,
     cause: DifferenceCause,
-    old: ClassifiedDataPoint,
-    new: ClassifiedDataPoint,
+    legacy: ClassifiedDataPoint,
+    migrated: ClassifiedDataPoint,
     reference: WindowPoint | None,
-) -> Difference:
-    return Difference(
+) -> PointDifference:
+    return PointDifference(
         stream=str(key),
         cause=cause,
-        old=old.classification,
-        new=new.classification,
-        value=old.value,
-        timestamp=old.timestamp,
-        point_id=old.point_id,
+        legacy_class=legacy.classification,
+        constraints_class=migrated.classification,
+        value=legacy.value,
+        timestamp=legacy.timestamp,
+        point_id=legacy.point_id,
         baseline=Baseline(reference.timestamp, reference.value) if reference else None,
     )

@@ -1,46 +1,47 @@
-"""Watch the trial from where points are judged: its settings, what comes of it, and the canary's machine.
+"""The trial as one classifier sees it: its settings, its counts, and the canary's state machine.
 
-Points never wait for it, and none is lost by it: where the store does not answer, the settings last known go on, and
-what was to be counted is dropped.
+Points never wait for the trial, and none is lost by it: if the store does not answer, the settings last known stay in
+force, and counts are dropped.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from afluente.application.errors import UnavailableError
-from afluente.migration.application.canary import RECENT_SECONDS, review
+from afluente.migration.application.canary import review
+from afluente.migration.application.gates import RECENT_SECONDS
+from afluente.migration.application.ports import TrialStore
 from afluente.migration.application.trial import (
-    Difference,
     DifferenceCause,
     NotedDifference,
+    PointDifference,
     TrialCounts,
     TrialEvent,
     TrialSettings,
-    TrialStore,
 )
 
 SETTINGS_SECONDS = 1.0
-"""How old the settings may be that points are judged by, and for how long counts gather."""
+"""The oldest age of settings in use, and the longest time for which counts are gathered."""
 
 RETRY_SECONDS = 5.0
-"""How long a store that did not answer is left alone."""
+"""The time for which a store that did not answer is not asked again."""
 
 NOTED_AT_ONCE = 10
-"""Of how many streams and causes one report notes differences; those of others wait for the next."""
+"""Streams and causes whose differences one report notes; the others wait for the next."""
 
 MAX_GATHERED = 1_000
-"""Of how many streams and causes differences wait; those of more are counted, but not noted."""
+"""Streams and causes whose differences wait; those of more are counted, but not noted."""
 
 
 class TrialMonitor:
-    """The trial, as one classifier sees it.
+    """Reads the settings of the trial, and reports counts and differences to its store.
 
     Args:
         store: of the trial.
         clock: in seconds, from any time on.
         now: in Unix seconds.
-        on_event: told of what this classifier's figures changed.
-        on_unavailable: told where the store did not answer.
+        on_event: called with a change that the figures of this classifier caused.
+        on_unavailable: called when the store did not answer.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class TrialMonitor:
         self._stale_at = clock()
         self._gathered = TrialCounts()
         self._differences: dict[tuple[str, DifferenceCause], NotedDifference] = {}
-        # What was counted of the step, by all classifiers, at times of the last minute.
+        # The step's counts by all classifiers, at times of the last minute.
         self._totals: deque[tuple[float, TrialCounts]] = deque()
         self._report_at = clock()
         self._away_until = clock()
@@ -71,10 +72,36 @@ class TrialMonitor:
         now = self._clock()
         if now >= self._stale_at and now >= self._away_until:
             try:
-                self._take(self._read())
+                self._adopt(self._read())
             except UnavailableError as error:
-                self._leave(error)
+                self._pause(error)
         return self._settings
+
+    def report(self, settings: TrialSettings, counts: TrialCounts, differences: Sequence[PointDifference] = ()) -> None:
+        """Count an invocation, and change the settings where the counts demand it.
+
+        Counts are gathered for a second at most; errors and differences are reported at once.
+
+        Args:
+            settings: in force when the points were classified.
+            counts: of the invocation.
+            differences: of the invocation.
+        """
+        if settings.step != self._settings.step:
+            # The settings changed while the points were classified: they are not part of the current step.
+            return
+        self._gathered = self._gathered.plus(counts)
+        self._gather(differences)
+        is_urgent = bool(counts.errors or counts.differences)
+        if not (is_urgent or self._clock() >= self._report_at):
+            return
+        if self._clock() < self._away_until:
+            self._discard()
+            return
+        try:
+            self._send()
+        except UnavailableError as error:
+            self._pause(error)
 
     def _read(self) -> TrialSettings:
         try:
@@ -82,37 +109,11 @@ class TrialMonitor:
         except UnavailableError:
             if self._clock() - self._stale_at < RETRY_SECONDS:
                 raise
-            # A container that rested: its connection may have ended meanwhile, and what it knows, long ago, may have
-            # been rolled back.
+            # After a rest of the container the connection may have ended, and the canary may have been rolled back
+            # long ago: one more attempt before old settings are used.
             return self._store.settings()
 
-    def report(self, settings: TrialSettings, counts: TrialCounts, differences: Sequence[Difference] = ()) -> None:
-        """Count what came of an invocation, and do what follows from it.
-
-        Counts gather for a second at most, those of errors and differences not at all.
-
-        Args:
-            settings: that the points were judged by.
-            counts: of the invocation.
-            differences: between the ways, in it.
-        """
-        if settings.step != self._settings.step:
-            # The settings went on while the points were judged: they are no part of the step that is now.
-            return
-        self._gathered = self._gathered.plus(counts)
-        self._gather(differences)
-        urgent = bool(counts.errors or counts.differences)
-        if not (urgent or self._clock() >= self._report_at):
-            return
-        if self._clock() < self._away_until:
-            self._forget()
-            return
-        try:
-            self._send()
-        except UnavailableError as error:
-            self._leave(error)
-
-    def _gather(self, differences: Sequence[Difference]) -> None:
+    def _gather(self, differences: Sequence[PointDifference]) -> None:
         for difference in differences:
             place = (difference.stream, difference.cause)
             so_far = self._differences.get(place)
@@ -131,15 +132,15 @@ class TrialMonitor:
             recent = self._recent(total, gathered)
             reviewed = review(self._store, settings, total, now=self._now(), recent=recent)
             if reviewed.settings is not settings:
-                self._take(reviewed.settings)
+                self._adopt(reviewed.settings)
             if reviewed.event:
                 self._on_event(reviewed.event)
-        # Last: they help those who look for the cause, and no source goes back by them.
+        # Last: they help to find the cause, and no rollback depends on them.
         if noted:
             self._store.note(noted, step=settings.step)
 
     def _recent(self, total: TrialCounts, own: TrialCounts) -> TrialCounts:
-        """What was counted lately of the step, of which there is that total now, these among it."""
+        """The step's counts of the last minute; `own` is the part of `total` that was just added."""
         now = self._clock()
         while self._totals and self._totals[0][0] < now - RECENT_SECONDS:
             self._totals.popleft()
@@ -148,18 +149,18 @@ class TrialMonitor:
         self._totals.append((now, total))
         return total.minus(self._totals[0][1])
 
-    def _take(self, settings: TrialSettings) -> None:
+    def _adopt(self, settings: TrialSettings) -> None:
         if settings.step != self._settings.step:
-            self._forget()
+            self._discard()
             self._totals.clear()
         self._settings = settings
         self._stale_at = self._clock() + SETTINGS_SECONDS
 
-    def _forget(self) -> None:
+    def _discard(self) -> None:
         self._gathered = TrialCounts()
         self._differences.clear()
 
-    def _leave(self, error: UnavailableError) -> None:
-        self._forget()
+    def _pause(self, error: UnavailableError) -> None:
+        self._discard()
         self._away_until = self._clock() + RETRY_SECONDS
         self._on_unavailable(error)

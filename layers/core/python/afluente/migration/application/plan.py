@@ -1,11 +1,12 @@
-"""What moving would do: a look at every sensor that writes nothing."""
+"""The plan: the change that a run would make to each sensor; writes nothing."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 
-from afluente.migration.application.assess import Assessment, Assessor, Choice, pages
+from afluente.migration.application.assess import Assessment, Assessor, Choice
+from afluente.migration.application.pages import pages
 from afluente.migration.application.ports import LegacyTables, Orphan
 from afluente.migration.application.records import Prospect
 from afluente.migration.application.selection import Selection
@@ -28,13 +29,13 @@ class PlannedSensor(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the report.
 
     Attributes:
-        sensor_id, sensor_uuid, device_uuid: the sensor, as the old service knows it.
-        key: of its stream; empty where it can have none.
-        prospect: what becomes of it.
-        faults: what contradicts in its thresholds, by column.
-        adjusted: what is written otherwise than in the tables, though no reading is judged otherwise for it.
-        duplicates: active rows that another outdoes, as `table:id`.
-        notes: how a conflict differs, what will judge the sensor instead.
+        sensor_id, sensor_uuid, device_uuid: the sensor's names in the legacy service.
+        key: of its stream; empty if it cannot have one.
+        prospect: the change that a run would make.
+        faults: contradictions in its thresholds, by column.
+        adjusted: each difference from the tables, in a sentence; no reading gets another class for it.
+        duplicates: active rows that a newer one supersedes, as `table:id`.
+        notes: the differences of a conflict, the template that applies instead.
     """
 
     sensor_id: int
@@ -49,14 +50,14 @@ class PlannedSensor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals:
-    """Counts of what becomes of sensors.
+    """The counts of a plan.
 
     Attributes:
-        prospects: how many sensors have which.
-        adjusted: how many are written otherwise than in the tables.
-        with_duplicates: of how many an active row is outdone by another.
-        duplicate_rows: how many rows that are.
-        same_uuid: how many have the UUID of one before.
+        prospects: sensors by prospect.
+        adjusted: sensors whose constraints differ from the tables.
+        with_duplicates: sensors with active rows that a newer one supersedes.
+        duplicate_rows: such rows.
+        same_uuid: sensors that have the UUID of one before.
         orphans: active rows without a sensor.
     """
 
@@ -81,17 +82,17 @@ class Totals:
 
     @property
     def sensors(self) -> int:
-        """How many sensors were looked at."""
+        """The number of sensors."""
         return self.prospects.total()
 
 
 def plan(
     tables: LegacyTables, assessor: Assessor, selection: Selection, choice: Choice
 ) -> Iterator[tuple[int, list[PlannedSensor]]]:
-    """What would become of the sensors, a page at a time.
+    """Plan a run, a page at a time.
 
     Yields:
-        How many sensors were looked at, and a line for each of those that the selection takes.
+        The number of sensors that were looked at, and a line for each of those that are selected.
 
     Raises:
         UnavailableError: the database or a table does not answer.
@@ -99,11 +100,11 @@ def plan(
     first: dict[str, int] = {}
     for page in pages(tables, selection):
         lines = [planned(assessment) for assessment in assessor.assess(page.sensors, choice)]
-        yield page.looked_at, [_told_of_twin(line, first) for line in lines]
+        yield page.looked_at, [_with_note_on_twin(line, first) for line in lines]
 
 
-def _told_of_twin(line: PlannedSensor, first: dict[str, int]) -> PlannedSensor:
-    """The line, with a note if a sensor before has the same UUID; `first` is which has which."""
+def _with_note_on_twin(line: PlannedSensor, first: dict[str, int]) -> PlannedSensor:
+    """The line, with a note if an earlier sensor has the same UUID; `first` has the first sensor of each UUID."""
     if line.sensor_uuid is None:
         return line
     twin = first.setdefault(line.sensor_uuid, line.sensor_id)
@@ -116,7 +117,7 @@ def _told_of_twin(line: PlannedSensor, first: dict[str, int]) -> PlannedSensor:
 
 
 def planned(assessment: Assessment) -> PlannedSensor:
-    """An assessment as a line of the report."""
+    """The line of an assessment."""
     sensor = assessment.thresholds.sensor
     return PlannedSensor(
         sensor_id=sensor.sensor_id,

@@ -1,6 +1,6 @@
-"""What is remembered of moving: of each sensor what both sides held when they were last the same, and of the last run.
+"""Records of the migration: hashes of both sides of each sensor when they were last equivalent, and the last run.
 
-Whether a side has changed is told by a hash of what it holds, not by times: a write that says the same is no change.
+A side has changed if its hash has, whatever its times say: a write of the same values is no change.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from afluente.domain.constraints import RATE_NAMES, Baseline, StreamConfig, Valu
 from afluente.migration.domain.thresholds import SensorThresholds
 
 NOTHING_THERE = ""
-"""The hash of a side that holds nothing of the sensor."""
+"""The hash of a side that has nothing of the sensor."""
 
-MAX_TOLD = 50
-"""How many of the sensors that were passed over a run remembers by name."""
+MAX_NAMED = 50
+"""The most sensors that a run or a pass names."""
 
 _OF_ALERTS = (
     "physical_min",
@@ -34,7 +34,7 @@ _OF_DELTAS = (*RATE_NAMES, "severity")
 
 
 class Prospect(StrEnum):
-    """What becomes of a sensor."""
+    """The change that a run makes, or would make, to a sensor."""
 
     MIGRATE = "migrate"
     UPDATE = "update"
@@ -46,37 +46,37 @@ class Prospect(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a sensor stands."""
+    """The status of a sensor."""
 
     MIGRATED = "migrated"
     ROLLED_BACK = "rolled_back"
 
 
 class Origin(StrEnum):
-    """Where the constraints of a sensor come from."""
+    """The origin of a sensor's constraints."""
 
-    OLD_TABLES = "old_tables"
+    LEGACY_TABLES = "old_tables"
     CONSTRAINTS = "constraints"
     BEFORE = "before"
 
 
 class SensorRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is remembered of a sensor.
+    """The record of a sensor.
 
     Attributes:
-        sensor_id: which.
-        uuid, device_uuid: its other name, and its device's.
+        sensor_id: of the sensor.
+        uuid, device_uuid: its UUID, and that of its device.
         scope: of its constraints.
-        status: where it stands.
-        origin: `old_tables`: they were written from there; `constraints`: they were changed by hand later, and the old
-            tables followed; `before`: they were there already, and judge as the old tables do.
-        constraints_hash: of its constraints, when both sides were last the same; empty where there were none.
+        status: of the sensor.
+        origin: `old_tables`: written from the legacy tables; `constraints`: changed by hand later, and the legacy
+            tables followed; `before`: older than the migration, and equivalent to the thresholds.
+        constraints_hash: of its constraints, when both sides were last equivalent; empty if there were none.
         rows_hash: of its rows in force, then.
-        version: of the constraints, then; 0 where there were none.
+        version: of the constraints, then; 0 if there were none.
         baseline: the reading that was written with them.
-        run_id: of the run that wrote this.
-        prospect: what that run did.
-        written_at: when, in Unix seconds.
+        run_id: of the run that wrote this record.
+        prospect: of that run.
+        written_at: in Unix seconds.
     """
 
     sensor_id: int
@@ -95,7 +95,7 @@ class SensorRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class PassedOver(msgspec.Struct, frozen=True):
-    """A sensor that a run left as it is, and why."""
+    """A sensor that a run did not move, and the reasons."""
 
     sensor_id: int
     prospect: Prospect
@@ -103,18 +103,18 @@ class PassedOver(msgspec.Struct, frozen=True):
 
 
 class RunProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run got.
+    """The progress of a run.
 
     Attributes:
         run_id: of the run.
-        choice: which sensors it is for and how it writes them; another choice is another run.
+        choice: the selection and the options of the run; another choice is another run.
         started_at: in Unix seconds.
         after: the last sensor that is done; None before the first.
-        counts: how many sensors had which prospect.
-        passed_over: the first of those that it could not move.
-        directory_writes: how many entries of the sensor directory it wrote.
-        finished_at: when it was through, in Unix seconds.
-        version: how often this was saved.
+        counts: sensors by prospect.
+        passed_over: the first of the sensors that it could not move.
+        directory_writes: entries of the sensor directory that it wrote.
+        finished_at: in Unix seconds; None before the end.
+        version: the number of saves.
     """
 
     run_id: str
@@ -129,20 +129,20 @@ class RunProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sensors(self) -> int:
-        """How many sensors are done."""
+        """The number of sensors that are done."""
         return sum(self.counts.values())
 
 
 class KeptConflict(msgspec.Struct, frozen=True, kw_only=True):
-    """Both sides of a sensor were changed, and differently: what lost, so that nobody's work is gone.
+    """The losing side of a sensor of which both sides were changed differently, kept so that no work is lost.
 
     Attributes:
         sensor_id: of the sensor.
         scope: of its constraints.
-        at: when it was found, in Unix seconds.
+        at: the time at which it was found, in Unix seconds.
         winner: the side that won.
         reason: why it won.
-        lost: what the other side held: the constraints, or the rows in force by table; null where it held nothing.
+        lost: the values of the other side: the constraints, or the rows in force by table; null if it had none.
     """
 
     sensor_id: int
@@ -154,19 +154,21 @@ class KeptConflict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncPass(msgspec.Struct, frozen=True, kw_only=True):
-    """How a pass of dual write went.
+    """The counts of a pass of dual write.
 
     Attributes:
         started_at, finished_at: in Unix seconds.
-        sensors: how many it looked at.
-        to_constraints, to_tables: how many changes went which way.
-        settled: both sides were changed, to the same.
-        conflicts: both sides were changed, and differently.
-        impossible: thresholds that were changed and contradict each other; they stay where they are.
-        not_taken: constraints that were changed and that the old tables cannot hold; both sides stay as they are.
-        postponed: changed again while they were carried over; the next pass sees to them.
+        sensors: that it looked at.
+        to_constraints, to_tables: changes carried over, by direction.
+        settled: sensors of which both sides were changed alike.
+        conflicts: sensors of which both sides were changed differently.
+        impossible: changed thresholds that contradict each other; both sides stay as they are.
+        rejected: changed constraints that the legacy tables cannot hold; both sides stay as they are. `not_taken` on
+            the wire.
+        postponed: sensors that changed again while they were carried over; the next pass does that.
         without_record: sensors that no run has moved.
-        told: what people have to know: conflicts, contradictions, what had no room; the first of them.
+        notes: sentences on conflicts, contradictions and values that did not fit; the first of them. `told` on the
+            wire.
     """
 
     started_at: float
@@ -177,24 +179,24 @@ class SyncPass(msgspec.Struct, frozen=True, kw_only=True):
     settled: int = 0
     conflicts: int = 0
     impossible: int = 0
-    not_taken: int = 0
+    rejected: int = msgspec.field(default=0, name="not_taken")
     postponed: int = 0
     without_record: int = 0
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = msgspec.field(default=(), name="told")
 
     @property
     def changes(self) -> int:
-        """How many changes it carried over."""
+        """The number of changes carried over."""
         return self.to_constraints + self.to_tables
 
 
-class DualWrite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DualWriteSwitch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The switch of dual write.
 
     Attributes:
         is_on: whether passes carry changes over.
-        switched_at: when it was switched, in Unix seconds.
-        last_pass: how the last pass went.
+        switched_at: in Unix seconds; None before the first time.
+        last_pass: the last pass.
     """
 
     is_on: bool = False
@@ -203,7 +205,7 @@ class DualWrite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def hash_of_constraints(config: StreamConfig | None) -> str:
-    """What tells constraints from others; the same before and after they were stored."""
+    """A hash of constraints; the same before and after they were stored."""
     if config is None:
         return NOTHING_THERE
     values, rates = config.value_constraints, config.rate_constraints
@@ -221,7 +223,7 @@ def hash_of_constraints(config: StreamConfig | None) -> str:
 
 
 def hash_of_rows(thresholds: SensorThresholds | None) -> str:
-    """What tells the rows in force of a sensor, and the sensor itself, from others; not their ids and times."""
+    """A hash of a sensor and its rows in force, without ids and times of rows."""
     if thresholds is None:
         return NOTHING_THERE
     sensor = thresholds.sensor
@@ -229,7 +231,7 @@ def hash_of_rows(thresholds: SensorThresholds | None) -> str:
 
 
 def is_in_force(expected: SensorThresholds, found: SensorThresholds) -> bool:
-    """Whether the rows in force of a sensor say what they were expected to."""
+    """True if the rows in force of a sensor have the expected values."""
     return _rows_in_force(expected) == _rows_in_force(found)
 
 
@@ -242,7 +244,7 @@ def _rows_in_force(thresholds: SensorThresholds) -> list[object]:
 
 
 def _number(value: object) -> object:
-    # 1 and 1.0 are the same number, so are 0.0 and -0.0; NaN and infinities, which JSON has not, have names.
+    # 1 and 1.0 are the same number, so are 0.0 and -0.0; NaN and infinities, which JSON does not have, have names.
     return repr(float(value) + 0.0) if isinstance(value, int | float) else value
 
 

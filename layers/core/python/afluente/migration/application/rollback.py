@@ -1,4 +1,4 @@
-"""Take back what moving wrote and nobody has changed since. The directory and the records stay: they harm nothing."""
+"""Delete migrated constraints that nobody has changed since; directory and records stay, for readings and reports."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -8,7 +8,7 @@ import msgspec
 
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.constraints import VersionedConfig
-from afluente.migration.application.assess import PAGE
+from afluente.migration.application.pages import PAGE
 from afluente.migration.application.ports import MigrationRecords
 from afluente.migration.application.records import (
     NOTHING_THERE,
@@ -24,7 +24,7 @@ COLUMNS = ("sensor_id", "key", "outcome", "reason")
 
 
 class Reverted(StrEnum):
-    """What became of a sensor."""
+    """The outcome of a rollback for a sensor."""
 
     REMOVED = "removed"
     NOTHING = "nothing"
@@ -33,7 +33,7 @@ class Reverted(StrEnum):
 
 
 class RolledBack(msgspec.Struct, frozen=True):
-    """What became of a sensor, and why it is no other."""
+    """A sensor with the outcome and the reason for it."""
 
     record: SensorRecord
     outcome: Reverted
@@ -55,13 +55,13 @@ class RolledBackLine(msgspec.Struct, frozen=True):
 
 
 class Rollback:
-    """Takes back what moving wrote.
+    """Deletes migrated constraints.
 
     Args:
-        constraints: where it is.
-        records: of what was written.
-        executor: takes constraints away in parallel.
-        clock: gives the time in Unix seconds.
+        constraints: of afluente.
+        records: of moved sensors.
+        executor: deletes constraints in parallel.
+        clock: in Unix seconds.
     """
 
     def __init__(
@@ -78,52 +78,56 @@ class Rollback:
         self._clock = clock
 
     def moved(self, selection: Selection) -> list[SensorRecord]:
-        """The records of the sensors that are moved and that the selection takes, by ascending id.
+        """The records of the selected sensors that are moved, by ascending id.
 
         Raises:
             UnavailableError: the records cannot be read.
         """
         moved = [record for record in self._records.list() if record.status is Status.MIGRATED]
-        taken = [its for its in moved if selection.takes_names(its.sensor_id, its.uuid, its.device_uuid)]
-        return sorted(taken, key=lambda record: record.sensor_id)
+        selected = [its for its in moved if selection.includes_names(its.sensor_id, its.uuid, its.device_uuid)]
+        return sorted(selected, key=lambda record: record.sensor_id)
 
     def take_back(
         self, records: Sequence[SensorRecord], *, overwrite_conflicts: bool = False
     ) -> Iterator[list[RolledBack]]:
-        """Take the constraints of sensors back, a page at a time.
+        """Delete the constraints of sensors, a page at a time.
 
         Args:
             records: of the sensors.
-            overwrite_conflicts: take away as well what was changed since.
+            overwrite_conflicts: also delete constraints that were changed since.
+
+        Yields:
+            The outcome for each sensor of the page.
 
         Raises:
-            UnavailableError: a table does not answer; the same can be done again.
+            UnavailableError: a table does not answer; the rollback can be repeated.
         """
         for start in range(0, len(records), PAGE):
             page = records[start : start + PAGE]
             present = self._constraints.fetch(record.scope for record in page)
-            judged = [
-                _judged(record, present.get(record.scope), overwrite_conflicts=overwrite_conflicts) for record in page
+            configs = [present.get(record.scope) for record in page]
+            intended = [
+                _intended(record, config, overwrite_conflicts=overwrite_conflicts)
+                for record, config in zip(page, configs, strict=True)
             ]
-            there = [present.get(record.scope) for record in page]
-            judged = list(self._executor.map(self._take_away, judged, there))
-            done = [its.record for its in judged if its.outcome in {Reverted.REMOVED, Reverted.NOTHING}]
+            outcomes = list(self._executor.map(self._delete, intended, configs))
+            done = [its.record for its in outcomes if its.outcome in {Reverted.REMOVED, Reverted.NOTHING}]
             now = self._clock()
             if done:
-                self._records.put_many([_taken_back(record, now) for record in done])
-            yield judged
+                self._records.put_many([_without_constraints(record, now) for record in done])
+            yield outcomes
 
-    def _take_away(self, judged: RolledBack, present: VersionedConfig | None) -> RolledBack:
-        if judged.outcome is not Reverted.REMOVED or present is None:
-            return judged
+    def _delete(self, intended: RolledBack, present: VersionedConfig | None) -> RolledBack:
+        if intended.outcome is not Reverted.REMOVED or present is None:
+            return intended
         try:
-            self._constraints.delete(judged.record.scope, expected_version=present.version)
+            self._constraints.delete(intended.record.scope, expected_version=present.version)
         except StaleConstraintsError:
-            return RolledBack(judged.record, Reverted.CONFLICT, "they were changed by hand at this very moment")
-        return judged
+            return RolledBack(intended.record, Reverted.CONFLICT, "they were changed by hand at this very moment")
+        return intended
 
 
-def _judged(record: SensorRecord, present: VersionedConfig | None, *, overwrite_conflicts: bool) -> RolledBack:
+def _intended(record: SensorRecord, present: VersionedConfig | None, *, overwrite_conflicts: bool) -> RolledBack:
     if present is None:
         return RolledBack(record, Reverted.NOTHING)
     if record.origin is Origin.BEFORE:
@@ -140,11 +144,11 @@ def _changed_since(record: SensorRecord, present: VersionedConfig) -> str:
     if record.constraints_hash != hash_of_constraints(present.config):
         return "they were changed by hand since the migration"
     if record.origin is Origin.CONSTRAINTS:
-        return "they were changed by hand, and the old tables have followed"
+        return "they were changed by hand, and the legacy tables have followed"
     return ""
 
 
-def _taken_back(record: SensorRecord, now: float) -> SensorRecord:
+def _without_constraints(record: SensorRecord, now: float) -> SensorRecord:
     return msgspec.structs.replace(
         record, status=Status.ROLLED_BACK, constraints_hash=NOTHING_THERE, version=0, written_at=now
     )

@@ -1,8 +1,7 @@
 """Move sensors: their thresholds become constraints, their last readings baselines, their names the sensor directory.
 
-A run is a walk over all sensors in pages. Of each page the constraints are written first, then what is remembered of
-the sensors, then how far the run got: whoever is killed between two of them finds, when it goes on, that what it wrote
-is as it should be.
+A run walks over all sensors in pages. Of each page it writes the constraints first, then the records, then its
+progress. A run that is killed in between starts that page again, and finds that the constraints are as they should be.
 """
 
 from collections import Counter
@@ -13,10 +12,11 @@ import msgspec
 
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.faults import FaultyError
-from afluente.migration.application.assess import Assessment, Assessor, Choice, pages
+from afluente.migration.application.assess import Assessment, Assessor, Choice
+from afluente.migration.application.pages import pages
 from afluente.migration.application.ports import LegacyTables, MigrationRecords
 from afluente.migration.application.records import (
-    MAX_TOLD,
+    MAX_NAMED,
     PassedOver,
     Prospect,
     RunProgress,
@@ -30,19 +30,19 @@ from afluente.migration.application.sensors import WritableSensorDirectory
 from afluente.migration.domain.thresholds import Sensor
 
 PASSED_OVER = frozenset({Prospect.CONFLICT, Prospect.IMPOSSIBLE})
-"""What a run leaves as it is."""
+"""Prospects of sensors that a run does not move."""
 
 
 class Migration:
     """Moves sensors.
 
     Args:
-        tables: of the old service.
-        constraints: where they go.
-        records: what is remembered of it.
+        tables: of the legacy service.
+        constraints: of afluente.
+        records: of moved sensors.
         directory: of sensors, by which readings find their streams.
         executor: writes constraints in parallel.
-        clock: gives the time in Unix seconds.
+        clock: in Unix seconds.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Migration:
         self._assessor = Assessor(constraints=constraints, records=records)
 
     def begin(self, selection: Selection, choice: Choice, *, run_id: str, anew: bool = False) -> RunProgress:
-        """The run that was broken off, if it was for the same sensors in the same way; else a new one.
+        """The interrupted run, if it has the same selection and options; else a new one.
 
         Args:
-            selection: which sensors.
-            choice: how they are moved.
+            selection: of sensors.
+            choice: the options of the run.
             run_id: of a new run.
             anew: begin a new run in any case.
 
@@ -85,22 +85,22 @@ class Migration:
     def go_on(
         self, progress: RunProgress, selection: Selection, choice: Choice, *, pace: Callable[[], None] = lambda: None
     ) -> Iterator[tuple[RunProgress, Sequence[Assessment]]]:
-        """Move the sensors that are not done yet, a page at a time; a caller that stops asking loses nothing.
+        """Move the sensors that are not done yet, a page at a time; a caller may stop after any page.
 
         Args:
-            progress: how far the run got.
-            selection: which sensors.
-            choice: how they are moved.
-            pace: called before each write; waits where it is too early for one.
+            progress: of the run.
+            selection: of sensors.
+            choice: the options of the run.
+            pace: called before each write; waits until the write may be made.
 
         Yields:
-            How far it is now, with what became of each sensor of the page.
+            The progress, with the assessment of each sensor of the page.
 
         Raises:
             UnavailableError: the database or a table does not answer; the same run can go on later.
-            StaleRunError: another run has gone on meanwhile.
+            StaleRunError: another run has progressed meanwhile.
         """
-        # Said before the first page, so that of two runs at once one ends here.
+        # Before the first page, so that of two concurrent runs one ends here.
         progress = self._records.save_run(progress)
         for page in pages(self._tables, selection, after=progress.after):
             assessments = self._move(self._assessor.assess(page.sensors, choice), progress.run_id, pace)
@@ -111,7 +111,7 @@ class Migration:
                     progress,
                     after=page.last_id,
                     counts=Counter(progress.counts) + counts,
-                    passed_over=(*progress.passed_over, *_passed_over(assessments))[:MAX_TOLD],
+                    passed_over=(*progress.passed_over, *_passed_over(assessments))[:MAX_NAMED],
                     directory_writes=progress.directory_writes + written,
                 )
             )
@@ -120,7 +120,7 @@ class Migration:
         yield progress, ()
 
     def _move(self, assessments: Sequence[Assessment], run_id: str, pace: Callable[[], None]) -> list[Assessment]:
-        """Write what is to be written; gives back what became of the sensors."""
+        """Write constraints and records; returns the assessments, changed where a write came too late."""
         writing = []
         for assessment in assessments:
             if assessment.writes or assessment.leaves is not None:
@@ -139,14 +139,14 @@ class Migration:
         records = [
             _record_of(its, versions.get(its.thresholds.sensor.sensor_id), run_id=run_id, now=now)
             for its in moved
-            if its.remembers
+            if its.records
         ]
         if records:
             self._records.put_many(records)
         return moved
 
     def _write(self, assessment: Assessment) -> int:
-        """Write the constraints of a sensor, or take them away; gives back their version."""
+        """Write or delete the constraints of a sensor; returns their version."""
         version = assessment.present.version if assessment.present else 0
         if assessment.writes and assessment.config is None:
             self._constraints.delete(assessment.scope, expected_version=version)
@@ -160,19 +160,19 @@ class Migration:
         return version
 
     def _fill_directory(self, assessments: Sequence[Assessment], pace: Callable[[], None]) -> int:
-        """Enter the sensors that are not there as they are; those without thresholds too: readings come of them."""
+        """Enter new and changed sensors, also without thresholds: they send readings; returns the number of entries."""
         sensors = [directory_entry(its.thresholds.sensor) for its in assessments if can_be_found(its.thresholds.sensor)]
-        there = self._directory.fetch(sensor.sensor_id for sensor in sensors)
-        new = [sensor for sensor in sensors if there.get(sensor.sensor_id) != sensor]
-        for _ in new:
+        present = self._directory.fetch(sensor.sensor_id for sensor in sensors)
+        changed = [sensor for sensor in sensors if present.get(sensor.sensor_id) != sensor]
+        for _ in changed:
             pace()
-        if new:
-            self._directory.put_many(new)
-        return len(new)
+        if changed:
+            self._directory.put_many(changed)
+        return len(changed)
 
 
 def can_be_found(sensor: Sensor) -> bool:
-    """Whether a sensor has a stream that its readings could go to."""
+    """True if a sensor can have a stream."""
     try:
         return bool(sensor.key)
     except FaultyError:
@@ -180,15 +180,15 @@ def can_be_found(sensor: Sensor) -> bool:
 
 
 def directory_entry(sensor: Sensor) -> Sensor:
-    """A sensor as the directory has it."""
+    """The entry of a sensor in the directory."""
     return msgspec.structs.replace(sensor, sensor_type=None)
 
 
 def _overtaken(assessment: Assessment) -> Assessment:
-    """Somebody wrote the constraints while the run had the sensor in hand: theirs stay."""
+    """The assessment of a sensor whose constraints were changed by another writer meanwhile: they stay."""
     note = "its constraints were changed at this very moment; another run says how they differ"
     notes = (*assessment.notes, note)
-    return msgspec.structs.replace(assessment, prospect=Prospect.CONFLICT, remembers=False, notes=notes)
+    return msgspec.structs.replace(assessment, prospect=Prospect.CONFLICT, records=False, notes=notes)
 
 
 def _passed_over(assessments: Sequence[Assessment]) -> Iterator[PassedOver]:
@@ -198,21 +198,14 @@ def _passed_over(assessments: Sequence[Assessment]) -> Iterator[PassedOver]:
 
 
 def _counted_as(assessment: Assessment, run_id: str) -> Prospect:
-    """What becomes of a sensor; what became of it, where this very run had it in hand before it was broken off."""
+    """The prospect of a sensor; that of its record if the same run moved it before it was interrupted."""
     record = assessment.record
-    is_done = record is not None and record.run_id == run_id and not assessment.remembers
+    is_done = record is not None and record.run_id == run_id and not assessment.records
     return record.prospect if record is not None and is_done else assessment.prospect
 
 
 def _record_of(assessment: Assessment, version: int | None, *, run_id: str, now: float) -> SensorRecord:
-    """What is remembered of a sensor.
-
-    Args:
-        assessment: of the sensor.
-        version: of its constraints, if they were written.
-        run_id: of the run.
-        now: in Unix seconds.
-    """
+    """The record of a sensor; `version` is that of its constraints if they were written."""
     present = assessment.present.version if assessment.present and assessment.config is not None else 0
     sensor = assessment.thresholds.sensor
     return SensorRecord(

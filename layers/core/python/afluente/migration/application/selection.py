@@ -1,4 +1,4 @@
-"""Which sensors a command is for."""
+"""The selection of the sensors that a command works on."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -13,8 +13,8 @@ class Selection(msgspec.Struct, frozen=True):
     """Sensors by their ids, by their UUIDs, or by the UUIDs of their devices.
 
     Attributes:
-        only: those alone; all where nothing is said.
-        exclude: not those.
+        only: the sensors that are included; all if empty.
+        exclude: those of them that are not.
     """
 
     only: tuple[str, ...] = ()
@@ -25,12 +25,12 @@ class Selection(msgspec.Struct, frozen=True):
         """Read names as people write them: in any case and form, in any order, with commas between several."""
         return cls(_names(only), _names(exclude))
 
-    def takes(self, sensor: Sensor) -> bool:
-        """Whether the sensor is one of them."""
-        return self.takes_names(sensor.sensor_id, sensor.uuid, sensor.device_uuid)
+    def includes(self, sensor: Sensor) -> bool:
+        """True if a sensor is selected."""
+        return self.includes_names(sensor.sensor_id, sensor.uuid, sensor.device_uuid)
 
-    def takes_names(self, sensor_id: int, uuid: str | None, device_uuid: str | None) -> bool:
-        """Whether the sensor of these names is one of them."""
+    def includes_names(self, sensor_id: int, uuid: str | None, device_uuid: str | None) -> bool:
+        """True if the sensor of these names is selected."""
         names = {str(sensor_id), uuid, device_uuid}
         return (not self.only or not names.isdisjoint(self.only)) and names.isdisjoint(self.exclude)
 

@@ -1,4 +1,4 @@
-"""Find the streams of readings that name their sensor in the old service's way: by its number or its UUID."""
+"""The sensor directory: the streams of readings that name their sensor by its number or its UUID."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -6,32 +6,29 @@ from typing import Protocol
 
 from afluente.application.read_through_cache import ReadThroughCache
 from afluente.domain.stream_keys import MISSING_SOURCE
-from afluente.migration.domain.thresholds import Sensor
+from afluente.migration.domain.thresholds import Sensor, SensorName
 
 CACHED_SENSORS = 100_000
-
-SensorName = int | str
-"""What a reading calls its sensor: the number, or the UUID in canonical form."""
 
 _UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 
 
 class SensorDirectory(Protocol):
-    """The sensor directory, in which those look who take readings.
+    """The sensor directory as the functions read it.
 
-    Every method raises `UnavailableError` where the store does not answer.
+    Every method raises `UnavailableError` if the store does not answer.
     """
 
     def resolve(self, names: Collection[SensorName]) -> Mapping[SensorName, Sensor]:
-        """The entries of those of the sensors that have one, as they may have been a moment ago."""
+        """The entries of those sensors that have one, as they may have been a moment ago."""
         ...
 
 
 class WritableSensorDirectory(SensorDirectory, Protocol):
-    """The same, for those who fill it."""
+    """The sensor directory as the migration fills it."""
 
     def fetch(self, sensor_ids: Iterable[int]) -> Mapping[int, Sensor]:
-        """The entries of those of the sensors that have one, as they are; their names, not what they measure."""
+        """The current entries of those sensors that have one; without their types."""
         ...
 
     def put_many(self, sensors: Sequence[Sensor]) -> None:
@@ -40,7 +37,7 @@ class WritableSensorDirectory(SensorDirectory, Protocol):
 
 
 class SensorLookup:
-    """Looks sensors up through a cache that also remembers which are in no directory.
+    """Looks sensors up through a cache, which holds absent sensors too.
 
     A new entry is in force everywhere once `ttl_seconds` have passed.
     """
@@ -51,7 +48,7 @@ class SensorLookup:
         )
 
     def find(self, names: Iterable[SensorName]) -> dict[SensorName, Sensor | None]:
-        """The entry of each of the sensors, None where there is none.
+        """The entry of each sensor, None without one.
 
         Raises:
             UnavailableError: the directory does not answer for a sensor that is not cached.
@@ -60,18 +57,18 @@ class SensorLookup:
 
 
 def canonical_uuid(text: str) -> str | None:
-    """A UUID in lower case with its dashes, however it is written; None where the text is none."""
+    """A UUID in lower case with dashes, in whatever form it is written; None if the text is no UUID."""
     match = _UUID.fullmatch(text.strip().lower())
     return "-".join(match.groups()) if match else None
 
 
 def may_name_sensor(stream_id: str) -> bool:
-    """Whether a stream may be that of a sensor: it is called by a number, or by a UUID."""
+    """True if a stream can be that of a sensor: its name is a number or a UUID."""
     return (stream_id.isascii() and stream_id.isdecimal()) or canonical_uuid(stream_id) is not None
 
 
 def needs_directory(sensor: SensorName, device: str | None) -> bool:
-    """Whether the stream of a reading cannot be told by what the reading itself says."""
+    """True if a reading does not name its stream completely."""
     return device is None or isinstance(sensor, str)
 
 
@@ -79,8 +76,8 @@ def source_and_stream(sensor: SensorName, device: str | None, entry: Sensor | No
     """The source and the stream of a reading.
 
     Args:
-        sensor: what the reading calls its sensor.
-        device: the UUID of the device that the reading names; it counts more than the directory's.
+        sensor: as the reading names it.
+        device: the UUID of the device that the reading names; it takes precedence over the directory's.
         entry: of the sensor in the directory.
     """
     if entry is None:

@@ -1,16 +1,17 @@
-"""Judge the old service's sensors by its rules or by constraints, or by both, as the trial of the new way says.
+"""Classify points of the legacy service's sensors by thresholds, by constraints, or by both, as the trial says.
 
-| stream | is judged by |
+| stream | is classified by |
 |---|---|
-| of no sensor of the old tables | its constraints |
-| of a sensor whose thresholds contradict each other | the old rules, whatever the trial says |
-| of a sensor whose source is not on trial | the old rules |
-| of a sensor whose source is judged by both ways | both, and the one that its source goes is delivered |
+| of no sensor of the legacy tables | its constraints |
+| of a sensor whose thresholds contradict each other | its thresholds, whatever the trial says |
+| of a sensor whose source is not on trial | its thresholds |
+| of a sensor whose source is on trial | both; delivered are the points by constraints if the source is in the canary |
 
-No point is lost by the new way, and none waits for it: where it fails, what the old way made of them is delivered.
+No point is lost and none waits because of the constraints: if they fail, the points by thresholds are delivered.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import is_
 from typing import NamedTuple
 
 import msgspec
@@ -19,31 +20,28 @@ from cachetools import LRUCache
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
 from afluente.domain.classification import ClassificationResult, classify, classify_with
-from afluente.domain.constraints import Baseline, StreamConfig, VersionedConfig
+from afluente.domain.constraints import Baseline, VersionedConfig
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Evaluation, RuleSet, rule_set_of
 from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState, WindowPoint
-from afluente.migration.application.comparison import cause_in_constraints, compare
+from afluente.migration.application.comparison import Configs, Results, cause_in_configs, compare
 from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.thresholds_lookup import CACHED_STREAMS, ThresholdsLookup
-from afluente.migration.application.trial import Difference, TrialCounts, TrialSettings, added
-from afluente.migration.domain.evaluation import LegacyRules, legacy_rule_set
+from afluente.migration.application.trial import PointDifference, TrialCounts, TrialSettings, added
+from afluente.migration.domain.evaluation import LegacyRuleSet, legacy_rule_set
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from afluente.migration.domain.thresholds import SensorThresholds
 
-Configs = tuple[StreamConfig | None, StreamConfig | None]
-"""The constraints that the old way's thresholds come to, and those of the new way."""
-
 
 class TrialObserver(msgspec.Struct, frozen=True):
-    """Those who are told of what the ways do.
+    """Callbacks of the shadow classifier.
 
     Attributes:
-        contradiction: of a stream whose thresholds contradict each other, with how, each time it is looked up.
-        error: why the new way failed, once a batch.
-        compared: what came of points judged by both ways, once a batch.
+        contradiction: called for a stream whose thresholds contradict each other, each time it is looked up.
+        error: called with a failure of classification by constraints, once a batch.
+        compared: called with the counts of the points that were on trial, once a batch.
     """
 
     contradiction: Callable[[StreamKey, Sequence[Fault]], None]
@@ -52,12 +50,12 @@ class TrialObserver(msgspec.Struct, frozen=True):
 
 
 class OnTrial(msgspec.Struct, frozen=True):
-    """The streams of a batch that are judged by both ways.
+    """The streams of a batch that are on trial.
 
     Attributes:
-        constraints: by which the new way judges each, None where there are none.
-        error: why the new way cannot judge any of them.
-        added_seconds: how much longer its look-up took than that of the old way; 0 where it was the first of a stream.
+        constraints: of each, None for none.
+        error: the failure of their look-up.
+        added_seconds: the time of their look-up beyond that of the thresholds; 0 if it was the first of a stream.
     """
 
     constraints: Mapping[StreamKey, VersionedConfig | None]
@@ -66,161 +64,165 @@ class OnTrial(msgspec.Struct, frozen=True):
 
 
 class _Agreement(NamedTuple):
-    """Since when a stream's constraints have not judged as its thresholds do; None where they do."""
+    """The time since which a stream's constraints differ from its thresholds; None if they are equivalent."""
 
     configs: Configs
     differing_since: float | None
 
 
 class ShadowClassifier:
-    """The way of judging of a service that is moving.
+    """The classifier of a stage that moves away from the legacy service.
 
     Args:
-        old: finds the thresholds of streams.
-        new: finds the constraints of streams.
-        trial: says which way sources go, and is told what came of it.
-        witness: is told, too.
-        timer: in seconds, from any time on, to measure what the new way adds.
-        settling_seconds: how long thresholds and constraints may differ before that counts: a change takes its time to
-            reach both.
+        thresholds: finds the thresholds of streams.
+        constraints: finds the constraints of streams.
+        monitor: has the settings of the trial, and gets its counts.
+        observer: is called with errors and counts.
+        timer: in seconds, from any time on, to measure the time that constraints add.
+        settling_seconds: the time for which thresholds and constraints may differ without being counted: a change
+            takes its time to reach both.
     """
 
     def __init__(
         self,
         *,
-        old: ThresholdsLookup,
-        new: ConstraintsLookup,
-        trial: TrialMonitor,
-        witness: TrialObserver,
+        thresholds: ThresholdsLookup,
+        constraints: ConstraintsLookup,
+        monitor: TrialMonitor,
+        observer: TrialObserver,
         timer: Callable[[], float],
         settling_seconds: float,
     ) -> None:
-        self.trial = trial
-        self.witness = witness
+        self.monitor = monitor
+        self.observer = observer
         self.timer = timer
-        self._old = old
-        self._new = new
+        self._thresholds = thresholds
+        self._constraints = constraints
         self._settling_seconds = settling_seconds
-        self._rules: LRUCache[StreamKey, LegacyRules] = LRUCache(CACHED_STREAMS)
+        self._rule_sets: LRUCache[StreamKey, LegacyRuleSet] = LRUCache(CACHED_STREAMS)
         self._agreements: LRUCache[StreamKey, _Agreement] = LRUCache(CACHED_STREAMS)
-        self._known_to_new: LRUCache[StreamKey, bool] = LRUCache(CACHED_STREAMS)
+        self._looked_up: LRUCache[StreamKey, bool] = LRUCache(CACHED_STREAMS)
 
     def look_up(self, streams: Mapping[StreamKey, str | None]) -> "ShadowBatch":
-        """See `WayOfJudging.look_up`; streams that have to wait do so alone."""
-        settings = self.trial.settings()
-        by_both = {key for key in streams if key.domain == LEGACY_DOMAIN and settings.judged_by_both(key.source_id)}
+        """Look up thresholds and constraints; a stream whose own are unavailable waits without the others."""
+        settings = self.monitor.settings()
+        on_trial = {key for key in streams if key.domain == LEGACY_DOMAIN and settings.on_trial(key.source_id)}
         began = self.timer()
-        on_trial = self._old.find_now(by_both)
+        found_on_trial = self._thresholds.find_now(on_trial)
         seconds = self.timer() - began
-        # A database that did not answer is not asked for the others in the same breath.
-        absence = next(iter(on_trial.waiting.values()), None)
-        found = self._old.find_now(streams.keys() - by_both, absence=absence)
-        waiting = on_trial.waiting | found.waiting
-        old = self._old_rules(on_trial.known)
-        sound = {key: streams[key] for key, rules in old.items() if not rules.faults}
-        old |= self._old_rules(found.known)
-        others = {key: stream_type for key, stream_type in streams.items() if key not in old and key not in waiting}
-        by_constraints: Mapping[StreamKey, VersionedConfig | None] = {}
+        # A database that has just failed is not asked for the other streams.
+        absence = next(iter(found_on_trial.unavailable.values()), None)
+        found = self._thresholds.find_now(streams.keys() - on_trial, absence=absence)
+        unavailable = found_on_trial.unavailable | found.unavailable
+        legacy = self._legacy_rule_sets(found_on_trial.known)
+        sound = {key: streams[key] for key, its in legacy.items() if not its.faults}
+        legacy |= self._legacy_rule_sets(found.known)
+        others = {
+            key: stream_type for key, stream_type in streams.items() if key not in legacy and key not in unavailable
+        }
+        constraints: Mapping[StreamKey, VersionedConfig | None] = {}
         try:
-            by_constraints = self._new.find(others)
+            constraints = self._constraints.find(others)
         except UnavailableError as error:
-            waiting |= dict.fromkeys(others, error)
-        return ShadowBatch(self, settings, old, by_constraints, self._put_on_trial(sound, seconds), waiting=waiting)
+            unavailable |= dict.fromkeys(others, error)
+        return ShadowBatch(
+            self, settings, legacy, constraints, self._put_on_trial(sound, seconds), unavailable=unavailable
+        )
 
-    def counting(self, key: StreamKey, configs: Configs, differences: list[Difference]) -> list[Difference]:
-        """The differences of a stream, if they count: while what it is judged by has just changed they may pass."""
+    def settled(self, key: StreamKey, configs: Configs, differences: list[PointDifference]) -> list[PointDifference]:
+        """The differences of a stream that count: none while a change of its configs settles."""
         since = self._differing_since(key, configs)
         return differences if since is None or self.timer() - since >= self._settling_seconds else []
 
     def _differing_since(self, key: StreamKey, configs: Configs) -> float | None:
-        """See `_Agreement`; compared once, for as long as both are remembered."""
+        """The time since which the configs differ; they are compared once for as long as both are cached."""
         known = self._agreements.get(key)
-        if known is not None and known.configs[0] is configs[0] and known.configs[1] is configs[1]:
+        if known is not None and all(map(is_, known.configs, configs)):
             return known.differing_since
-        since = self.timer() if cause_in_constraints(*configs) else None
+        since = self.timer() if cause_in_configs(configs) else None
         if since is not None and known is not None and known.differing_since is not None:
-            # A change that came in between has its own time.
-            is_same = not any(map(cause_in_constraints, known.configs, configs))
+            # The time goes on, unless one of the configs has changed meanwhile: that change has a time of its own.
+            changes = zip(known.configs, configs, strict=True)
+            is_same = not any(cause_in_configs(Configs(before, after)) for before, after in changes)
             since = known.differing_since if is_same else since
         self._agreements[key] = _Agreement(configs, since)
         return since
 
-    def _old_rules(self, found: Mapping[StreamKey, SensorThresholds | None]) -> dict[StreamKey, LegacyRules]:
-        return {key: self._rules_of(key, thresholds) for key, thresholds in found.items() if thresholds}
+    def _legacy_rule_sets(self, found: Mapping[StreamKey, SensorThresholds | None]) -> dict[StreamKey, LegacyRuleSet]:
+        return {key: self._legacy_rule_set(key, thresholds) for key, thresholds in found.items() if thresholds}
 
-    def _rules_of(self, key: StreamKey, thresholds: SensorThresholds) -> LegacyRules:
-        """What thresholds come to; made once, for as long as they are remembered."""
-        rules = self._rules.get(key)
-        if rules is None or rules.thresholds is not thresholds:
-            rules = self._rules[key] = legacy_rule_set(thresholds)
-        if rules.faults:
-            self.witness.contradiction(key, rules.faults)
-        return rules
+    def _legacy_rule_set(self, key: StreamKey, thresholds: SensorThresholds) -> LegacyRuleSet:
+        """The rule set of thresholds, made once for as long as they are cached."""
+        its = self._rule_sets.get(key)
+        if its is None or its.thresholds is not thresholds:
+            its = self._rule_sets[key] = legacy_rule_set(thresholds)
+        if its.faults:
+            self.observer.contradiction(key, its.faults)
+        return its
 
-    def _put_on_trial(self, streams: Mapping[StreamKey, str | None], old_seconds: float) -> OnTrial:
+    def _put_on_trial(self, streams: Mapping[StreamKey, str | None], thresholds_seconds: float) -> OnTrial:
         if not streams:
             return OnTrial({})
         began = self.timer()
         error: Exception | None = None
         found: Mapping[StreamKey, VersionedConfig | None] = dict.fromkeys(streams)
         try:
-            found = self._new.find(streams)
-        except Exception as failure:  # noqa: BLE001 - whatever it is, the old way judges
+            found = self._constraints.find(streams)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the points by thresholds are delivered
             error = failure
-        seconds = self.timer() - began - old_seconds
-        # What the old way knows of a stream has been remembered for long: that the new way has to learn of it once
-        # says nothing of how quick it is.
-        is_first = any(key not in self._known_to_new for key in streams)
-        self._known_to_new.update(dict.fromkeys(streams, True))
+        seconds = self.timer() - began - thresholds_seconds
+        # The thresholds of a stream have been in the cache for long: the first look-up of its constraints, which are
+        # not, says nothing about latency.
+        is_first = any(key not in self._looked_up for key in streams)
+        self._looked_up.update(dict.fromkeys(streams, True))
         return OnTrial(found, error, 0.0 if is_first else seconds)
 
 
 class ShadowBatch:
-    """What the points of a batch are judged by, and what came of it.
+    """The batch classifier of a shadow classifier, with the counts of the batch.
 
     Args:
-        ways: whose judges they are.
+        classifier: of which it is a batch.
         settings: of the trial, when the batch began.
-        old: rules of the streams that are of a sensor.
-        others: constraints of those that are not.
-        on_trial: which of the sensors are judged by both ways.
-        unavailable: streams that may be of a sensor, while the database does not answer; and those that are of none,
-            while the constraints do not.
+        legacy: rule sets of the streams of a sensor.
+        constraints: of the other streams.
+        on_trial: the streams of a sensor that are classified by both.
+        unavailable: streams whose thresholds or constraints are unavailable.
     """
 
     def __init__(
         self,
-        ways: ShadowClassifier,
+        classifier: ShadowClassifier,
         settings: TrialSettings,
-        old: Mapping[StreamKey, LegacyRules],
-        others: Mapping[StreamKey, VersionedConfig | None],
+        legacy: Mapping[StreamKey, LegacyRuleSet],
+        constraints: Mapping[StreamKey, VersionedConfig | None],
         on_trial: OnTrial,
         *,
-        waiting: Mapping[StreamKey, UnavailableError],
+        unavailable: Mapping[StreamKey, UnavailableError],
     ) -> None:
-        self.unavailable = waiting
-        self._ways = ways
+        self.unavailable = unavailable
+        self._classifier = classifier
         self._settings = settings
-        self._old = old
-        self._others = others
+        self._legacy = legacy
+        self._constraints = constraints
         self._on_trial = on_trial
         self._error = on_trial.error
         self._added_seconds = on_trial.added_seconds
-        self._compared: dict[StreamKey, tuple[TrialCounts, list[Difference]]] = {}
+        self._compared: dict[StreamKey, tuple[TrialCounts, list[PointDifference]]] = {}
 
     def classify(
         self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
     ) -> ClassificationResult:
-        """See `Judges.classify`."""
-        old = self._old.get(key)
-        if old is None:
-            return classify(points, self._others[key], state, processed_at)
+        """Classify points of a stream by its thresholds, its constraints or both."""
+        legacy = self._legacy.get(key)
+        if legacy is None:
+            return classify(points, self._constraints[key], state, processed_at)
         if key not in self._on_trial.constraints:
-            return classify_with(old.rules, points, state, processed_at)
+            return classify_with(legacy.rule_set, points, state, processed_at)
         return self._classify_by_both(key, points, state, processed_at)
 
     def done(self, unsaved: Collection[str]) -> None:
-        """See `Judges.done`; points that come again are counted when they do."""
+        """Report the counts of the sources that are saved; the points of the others are retried, and counted then."""
         saved = [its for key, its in self._compared.items() if key.source not in unsaved]
         if not saved:
             return
@@ -228,52 +230,54 @@ class ShadowBatch:
         for counts, _ in saved:
             total = total.plus(counts)
         if self._error:
-            self._ways.witness.error(self._error)
-        self._ways.witness.compared(total)
-        self._ways.trial.report(self._settings, total, [each for _, differences in saved for each in differences])
+            self._classifier.observer.error(self._error)
+        self._classifier.observer.compared(total)
+        differences = [difference for _, found in saved for difference in found]
+        self._classifier.monitor.report(self._settings, total, differences)
 
     def _classify_by_both(
         self, key: StreamKey, points: Sequence[DataPoint], state: StreamState, processed_at: float
     ) -> ClassificationResult:
-        timer, old, constraints = self._ways.timer, self._old[key], self._on_trial.constraints[key]
-        # Where the stream is new, both ways have it begin at the same reading.
-        baseline = old.rules.baseline or (constraints.baseline if constraints else None)
+        timer, legacy, constraints = self._classifier.timer, self._legacy[key], self._on_trial.constraints[key]
+        # The first point of a new stream is measured against the same reading on both sides.
+        baseline = legacy.rule_set.baseline or (constraints.baseline if constraints else None)
         references: list[WindowPoint | None] = []
         began = timer()
-        by_old = classify_with(_noting(old.rules, references, baseline), points, state, processed_at)
-        half_way = timer()
-        by_new: ClassificationResult | None = None
-        differences: list[Difference] = []
+        by_thresholds = classify_with(_noting(legacy.rule_set, references, baseline), points, state, processed_at)
+        seconds = timer() - began
+        by_constraints: ClassificationResult | None = None
+        differences: list[PointDifference] = []
         if self._on_trial.error is None:
             try:
-                by_new = classify_with(
-                    rule_set_of(constraints)._replace(baseline=baseline), points, state, processed_at
-                )
-                self._added_seconds += timer() - half_way - (half_way - began)
-                configs = old.config, constraints.config if constraints else None
+                began = timer()
+                rule_set = rule_set_of(constraints)._replace(baseline=baseline)
+                by_constraints = classify_with(rule_set, points, state, processed_at)
+                self._added_seconds += timer() - began - seconds
+                configs = Configs(legacy.config, constraints.config if constraints else None)
                 # The first reference may be that of the baseline.
-                of_points = references[len(references) - len(by_old.points) :]
-                differences = self._ways.counting(key, configs, compare(key, (by_old, by_new), configs, of_points))
-            except Exception as error:  # noqa: BLE001 - whatever it is, what the old way made of the points goes on
-                by_new = None
+                of_points = references[len(references) - len(by_thresholds.points) :]
+                found = compare(key, Results(by_thresholds, by_constraints), configs, of_points)
+                differences = self._classifier.settled(key, configs, found)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the points by thresholds are delivered
+                by_constraints = None
                 self._error = self._error or error
-        goes_new_way = self._settings.goes_new_way(key.source_id)
-        number = len(by_old.points)
+        in_canary = self._settings.in_canary(key.source_id)
+        number = len(by_thresholds.points)
         counts = TrialCounts(
-            points=number if goes_new_way else 0,
+            points=number if in_canary else 0,
             compared=number,
-            errors=number if by_new is None else 0,
+            errors=number if by_constraints is None else 0,
             differences=len(differences),
         )
         self._compared[key] = (counts, differences)
-        return by_new if by_new is not None and goes_new_way else by_old
+        return by_constraints if by_constraints is not None and in_canary else by_thresholds
 
 
-def _noting(rules: RuleSet, references: list[WindowPoint | None], baseline: Baseline | None) -> RuleSet:
-    """The rules, with a list of what the change of each value was measured by."""
+def _noting(rule_set: RuleSet, references: list[WindowPoint | None], baseline: Baseline | None) -> RuleSet:
+    """The rule set, noting in a list the point that the change of each value is measured against."""
 
     def evaluate(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
         references.append(reference)
-        return rules.evaluate(value, timestamp, reference)
+        return rule_set.evaluate(value, timestamp, reference)
 
-    return rules._replace(evaluate=evaluate, baseline=baseline)
+    return rule_set._replace(evaluate=evaluate, baseline=baseline)

@@ -1,4 +1,4 @@
-"""Shadow as a person has it: on or off, and what it found."""
+"""The commands of shadow: on, off, and a report of the differences."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ import msgspec
 
 from afluente.migration.application.canary import event_of
 from afluente.migration.application.canary_commands import CommandRefusedError
+from afluente.migration.application.ports import TrialStore
 from afluente.migration.application.trial import (
     SHARED_PHASES,
     EventKind,
@@ -15,30 +16,29 @@ from afluente.migration.application.trial import (
     TrialCounts,
     TrialEvent,
     TrialSettings,
-    TrialStore,
 )
 
 
 class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ways made of the same points in a step.
+    """The counts and the differences of a step.
 
     Attributes:
-        settings: as they are now.
-        step: which.
-        counts: of it.
-        noted: its differences by stream and cause, those with the most first.
-        went_back_in: the step in which the canary was rolled back; None where it is not.
+        settings: current ones.
+        step: the step.
+        counts: of the step.
+        noted: its differences by stream and cause, the most frequent first.
+        rolled_back_in: the step in which the canary was rolled back; None if it is not.
     """
 
     settings: TrialSettings
     step: int
     counts: TrialCounts
     noted: Sequence[NotedDifference]
-    went_back_in: int | None = None
+    rolled_back_in: int | None = None
 
     @property
     def by_cause(self) -> Mapping[str, int]:
-        """How many of the differences that were noted have each cause, the most frequent first."""
+        """The number of noted differences of each cause, the most frequent first."""
         causes: Counter[str] = Counter()
         for noted in self.noted:
             causes[noted.example.cause.value] += noted.count
@@ -46,26 +46,26 @@ class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def not_noted(self) -> int:
-        """Differences that were counted, but of which it is not known which they are."""
+        """The number of differences that were counted, but not noted."""
         return max(self.counts.differences - sum(self.by_cause.values()), 0)
 
 
 def switch(store: TrialStore, *, on: bool, clock: Callable[[], float], by: str = "cli") -> TrialEvent | None:
-    """Have the sources that go the old way judged by both ways as well, or no longer.
+    """Put all sources on trial, or those in the canary alone.
 
-    What was counted begins at 0 where shadow goes on and no canary is under way.
+    Counts begin at 0 when shadow is switched on while no canary is under way.
 
     Args:
         store: of the trial.
-        on: which of the two.
+        on: whether shadow is switched on or off.
         clock: in Unix seconds.
-        by: who says so.
+        by: the author of the event.
 
     Returns:
-        What happened; None where it was so already.
+        The event; None if nothing changes.
 
     Raises:
-        CommandRefusedError: somebody else has changed the trial meanwhile.
+        CommandRefusedError: the trial has changed at the same moment.
         UnavailableError: the store does not answer.
     """
     before = store.settings()
@@ -85,11 +85,11 @@ def switch(store: TrialStore, *, on: bool, clock: Callable[[], float], by: str =
 
 
 def report(store: TrialStore, step: int | None = None) -> ShadowReport:
-    """What the ways made of the same points.
+    """Report the counts and the differences of a step.
 
     Args:
         store: of the trial.
-        step: in which step; the one at hand, if nothing is said.
+        step: the current one if None.
 
     Raises:
         UnavailableError: the store does not answer.
@@ -97,7 +97,9 @@ def report(store: TrialStore, step: int | None = None) -> ShadowReport:
     settings = store.settings()
     step = settings.step if step is None else step
     noted = sorted(store.differences(step), key=lambda its: (-its.count, its.example.stream, its.example.cause))
-    went_back_in: int | None = None
+    rolled_back_in: int | None = None
     if settings.phase is Phase.ROLLED_BACK:
-        went_back_in = next((its.step for its in store.events() if its.kind is EventKind.ROLLED_BACK), None)
-    return ShadowReport(settings=settings, step=step, counts=store.counts(step), noted=noted, went_back_in=went_back_in)
+        rolled_back_in = next((its.step for its in store.events() if its.kind is EventKind.ROLLED_BACK), None)
+    return ShadowReport(
+        settings=settings, step=step, counts=store.counts(step), noted=noted, rolled_back_in=rolled_back_in
+    )

@@ -1,4 +1,4 @@
-"""Find the old thresholds of streams, through a cache."""
+"""The look-up of streams' legacy thresholds, through a cache."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -15,14 +15,19 @@ CACHED_STREAMS = 50_000
 
 
 class FoundThresholds(NamedTuple):
-    """What is known of the sensors of streams, and of which streams nothing is known until the database answers."""
+    """The thresholds of some streams, as far as they are known.
+
+    Attributes:
+        known: thresholds by stream, None for a stream of no sensor.
+        unavailable: streams whose thresholds are unknown until the database answers.
+    """
 
     known: dict[StreamKey, SensorThresholds | None]
-    waiting: dict[StreamKey, UnavailableError]
+    unavailable: dict[StreamKey, UnavailableError]
 
 
 class ThresholdsLookup:
-    """Looks thresholds up through a cache that also remembers which streams are of no sensor.
+    """Looks thresholds up through a cache, which holds streams of no sensor too.
 
     A change of the tables is in force everywhere once `ttl_seconds` have passed.
     """
@@ -33,29 +38,29 @@ class ThresholdsLookup:
         )
 
     def find(self, streams: Iterable[StreamKey]) -> dict[StreamKey, SensorThresholds | None]:
-        """What the tables hold of the sensor of each stream, None where it is of none.
+        """The thresholds of each stream, None for a stream of no sensor.
 
         Raises:
             UnavailableError: the database does not answer for a stream that is not cached.
         """
         found = self.find_now(streams)
-        for error in found.waiting.values():
+        for error in found.unavailable.values():
             raise error
         return found.known
 
     def find_now(self, streams: Iterable[StreamKey], *, absence: UnavailableError | None = None) -> FoundThresholds:
-        """The same, as far as it can be known while the database is away.
+        """The thresholds of each stream; while the database is unavailable, those in the cache.
 
-        It is asked of streams of the old service's domain alone, and not of those that no sensor could have.
+        The database is asked for streams of the legacy domain that can be of a sensor, and for no others.
 
         Args:
             streams: of any domain.
-            absence: how the database was found to be away a moment ago, so that it is not asked.
+            absence: a failure of the database a moment ago; it is not asked then.
         """
         keys = list(streams)
         asked = [key for key in keys if key.domain == LEGACY_DOMAIN and may_name_sensor(key.stream_id)]
         known: dict[StreamKey, SensorThresholds | None] = {}
-        waiting: dict[StreamKey, UnavailableError] = {}
+        unavailable: dict[StreamKey, UnavailableError] = {}
         if absence is None:
             try:
                 known = self._streams.find(asked)
@@ -63,5 +68,5 @@ class ThresholdsLookup:
                 absence = error
         if absence is not None:
             known = self._streams.cached(asked)
-            waiting = {key: absence for key in asked if key not in known}
-        return FoundThresholds({key: known.get(key) for key in keys if key not in waiting}, waiting)
+            unavailable = {key: absence for key in asked if key not in known}
+        return FoundThresholds({key: known.get(key) for key in keys if key not in unavailable}, unavailable)

@@ -1,15 +1,15 @@
-"""The new way of judging on trial: for whom it judges, what came of it beside the old way, and where that is kept.
+"""The trial of constraints beside the legacy thresholds: its settings, counts, differences and events.
 
-A *step* is a share of sources for a time: what is counted is counted by step. `afluente.migration.application.canary`
-decides by it whether the next step may come.
+A source that is on trial is classified by both; one in the canary gets the classes of its constraints, any other those
+of its thresholds. A *step* is a share of sources for a time: counts are kept by step, and
+`afluente.migration.application.canary` decides on the next one by them.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -18,7 +18,7 @@ from afluente.domain.evaluation import Classification
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 
 ADDED_MS_BOUNDS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, 250.0, 1000.0)
-"""Up to how many milliseconds each bucket of `TrialCounts.added_ms` goes; the last holds all that is more, too."""
+"""The upper bound of each bucket of `TrialCounts.added_ms`, in milliseconds; the last bucket is open above."""
 
 _BUCKETS = len(ADDED_MS_BOUNDS)
 _NONE_ADDED = (0,) * _BUCKETS
@@ -26,7 +26,7 @@ _HASH_VALUES = 10_000
 
 
 class Phase(StrEnum):
-    """Where the canary is."""
+    """The phase of the canary."""
 
     IDLE = "idle"
     RUNNING = "running"
@@ -36,18 +36,18 @@ class Phase(StrEnum):
 
 
 SHARED_PHASES = frozenset({Phase.RUNNING, Phase.HELD, Phase.COMPLETE})
-"""The phases in which a share of the sources goes the new way; in the others none does."""
+"""The phases in which a share of the sources is in the canary; in the others none is."""
 
 
 class Gates(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step has to show before the next may come, and what rolls it back.
+    """The limits of a step: those that roll it back, and those that it has to reach before the next step.
 
     Attributes:
-        max_error_rate: of the points judged by both ways, the part at which the new way failed.
-        max_added_p95_ms: what the new way took longer than the old, in 95 of 100 invocations.
-        max_differences: points of which the ways did not make the same.
-        min_seconds: how long a step takes at least.
-        min_points: how many points go the new way in it at least.
+        max_error_rate: of the compared points, the part whose classification by constraints failed.
+        max_added_p95_ms: the time that constraints add, in 95 of 100 invocations.
+        max_differences: points with a difference.
+        min_seconds: the shortest time of a step.
+        min_points: the fewest points of the canary in a step.
     """
 
     max_error_rate: float = 0.01
@@ -58,19 +58,19 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrialSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Who goes the new way, and who is judged by both.
+    """The settings of shadow and canary.
 
     Attributes:
-        version: how often the settings were changed.
-        step: by which what is counted is counted; it grows, and a number never comes back.
-        step_began_at: when, in Unix seconds.
-        shadow: whether the sources that go the old way are judged by both ways as well.
-        phase: where the canary is.
-        share: how many of 100 sources go the new way.
-        include: sources that go the new way whatever the share is.
-        exclude: sources that never do.
+        version: the number of changes so far.
+        step: the key of the counts; it grows, and no number is used twice.
+        step_began_at: in Unix seconds.
+        shadow: whether all sources are on trial, or those in the canary alone.
+        phase: of the canary.
+        share: of 100 sources, those in the canary.
+        include: sources that are in the canary whatever the share is.
+        exclude: sources that never are.
         steps: the shares, one after the other.
-        gates: what each step has to show.
+        gates: of each step.
     """
 
     version: int = 0
@@ -84,15 +84,15 @@ class TrialSettings(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[int, ...] = (10, 50, 100)
     gates: Gates = Gates()
 
-    def goes_new_way(self, source_id: str) -> bool:
-        """Whether a source goes the new way; the same wherever it is asked, and no source leaves as the share grows."""
+    def in_canary(self, source_id: str) -> bool:
+        """True if a source is in the canary; the same in every classifier, and no source leaves as the share grows."""
         if self.phase not in SHARED_PHASES or source_id in self.exclude:
             return False
         return source_id in self.include or _place_of(source_id) * 100 < self.share * _HASH_VALUES
 
-    def judged_by_both(self, source_id: str) -> bool:
-        """Whether a source is judged by both ways, whichever of them it goes."""
-        return self.shadow or self.goes_new_way(source_id)
+    def on_trial(self, source_id: str) -> bool:
+        """True if a source is classified by thresholds and constraints."""
+        return self.shadow or self.in_canary(source_id)
 
     def changed(self, **changes: Any) -> "TrialSettings":
         """The settings that follow these."""
@@ -104,15 +104,15 @@ class TrialSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrialCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was counted of a step, or of an invocation.
+    """The counts of a step, or of an invocation.
 
     Attributes:
-        points: of sources that go the new way, those of streams that stay on the old way left out.
-        compared: points that were judged by both ways, those at which the new way failed included.
-        errors: points at which the new way failed; what the old way made of them was delivered.
-        differences: points of which the ways did not make the same.
-        invocations: those in which points were judged by both ways.
-        added_ms: how many of them took so much longer by the new way, in buckets of `ADDED_MS_BOUNDS`.
+        points: of the canary; streams that stay with their thresholds are left out.
+        compared: points that were on trial, errors included.
+        errors: points whose classification by constraints failed; the classes of their thresholds were delivered.
+        differences: points with a difference.
+        invocations: those with compared points.
+        added_ms: invocations by the time that constraints added, in buckets of `ADDED_MS_BOUNDS`.
     """
 
     points: int = 0
@@ -123,7 +123,7 @@ class TrialCounts(msgspec.Struct, frozen=True, kw_only=True):
     added_ms: tuple[int, ...] = _NONE_ADDED
 
     def plus(self, other: "TrialCounts") -> "TrialCounts":
-        """Both together."""
+        """The sum of both."""
         return TrialCounts(
             points=self.points + other.points,
             compared=self.compared + other.compared,
@@ -134,7 +134,7 @@ class TrialCounts(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def minus(self, earlier: "TrialCounts") -> "TrialCounts":
-        """What was counted since these were all."""
+        """The counts since an earlier total."""
         return TrialCounts(
             points=self.points - earlier.points,
             compared=self.compared - earlier.compared,
@@ -146,11 +146,11 @@ class TrialCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def error_rate(self) -> float:
-        """The part of the points judged by both ways at which the new way failed; 0 where there are none."""
+        """The part of the compared points that are errors; 0 without any."""
         return self.errors / self.compared if self.compared else 0.0
 
     def p95(self) -> float | None:
-        """What 95 of 100 invocations stayed within, in added milliseconds, rounded up to a bound; None without any."""
+        """The 95th percentile of the added milliseconds, rounded up to a bound; None without invocations."""
         if not self.invocations:
             return None
         rank = -(-self.invocations * 95 // 100)
@@ -162,51 +162,52 @@ class TrialCounts(msgspec.Struct, frozen=True, kw_only=True):
         return ADDED_MS_BOUNDS[-1]
 
     def slower_than(self, milliseconds: float) -> int:
-        """How many invocations took longer by more than that, those of the bucket that it falls into included."""
+        """The number of invocations that added more, those in the same bucket included."""
         within = sum(bound <= milliseconds for bound in ADDED_MS_BOUNDS)
         return sum(self.added_ms[within:])
 
 
 def added(milliseconds: float) -> tuple[int, ...]:
-    """`TrialCounts.added_ms` of one invocation that took so much longer by the new way; less than 0 is none."""
+    """`TrialCounts.added_ms` of one invocation; a negative time counts as none."""
     bucket = min(bisect_left(ADDED_MS_BOUNDS, milliseconds), _BUCKETS - 1)
     return tuple(int(place == bucket) for place in range(_BUCKETS))
 
 
 class DifferenceCause(StrEnum):
-    """Why the ways did not make the same of a point; the first that applies."""
+    """The reason of a difference: the first that applies."""
 
     THRESHOLDS_DIFFER = "thresholds_differ"
-    """The constraints are not those that the thresholds come to."""
+    """The constraints are not equivalent to the thresholds."""
 
     NO_CONSTRAINTS = "no_constraints"
-    """One of the ways had something to judge by, the other nothing."""
+    """The stream has thresholds and no constraints, or constraints and no thresholds."""
 
     VALUE_ZONE = "value_zone"
-    """By the same bounds, the value was in another zone."""
+    """By equivalent bounds, the value was in another zone."""
 
     RATE = "rate"
-    """By the same bounds, its change was too fast for one of the ways alone."""
+    """By equivalent bounds, the change was too fast for one side alone."""
 
     ALARM = "alarm"
-    """The classes are the same, what became of the alarm is not."""
+    """The classes are the same, the alarms are not."""
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A point of which the ways did not make the same.
+class PointDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """A point with different classes or alarms by thresholds and by constraints.
 
     Attributes:
         stream: its key, as text.
-        cause: why.
-        old, new: what each way made of it.
+        cause: the reason.
+        legacy_class: by the thresholds; `old` on the wire.
+        constraints_class: by the constraints; `new` on the wire.
         value, timestamp, point_id: of the point.
-        baseline: what its change was judged by; None where there was nothing.
+        baseline: the reading that its change was measured against; None if there was none.
     """
 
     stream: str
     cause: DifferenceCause
-    old: Classification
-    new: Classification
+    legacy_class: Classification = msgspec.field(name="old")
+    constraints_class: Classification = msgspec.field(name="new")
     value: float
     timestamp: float
     point_id: str
@@ -214,14 +215,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotedDifference(msgspec.Struct, frozen=True):
-    """Differences of one stream and cause: how many, and the one that came first."""
+    """The differences of one stream and cause: their number, and the first of them."""
 
     count: int
-    example: Difference
+    example: PointDifference
 
 
 class EventKind(StrEnum):
-    """What happened to the trial."""
+    """The kind of a change of the trial."""
 
     SHADOW_ON = "shadow_on"
     SHADOW_OFF = "shadow_off"
@@ -238,16 +239,16 @@ class TrialEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A change of the settings, with the figures that led to it.
 
     Attributes:
-        at: when, in Unix seconds.
-        kind: what happened.
-        by: `classifier`, or `cli`.
-        why: in a sentence.
+        at: in Unix seconds.
+        kind: of the change.
+        by: its author, `classifier` or `cli`.
+        why: the reason, in a sentence.
         version: of the settings after it.
         step: that ended with it, or went on.
-        share_before, share: how many of 100 sources went the new way, and go it now.
+        share_before, share: of 100 sources, those in the canary before and after it.
         phase: after it.
         counts: of the step.
-        seconds: how long the step had taken.
+        seconds: the time that the step had taken.
     """
 
     at: float
@@ -263,51 +264,8 @@ class TrialEvent(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
-class TrialStore(Protocol):
-    """Keeps the settings, the counters, the differences and the events.
-
-    Every method raises `UnavailableError` where the store does not answer.
-    """
-
-    def settings(self) -> TrialSettings:
-        """The settings as they were last saved; those of an idle canary before."""
-        ...
-
-    def save(self, settings: TrialSettings, event: TrialEvent) -> bool:
-        """Save settings, and what happened, together.
-
-        Returns:
-            Whether they are of the version that follows the one that is kept; else nothing has changed.
-        """
-        ...
-
-    def counts(self, step: int) -> TrialCounts:
-        """What was counted of a step."""
-        ...
-
-    def add(self, counts: TrialCounts, *, step: int) -> TrialCounts:
-        """Add to what was counted of a step.
-
-        Returns:
-            All of it.
-        """
-        ...
-
-    def note(self, differences: Sequence[NotedDifference], *, step: int) -> None:
-        """Add differences to those of a step, each under its stream and cause; the first example of them stays."""
-        ...
-
-    def differences(self, step: int) -> Iterable[NotedDifference]:
-        """What was noted of a step, in no order."""
-        ...
-
-    def events(self) -> Iterable[TrialEvent]:
-        """What happened, the latest first."""
-        ...
-
-
 @lru_cache(maxsize=50_000)
 def _place_of(source_id: str) -> int:
-    """Where a source stands among all: a number from 0, as likely to be any, that has nothing to do with its shard."""
+    """A source's place among all: a number from 0, evenly distributed and independent of the shard."""
     digest = blake2b(f"{LEGACY_DOMAIN}/{source_id}".encode(), digest_size=8, person=b"canary").digest()
     return int.from_bytes(digest, "big") % _HASH_VALUES

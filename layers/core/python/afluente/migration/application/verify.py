@@ -1,4 +1,4 @@
-"""Whether every sensor was moved as it should have been: looked at anew, field by field, without trusting the run."""
+"""The verification of moved sensors: every sensor is compared anew, field by field, without trusting the run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -9,8 +9,9 @@ from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import of_stream
 from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import FaultyError
-from afluente.migration.application.assess import baseline_of, pages
-from afluente.migration.application.differences import Difference, differences
+from afluente.migration.application.assess import baseline_of
+from afluente.migration.application.field_differences import FieldDifference, field_differences
+from afluente.migration.application.pages import pages
 from afluente.migration.application.ports import LegacyTables, MigrationRecords
 from afluente.migration.application.records import Origin, SensorRecord, Status
 from afluente.migration.application.run import directory_entry
@@ -24,7 +25,7 @@ COLUMNS = ("sensor_id", "key", "finding", "differences", "faults")
 
 
 class Finding(StrEnum):
-    """What was found of a sensor."""
+    """The finding of a verification for a sensor."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
@@ -32,30 +33,30 @@ class Finding(StrEnum):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of a sensor.
+    """A verified sensor.
 
     Attributes:
-        sensor_id: which.
-        key: of its stream; empty where it can have none.
-        finding: whether all is as it should be.
-        differences: what is not.
-        faults: why its thresholds cannot be moved, by column.
+        sensor_id: of the sensor.
+        key: of its stream; empty if it cannot have one.
+        finding: of the verification.
+        differences: fields that are not as they should be.
+        faults: contradictions that make it impossible to move, by column.
     """
 
     sensor_id: int
     key: str
     finding: Finding
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[FieldDifference, ...] = ()
     faults: tuple[str, ...] = ()
 
 
 class Verification:
-    """Looks at every sensor.
+    """Verifies sensors.
 
     Args:
-        tables: of the old service.
-        constraints: where sensors were moved to.
-        records: what is remembered of it.
+        tables: of the legacy service.
+        constraints: of afluente.
+        records: of moved sensors.
         directory: of sensors.
     """
 
@@ -73,10 +74,10 @@ class Verification:
         self._directory = directory
 
     def verify(self, selection: Selection) -> Iterator[tuple[int, list[Verified]]]:
-        """Look at the sensors, a page at a time.
+        """Verify the sensors, a page at a time.
 
         Yields:
-            How many sensors were looked at, and what was found of each of those that the selection takes.
+            The number of sensors that were looked at, and each of those that are selected.
 
         Raises:
             UnavailableError: the database or a table does not answer.
@@ -121,40 +122,40 @@ def _verified(
         finding = Finding.IMPOSSIBLE
     else:
         expected = mapped.config if mapped else None
-        is_ours = record is None or record.origin is Origin.OLD_TABLES
-        wrong += differences(expected, present.config if present else None, strict=is_ours)
+        is_migrated = record is None or record.origin is Origin.LEGACY_TABLES
+        wrong += field_differences(expected, present.config if present else None, strict=is_migrated)
         wrong += _in_record(thresholds, key, present, record)
     if wrong:
         finding = Finding.DIFFERENT
     return Verified(sensor_id=sensor.sensor_id, key=key, finding=finding, differences=tuple(wrong), faults=faults)
 
 
-def _in_directory(sensor: Sensor, entry: Sensor | None) -> Iterator[Difference]:
+def _in_directory(sensor: Sensor, entry: Sensor | None) -> Iterator[FieldDifference]:
     expected = directory_entry(sensor)
     if entry is None:
-        yield Difference("directory", "an entry", None)
+        yield FieldDifference("directory", "an entry", None)
         return
     for name in ("uuid", "device_uuid"):
         if getattr(expected, name) != getattr(entry, name):
-            yield Difference(f"directory.{name}", getattr(expected, name), getattr(entry, name))
+            yield FieldDifference(f"directory.{name}", getattr(expected, name), getattr(entry, name))
 
 
 def _in_record(
     thresholds: SensorThresholds, key: str, present: VersionedConfig | None, record: SensorRecord | None
-) -> Iterator[Difference]:
+) -> Iterator[FieldDifference]:
     if record is None or record.status is not Status.MIGRATED:
-        yield Difference("record", Status.MIGRATED, record and record.status)
+        yield FieldDifference("record", Status.MIGRATED, record and record.status)
         return
     if record.scope != key:
-        yield Difference("record.scope", key, record.scope)
+        yield FieldDifference("record.scope", key, record.scope)
     found = present.baseline if present else None
     if present and found != record.baseline:
-        yield Difference("baseline", record.baseline, found)
+        yield FieldDifference("baseline", record.baseline, found)
     latest = baseline_of(thresholds.latest)
     if latest is None or present is None:
         return
-    # Later readings came by the old way since; one that was there at the time of the run has to be here.
+    # The legacy service may have later readings by now; one from before the run has to be here.
     if found is None and latest.timestamp <= record.written_at:
-        yield Difference("baseline", latest, None)
+        yield FieldDifference("baseline", latest, None)
     elif found is not None and found.timestamp == latest.timestamp and found.value != latest.value:
-        yield Difference("baseline.value", latest.value, found.value)
+        yield FieldDifference("baseline.value", latest.value, found.value)

@@ -1,6 +1,6 @@
-"""The old service's rules as rules that points are classified by: its judgement, with afluente's order and alarms."""
+"""Rule sets of the legacy thresholds: the legacy classes, with afluente's order and alarms."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from sys import float_info
 
@@ -10,6 +10,7 @@ from afluente.domain.constraints import RATE_NAMES, Baseline, Severity, StreamCo
 from afluente.domain.evaluation import (
     Classification,
     Evaluation,
+    Evaluator,
     RateViolation,
     Reason,
     RuleSet,
@@ -17,8 +18,8 @@ from afluente.domain.evaluation import (
 )
 from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.stream_state import WindowPoint
-from afluente.migration.domain.mapping import BOUNDS, new_class, to_constraints
-from afluente.migration.domain.rules import Cause, judge_by_rows
+from afluente.migration.domain.mapping import BOUNDS, class_of, to_constraints
+from afluente.migration.domain.rules import Cause, evaluate_rows
 from afluente.migration.domain.thresholds import (
     AlertThresholds,
     DeltaThresholds,
@@ -28,18 +29,18 @@ from afluente.migration.domain.thresholds import (
 )
 
 
-class LegacyRules(msgspec.Struct, frozen=True):
-    """How a sensor's points are judged by its thresholds.
+class LegacyRuleSet(msgspec.Struct, frozen=True):
+    """The rule set of a sensor's thresholds.
 
     Attributes:
         thresholds: of the sensor.
-        rules: that say what they say; they have the sensor's last reading for a baseline.
-        config: the constraints that the thresholds come to; None where nothing is in force, or nothing sound.
-        faults: how the thresholds contradict each other, by column.
+        rule_set: evaluates as the thresholds do; its baseline is the sensor's last reading.
+        config: the equivalent constraints; None if no thresholds are in force, or they contradict each other.
+        faults: the contradictions, by column.
     """
 
     thresholds: SensorThresholds
-    rules: RuleSet
+    rule_set: RuleSet
     config: StreamConfig | None
     faults: tuple[Fault, ...] = ()
 
@@ -58,55 +59,55 @@ _SEVERITIES = {
 }
 
 
-def legacy_rule_set(thresholds: SensorThresholds) -> LegacyRules:
-    """How a sensor's points are judged by its thresholds, contradictory ones included."""
+def legacy_rule_set(thresholds: SensorThresholds) -> LegacyRuleSet:
+    """The rule set of a sensor's thresholds, contradictory ones included."""
     try:
         mapped = to_constraints(thresholds)
     except FaultyError as error:
-        return LegacyRules(thresholds, _rules(thresholds, None), None, error.faults)
+        return LegacyRuleSet(thresholds, _rule_set(thresholds, None), None, error.faults)
     config = mapped.config if mapped else None
-    return LegacyRules(thresholds, _rules(thresholds, config), config)
+    return LegacyRuleSet(thresholds, _rule_set(thresholds, config), config)
 
 
-def _rules(thresholds: SensorThresholds, config: StreamConfig | None) -> RuleSet:
+def _rule_set(thresholds: SensorThresholds, config: StreamConfig | None) -> RuleSet:
     alert, delta, latest = thresholds.alert, thresholds.delta, thresholds.latest
     baseline = Baseline(latest.timestamp, latest.value) if latest else None
     if alert is None and delta is None:
         return rule_set_of(None)._replace(baseline=baseline)
     alarm = config or _alarm_of(alert, delta)
-    judging = _judging(alert, delta, _bounds(alert, config), alarm.rate_constraints.severity)
-    return RuleSet(judging, alarm, round(thresholds.updated_at * 1000), baseline)
+    evaluator = _evaluator(alert, delta, _bounds(alert, config), alarm.rate_constraints.severity)
+    return RuleSet(evaluator, alarm, round(thresholds.updated_at * 1000), baseline)
 
 
-def _judging(
+def _evaluator(
     alert: AlertThresholds | None,
     delta: DeltaThresholds | None,
     bounds: Sequence[tuple[str, float]],
     rate_severity: Severity,
-) -> Callable[[float, float, WindowPoint | None], Evaluation]:
+) -> Evaluator:
     limits = _limits(delta)
 
-    def judge_point(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
+    def evaluate(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
         latest = LatestReading(reference.value, reference.timestamp) if reference else None
-        verdict = judge_by_rows(value, timestamp, latest, alert, delta)
-        if verdict.cause is Cause.NONE:
+        legacy = evaluate_rows(value, timestamp, latest, alert, delta)
+        if legacy.cause is Cause.NONE:
             return _WITHIN
         rates = _violated_rates(value, timestamp, reference, limits) if reference else {}
-        graves = [_SEVERITIES[verdict.cause]] if verdict.cause in _SEVERITIES else []
-        if rates or not graves:
-            graves.append(rate_severity)
+        severities = [_SEVERITIES[legacy.cause]] if legacy.cause in _SEVERITIES else []
+        if rates or not severities:
+            severities.append(rate_severity)
         return Evaluation(
-            new_class(verdict),
-            _REASONS[verdict.cause],
+            class_of(legacy),
+            _REASONS[legacy.cause],
             _violated_values(value, bounds),
             rates,
-            max(graves, key=lambda severity: severity.rank),
+            max(severities, key=lambda severity: severity.rank),
         )
 
-    return judge_point
+    return evaluate
 
 
-# What else there is to tell of a point is compared here by itself: a mistake in the new way is not to hide in the old.
+# Violations are found without the code of constraints: the trial is to show a defect of that code, not to share it.
 
 
 def _violated_values(value: float, bounds: Sequence[tuple[str, float]]) -> Mapping[str, float]:
@@ -132,7 +133,7 @@ def _violated_rates(
 
 
 def _bounds(alert: AlertThresholds | None, config: StreamConfig | None) -> list[tuple[str, float]]:
-    """The bounds of the value, by the constraints' names; JSON has no room for those that are not finite."""
+    """The finite bounds of the value, by the names of constraints; JSON cannot hold the others."""
     if config is not None:
         found = [(name, getattr(config.value_constraints, name)) for name in BOUNDS.values()]
     else:
@@ -146,7 +147,7 @@ def _limits(delta: DeltaThresholds | None) -> dict[str, float]:
 
 
 def _alarm_of(alert: AlertThresholds | None, delta: DeltaThresholds | None) -> StreamConfig:
-    """What thresholds that contradict each other say of alarms: what they would say without any bounds."""
+    """The alarm settings of contradictory thresholds: those they would have without any bounds."""
     cooldown = alert.cooldown_seconds if alert else None
     bare = SensorThresholds(
         sensor=Sensor(sensor_id=0),

@@ -1,6 +1,6 @@
-"""From the old service to afluente and back: its thresholds as constraints, its classes as classes.
+"""The mapping between the legacy service and afluente: thresholds and constraints, legacy classes and classes.
 
-| old column | constraint |
+| legacy column | constraint |
 |---|---|
 | `physical_min`, `physical_max` | `min_value`, `max_value` |
 | `threshold_min`, `threshold_max` | `alert_min`, `alert_max` |
@@ -21,11 +21,11 @@ from afluente.domain.constraints import RATE_NAMES, RateConstraints, Severity, S
 from afluente.domain.evaluation import Classification
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import is_part
-from afluente.migration.domain.rules import Cause, LegacyClass, Verdict
+from afluente.migration.domain.rules import Cause, LegacyClass, LegacyEvaluation
 from afluente.migration.domain.thresholds import AlertThresholds, DeltaThresholds, SensorThresholds
 
 METADATA = "legacy"
-"""The entry of a migrated config's metadata that says what the constraints themselves have no room for."""
+"""The entry of a migrated config's metadata that holds what the constraints themselves have no field for."""
 
 NEW_ROW = 0
 """The `row_id` of a row that is not in the tables yet."""
@@ -40,8 +40,8 @@ BOUNDS = {
 }
 """Columns of `alert_thresholds` that bound the value, with the bounds of `ValueConstraints`."""
 
-# A minimum that is above its maximum, above what is physical, or above the maximum of the other band, so that every
-# reading would be beyond one of them: no constraints can say so.
+# Pairs of a lower and an upper bound. Where the first is above the second, every reading is beyond one of them: no
+# constraints can express that.
 _IN_ORDER = (
     ("physical_min", "physical_max"),
     ("threshold_min", "threshold_max"),
@@ -73,7 +73,7 @@ class Mapped(msgspec.Struct, frozen=True):
 
     Attributes:
         config: the constraints.
-        adjusted: what was written otherwise than in the tables, a sentence each; no reading is judged otherwise for it.
+        adjusted: each difference from the tables, in a sentence; no reading gets another class for it.
     """
 
     config: StreamConfig
@@ -84,8 +84,8 @@ class WrittenBack(msgspec.Struct, frozen=True):
     """Constraints as thresholds.
 
     Attributes:
-        thresholds: the sensor with the rows that are to be in force, none where there is nothing to say.
-        no_room: the fields of the constraints that the old tables cannot hold.
+        thresholds: the sensor with the rows to be in force; none where there is nothing to bound.
+        no_room: the fields of the constraints that the legacy tables cannot hold.
     """
 
     thresholds: SensorThresholds
@@ -93,11 +93,11 @@ class WrittenBack(msgspec.Struct, frozen=True):
 
 
 def to_constraints(thresholds: SensorThresholds) -> Mapped | None:
-    """The constraints that judge a sensor's readings as its thresholds did; None where none are in force.
+    """The constraints that classify a sensor's readings as its thresholds do; None if no thresholds are in force.
 
     Raises:
-        FaultyError: the thresholds contradict each other, so that no constraints can say the same; its faults name
-            the columns.
+        FaultyError: the thresholds contradict each other, so that no constraints are equivalent; its faults name the
+            columns.
     """
     alert, delta = thresholds.alert, thresholds.delta
     if alert is None and delta is None:
@@ -131,62 +131,61 @@ def to_constraints(thresholds: SensorThresholds) -> Mapped | None:
 
 
 def to_thresholds(config: StreamConfig, before: SensorThresholds) -> WrittenBack:
-    """The thresholds by which the old service judges as these constraints do.
+    """The thresholds by which the legacy service classifies as these constraints do.
 
-    Columns that say the same already keep what they have: a bound beyond the physical range, a severity in the
+    Columns that are equivalent already keep their values: a bound beyond the physical range, a severity in the
     operators' own words.
 
     Args:
         config: the constraints of the sensor's stream.
-        before: what the tables hold of the sensor, contradictions and all.
+        before: the sensor as the tables have it, contradictions included.
     """
     no_room = [f"metadata.{name}" for name in config.metadata if name != METADATA]
     if config.stream_type is not None and config.stream_type != before.sensor.sensor_type:
         no_room.append("stream_type")
     kept = _with_rows(before, _alert_row(config, before.alert, keep=True), _delta_row(config, before.delta, keep=True))
-    if not judges_as(kept, config):
-        # A bound that was kept may lie within the physical range now that the range is another.
+    if not classify_alike(kept, config):
+        # A bound that was kept may lie within the physical range now that the range has changed.
         plain = _alert_row(config, before.alert, keep=False), _delta_row(config, before.delta, keep=False)
         kept = _with_rows(before, *plain)
     return WrittenBack(kept, tuple(no_room))
 
 
-def judges_as(thresholds: SensorThresholds, config: StreamConfig | None) -> bool:
-    """Whether thresholds and constraints judge alike, alarms included; None are no constraints."""
+def classify_alike(thresholds: SensorThresholds, config: StreamConfig | None) -> bool:
+    """True if thresholds and constraints give the same classes and alarms; None stands for no constraints."""
     try:
         mapped = to_constraints(thresholds)
     except FaultyError:
         return False
-    return judgement(mapped.config if mapped else None) == judgement(config)
+    return effect_of(mapped.config if mapped else None) == effect_of(config)
 
 
-def judgement(config: StreamConfig | None) -> tuple[object, ...]:
-    """What decides in constraints, without what is for people; no constraints judge as open ones do."""
+def effect_of(config: StreamConfig | None) -> tuple[object, ...]:
+    """The fields of constraints that decide on classes and alarms; those of no constraints equal those of open ones."""
     config = config or _DEFAULTS
     rates = config.rate_constraints
     bounds = tuple(getattr(rates, name) for name in RATE_NAMES)
     values = config.value_constraints
     if values == _DEFAULTS.value_constraints and not any(bound is not None for bound in bounds):
         return ()
-    # How grave it would be, if it could be.
     severity = rates.severity if any(bound is not None for bound in bounds) else None
     return values, bounds, severity, config.consecutive_violations_required, float(config.cooldown_seconds)
 
 
-def new_class(verdict: Verdict) -> Classification:
-    """The class that a reading has now which the old service judged so."""
-    if verdict.old_class is LegacyClass.ALERT:
+def class_of(evaluation: LegacyEvaluation) -> Classification:
+    """The class that corresponds to the legacy service's evaluation."""
+    if evaluation.legacy_class is LegacyClass.ALERT:
         return Classification.ALERT
-    if verdict.old_class is LegacyClass.ML_PREDICTION:
+    if evaluation.legacy_class is LegacyClass.ML_PREDICTION:
         return Classification.NORMAL
-    return Classification.ANOMALY if verdict.cause is Cause.DELTA_SPIKE else Classification.WARNING
+    return Classification.ANOMALY if evaluation.cause is Cause.DELTA_SPIKE else Classification.WARNING
 
 
 # --- thresholds as constraints ---------------------------------------------------------------------------------------
 
 
 def _without_open_sides(alert: AlertThresholds, adjusted: list[str]) -> AlertThresholds:
-    """The row without bounds that no reading is ever beyond: no comparison with NaN is true, nor any with infinity."""
+    """The row without bounds that no reading can violate: NaN, and infinity on the open side."""
     return _without(alert, {name: inf if name.endswith("_max") else -inf for name in BOUNDS}, adjusted)
 
 
@@ -214,7 +213,7 @@ def _alert_faults(alert: AlertThresholds) -> list[Fault]:
     for low, high in _IN_ORDER:
         lower, upper = getattr(alert, low), getattr(alert, high)
         if lower is not None and upper is not None and lower > upper and not (isinf(lower) or isinf(upper)):
-            message = f"{low} {_told(lower)} is above {high} {_told(upper)}; lower the one or raise the other"
+            message = f"{low} {_number(lower)} is above {high} {_number(upper)}; lower the one or raise the other"
             faults.append(Fault(FaultCode.IMPOSSIBLE, f"alert_thresholds.{low}", message))
     cooldown = alert.cooldown_seconds
     if cooldown is not None and (isnan(cooldown) or cooldown == inf):
@@ -228,23 +227,23 @@ def _delta_faults(delta: DeltaThresholds) -> list[Fault]:
     for name in RATE_NAMES:
         bound = getattr(delta, name)
         if bound is not None and bound < 0:
-            message = f"is {_told(bound)}; a change is never less than 0, so every reading is a spike"
+            message = f"is {_number(bound)}; a change is never less than 0, so every reading is a spike"
             faults.append(Fault(FaultCode.IMPOSSIBLE, f"delta_thresholds.{name}", message))
     return faults
 
 
 def _values(alert: AlertThresholds, adjusted: list[str]) -> ValueConstraints:
     bounds = {bound: getattr(alert, column) for column, bound in BOUNDS.items()}
-    # A zone that begins beyond what is physical was never reached: the physical range decided before.
+    # A zone that begins beyond the physical range was never reached: the physical range decides first.
     for column in ("threshold_min", "warning_min"):
         bound, limit = getattr(alert, column), alert.physical_min
         if bound is not None and limit is not None and bound < limit:
-            adjusted.append(f"{column} {_told(bound)} is raised to physical_min {_told(limit)}")
+            adjusted.append(f"{column} {_number(bound)} is raised to physical_min {_number(limit)}")
             bounds[BOUNDS[column]] = limit
     for column in ("threshold_max", "warning_max"):
         bound, limit = getattr(alert, column), alert.physical_max
         if bound is not None and limit is not None and bound > limit:
-            adjusted.append(f"{column} {_told(bound)} is lowered to physical_max {_told(limit)}")
+            adjusted.append(f"{column} {_number(bound)} is lowered to physical_max {_number(limit)}")
             bounds[BOUNDS[column]] = limit
     return ValueConstraints(**bounds)
 
@@ -270,12 +269,12 @@ def _alarm(alert: AlertThresholds, adjusted: list[str]) -> dict[str, Any]:
     if alert.cooldown_seconds is not None:
         settings["cooldown_seconds"] = max(alert.cooldown_seconds, 0)
         if alert.cooldown_seconds < 0:
-            adjusted.append(f"cooldown_seconds {_told(alert.cooldown_seconds)} is raised to 0")
+            adjusted.append(f"cooldown_seconds {_number(alert.cooldown_seconds)} is raised to 0")
     return settings
 
 
 def _origin(thresholds: SensorThresholds) -> dict[str, Any]:
-    """What led here, for those who ask why a constraint is so."""
+    """The rows that the constraints come from, for whoever asks why a constraint is as it is."""
     alert, delta = thresholds.alert, thresholds.delta
     origin = {
         "sensor_uuid": thresholds.sensor.uuid,
@@ -286,8 +285,8 @@ def _origin(thresholds: SensorThresholds) -> dict[str, Any]:
     return {name: value for name, value in origin.items() if value is not None}
 
 
-def _told(bound: float) -> str:
-    # All the digits of a double that people write, and no trailing zeros.
+def _number(bound: float) -> str:
+    # As many digits as people write, and no trailing zeros.
     return f"{bound:.15g}"
 
 
@@ -301,17 +300,17 @@ def _with_rows(
 
 
 def _alert_row(config: StreamConfig, before: AlertThresholds | None, *, keep: bool) -> AlertThresholds | None:
-    """The row that says so; its columns that say so already stay as they are, if `keep`."""
+    """The equivalent row; if `keep`, columns that are equivalent already keep their values."""
     alarm = (config.consecutive_violations_required, config.cooldown_seconds)
     usual = (_DEFAULTS.consecutive_violations_required, _DEFAULTS.cooldown_seconds)
-    if not judgement(config) or (config.value_constraints == _DEFAULTS.value_constraints and alarm == usual):
+    if not effect_of(config) or (config.value_constraints == _DEFAULTS.value_constraints and alarm == usual):
         return None
     row = before or AlertThresholds(row_id=NEW_ROW)
-    said = _said_by_alert(row) if keep else {}
+    meaning = _meaning_of_alert(row) if keep else {}
     fields: dict[str, Any] = {column: getattr(config.value_constraints, bound) for column, bound in BOUNDS.items()}
     fields["consecutive_violations"], fields["cooldown_seconds"] = alarm
     return msgspec.structs.replace(
-        row, **{name: value for name, value in fields.items() if not _says(said, name, value)}
+        row, **{name: value for name, value in fields.items() if not _means(meaning, name, value)}
     )
 
 
@@ -320,16 +319,16 @@ def _delta_row(config: StreamConfig, before: DeltaThresholds | None, *, keep: bo
     if not any(bound is not None for bound in fields.values()):
         return None
     row = before or DeltaThresholds(row_id=NEW_ROW)
-    said = _said_by_delta(row) if keep else {}
+    meaning = _meaning_of_delta(row) if keep else {}
     fields["severity"] = config.rate_constraints.severity
-    changed = {name: value for name, value in fields.items() if not _says(said, name, value)}
+    changed = {name: value for name, value in fields.items() if not _means(meaning, name, value)}
     if "severity" in changed:
         changed["severity"] = str(changed["severity"])
     return msgspec.structs.replace(row, **changed)
 
 
-def _said_by_alert(row: AlertThresholds) -> dict[str, Any]:
-    """What the columns of a row come to as constraints, by column; nothing where they contradict each other."""
+def _meaning_of_alert(row: AlertThresholds) -> dict[str, Any]:
+    """The values of a row as constraints, by column; empty if they contradict each other."""
     sound = _without_open_sides(row, [])
     if _alert_faults(sound):
         return {}
@@ -344,10 +343,10 @@ def _said_by_alert(row: AlertThresholds) -> dict[str, Any]:
     }
 
 
-def _said_by_delta(row: DeltaThresholds) -> dict[str, Any]:
+def _meaning_of_delta(row: DeltaThresholds) -> dict[str, Any]:
     sound = _without_open_bounds(row, [])
     return {**{name: getattr(sound, name) for name in RATE_NAMES}, "severity": _severity(row) or Severity.WARNING}
 
 
-def _says(said: dict[str, Any], name: str, value: object) -> bool:
-    return name in said and bool(said[name] == value)
+def _means(meaning: dict[str, Any], name: str, value: object) -> bool:
+    return name in meaning and bool(meaning[name] == value)

@@ -1,6 +1,6 @@
-"""How the old service judged a reading: a reference, written down apart from what replaces it.
+"""The legacy service's rules, written apart from the constraints that replace them, as a reference.
 
-It compares as the new rules do (a bound itself is allowed) and knows no order, no duplicates and no alarms.
+They compare as constraints do (a bound itself is allowed) and know no order, no duplicates and no alarms.
 """
 
 from enum import StrEnum
@@ -10,7 +10,7 @@ from afluente.migration.domain.thresholds import AlertThresholds, DeltaThreshold
 
 
 class LegacyClass(StrEnum):
-    """What the old service made of a reading."""
+    """The legacy service's class of a reading."""
 
     ALERT = "ALERT"
     WARNING = "WARNING"
@@ -18,7 +18,7 @@ class LegacyClass(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why; the first that applies."""
+    """The reason for a class: the first that applies."""
 
     PHYSICAL_RANGE = "physical_range"
     ALERT_ZONE = "alert_zone"
@@ -27,15 +27,17 @@ class Cause(StrEnum):
     NONE = "none"
 
 
-class Verdict(NamedTuple):
-    """What the old service made of a reading, and why."""
+class LegacyEvaluation(NamedTuple):
+    """The class of a reading, and the reason for it."""
 
-    old_class: LegacyClass
+    legacy_class: LegacyClass
     cause: Cause
 
 
-def judge(value: float, timestamp: float, *, latest: LatestReading | None, thresholds: SensorThresholds) -> Verdict:
-    """Judge a reading as the old service did.
+def evaluate(
+    value: float, timestamp: float, *, latest: LatestReading | None, thresholds: SensorThresholds
+) -> LegacyEvaluation:
+    """Evaluate a reading by the rows in force of its sensor.
 
     Args:
         value: of the reading.
@@ -43,22 +45,22 @@ def judge(value: float, timestamp: float, *, latest: LatestReading | None, thres
         latest: the sensor's last reading within its physical range; without one no spike can be seen.
         thresholds: of the sensor.
     """
-    return judge_by_rows(value, timestamp, latest, thresholds.alert, thresholds.delta)
+    return evaluate_rows(value, timestamp, latest, thresholds.alert, thresholds.delta)
 
 
-def judge_by_rows(
+def evaluate_rows(
     value: float,
     timestamp: float,
     latest: LatestReading | None,
     zones: AlertThresholds | None,
     delta: DeltaThresholds | None,
-) -> Verdict:
-    """The same, by the rows that are in force."""
+) -> LegacyEvaluation:
+    """Evaluate a reading by two rows that are known to be in force."""
     if zones is not None and (cause := _zone(value, zones)) is not None:
-        return Verdict(LegacyClass.WARNING if cause is Cause.WARNING_ZONE else LegacyClass.ALERT, cause)
+        return LegacyEvaluation(LegacyClass.WARNING if cause is Cause.WARNING_ZONE else LegacyClass.ALERT, cause)
     if delta is not None and latest is not None and _is_spike(value, timestamp, latest, delta):
-        return Verdict(LegacyClass.WARNING, Cause.DELTA_SPIKE)
-    return Verdict(LegacyClass.ML_PREDICTION, Cause.NONE)
+        return LegacyEvaluation(LegacyClass.WARNING, Cause.DELTA_SPIKE)
+    return LegacyEvaluation(LegacyClass.ML_PREDICTION, Cause.NONE)
 
 
 def _zone(value: float, zones: AlertThresholds) -> Cause | None:

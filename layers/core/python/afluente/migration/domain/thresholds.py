@@ -1,4 +1,4 @@
-"""What the tables of the old service hold of a sensor, as they hold it: contradictions and all."""
+"""Sensors and their thresholds as the legacy tables have them, contradictions included."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -9,15 +9,18 @@ from afluente.domain.faults import Fault, FaultyError
 from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 
+SensorName = int | str
+"""A sensor as readings name it: its number, or its UUID in canonical form."""
+
 
 class Sensor(msgspec.Struct, frozen=True, kw_only=True):
     """A sensor, and the device that it is part of.
 
     Attributes:
-        sensor_id: its number, by which thresholds are found.
+        sensor_id: its number, which its thresholds refer to.
         uuid: its other name, in lower case.
         device_uuid: of its device, in lower case; None for a sensor without one.
-        sensor_type: what it measures.
+        sensor_type: the quantity that it measures.
     """
 
     sensor_id: int
@@ -27,10 +30,10 @@ class Sensor(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> StreamKey:
-        """The stream of its readings, whichever way they come.
+        """The stream of its readings.
 
         Raises:
-            FaultyError: the device's UUID is none that could be part of a key.
+            FaultyError: the device's UUID cannot be part of a key.
         """
         try:
             return StreamKey(LEGACY_DOMAIN, self.device_uuid or MISSING_SOURCE, str(self.sensor_id))
@@ -46,12 +49,12 @@ class AlertThresholds(msgspec.Struct, frozen=True, kw_only=True):
         row_id: the row's `id`.
         threshold_min, threshold_max: beyond them a reading is an ALERT.
         warning_min, warning_max: beyond them it is a WARNING.
-        physical_min, physical_max: beyond them it cannot be true, and is an ALERT.
-        severity: whatever the operators wrote; it decides nothing.
+        physical_min, physical_max: beyond them it is physically impossible, and an ALERT.
+        severity: free text of the operators; it decides nothing.
         consecutive_violations: readings in a row that raise the alarm.
         cooldown_seconds: between two raises.
         active: whether the row is in force.
-        updated_at: in Unix seconds; 0 where the row does not say.
+        updated_at: in Unix seconds; 0 if the row has none.
     """
 
     row_id: int
@@ -74,9 +77,9 @@ class DeltaThresholds(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         row_id: the row's `id`.
         abs_delta, rel_delta, abs_slope, rel_slope: as in `RateConstraints`, in the same units.
-        severity: how grave a spike is.
+        severity: of a spike, in the operators' words.
         active: whether the row is in force.
-        updated_at: in Unix seconds; 0 where the row does not say.
+        updated_at: in Unix seconds; 0 if the row has none.
     """
 
     row_id: int
@@ -100,11 +103,11 @@ _Row = TypeVar("_Row", AlertThresholds, DeltaThresholds)
 
 
 class SensorThresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the tables hold of one sensor.
+    """One sensor with all its rows.
 
     Attributes:
-        sensor: which.
-        alerts, deltas: all its rows, whether in force or not, in any order.
+        sensor: the sensor.
+        alerts, deltas: its rows, in force or not, in any order.
         latest: its last reading.
     """
 
@@ -125,12 +128,15 @@ class SensorThresholds(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def updated_at(self) -> float:
-        """When one of the rows in force was changed last, in Unix seconds; 0 without any."""
+        """The time of the last change of a row in force, in Unix seconds; 0 without any."""
         return max((row.updated_at for row in (self.alert, self.delta) if row), default=0.0)
 
     @property
     def changed_at(self) -> float:
-        """When any row was changed last, in force or put out of it, in Unix seconds; 0 where one in force may be it."""
+        """The time of the last change of any row, in Unix seconds; 0 if a row in force has no time of its change.
+
+        A row that was put out of force counts: that is a change too.
+        """
         if any(row.updated_at == 0 for row in (self.alert, self.delta) if row):
             return 0.0
         rows: tuple[AlertThresholds | DeltaThresholds, ...] = (*self.alerts, *self.deltas)
@@ -138,18 +144,18 @@ class SensorThresholds(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def duplicates(self) -> tuple[str, ...]:
-        """Active rows that another outdoes, each as `table:id`."""
+        """Active rows that a newer active row supersedes, each as `table:id`."""
         return (
-            *(f"alert_thresholds:{row_id}" for row_id in _outdone(self.alerts)),
-            *(f"delta_thresholds:{row_id}" for row_id in _outdone(self.deltas)),
+            *(f"alert_thresholds:{row_id}" for row_id in _superseded(self.alerts)),
+            *(f"delta_thresholds:{row_id}" for row_id in _superseded(self.deltas)),
         )
 
 
 def _in_force(rows: Iterable[_Row]) -> _Row | None:
-    """Of several active rows the one changed last; of those changed at once, the one added last."""
+    """The active row that was changed last; of several changed at once, the one with the highest id."""
     return max((row for row in rows if row.active), key=lambda row: (row.updated_at, row.row_id), default=None)
 
 
-def _outdone(rows: tuple[_Row, ...]) -> list[int]:
+def _superseded(rows: tuple[_Row, ...]) -> list[int]:
     in_force = _in_force(rows)
     return sorted(row.row_id for row in rows if row.active and row is not in_force)

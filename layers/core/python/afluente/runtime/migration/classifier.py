@@ -1,4 +1,4 @@
-"""The classifier's way of judging in a stage that moves away from an older IoT service."""
+"""The shadow classifier, for the function `classifier` of a stage that has legacy tables."""
 
 import time
 
@@ -10,36 +10,36 @@ from afluente.migration.application.shadow_classifier import ShadowClassifier, T
 from afluente.migration.application.thresholds_lookup import ThresholdsLookup
 from afluente.migration.application.trial import TrialCounts
 from afluente.runtime.migration.legacy_tables import ContradictionLog
-from afluente.runtime.migration.trial import trial
+from afluente.runtime.migration.trial import trial_monitor
 from afluente.runtime.observability import LogCode, Metric, count, logger
 
 SETTLING_TTLS = 3
-"""How many times `constraints_ttl_seconds` a change may take to reach both ways: thresholds are remembered, what they
-come to is remembered, and dual writing takes its time in between."""
+"""The time for a change to reach thresholds and constraints, in `constraints_ttl_seconds`: one for each cache, and one
+for dual write between them."""
 
 
 def shadow_classifier(
     table: ConstraintsStore, tables: LegacyTables, *, trial_table: str, ttl_seconds: float
 ) -> ShadowClassifier:
-    """Judge sensors of the old tables by the old rules, by constraints, or by both, as the trial says."""
+    """Build the classifier by thresholds and constraints."""
     contradictions = ContradictionLog()
-    old = ThresholdsLookup(tables, ttl_seconds=ttl_seconds, clock=time.monotonic)
-    store = MigratedFirst(table, SqlConstraintsManager(old.find, on_contradiction=contradictions))
+    thresholds = ThresholdsLookup(tables, ttl_seconds=ttl_seconds, clock=time.monotonic)
+    store = MigratedFirst(table, SqlConstraintsManager(thresholds.find, on_contradiction=contradictions))
     return ShadowClassifier(
-        old=old,
-        new=ConstraintsLookup(store, ttl_seconds=ttl_seconds, clock=time.monotonic),
-        trial=trial(trial_table),
-        witness=TrialObserver(contradiction=contradictions, error=tell_error, compared=tell_compared),
+        thresholds=thresholds,
+        constraints=ConstraintsLookup(store, ttl_seconds=ttl_seconds, clock=time.monotonic),
+        monitor=trial_monitor(trial_table),
+        observer=TrialObserver(contradiction=contradictions, error=log_error, compared=count_compared),
         timer=time.perf_counter,
         settling_seconds=SETTLING_TTLS * ttl_seconds,
     )
 
 
-def tell_error(error: Exception) -> None:
-    """Log that the shadow classifier failed; what the legacy classifier made of the points was delivered."""
+def log_error(error: Exception) -> None:
+    """Log a failure of the constraints on trial; the points by thresholds were delivered."""
     logger().error("shadow classifier failed", code=LogCode.SHADOW_CLASSIFIER_FAILED, cause=repr(error), exc_info=error)
 
 
-def tell_compared(counts: TrialCounts) -> None:
-    """Report what came of points that were judged by both ways."""
+def count_compared(counts: TrialCounts) -> None:
+    """Count differences and errors in metrics."""
     count({Metric.SHADOW_DIFFERENCES: counts.differences, Metric.CANARY_ERRORS: counts.errors})

@@ -1,4 +1,4 @@
-"""The old service's database, for a stage that has one."""
+"""The legacy tables, for the function `classifier` of a stage that has them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +15,7 @@ from afluente.runtime.observability import LogCode, logger
 if TYPE_CHECKING:
     from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables
 
-_TOLD_STREAMS = 10_000
+_LOGGED_STREAMS = 10_000
 
 _Answer = TypeVar("_Answer")
 
@@ -32,13 +32,12 @@ def legacy_tables(secret_name: str, table_names: str) -> LegacyTables:
 
 
 class ConnectedTables:
-    """Tables that are connected when they are first asked, and anew after a question that failed.
+    """Legacy tables that connect at the first call, and again after a failed one.
 
-    A failure is logged with a code of its own, for which there is an alarm. The secret is read again then: its password
-    may have been changed.
+    A failure is logged with a code that has an alarm. The secret is read again then: its password may have changed.
 
     Args:
-        connect: makes the tables.
+        connect: connects the tables.
     """
 
     def __init__(self, connect: "Callable[[], SqlLegacyTables]") -> None:
@@ -46,51 +45,45 @@ class ConnectedTables:
         self._tables: SqlLegacyTables | None = None
 
     def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
-        """See `LegacyTables.find`."""
-        return self._asked(lambda tables: tables.find(streams))
+        return self._call(lambda tables: tables.find(streams))
 
     def count(self) -> int:
-        """See `LegacyTables.count`."""
-        return self._asked(lambda tables: tables.count())
+        return self._call(lambda tables: tables.count())
 
     def sensors(self, *, after: int | None = None, limit: int = 500) -> Sequence[SensorThresholds]:
-        """See `LegacyTables.sensors`."""
-        return self._asked(lambda tables: tables.sensors(after=after, limit=limit))
+        return self._call(lambda tables: tables.sensors(after=after, limit=limit))
 
     def orphans(self) -> Sequence[Orphan]:
-        """See `LegacyTables.orphans`."""
-        return self._asked(lambda tables: tables.orphans())
+        return self._call(lambda tables: tables.orphans())
 
     def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
-        """See `LegacyTables.write`."""
-        return self._asked(lambda tables: tables.write(thresholds, expected=expected))
+        return self._call(lambda tables: tables.write(thresholds, expected=expected))
 
-    def _asked(self, question: "Callable[[SqlLegacyTables], _Answer]") -> _Answer:
+    def _call(self, method: "Callable[[SqlLegacyTables], _Answer]") -> _Answer:
         try:
             if self._tables is None:
                 self._tables = self._connect()
-            return question(self._tables)
+            return method(self._tables)
         except UnavailableError as error:
             logger().error("legacy database unavailable", code=LogCode.LEGACY_TABLES_UNAVAILABLE, cause=str(error))
-            self._leave()
+            self._disconnect()
             raise
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         if self._tables is not None:
             self._tables.close()
             self._tables = None
 
 
 class ContradictionLog:
-    """Logs of each stream once that its thresholds contradict each other."""
+    """Logs once for each stream that its thresholds contradict each other."""
 
     def __init__(self) -> None:
-        self._told: set[StreamKey] = set()
+        self._logged: set[StreamKey] = set()
 
     def __call__(self, key: StreamKey, faults: Sequence[Fault]) -> None:
-        """See `Witness.contradiction`."""
-        if key not in self._told and len(self._told) < _TOLD_STREAMS:
-            self._told.add(key)
+        if key not in self._logged and len(self._logged) < _LOGGED_STREAMS:
+            self._logged.add(key)
             logger().warning(
                 "thresholds contradict each other",
                 code=LogCode.THRESHOLDS_CONTRADICT,
@@ -110,5 +103,5 @@ def _connect(secret: SecretsManagerSecret, names: str) -> "SqlLegacyTables":
     try:
         return SqlLegacyTables(legacy_engine(url_of(secret.read())), TableNames.read(names) if names else None)
     except (LegacySqlUrlError, TableNamesError) as error:
-        # Packs wait until somebody has mended it, and the alarm rings.
-        raise UnavailableError(f"the old service's database: {error}") from None
+        # As if the database were away: packs wait until somebody has mended it, and there is an alarm.
+        raise UnavailableError(f"the legacy service's database: {error}") from None

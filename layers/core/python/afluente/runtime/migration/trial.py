@@ -1,4 +1,4 @@
-"""The trial of the new way of judging, as the classifier has it."""
+"""The monitor of the trial, for the shadow classifier."""
 
 import time
 from typing import Any
@@ -13,25 +13,20 @@ from afluente.migration.application.trial import EventKind, TrialEvent
 from afluente.runtime.clients import client
 from afluente.runtime.observability import LogCode, Metric, count, logger
 
-# Points do not wait for the trial: a table that does not answer at once is asked again seconds later.
+# Points do not wait for the trial: a call that is not answered at once is retried seconds later.
 _QUICK = CLIENT_CONFIG.merge(
     Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 )
 
 
-def trial(table: str) -> TrialMonitor:
-    """The trial whose settings and counters are in the table of migration.
-
-    Nothing is read before the first question.
-    """
+def trial_monitor(table: str) -> TrialMonitor:
+    """The monitor of the trial in a table; nothing is read before the first call."""
     store = DynamoTrial(client("dynamodb", config=_QUICK), table)
-    return TrialMonitor(
-        store, clock=time.monotonic, now=time.time, on_event=tell_event, on_unavailable=tell_unavailable
-    )
+    return TrialMonitor(store, clock=time.monotonic, now=time.time, on_event=log_event, on_unavailable=log_unavailable)
 
 
-def tell_event(event: TrialEvent) -> None:
-    """Log what this classifier's figures changed; there is an alarm for a rollback."""
+def log_event(event: TrialEvent) -> None:
+    """Log a change of the canary; a rollback is counted in a metric, too."""
     fields: dict[str, Any] = {
         "change": event.kind.value,
         "share_before": event.share_before,
@@ -43,12 +38,12 @@ def tell_event(event: TrialEvent) -> None:
         "step_seconds": round(event.seconds, 3),
     }
     if event.kind is EventKind.ROLLED_BACK:
-        logger().error("the canary is rolled back", code=LogCode.CANARY_ROLLED_BACK, **fields)
+        logger().error("canary rolled back", code=LogCode.CANARY_ROLLED_BACK, **fields)
         count({Metric.CANARY_ROLLED_BACK: 1})
     else:
-        logger().info("the canary goes on", code=LogCode.CANARY_ADVANCED, **fields)
+        logger().info("canary advanced", code=LogCode.CANARY_ADVANCED, **fields)
 
 
-def tell_unavailable(error: UnavailableError) -> None:
+def log_unavailable(error: UnavailableError) -> None:
     """Log that the trial could not be read or counted."""
-    logger().warning("no answer of the trial's table", code=LogCode.TRIAL_UNAVAILABLE, cause=str(error))
+    logger().warning("trial unavailable", code=LogCode.TRIAL_UNAVAILABLE, cause=str(error))

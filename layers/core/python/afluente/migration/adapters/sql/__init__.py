@@ -1,1 +1,1 @@
-"""The old service's SQL tables. Nothing is imported here: SQLAlchemy is in a layer that only some functions have."""
+"""The legacy service's SQL tables. Nothing is imported here: only some functions have the layer of SQLAlchemy."""

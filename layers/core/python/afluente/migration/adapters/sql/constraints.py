@@ -1,4 +1,4 @@
-"""The old service's tables as a store of constraints."""
+"""The legacy tables as a store of constraints."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -11,20 +11,20 @@ from afluente.migration.domain.mapping import to_constraints
 from afluente.migration.domain.thresholds import SensorThresholds
 
 FindThresholds = Callable[[Iterable[StreamKey]], Mapping[StreamKey, SensorThresholds | None]]
-"""`OldTables.find`, or a look-up that remembers what it gave."""
+"""`LegacyTables.find`, or a cached look-up."""
 
 _OF_DOMAIN = f"{LEGACY_DOMAIN}/"
 
 
 class SqlConstraintsManager:
-    """Reads the constraints of streams out of the old thresholds: the same store as the table, for streams alone.
+    """Maps the thresholds of streams to constraints on each read; it has no constraints of other scopes.
 
-    A stream's version is when its thresholds were changed last, in whole milliseconds; its baseline, the sensor's last
-    reading within its physical range. Thresholds that contradict each other are no constraints.
+    A version is the time of the last change of the thresholds, in whole milliseconds; a baseline is the sensor's last
+    reading within its physical range. Thresholds that contradict each other have no constraints.
 
     Args:
         find: finds thresholds.
-        on_contradiction: is told of a stream whose thresholds contradict each other, with how, each time it is read.
+        on_contradiction: called with a stream whose thresholds contradict each other and the faults, at each read.
     """
 
     def __init__(self, find: FindThresholds, *, on_contradiction: Callable[[StreamKey, Sequence[Fault]], None]) -> None:
@@ -32,8 +32,7 @@ class SqlConstraintsManager:
         self._on_contradiction = on_contradiction
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
-        """See `ConstraintsStore.fetch`."""
-        # Templates are of no stream: the old service had none.
+        # Scopes of templates are not of a stream: the legacy service has no templates.
         streams = {scope: StreamKey.parse(scope) for scope in scopes if scope.startswith(_OF_DOMAIN)}
         if not streams:
             return {}
@@ -57,17 +56,16 @@ class SqlConstraintsManager:
 
 
 class MigratedFirst:
-    """The table of constraints, and of streams that it knows nothing of, the old thresholds.
+    """The table of constraints, and for streams without an entry there the legacy thresholds.
 
-    A stream moves by being written into the table. Where there are no old thresholds either, its templates decide.
+    A stream moves by an entry in the table. Without thresholds as well, its templates apply.
     """
 
-    def __init__(self, table: ConstraintsStore, old: ConstraintsStore) -> None:
+    def __init__(self, table: ConstraintsStore, legacy: ConstraintsStore) -> None:
         self._table = table
-        self._old = old
+        self._legacy = legacy
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
-        """See `ConstraintsStore.fetch`."""
         wanted = list(scopes)
         found = dict(self._table.fetch(wanted))
-        return found | dict(self._old.fetch([scope for scope in wanted if scope not in found]))
+        return found | dict(self._legacy.fetch([scope for scope in wanted if scope not in found]))

@@ -1,4 +1,4 @@
-"""Connections to the old service's database: SQL Server, PostgreSQL or SQLite, by SQLAlchemy URL."""
+"""Connections to the legacy database: SQL Server, PostgreSQL or SQLite, by SQLAlchemy URL."""
 
 import logging
 import ssl
@@ -19,10 +19,10 @@ from afluente.application.errors import UnavailableError
 from afluente.migration.adapters.sql.errors import LegacySqlUrlError
 
 TIMEOUT_SECONDS = 3.0
-"""For a connection, and for each answer. A ping, a new connection and an answer fit into the shortest timeout that a
-stage's classifier has (10 s), so that it is the database that is found away, not the function that is killed."""
+"""For a connection, and for each answer. A ping, a new connection and an answer fit into the shortest timeout of a
+classifier (10 s), so that an unavailable database is reported before the function is killed."""
 
-# A frozen container's connection may be cut without a word: NAT gateways forget one after 350 s of silence.
+# The connection of a frozen container may be dropped silently: NAT gateways do so after 350 s without traffic.
 _RECYCLE_SECONDS = 240
 
 _EXAMPLE = "dialect://user:password@host/database, for example mssql://reader:…@db.example.org/iot"
@@ -32,19 +32,19 @@ _DRIVERS = {
     "postgresql": "postgresql+pg8000",
     "postgres": "postgresql+pg8000",
 }
-"""Those that the layer has, for a URL that names none."""
+"""The drivers of the layer, for a URL without one."""
 
 
 def legacy_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connections: int = 1) -> sa.Engine:
-    """An engine for the old service's database; it connects when it is first used.
+    """An engine for the legacy database; it connects when it is first used.
 
     Args:
-        url: SQLAlchemy's, with or without a driver. Of PostgreSQL with `sslmode` and `sslrootcert` as libpq has them.
+        url: SQLAlchemy's, with or without a driver; for PostgreSQL with libpq's `sslmode` and `sslrootcert`.
         timeout_seconds: for a connection, and for each answer.
-        connections: kept open; twice as many at the most.
+        connections: kept open; at most twice as many are used.
 
     Raises:
-        LegacySqlUrlError: the URL is none, or there is no driver for it.
+        LegacySqlUrlError: the text is no URL, or there is no driver for it.
     """
     parsed = _parsed(url)
     pool: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def legacy_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connect
             "pool_recycle": _RECYCLE_SECONDS,
             "pool_pre_ping": True,
         }
-    # Connections that are found broken are told of by the error that follows, not on a terminal as well.
+    # A broken connection is reported by the error that follows, not on the terminal as well.
     logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
     try:
         arguments, parsed = _connect_arguments(parsed, timeout_seconds)
@@ -75,14 +75,14 @@ def legacy_engine(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, connect
         raise LegacySqlUrlError(f"this SQL URL cannot be connected by ({type(error).__name__}): {_EXAMPLE}") from None
 
 
-def unavailable(error: SQLAlchemyError | OSError) -> UnavailableError:
-    """What a failure of the database is to those who asked; without the statement, and without its parameters."""
+def unavailable_error(error: SQLAlchemyError | OSError) -> UnavailableError:
+    """A failure of the database as the port's error, without the statement and its parameters."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return UnavailableError(f"the old service's database: {type(cause).__name__}: {told_by(cause)}")
+    return UnavailableError(f"the legacy service's database: {type(cause).__name__}: {message_of(cause)}")
 
 
-def told_by(cause: BaseException | None) -> str:
-    """What a driver says: pg8000 in the fields of PostgreSQL's protocol, pymssql as a number and bytes."""
+def message_of(cause: BaseException | None) -> str:
+    """The message of a driver's error: pg8000 has the fields of PostgreSQL's protocol, pymssql a number and bytes."""
     match cause.args if cause else ():
         case ({"M": message, **fields},):
             return f"{message} ({fields.get('C')})"
@@ -92,9 +92,9 @@ def told_by(cause: BaseException | None) -> str:
 
 
 def is_of_the_values(error: DBAPIError) -> bool:
-    """Whether it is what was to be written that the database minds: another row may well be written."""
+    """True if the database rejects the values of this row; another row may be accepted."""
     match error.orig.args if error.orig else ():
-        case ({"C": str(state)},):  # pg8000, to which nearly all errors are one
+        case ({"C": str(state)},):  # pg8000, which raises one class for nearly all errors
             return state[:2] in _OF_VALUES
         case (int(number), *_) if number in _OVERFLOWS:
             return True
@@ -105,7 +105,7 @@ _OF_VALUES = frozenset({"22", "23"})
 """PostgreSQL's classes of SQLSTATE: data exceptions, integrity constraints."""
 
 _OVERFLOWS = frozenset({220, 8114, 8115, 8152, 2628})
-"""SQL Server's numbers of values that a column cannot hold, which pymssql takes for failures of operation."""
+"""SQL Server's error numbers of values that a column cannot hold; pymssql raises them as operational errors."""
 
 
 def _parsed(url: str) -> sa.URL:
@@ -113,7 +113,7 @@ def _parsed(url: str) -> sa.URL:
         parsed = sa.make_url(url)
         return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
     except (ArgumentError, ValueError):
-        # Not as the cause either: it may hold the password.
+        # Without a cause: it may contain the password.
         raise LegacySqlUrlError(f"this is no SQL URL: write {_EXAMPLE}") from None
 
 
@@ -145,7 +145,7 @@ def _verified_but_for_the_name(roots: str | None) -> ssl.SSLContext:
 
 _TLS: Mapping[str, Callable[[str | None], object]] = {
     "disable": lambda _: False,
-    # pg8000: encrypted if the server can, and encrypted without looking at the certificate.
+    # pg8000: None encrypts if the server can, True encrypts without a check of the certificate.
     "prefer": lambda _: None,
     "require": lambda _: True,
     "verify-ca": _verified_but_for_the_name,
@@ -154,9 +154,9 @@ _TLS: Mapping[str, Callable[[str | None], object]] = {
 
 
 def _of_pymssql(url: sa.URL, timeout: float) -> tuple[dict[str, Any], sa.URL]:
-    # Whole seconds, and 0 would be for ever.
+    # Whole seconds; 0 would mean no timeout.
     seconds = max(round(timeout), 1)
-    # Left to itself it tries one version of the protocol after the other, each with the timeout of its own.
+    # Without a version pymssql tries one after the other, each with the whole timeout.
     version = url.query.get("tds_version", "7.4")
     return {"login_timeout": seconds, "timeout": seconds, "appname": "afluente", "tds_version": version}, url
 

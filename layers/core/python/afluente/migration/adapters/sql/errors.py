@@ -1,14 +1,14 @@
-"""What goes wrong with the old service's database, by name."""
+"""Errors of the legacy database."""
 
 from afluente.application.errors import UnavailableError
 
 
 class LegacySqlUrlError(ValueError):
-    """A connection that cannot be; the message says what to write, and holds nothing of what was written."""
+    """An unusable connection URL; the message says what to write, and contains nothing of the URL."""
 
 
 class WrongTablesError(UnavailableError):
-    """The database answers, but its tables are not as they were named; the message says which, and the way out.
+    """The database answers, but its tables are not as they were named; the message names them, with a hint.
 
-    For the classifier it is as if the database were away: packs wait until somebody has mended it.
+    The classifier treats it like an unavailable database: packs wait until somebody has mended it.
     """

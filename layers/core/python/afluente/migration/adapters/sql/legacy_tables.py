@@ -1,4 +1,4 @@
-"""The old service's tables, read in place, and written for as long as both services live."""
+"""The legacy tables, read in place, and written while both services are in use."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from afluente.adapters.aws.calls import in_chunks
 from afluente.application.errors import UnavailableError
 from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey
-from afluente.migration.adapters.sql.engine import is_of_the_values, told_by, unavailable
+from afluente.migration.adapters.sql.engine import is_of_the_values, message_of, unavailable_error
 from afluente.migration.adapters.sql.errors import WrongTablesError
 from afluente.migration.adapters.sql.names import TableNames
 from afluente.migration.adapters.sql.rows import Row, alert_of, delta_of, is_active, latest_of, orphan_of, sensor_of
@@ -47,30 +47,29 @@ _Thresholds = TypeVar("_Thresholds", AlertThresholds, DeltaThresholds)
 
 
 class SqlLegacyTables:
-    """Reads, and writes, the old service's tables.
+    """Reads and writes the legacy tables.
 
-    Four statements answer for up to 500 sensors. They are not of one snapshot: a change that comes between two of them
-    is seen whole the next time.
+    Four statements read up to 500 sensors. They are not of one snapshot: a change between two of them is complete at
+    the next read.
 
     Args:
-        engine: from `old_engine`.
+        engine: from `legacy_engine`.
         names: of tables and columns.
     """
 
     def __init__(self, engine: sa.Engine, names: TableNames | None = None) -> None:
         self._engine = engine
-        # A statement is all that is read at a time: no transaction is worth its two messages.
+        # Reads are single statements: a transaction would add two messages for nothing.
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._names = names or TableNames()
         self._schema = LegacySchema(self._names)
         self._reflected: dict[str, sa.Table] = {}
 
     def find(self, streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
-        """See `OldTables.find`."""
         names = {key: key.stream_id.lower() for key in streams if key.domain == LEGACY_DOMAIN}
         ids = sorted({int(name) for name in names.values() if _is_id(name)})
         uuids = sorted({name for name in names.values() if _UUID.fullmatch(name)})
-        # Streams that no sensor could have cost no statement.
+        # Streams that cannot be of a sensor cost no statement.
         if not ids and not uuids:
             return {}
         with self._connected(self._reading) as connection:
@@ -81,20 +80,17 @@ class SqlLegacyTables:
         return {key: its for key, name in names.items() if (its := by_name.get(name)) and _is_of_its_device(key, its)}
 
     def count(self) -> int:
-        """See `OldTables.count`."""
         with self._connected(self._reading) as connection:
             count: int = connection.execute(self._schema.count_of_sensors()).scalar_one()
             return count
 
     def sensors(self, *, after: int | None = None, limit: int = 500) -> Sequence[SensorThresholds]:
-        """See `OldTables.sensors`."""
         with self._connected(self._reading) as connection:
             page = [self._sensor(row) for row in _rows(connection, self._schema.sensors_after(after, limit))]
             self._refuse_twins(page)
             return self._complete(page, connection)
 
     def orphans(self) -> Sequence[Orphan]:
-        """See `OldTables.orphans`."""
         with self._connected(self._reading) as connection:
             return [
                 orphan_of(row, table.name)
@@ -104,10 +100,7 @@ class SqlLegacyTables:
             ]
 
     def write(self, thresholds: SensorThresholds, *, expected: SensorThresholds | None = None) -> bool:
-        """See `OldTables.write`.
-
-        Columns are written by the types that the database says they have, for which it is asked once.
-        """
+        """Write the rows in force; the types of the columns are read from the database once."""
         alerts, deltas = self._schema.alerts, self._schema.deltas
         with self._connected(self._engine) as connection:
             before = SensorThresholds(
@@ -123,7 +116,7 @@ class SqlLegacyTables:
                 connection.commit()
             except DBAPIError as error:
                 if is_of_the_values(error):
-                    raise RowRejectedError(told_by(error.orig)) from error
+                    raise RowRejectedError(message_of(error.orig)) from error
                 raise
         return True
 
@@ -132,14 +125,14 @@ class SqlLegacyTables:
         self._engine.dispose()
 
     def _locked(
-        self, connection: sa.Connection, old: LegacyTable, sensor: Sensor, decode: Callable[[Row, str], _Thresholds]
+        self, connection: sa.Connection, table: LegacyTable, sensor: Sensor, decode: Callable[[Row, str], _Thresholds]
     ) -> tuple[_Thresholds, ...]:
-        return tuple(decode(row, old.name) for row in _rows(connection, self._schema.locked_rows_of(old, sensor)))
+        return tuple(decode(row, table.name) for row in _rows(connection, self._schema.locked_rows_of(table, sensor)))
 
     def _write(
         self,
         connection: sa.Connection,
-        old: LegacyTable,
+        table: LegacyTable,
         sensor: Sensor,
         rows: Iterable[_Thresholds],
         change: tuple[_Thresholds | None, _Thresholds | None],
@@ -148,8 +141,8 @@ class SqlLegacyTables:
         kept = before if after else None
         write_row(
             connection,
-            self._table(connection, old),
-            old,
+            self._reflect(connection, table),
+            table,
             sensor_id=sensor.sensor_id,
             replaced=None if kept is None else kept.row_id,
             # Another active row might be newer than what is written, and would be in force instead of it.
@@ -157,13 +150,13 @@ class SqlLegacyTables:
             row=None if after is None else msgspec.structs.asdict(after),
         )
 
-    def _table(self, connection: sa.Connection, old: LegacyTable) -> sa.Table:
-        if old.name not in self._reflected:
-            clause = old.clause
-            self._reflected[old.name] = sa.Table(
+    def _reflect(self, connection: sa.Connection, table: LegacyTable) -> sa.Table:
+        if table.name not in self._reflected:
+            clause = table.clause
+            self._reflected[table.name] = sa.Table(
                 clause.name, sa.MetaData(), schema=clause.schema, autoload_with=connection, resolve_fks=False
             )
-        return self._reflected[old.name]
+        return self._reflected[table.name]
 
     def _by(
         self,
@@ -175,7 +168,7 @@ class SqlLegacyTables:
             yield from (self._sensor(row) for row in _rows(connection, select(chunk)))
 
     def _complete(self, sensors: Sequence[Sensor], connection: sa.Connection) -> list[SensorThresholds]:
-        """Sensors with all that the tables hold of them, in the same order."""
+        """The sensors with all their rows, in the same order."""
         ids = [sensor.sensor_id for sensor in sensors]
         schema = self._schema
         alerts = self._by_sensor(schema.alerts, ids, alert_of, connection)
@@ -205,7 +198,7 @@ class SqlLegacyTables:
         return found
 
     def _refuse_twins(self, page: Sequence[Sensor]) -> None:
-        """Tables without keys may have an id twice; which of them is meant, nobody can say."""
+        """Refuse an id that is there twice, as it can be in tables without keys: the thresholds are ambiguous."""
         twins = sorted(number for number, times in Counter(its.sensor_id for its in page).items() if times > 1)
         if twins:
             sensors, devices = self._schema.sensors.name, self._schema.devices.name
@@ -217,7 +210,7 @@ class SqlLegacyTables:
 
     @contextmanager
     def _connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """A connection whose failures are the port's; nothing of the database's own gets past it."""
+        """A connection whose failures become errors of the port."""
         try:
             with engine.connect() as connection:
                 yield connection
@@ -225,7 +218,7 @@ class SqlLegacyTables:
             raise self._explained(error) from error
 
     def _explained(self, error: SQLAlchemyError | OSError) -> UnavailableError:
-        # Asked rather than read from the error, which each database words in its own way.
+        # Names are checked in the schema: each database words the error in its own way.
         if isinstance(error, NoSuchTableError) or (
             isinstance(error, DBAPIError) and error.statement is not None and not error.connection_invalidated
         ):
@@ -235,7 +228,7 @@ class SqlLegacyTables:
                 missing = []
             if missing:
                 return WrongTablesError("; ".join(missing))
-        return unavailable(error)
+        return unavailable_error(error)
 
 
 def _rows(connection: sa.Connection, statement: Statement) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""What the old service's tables and their columns are called, as people write it; the classic names are the default."""
+"""The names of the legacy tables and their columns, as people configure them; by default the classic names."""
 
 from typing import Annotated, Self
 
@@ -8,11 +8,11 @@ Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class TableNamesError(ValueError):
-    """Names that nobody could mean; the message says which, and the way out."""
+    """Invalid names; the message lists them, with hints."""
 
 
 class TableName(BaseModel):
-    """A table: `table` is its own name, every other field the name of the column of that meaning."""
+    """The names of a table: `table` is its own, every other field that of a column."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,7 +20,7 @@ class TableName(BaseModel):
 
     @property
     def columns(self) -> dict[str, str]:
-        """Each column's name, by the classic one."""
+        """The names of the columns, by their classic names."""
         return {meaning: name for meaning, name in self if meaning != "table"}
 
 
@@ -89,7 +89,7 @@ class TableNames(BaseModel):
     """All names.
 
     Attributes:
-        db_schema: the schema that all tables are in, `schema` where people write it; without one the user's own.
+        db_schema: the schema of all tables, written as `schema`; the user's own if None.
 
     Example:
         >>> TableNames.read({"schema": "dbo", "sensors": {"table": "Sensors", "id": "SensorId"}}).sensors.id
@@ -107,26 +107,26 @@ class TableNames(BaseModel):
 
     @property
     def tables(self) -> dict[str, TableName]:
-        """Each table, by its classic name."""
+        """The tables by their classic names."""
         return {classic: name for classic, name in self if isinstance(name, TableName)}
 
     @classmethod
     def read(cls, document: object) -> Self:
-        """Names from what a file or a setting holds: those that differ from the classic ones.
+        """Read the names that differ from the classic ones, from a file or a setting.
 
         Args:
-            document: an object of tables, each an object of names; as JSON text or as Python has it.
+            document: an object of tables, each an object of names; as JSON text or as a Python object.
 
         Raises:
-            TableNamesError: a name is not known, or none; all faults are told.
+            TableNamesError: a name is unknown or invalid; the message lists all faults.
         """
         try:
             return cls.model_validate_json(document) if isinstance(document, str) else cls.model_validate(document)
         except ValidationError as error:
-            raise TableNamesError("; ".join(map(_told, error.errors()))) from None
+            raise TableNamesError("; ".join(map(_message, error.errors()))) from None
 
 
-def _told(fault: object) -> str:
+def _message(fault: object) -> str:
     match fault:
         case {"type": "extra_forbidden", "loc": (table, column)}:
             known = ", ".join(type(TableNames().tables[table]).model_fields)

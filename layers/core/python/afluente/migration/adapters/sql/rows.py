@@ -1,4 +1,4 @@
-"""Rows of the old service's tables, with whatever types their columns have, as what they mean."""
+"""Decode rows of the legacy tables, whatever the types of their columns."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -64,22 +64,22 @@ def latest_of(row: Row, table: str) -> LatestReading | None:
 
 
 def orphan_of(row: Row, table: str) -> Orphan:
-    """A row of thresholds that no sensor has; one that names no sensor at all is as lost, and of sensor 0."""
+    """A row of thresholds without a sensor; one that names no sensor at all is of sensor 0."""
     return Orphan(table, _read(row, "id", _id, table), _read_or_none(row, "sensor_id", _id, table) or 0)
 
 
 def is_active(value: object) -> bool:
-    """Whether a row is in force: a bit, a boolean, a number or a word; NULL is no."""
+    """True if a row is active: the value is a bit, a boolean, a number or a word; NULL is inactive."""
     if isinstance(value, str):
         return value.strip().lower() in _YES
     return value is not None and value != b"\x00" and bool(value)
 
 
 def unix_seconds(value: object) -> float:
-    """A time, as whatever it is kept: one without a zone is UTC, a number is Unix seconds.
+    """A time of any type: without a zone it is UTC, a number is Unix seconds.
 
     Raises:
-        ValueError: it is no time.
+        ValueError: the value is no time.
     """
     if isinstance(value, str):
         try:
@@ -88,11 +88,11 @@ def unix_seconds(value: object) -> float:
             value = datetime.fromisoformat(value)
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    return float(value)  # type: ignore[arg-type] # Decimal and the like; what is none of them is told of
+    return float(value)  # type: ignore[arg-type] # Decimal and the like; anything else raises
 
 
 def _changed_at(value: object) -> float:
-    """When a row was changed, as a time that can be written again; what is no moment at all says nothing."""
+    """The time of a change, within the range that can be written again; 0 if it is not a number."""
     seconds = unix_seconds(value)
     return 0.0 if isnan(seconds) else min(max(seconds, 0.0), _LAST)
 
@@ -100,19 +100,18 @@ def _changed_at(value: object) -> float:
 def _id(value: Any) -> int:
     number = int(value)
     if abs(number) > _MAX_ID:
-        raise ValueError("no id of ours")  # such as a UUID, which Python takes for a number
+        raise ValueError("no id of ours")  # such as a UUID, which Python converts to a number
     return number
 
 
 def _name(value: object) -> str | None:
-    """A UUID, of a type of its own or a text in any case, padded or not, with dashes and braces or without."""
+    """A UUID, of a UUID type or a text in any case, padded or not, with dashes and braces or without."""
     text = "" if value is None else str(value).strip().lower()
-    # As readings name it, whose streams are to be those of the constraints.
+    # In the form of readings, whose streams have to be those of the constraints.
     return canonical_uuid(text) or text or None
 
 
 def _text(value: object) -> str | None:
-    """In the operators' own words, as they wrote it."""
     return None if value is None else str(value)
 
 

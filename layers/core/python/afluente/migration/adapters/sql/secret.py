@@ -1,4 +1,4 @@
-"""What a secret says of the way to the old service's database."""
+"""The secret with the connection URL of the legacy database."""
 
 import msgspec
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ _HOW = "write an SQL URL, or an object with engine, host, username, password, db
 
 
 class _Login(msgspec.Struct):
-    """As RDS writes and rotates its secrets."""
+    """The fields of a secret that RDS writes and rotates."""
 
     engine: str
     host: str
@@ -20,10 +20,10 @@ class _Login(msgspec.Struct):
 
 
 def url_of(secret: str) -> str:
-    """The SQLAlchemy URL of a secret: the URL itself, or the fields that the secrets of RDS have.
+    """The SQLAlchemy URL of a secret that is the URL itself, or has the fields of RDS.
 
     Raises:
-        LegacySqlUrlError: it is neither; the message holds nothing of it.
+        LegacySqlUrlError: it is neither; the message contains nothing of it.
     """
     if not secret.strip():
         raise LegacySqlUrlError(f"the secret is empty: {_HOW}")
@@ -33,9 +33,9 @@ def url_of(secret: str) -> str:
         login = msgspec.json.decode(secret, type=_Login)
         port = None if login.port is None else int(login.port)
     except (msgspec.DecodeError, ValueError):
-        # Not as the cause either: it may hold the password.
+        # Without a cause: it may contain the password.
         raise LegacySqlUrlError(f"the secret lacks a field or has a wrong one: {_HOW}") from None
-    # RDS tells editions of SQL Server apart: sqlserver-se, sqlserver-ee.
+    # RDS names editions of SQL Server: sqlserver-se, sqlserver-ee.
     engine = login.engine.partition("-")[0]
     url = sa.URL.create(engine, login.username, login.password, login.host, port, login.dbname)
     return url.render_as_string(hide_password=False)

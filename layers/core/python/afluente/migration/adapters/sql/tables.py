@@ -1,6 +1,6 @@
-"""The old service's tables as SQLAlchemy knows them: by their names, whatever the types of their columns are.
+"""The legacy tables for SQLAlchemy: statements by name, whatever the types of the columns.
 
-Rows come as the driver has them; `afluente.migration.adapters.sql.rows` makes of them what they mean.
+Rows have the values of the driver; `afluente.migration.adapters.sql.rows` decodes them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from afluente.migration.domain.thresholds import Sensor
 
 Statement: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 
-# Numbers that a key can hold need not fit the column: drivers that cast what they are given are to cast it wide.
+# A number in a key need not fit the column: drivers that cast parameters are to cast it to a wide type.
 _IDS = frozenset({"id", "sensor_id", "device_id"})
 
 
@@ -22,7 +22,7 @@ class LegacyTable:
 
     Attributes:
         clause: as a part of a statement.
-        name: as people call it, for messages.
+        name: with its schema, for messages.
     """
 
     def __init__(self, name: TableName, schema: str | None) -> None:
@@ -37,7 +37,7 @@ class LegacyTable:
         return self.clause.c[self._names[classic]]
 
     def column_name(self, classic: str) -> str:
-        """What a column is called."""
+        """The name of a column."""
         return self._names[classic]
 
     def columns(self) -> "Iterator[sa.ColumnElement[object]]":
@@ -46,7 +46,7 @@ class LegacyTable:
 
 
 class LegacySchema:
-    """All tables."""
+    """The legacy tables, and the statements that read them."""
 
     def __init__(self, names: TableNames) -> None:
         schema = names.db_schema
@@ -57,41 +57,41 @@ class LegacySchema:
         self.devices = LegacyTable(names.devices, schema)
 
     def sensors_by_id(self, ids: Iterable[int]) -> Statement:
-        """Sensors of some ids."""
+        """The sensors of some ids."""
         return self._sensors().where(self.sensors["id"].in_(list(ids)))
 
     def sensors_by_uuid(self, uuids: Iterable[str]) -> Statement:
-        """Sensors of some UUIDs in lower case with dashes.
+        """The sensors of some UUIDs in lower case with dashes.
 
-        The column's may be texts in any case, with dashes or without, or of a type of their own.
+        The column may have texts in any case, with dashes or without, or values of a UUID type.
         """
         forms = {form: None for name in uuids for form in (name, name.replace("-", ""))}
         written = sa.func.lower(sa.cast(self.sensors["uuid"], sa.String(36)))
         return self._sensors().where(written.in_(list(forms)))
 
     def sensors_after(self, after: int | None, limit: int) -> Statement:
-        """A page of sensors by ascending id."""
+        """A page of sensors, by ascending id."""
         page = self._sensors().order_by(self.sensors["id"]).limit(limit)
         return page if after is None else page.where(self.sensors["id"] > after)
 
     def count_of_sensors(self) -> Statement:
-        """How many sensors there are."""
+        """The number of sensors."""
         return sa.select(sa.func.count()).select_from(self.sensors.clause)
 
     @staticmethod
     def rows_of(table: LegacyTable, sensor_ids: Iterable[int]) -> Statement:
-        """All rows that a table has of some sensors."""
+        """All rows of some sensors in a table."""
         return sa.select(*table.columns()).where(table["sensor_id"].in_(list(sensor_ids)))
 
     def locked_rows_of(self, table: LegacyTable, sensor: Sensor) -> Statement:
-        """All rows that a table has of a sensor, which nobody else may change until the transaction ends."""
-        # SQL Server has no FOR UPDATE, and is told by a hint.
+        """All rows of a sensor in a table, locked until the transaction ends."""
+        # SQL Server has no FOR UPDATE, but a hint.
         return (
             self.rows_of(table, [sensor.sensor_id]).with_for_update().with_hint(table.clause, "WITH (UPDLOCK)", "mssql")
         )
 
     def rows_without_sensor(self, table: LegacyTable) -> Statement:
-        """The rows of a table whose sensor is not there; those whose `active` decides too."""
+        """The rows of a table whose sensor does not exist, active or not."""
         sensors = self.sensors
         joined = table.clause.outerjoin(sensors.clause, table["sensor_id"] == sensors["id"])
         columns = (table[name].label(name) for name in ("id", "sensor_id", "active"))
@@ -105,10 +105,10 @@ class LegacySchema:
 
 
 def missing_names(inspector: sa.Inspector, names: TableNames) -> list[str]:
-    """Which of the tables and columns are not there, a sentence each with its way out."""
+    """The tables and columns that do not exist, a sentence each with a hint."""
     found = []
     schema = names.db_schema
-    # PostgreSQL tells names apart by their case; where another database does not, case is not what is wrong.
+    # Names are case-sensitive in PostgreSQL alone: elsewhere another case is not what is wrong.
     folded: Callable[[str], str] = str if inspector.dialect.name == "postgresql" else str.lower
     for classic, name in names.tables.items():
         if not inspector.has_table(name.table, schema=schema):

@@ -1,4 +1,4 @@
-"""How a row of thresholds is written: by the types that its columns have."""
+"""Writing of a row of thresholds, by the types of its columns."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,16 +19,16 @@ def write_row(
     ended: Sequence[int],
     row: Mapping[str, Any] | None,
 ) -> None:
-    """Make a row the one in force.
+    """Write a row so that it is the one in force.
 
     Args:
         connection: in a transaction.
-        table: as the database describes it.
+        table: reflected from the database.
         names: of its columns.
-        sensor_id: whose thresholds they are.
-        replaced: the id of the row that is changed; None, and one is added.
-        ended: ids of rows that are to be inactive.
-        row: by classic names; None, and none is to be in force.
+        sensor_id: of the sensor.
+        replaced: the id of the row to change; None to add one.
+        ended: ids of rows that become inactive.
+        row: values by classic names; None if none is to be in force.
     """
     if ended:
         inactive = _values(table, names, {"active": False})
@@ -39,7 +39,7 @@ def write_row(
     if replaced is None:
         connection.execute(sa.insert(table).values(values | _values(table, names, {"sensor_id": sensor_id})))
     else:
-        # It is active already, in whatever word its column has for that.
+        # It is active already, and its column may have another word for that.
         del values[_column(table, names, "active").key]
         connection.execute(sa.update(table).where(_column(table, names, "id") == replaced).values(values))
 
@@ -51,12 +51,12 @@ def _values(table: sa.Table, names: LegacyTable, row: Mapping[str, Any]) -> dict
 
 def _column(table: sa.Table, names: LegacyTable, classic: str) -> "sa.Column[Any]":
     written = names.column_name(classic).lower()
-    # Databases fold the case of names, each in its way.
+    # Databases fold the case of names in different ways.
     return next(column for column in table.columns if column.name.lower() == written)
 
 
 def _as(kind: "sa.types.TypeEngine[Any]", name: str, value: Any) -> Any:
-    """A value as a column of a type takes it."""
+    """A value that fits the type of its column."""
     if name == "updated_at":
         return _moment(kind, value)
     if value is None or isinstance(kind, sa.Boolean):
