@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.demo.demo import DATA
+from cli.demo.streams import DATA
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ def test_a_count_that_is_not_as_known_is_shown_and_fails(
     (tmp_path / entry["file"]).write_bytes((DATA / entry["file"]).read_bytes())
     (tmp_path / "constraints.json").write_text(json.dumps({"streams": [entry]}))
     (tmp_path / "expected.json").write_text(json.dumps({"streams": [shortest]}))
-    monkeypatch.setattr("cli.demo.demo.DATA", tmp_path)
+    monkeypatch.setattr("cli.demo.streams.DATA", tmp_path)
 
     done = afluente("demo")
 
