@@ -23,7 +23,8 @@ from awsiot import mqtt5_client_builder
 
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.devices.devices import device_for, read_connection
+from cli.devices.connection import read_connection
+from cli.devices.devices import device_for
 from cli.reading.shards import LATEST, ShardReader
 
 CLASSES = ("Alert", "Warning", "Anomaly", "Normal")

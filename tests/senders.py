@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from afluente.domain.datapoints import DataPoint
-from cli.devices.devices import device_for, read_connection
+from cli.devices.connection import read_connection
+from cli.devices.devices import device_for
 from tests.stack import PATIENCE_SECONDS, LocalStack, as_sent
 
 ACCEPTED = mqtt5.PubackReasonCode.SUCCESS

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
@@ -110,5 +109,7 @@ def _domain(given: str | None, *, legacy: bool) -> str:
     if given is not None:
         return given
     if legacy:
+        from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+
         return LEGACY_DOMAIN
     raise CommandError("a device has a domain", hint="say which with --domain, such as iot", code=ExitCode.USAGE)

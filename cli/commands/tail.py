@@ -3,8 +3,7 @@
 import sys
 from datetime import datetime
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +11,6 @@ from cli.core.options import targeted
 from cli.core.output import out, print_bytes
 from cli.core.target import TargetChoice, resolve
 from cli.core.times import since_option
-
-if TYPE_CHECKING:
-    from cli.reading.shards import Start
 
 
 class Class(StrEnum):
@@ -54,36 +50,16 @@ def tail(
 
     [dim]Example:[/]  afluente tail alert warning --key 'iot/furnace-*' --from-start
     """
-    from cli.reading.rendering import decode_point, point_line
-    from cli.reading.shards import ShardReader
-
-    found = resolve(target)
-    streams = [found[f"{name.title()}Stream"] for name in dict.fromkeys(classes or list(Class))]
-    reader = ShardReader(found.client("kinesis"), streams, _start(since, from_start=from_start))
-    console = out()
-    for record in reader.records(until_idle=until_idle):
-        for line in record.splitlines():
-            point = decode_point(line)
-            if point is None:
-                _write(line)
-            elif not fnmatchcase(f"{point.domain}/{point.source_id}/{point.stream_id}", key):
-                continue
-            elif as_json:
-                _write(line)
-            else:
-                console.print(point_line(point), soft_wrap=True)
-        sys.stdout.flush()
-
-
-def _start(since: datetime | None, *, from_start: bool) -> "Start":
-    from cli.reading.shards import LATEST, OLDEST, Start
+    from cli.reading.points import points, start_of
+    from cli.reading.rendering import point_line
 
     if since is not None and from_start:
         raise typer.BadParameter("say --from-start or --since, not both", param_hint="--since")
-    if since is not None:
-        return Start("AT_TIMESTAMP", since)
-    return OLDEST if from_start else LATEST
-
-
-def _write(line: bytes) -> None:
-    print_bytes(line + b"\n")
+    start = start_of(since, from_start=from_start)
+    console = out()
+    for published in points(resolve(target), classes or list(Class), key, start, until_idle=until_idle):
+        if published.point is None or as_json:
+            print_bytes(published.line + b"\n")
+        else:
+            console.print(point_line(published.point), soft_wrap=True)
+        sys.stdout.flush()

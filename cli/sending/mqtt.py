@@ -14,7 +14,7 @@ from awsiot import mqtt5_client_builder
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import part_faults
 from cli.core.errors import CommandError, ExitCode
-from cli.devices.devices import read_connection
+from cli.devices.connection import read_connection
 from cli.sending.points import Fault, Outcome, Readable, Rejected
 
 _MAX_MESSAGE_BYTES = 120_000

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.devices import devices
+from cli.devices.connection import CONNECTION_FILE
 from tests.faults.relay import Relay
 from tests.outbox import Outbox
 from tests.stack import PATIENCE_SECONDS, LocalStack
@@ -95,7 +96,7 @@ def test_a_refusal_is_reported(folder: Path, tmp_path: Path) -> None:
 def copy_of(folder: Path, where: Path, **changed: object) -> Path:
     """A copy of the folder of a device with other values in some fields of its connection."""
     copy = shutil.copytree(folder, where / "device")
-    file = copy / devices.CONNECTION_FILE
+    file = copy / CONNECTION_FILE
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
     return copy
 

@@ -10,7 +10,7 @@ import pytest
 from cli.core.errors import ExitCode
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.devices.devices import DeviceConnection, read_connection
+from cli.devices.connection import DeviceConnection, read_connection
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration
