@@ -191,8 +191,8 @@ def test_logs_are_those_of_the_function(afluente: Afluente, tmp_path: Path, sour
     file = tmp_path / "readings.csv"
     file.write_text("time,value\n100,1\n")
     afluente("send", "http", "--domain", "iot", "--source", source, file)
-    assert "request taken" in afluente("logs", "http_ingest").out
-    assert "request taken" not in afluente("logs", "http_ingest", "--since", "2999-01-01").out
+    assert "request accepted" in afluente("logs", "http_ingest").out
+    assert "request accepted" not in afluente("logs", "http_ingest", "--since", "2999-01-01").out
     assert "Ready" in afluente("logs", "emulator").out
 
 

@@ -83,8 +83,8 @@ def test_an_alarm_comes_from_its_line_in_the_log() -> None:
 
 
 def test_a_structured_line_of_a_function_is_told_as_a_sentence() -> None:
-    line = '{"level":"INFO","message":"request taken","timestamp":"t","service":"s","inserted":5}'
-    assert _for_people(LogEvent(0, line)) == '1970-01-01T00:00:00.000+00:00 INFO     request taken {"inserted":5}'
+    line = '{"level":"INFO","message":"request accepted","timestamp":"t","service":"s","inserted":5}'
+    assert _for_people(LogEvent(0, line)) == '1970-01-01T00:00:00.000+00:00 INFO     request accepted {"inserted":5}'
 
 
 def test_any_other_line_of_a_function_stays_as_it_is() -> None:
