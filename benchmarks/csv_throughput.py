@@ -26,7 +26,7 @@ from typing import Any, Self
 import numpy as np
 
 from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
-from afluente.adapters.codecs.csv.chunks import BLOCK_BYTES, blocks
+from afluente.adapters.codecs.csv.blocks import BLOCK_BYTES, blocks
 from afluente.adapters.codecs.csv.columns import ColumnReader
 from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES, inspect
 from afluente.adapters.codecs.csv.options import CSVIngestConfig

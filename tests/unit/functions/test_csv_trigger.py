@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files
-from afluente.adapters.codecs.csv import chunks
+from afluente.adapters.codecs.csv import blocks
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.faults import JobFault
@@ -224,7 +224,7 @@ def test_its_end_is_told_once(world: World, event: Event, job_id: str, counted: 
 def test_a_job_that_needs_more_time_comes_again_at_once(
     world: World, event: Event, job_id: str, log: LogLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
     world.remaining = 5
 
     assert world.returned(part_of(event, job_id)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from afluente.adapters.codecs.csv import chunks as chunks_module
+from afluente.adapters.codecs.csv import blocks as blocks_module
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.chunks import Chunk, LoadPlan, Position
@@ -91,7 +91,7 @@ class Service:
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
-    monkeypatch.setattr(chunks_module, "BLOCK_BYTES", BLOCK)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", BLOCK)
     return Service()
 
 

@@ -13,8 +13,9 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afluente.adapters.codecs.csv import chunks as chunks_module
-from afluente.adapters.codecs.csv.chunks import BLOCK_BYTES, ChunkReader, blocks
+from afluente.adapters.codecs.csv import blocks as blocks_module
+from afluente.adapters.codecs.csv.blocks import BLOCK_BYTES, blocks
+from afluente.adapters.codecs.csv.chunks import ChunkReader
 from afluente.adapters.codecs.csv.columns import ColumnReader, NotPlainError
 from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES, inspect
 from afluente.adapters.codecs.csv.layout import Layout, from_document, to_document
@@ -350,7 +351,7 @@ def test_what_is_no_archive_is_told() -> None:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> int:
     """Pieces that are small enough for a file of a few of them to be read often; gives their size."""
     size = 256 * 1024
-    monkeypatch.setattr(chunks_module, "BLOCK_BYTES", size)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", size)
     return size
 
 
@@ -387,8 +388,8 @@ def test_pieces_end_where_no_quote_is_open() -> None:
 
 
 def test_a_row_beyond_all_measure_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks_module, "MAX_ROW_BYTES", BLOCK_BYTES + 100)
-    monkeypatch.setattr(chunks_module, "_READ_BYTES", 64 * 1024)
+    monkeypatch.setattr(blocks_module, "MAX_ROW_BYTES", BLOCK_BYTES + 100)
+    monkeypatch.setattr(blocks_module, "_READ_BYTES", 64 * 1024)
     lines = hourly(40).splitlines(keepends=True)
     content = "".join([*lines[:20], "x" * (BLOCK_BYTES * 2), "\n", *lines[20:]]).encode()
 

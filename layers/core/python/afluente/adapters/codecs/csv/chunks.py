@@ -1,58 +1,17 @@
 """A stream of bytes in chunks of whole rows, each as points."""
 
-import codecs
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
 
+from afluente.adapters.codecs.csv.blocks import Block, ByteSource, blocks, end_outside_quotes
 from afluente.adapters.codecs.csv.columns import ColumnReader, NotPlainError
 from afluente.adapters.codecs.csv.layout import Layout
 from afluente.adapters.codecs.csv.rows import RowReader, RowsRead, Streams
 from afluente.application.csv.chunks import Chunk, Position
-from afluente.application.csv.faults import (
-    JobFailure,
-    NotReadableError,
-    RejectedRow,
-    RowFault,
-    RowFaultCode,
-)
-
-BLOCK_BYTES = 2 * 1024 * 1024
-"""Bytes of one chunk. Another size would make other messages, which the queue would not recognise as repeated."""
 
 EXACT_BYTES = 64 * 1024
 """Size down to which a block with a fault is halved, so that the rest of it is read quickly."""
 
-MAX_LINES = 100_000
-"""Lines of one chunk, all of which may be rejected: very short lines come in smaller chunks."""
-
-MAX_ROW_BYTES = 8 * 1024 * 1024
-"""Longest row; a longer one is rejected."""
-
-_READ_BYTES = 256 * 1024
 _NEWLINE = b"\n"
-_SHOWN_BYTES = 1_000
-
-
-class ByteSource(Protocol):
-    """A file, as far as it is read."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-class Block(NamedTuple):
-    """Whole rows of a file.
-
-    Attributes:
-        data: the rows; of wide encodings in UTF-8.
-        stored: their bytes in the file, unpacked.
-        is_row_too_long: whether it is the beginning of a row that is too long.
-        damage: why no block follows.
-    """
-
-    data: bytes
-    stored: int
-    is_row_too_long: bool = False
-    damage: JobFailure | None = None
 
 
 class ChunkReader:
@@ -103,131 +62,27 @@ class ChunkReader:
             yield chunk
 
     def _chunk(self, block: Block, position: Position, bytes_done: Callable[[], int]) -> Chunk:
-        read = self._too_long(block, position) if block.is_row_too_long else self._read(block.data, position)
-        after = Position(
-            position.offset + block.stored, position.line + block.data.count(_NEWLINE), position.row + read.rows
-        )
+        read = self._too_long(block, position) if block.is_row_too_long else self._read(block, position)
+        after = Position(position.offset + block.stored, position.line + block.lines, position.row + read.rows)
         # Bytes read ahead of the chunk are not done; of a packed file their number is unknown.
         done = min(after.offset, bytes_done())
         return Chunk(read.series, self._clock(), read.rows, read.rejected, after, done, block.damage)
 
-    def _read(self, data: bytes, begins: Position) -> RowsRead:
+    def _read(self, block: Block, begins: Position) -> RowsRead:
         """Read sound rows quickly, and as few as possible exactly, which is slow."""
+        data = block.data
         if self._layout.is_marked:
-            return self._exact.read(self._text(data), begins, self._now)
+            return self._exact.read(block.text(self._layout.encoding), begins, self._now)
         try:
             return self._quick.read(data, begins.row, self._now)
         except NotPlainError:
-            middle = _end_outside_quotes(data[: len(data) // 2]) if len(data) > EXACT_BYTES else 0
+            middle = end_outside_quotes(data[: len(data) // 2]) if len(data) > EXACT_BYTES else 0
             if not middle:
-                return self._exact.read(self._text(data), begins, self._now)
-        first = self._read(data[:middle], begins)
+                return self._exact.read(block.text(self._layout.encoding), begins, self._now)
+        first = self._read(block._replace(data=data[:middle]), begins)
         line = begins.line + data.count(_NEWLINE, 0, middle)
-        second = self._read(data[middle:], Position(begins.offset, line, begins.row + first.rows))
+        second = self._read(block._replace(data=data[middle:]), Position(begins.offset, line, begins.row + first.rows))
         return RowsRead(first.series + second.series, first.rows + second.rows, first.rejected + second.rejected)
 
-    def _text(self, data: bytes) -> str:
-        encoding = self._layout.encoding
-        return data.decode("utf-8", "surrogatepass") if encoding.is_wide else encoding.decode(data)
-
     def _too_long(self, block: Block, position: Position) -> RowsRead:
-        text = block.data.decode("utf-8", "replace").rstrip()
-        fault = RowFault(RowFaultCode.ROW_TOO_LONG, None, f"the row is longer than {MAX_ROW_BYTES} bytes")
-        rejected = (RejectedRow(position.line, text, (fault,)),) if self._reports_rows else ()
-        return RowsRead((), 1, rejected)
-
-
-def blocks(file: ByteSource, layout: Layout) -> Iterator[Block]:
-    """The bytes of a file in blocks of whole rows."""
-    stored_length = _lengths(layout)
-    reader: ByteSource = _Narrowed(file, layout.encoding.name) if layout.encoding.is_wide else file
-    waiting = b""
-    while True:
-        damage = None
-        try:
-            while len(waiting) < BLOCK_BYTES and (more := reader.read(_READ_BYTES)):
-                waiting += more
-        except NotReadableError as error:
-            damage = error.reason
-        if damage is not None or len(waiting) < BLOCK_BYTES:
-            # Where the file was cut off, its last row may be, too: then it is rejected.
-            yield from _last_blocks(waiting, stored_length, damage)
-            return
-        # Exactly a block's size, so that the same blocks follow from here, however much was read ahead.
-        end = _end_of_block(waiting[:BLOCK_BYTES])
-        if end:
-            yield Block(waiting[:end], stored_length(waiting[:end]))
-            waiting = waiting[end:]
-            continue
-        block, waiting = _long_row(waiting, reader, stored_length)
-        yield block
-
-
-def _last_blocks(waiting: bytes, stored_length: Callable[[bytes], int], damage: JobFailure | None) -> Iterator[Block]:
-    while waiting.count(_NEWLINE) > MAX_LINES and (end := _end_of_block(waiting)) < len(waiting):
-        yield Block(waiting[:end], stored_length(waiting[:end]))
-        waiting = waiting[end:]
-    if waiting or damage:
-        yield Block(waiting, stored_length(waiting), damage=damage)
-
-
-def _end_of_block(data: bytes) -> int:
-    """The end of a block: after whole rows, at most `MAX_LINES` lines."""
-    # Where quotes match nowhere, each row is rejected for it.
-    end = _end_outside_quotes(data) or data.rfind(_NEWLINE) + 1
-    while data.count(_NEWLINE, 0, end) > MAX_LINES and (half := _end_outside_quotes(data[: end // 2])):
-        end = half
-    return end
-
-
-def _end_outside_quotes(data: bytes) -> int:
-    """The last end of a line outside quotes; 0 where there is none."""
-    last = data.rfind(_NEWLINE) + 1
-    if b'"' not in data:
-        return last
-    end, is_open = last, data.count(b'"', 0, last) % 2 == 1
-    while end and is_open:
-        before = data.rfind(_NEWLINE, 0, end - 1) + 1
-        is_open ^= data.count(b'"', before, end) % 2 == 1
-        end = before
-    return end
-
-
-def _long_row(waiting: bytes, reader: ByteSource, stored_length: Callable[[bytes], int]) -> tuple[Block, bytes]:
-    """A row longer than a block, read on to its end; of one that is too long, the beginning."""
-    while (
-        len(waiting) < MAX_ROW_BYTES and _NEWLINE not in waiting[-_READ_BYTES:] and (more := reader.read(_READ_BYTES))
-    ):
-        waiting += more
-    end = waiting.find(_NEWLINE) + 1
-    if end:
-        return Block(waiting[:end], stored_length(waiting[:end])), waiting[end:]
-    shown, stored, rest = waiting[:_SHOWN_BYTES], stored_length(waiting), b""
-    while more := reader.read(_READ_BYTES):
-        end = more.find(_NEWLINE) + 1
-        if end:
-            stored += stored_length(more[:end])
-            rest = more[end:]
-            shown += _NEWLINE
-            break
-        stored += stored_length(more)
-    return Block(shown, stored, is_row_too_long=True), rest
-
-
-def _lengths(layout: Layout) -> Callable[[bytes], int]:
-    """Convert bytes of a block to the length that they have in the file."""
-    if not layout.encoding.is_wide:
-        return len
-    return lambda data: layout.encoding.length_of(data.decode("utf-8", "surrogatepass"))
-
-
-class _Narrowed:
-    """A file in a wide encoding, read as UTF-8."""
-
-    def __init__(self, file: ByteSource, encoding: str) -> None:
-        self._file = file
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        return self._decoder.decode(data, final=not data).encode("utf-8", "surrogatepass")
+        return RowsRead((), 1, (block.rejected(position.line),) if self._reports_rows else ())

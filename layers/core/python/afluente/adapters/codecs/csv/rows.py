@@ -1,7 +1,9 @@
 """Rows as points, one by one: exact and slow, with the faults of each row."""
 
 import re
+from collections.abc import Iterator
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -91,6 +93,22 @@ class RowsRead(msgspec.Struct, frozen=True):
     rejected: tuple[RejectedRow, ...] = ()
 
 
+class ReadRow(NamedTuple):
+    """A row with its points and its faults.
+
+    Attributes:
+        line: its first line in the file, from 1.
+        lines: their number.
+        points: stream, time and value of each, in the order of the cells.
+        rejected: the row with its faults; None for one without a fault.
+    """
+
+    line: int
+    lines: int
+    points: list[tuple[Stream, float, float]]
+    rejected: RejectedRow | None
+
+
 class RowReader:
     """Reads the rows of a block.
 
@@ -109,45 +127,56 @@ class RowReader:
         self._used = (*layout.time_columns, *named, *layout.values)
 
     def read(self, text: str, begins: Position, now: float) -> RowsRead:
-        """Read whole rows, without empty ones.
+        """Read whole rows, without empty ones, as series.
 
         Args:
             text: the rows.
             begins: where they begin.
             now: Unix seconds.
         """
-        lines = lines_of(text)
-        points: dict[Stream, tuple[list[float], list[float]]] = {}
+        series: dict[Stream, tuple[list[float], list[float]]] = {}
         rejected = []
+        rows = 0
+        for row in self.rows(text, begins, now):
+            rows += 1
+            for stream, time, value in row.points:
+                times, values = series.setdefault(stream, ([], []))
+                times.append(time)
+                values.append(value)
+            if row.rejected is not None:
+                rejected.append(row.rejected)
+        read = tuple(Series(*stream, times, values) for stream, (times, values) in series.items())
+        return RowsRead(read, rows, tuple(rejected))
+
+    def rows(self, text: str, begins: Position, now: float) -> Iterator[ReadRow]:
+        """Read whole rows, without empty ones, one by one; the arguments are those of `read`."""
+        lines = lines_of(text)
         place = begins.row
         for row in rows_of(lines, self._layout.delimiter):
             if row.cells is not None and not any(cell.strip() for cell in row.cells):
                 continue
             if self._layout.max_rows is not None and place >= self._layout.max_rows:
-                break
+                return
             cells = list(map(unmarked, row.cells)) if row.cells and self._layout.is_marked else row.cells
-            faults = self._read_row(cells, place, now, points)
+            points, faults = self._read_row(cells, place, now)
             place += 1
+            line, rejected = begins.line + row.first, None
             if faults:
                 raw = "".join(lines[row.first : row.first + row.lines]).rstrip("\r\n")
-                rejected.append(RejectedRow(begins.line + row.first, raw, tuple(faults)))
-        series = tuple(Series(*stream, times, values) for stream, (times, values) in points.items())
-        return RowsRead(series, place - begins.row, tuple(rejected))
+                rejected = RejectedRow(line, raw, tuple(faults))
+            yield ReadRow(line, row.lines, points, rejected)
 
     def _read_row(
-        self,
-        cells: list[str] | None,
-        place: int,
-        now: float,
-        points: dict[Stream, tuple[list[float], list[float]]],
-    ) -> list[RowFault]:
-        """Add the points of a row; returns the faults that this part reports."""
+        self, cells: list[str] | None, place: int, now: float
+    ) -> tuple[list[tuple[Stream, float, float]], list[RowFault]]:
+        """The points of a row, and the faults that this part reports."""
         time = self._fault_of_row(cells) or self._time(cells or [], place, now)
         if isinstance(time, RowFault):
-            return [time] if self._streams.reports_rows else []
+            return [], [time] if self._streams.reports_rows else []
         cells = cells or []
         named = None if self._layout.stream_column is None else cells[self._layout.stream_column]
-        faults = []
+        points: list[tuple[Stream, float, float]] = []
+        faults: list[RowFault] = []
         for column in self._streams.columns():
             cell = cells[column].strip()
             stream = None if cell in self._nulls else self._streams.of(column, named)
@@ -156,11 +185,9 @@ class RowReader:
             value = self._value(cell, column, stream)
             if isinstance(value, RowFault):
                 faults.append(value)
-                continue
-            times, values = points.setdefault(stream, ([], []))  # type: ignore[arg-type] # a fault gave no value
-            times.append(time)
-            values.append(value)
-        return faults
+            elif not isinstance(stream, RowFault):
+                points.append((stream, time, value))
+        return points, faults
 
     def _value(self, cell: str, column: int, stream: Stream | RowFault) -> float | RowFault:
         name = self._layout.columns[column]
