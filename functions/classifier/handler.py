@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from afluente.adapters.aws.sqs_records import batch_answer, quarantined, received_pack
+from afluente.adapters.aws.sqs_records import batch_answer, quarantined_pack, received_pack
 from afluente.adapters.codecs.packs import UndecodablePackError
 from afluente.application.classification.classify_packs import BatchResult
 from afluente.application.errors import UnavailableError
@@ -42,7 +42,7 @@ def _decode(records: Sequence[Record], quarantine: Quarantine) -> tuple[list[Rec
             packs.append(received_pack(record))
         except UndecodablePackError as error:
             try:
-                quarantine.put(quarantined(record))
+                quarantine.put(quarantined_pack(record))
             except UnavailableError as unavailable:
                 failed[_group(record)] = unavailable
                 continue

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from afluente.adapters.aws.s3_events import unusable
+from afluente.adapters.aws.s3_events import quarantined_csv_message
 from afluente.adapters.aws.sqs_packs import backoff_seconds
 from afluente.application.errors import UnavailableError
 from afluente.runtime.csv_trigger import CsvTrigger
@@ -32,6 +32,8 @@ def quarantine(record: Record, error: Exception, function: CsvTrigger) -> None:
         UnavailableError: it is not quarantined.
     """
     sent_at = int(record["attributes"]["SentTimestamp"]) / 1000
-    function.quarantine.put(unusable(record["body"], error, message_id=record["messageId"], sent_at=sent_at))
+    function.quarantine.put(
+        quarantined_csv_message(record["body"], error, message_id=record["messageId"], sent_at=sent_at)
+    )
     logger().error("message quarantined", code=LogCode.MESSAGE_QUARANTINED, cause=str(error))
     count({Metric.MESSAGES_QUARANTINED: 1})

@@ -9,8 +9,8 @@ from afluente.adapters.mqtt.messages import (
     MqttMessage,
     UnusableMessageError,
     decode_message,
-    quarantined,
     quarantined_body,
+    quarantined_message,
     read_message,
 )
 from afluente.application.ingest.accept_points import PointsRequest
@@ -55,6 +55,6 @@ def decode_batch(records: Sequence[Record], domains: Collection[str]) -> Batch:
                 batch.requests.append(decode_message(message, domains=domains, request_id=message_id))
         except UnusableMessageError as error:
             reason = QuarantineReason.UNUSABLE_MESSAGE
-            unusable = quarantined(message, str(error), message_id=message_id, failed_at=sent_at, reason=reason)
+            unusable = quarantined_message(message, str(error), message_id=message_id, failed_at=sent_at, reason=reason)
             batch.unusable.append(unusable)
     return batch

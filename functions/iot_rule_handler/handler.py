@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from afluente.adapters.aws.sqs_records import batch_answer
-from afluente.adapters.mqtt.messages import MqttMessage, quarantined
+from afluente.adapters.mqtt.messages import MqttMessage, quarantined_message
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
@@ -65,7 +65,7 @@ def _within_limits(
 
 
 def _throttled(request: PointsRequest, message: MqttMessage, decision: Throttled) -> QuarantinedRecord:
-    return quarantined(
+    return quarantined_message(
         message,
         f"over a limit: {explain(decision)}",
         message_id=request.request_id,

@@ -11,7 +11,7 @@ from afluente.adapters.aws.s3_quarantine import S3Quarantine, key_of
 from afluente.adapters.memory.ingest import MemoryQuarantine
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.ports import Quarantine
-from afluente.application.ingest.quarantine import QuarantinedRecord, undecodable
+from afluente.application.ingest.quarantine import QuarantinedRecord, undecodable_pack
 from afluente.domain.faults import Fault, FaultCode
 from tests.contract.local_aws import LocalAws, fail
 from tests.factories import NOW, a_quarantined_record
@@ -53,7 +53,7 @@ def test_a_record_is_kept_as_it_was_put(ward: Ward) -> None:
 
 
 def test_a_message_of_the_queue_is_kept_as_it_was_put(ward: Ward) -> None:
-    record = undecodable("no pack: \x00é", message_id="message-1", sent_at=NOW, origin={"queue": "datapoints"})
+    record = undecodable_pack("no pack: \x00é", message_id="message-1", sent_at=NOW, origin={"queue": "datapoints"})
 
     ward.keeping.put(record)
 

@@ -227,7 +227,7 @@ def s3_event(data: bytes) -> None:
     try:
         files = s3_events.dropped_files(body)
     except s3_events.NoNotificationError as error:
-        _Outside().put(s3_events.unusable(body, error, message_id="m", sent_at=NOW))
+        _Outside().put(s3_events.quarantined_csv_message(body, error, message_id="m", sent_at=NOW))
         return
     for file in files:
         _register(file)

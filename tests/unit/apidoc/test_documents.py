@@ -306,7 +306,7 @@ _GOOD = {"stream_id": "s", "value": 1, "timestamp": NOW}
 def test_a_point_is_of_the_schema_if_and_only_if_it_is_taken(point: dict[str, Any]) -> None:
     # As a sender would have it: a number that no double holds is no number of JSON's.
     (item,) = json.loads(json.dumps([point]))
-    _, rejected = json_points.take_points([item], domain="iot", source_id="s", now=NOW)
+    _, rejected = json_points.partition_points([item], domain="iot", source_id="s", now=NOW)
     codes = {fault.code for its in rejected for fault in its.faults}
 
     faults = faults_of(item, {"$ref": "#/components/schemas/Point"}, strictly=False)

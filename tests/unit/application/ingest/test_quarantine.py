@@ -2,12 +2,12 @@
 
 import base64
 
-from afluente.application.ingest.quarantine import QuarantineReason, undecodable
+from afluente.application.ingest.quarantine import QuarantineReason, undecodable_pack
 from tests.factories import NOW
 
 
 def test_a_message_that_is_no_pack_is_kept_whole_under_its_own_id() -> None:
-    record = undecodable("no pack: é", message_id="message-1", sent_at=NOW, origin={"queue": "datapoints"})
+    record = undecodable_pack("no pack: é", message_id="message-1", sent_at=NOW, origin={"queue": "datapoints"})
 
     assert (record.record_id, record.reason) == ("message-1", QuarantineReason.UNDECODABLE_PACK)
     assert (record.transport, record.failed_at, record.origin) == ("sqs", NOW, {"queue": "datapoints"})
@@ -16,6 +16,6 @@ def test_a_message_that_is_no_pack_is_kept_whole_under_its_own_id() -> None:
 
 
 def test_a_message_that_no_utf8_holds_is_kept_too() -> None:
-    record = undecodable("\ud800", message_id="message-1", sent_at=NOW, origin={})
+    record = undecodable_pack("\ud800", message_id="message-1", sent_at=NOW, origin={})
 
     assert base64.b64decode(record.payload) == b"\xed\xa0\x80"

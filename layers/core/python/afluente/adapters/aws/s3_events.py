@@ -55,7 +55,7 @@ def _file(item: _Object) -> FileVersion:
     return FileVersion(unquote_plus(item.key), item.version_id, item.etag.strip('"'), item.size)
 
 
-def unusable(body: str, error: Exception, *, message_id: str, sent_at: float) -> QuarantinedRecord:
+def quarantined_csv_message(body: str, error: Exception, *, message_id: str, sent_at: float) -> QuarantinedRecord:
     """The quarantined record of an unusable message of either queue of CSV files.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 
 from afluente.adapters.codecs.packs import decode_pack
 from afluente.application.ingest.packs import ReceivedPack
-from afluente.application.ingest.quarantine import QuarantinedRecord, undecodable
+from afluente.application.ingest.quarantine import QuarantinedRecord, undecodable_pack
 
 
 def received_pack(record: Mapping[str, Any]) -> ReceivedPack:
@@ -23,10 +23,10 @@ def received_pack(record: Mapping[str, Any]) -> ReceivedPack:
     )
 
 
-def quarantined(record: Mapping[str, Any]) -> QuarantinedRecord:
+def quarantined_pack(record: Mapping[str, Any]) -> QuarantinedRecord:
     """The quarantined record of a message that is no pack."""
     attributes = record["attributes"]
-    return undecodable(
+    return undecodable_pack(
         record["body"],
         message_id=record["messageId"],
         sent_at=int(attributes["SentTimestamp"]) / 1000,

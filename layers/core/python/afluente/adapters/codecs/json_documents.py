@@ -15,11 +15,11 @@ _MAX_INTEGER_DIGITS = sys.int_info.default_max_str_digits
 
 
 class MalformedJsonError(Exception):
-    """A document is no JSON that can be worked with.
+    """A document that is no JSON, or too deep.
 
     Attributes:
-        fault: what is wrong with it, to follow its name in a sentence.
-        offset: the byte at which it is wrong; None where no single one is.
+        fault: what is wrong, to follow the document's name in a sentence.
+        offset: the byte at fault; None where no single one is.
     """
 
     def __init__(self, fault: str, offset: int | None = None) -> None:
@@ -28,20 +28,20 @@ class MalformedJsonError(Exception):
         self.offset = offset
 
     def of(self, document: str) -> str:
-        """The fault as a sentence about the document, which people know by that name."""
+        """The fault as a sentence about the document, by the name that people know."""
         where = "" if self.offset is None else f" (at byte {self.offset})"
         return f"the {document} {self.fault}{where}"
 
 
 def parse_json(document: bytes, *, object_of: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """Read a document, tolerantly.
+    """Parse a document tolerantly.
 
-    The standard library's parser takes what some clients write though JSON does not have it (NaN, lone surrogates), so
-    that only the points with such values are lost. It also knows the place of an error.
+    The standard library's parser accepts values that JSON does not have and some clients write (NaN, lone surrogates),
+    so that only the points with such values are rejected. It also knows the place of an error.
 
     Args:
         document: bytes of JSON.
-        object_of: what to make of the fields of an object; a dict with the last of each name if it is not given.
+        object_of: makes an object of its fields; by default a dict with the last field of each name.
 
     Raises:
         MalformedJsonError: it is no UTF-8, no JSON, or nests too deeply.
@@ -65,5 +65,5 @@ def too_deep() -> MalformedJsonError:
 
 
 def _parse_int(digits: str) -> float:
-    """An integer, or infinity for one so long that no field could hold it."""
+    """An integer; infinity for one too long for any field."""
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)

@@ -1,7 +1,7 @@
-"""Points as JSON has them, the same for every transport.
+"""Points in JSON, the same for every transport.
 
-Points that are sound throughout are taken the quick way. One that is not is read again slowly, so that it gets all its
-faults named and its good neighbours go through.
+Sound points are decoded quickly. Any other is decoded again slowly, so that all its faults are named and its neighbours
+are accepted.
 """
 
 from collections.abc import Iterable
@@ -21,13 +21,13 @@ _LEVELS_ABOVE_METADATA = 3
 
 
 class JsonPoint(msgspec.Struct, omit_defaults=True):
-    """A point whose fields have the right types; more is not known of them.
+    """A point whose fields have the right types, not checked further.
 
     Attributes:
         stream_id: the stream among those of the source; by custom `{source_id}:{what}`.
         value: any finite number that a 64-bit double can hold.
         timestamp: when it was measured, in Unix seconds.
-        stream_type: what kind of stream it is, to find constraint templates by.
+        stream_type: the type of the stream, to find constraint templates by.
         sequence: the sender's count; orders points of one timestamp.
         metadata: anything else.
     """
@@ -40,10 +40,10 @@ class JsonPoint(msgspec.Struct, omit_defaults=True):
     metadata: dict[str, Any] | None = None
 
 
-def take_points(
+def partition_points(
     items: Iterable[object], *, domain: str, source_id: str, now: float
 ) -> tuple[list[DataPoint], list[RejectedPoint]]:
-    """Sort points into those that can be taken and those that cannot.
+    """Partition points into sound and rejected ones.
 
     Args:
         items: `JsonPoint`s, or JSON values of any kind.
@@ -52,25 +52,25 @@ def take_points(
         now: the time of their arrival, in Unix seconds.
 
     Raises:
-        MalformedJsonError: a point that has a fault nests too deeply to be kept.
+        MalformedJsonError: a rejected point nests too deeply to be quarantined.
     """
     points: list[DataPoint] = []
     rejected: list[RejectedPoint] = []
     for index, item in enumerate(items):
-        point = _take(item, domain, source_id, now) if isinstance(item, JsonPoint) else None
+        point = _sound_point(item, domain, source_id, now) if isinstance(item, JsonPoint) else None
         if point is None:
-            raw = _as_it_came(item)
-            taken = take_point(raw, domain=domain, source_id=source_id, now=now)
-            if not isinstance(taken, DataPoint):
-                rejected.append(RejectedPoint(index, taken, raw))
+            raw = _raw(item)
+            decoded = decode_point(raw, domain=domain, source_id=source_id, now=now)
+            if not isinstance(decoded, DataPoint):
+                rejected.append(RejectedPoint(index, decoded, raw))
                 continue
-            point = taken
+            point = decoded
         points.append(point)
     return points, rejected
 
 
-def take_point(raw: object, *, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
-    """One point of a JSON value, or every fault that keeps it from being one. A null is a field left out."""
+def decode_point(raw: object, *, domain: str, source_id: str, now: float) -> DataPoint | tuple[Fault, ...]:
+    """The point of a JSON value, or all its faults. A null counts as a field left out."""
     if not isinstance(raw, dict):
         return (Fault(FaultCode.WRONG_TYPE, "datapoint", f"must be an object, not {json_type(raw)}"),)
     fields = {
@@ -85,11 +85,11 @@ def take_point(raw: object, *, domain: str, source_id: str, now: float) -> DataP
 
 
 def with_arrival_fault(faults: tuple[Fault, ...], timestamp: Any, now: float) -> tuple[Fault, ...]:
-    """The faults of a point, with what the service's clock has against its time.
+    """The faults of a point, with the fault of its time by the service's clock.
 
     Args:
         faults: of the point.
-        timestamp: of the point; a number, or one of the faults is of it.
+        timestamp: of the point; a number, unless one of the faults is of it.
         now: the time of its arrival, in Unix seconds.
     """
     if any(fault.field == "timestamp" and fault.code is not FaultCode.OUT_OF_RANGE for fault in faults):
@@ -98,8 +98,8 @@ def with_arrival_fault(faults: tuple[Fault, ...], timestamp: Any, now: float) ->
     return (*(fault for fault in faults if fault.field != "timestamp"), arrival) if arrival else faults
 
 
-def _take(item: JsonPoint, domain: str, source_id: str, now: float) -> DataPoint | None:
-    """The quick way, for a point that has no fault; None for one that has."""
+def _sound_point(item: JsonPoint, domain: str, source_id: str, now: float) -> DataPoint | None:
+    """Decode a sound point quickly; None for a point with a fault."""
     if arrival_fault(item.timestamp, now):
         return None
     try:
@@ -118,8 +118,8 @@ def _take(item: JsonPoint, domain: str, source_id: str, now: float) -> DataPoint
         return None
 
 
-def _as_it_came(item: object) -> object:
-    """A point that has a fault, as it is kept for those who look into it; not what no JSON writer could write again."""
+def _raw(item: object) -> object:
+    """A rejected point as a JSON value, for the quarantine."""
     if not isinstance(item, JsonPoint):
         return item
     if is_deeper_than(MAX_DEPTH - _LEVELS_ABOVE_METADATA, item.metadata):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from afluente.adapters.codecs.json_documents import MalformedJsonError
-from afluente.adapters.codecs.json_points import JsonPoint, take_points
+from afluente.adapters.codecs.json_points import JsonPoint, partition_points
 from afluente.adapters.http.answers import Answer, document
 from afluente.adapters.http.errors import RequestError, invalid_request, malformed_json
 from afluente.adapters.http.requests import agreed, object_of, reachable_domain_faults
@@ -127,7 +127,7 @@ def _sorted(
     items: Sequence[object], domain: str, source_id: str, now: float
 ) -> tuple[list[DataPoint], list[RejectedPoint]]:
     try:
-        return take_points(items, domain=domain, source_id=source_id, now=now)
+        return partition_points(items, domain=domain, source_id=source_id, now=now)
     except MalformedJsonError as error:
         raise malformed_json(error) from error
 

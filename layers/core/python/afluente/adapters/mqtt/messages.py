@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
-from afluente.adapters.codecs.json_points import take_point
+from afluente.adapters.codecs.json_points import decode_point
 from afluente.adapters.codecs.senml import SenmlError, is_senml, resolve
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
@@ -99,7 +99,7 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
     return PointsRequest(request_id, "mqtt", key.domain, key.source_id, arrived_at, points, rejected, origin)
 
 
-def quarantined(
+def quarantined_message(
     message: MqttMessage, cause: str, *, message_id: str, failed_at: float, reason: QuarantineReason
 ) -> QuarantinedRecord:
     """The quarantined record of a message.
@@ -206,7 +206,7 @@ def _taken(raw: object, key: StreamKey, arrived_at: float, *, names_streams: boo
             message = f"is {own!a}, but '{key.stream_id}' in the topic; leave it out, or publish to its own topic"
             return (Fault(FaultCode.CONTRADICTION, "stream_id", message),)
         raw = _with_timestamp(raw, arrived_at)
-    return take_point(raw, domain=key.domain, source_id=key.source_id, now=arrived_at)
+    return decode_point(raw, domain=key.domain, source_id=key.source_id, now=arrived_at)
 
 
 def _with_timestamp(raw: dict[str, Any], arrived_at: float) -> dict[str, Any]:

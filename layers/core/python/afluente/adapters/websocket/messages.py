@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
-from afluente.adapters.codecs.json_points import JsonPoint, take_points
+from afluente.adapters.codecs.json_points import JsonPoint, partition_points
 from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
 from afluente.application.limits.decisions import Throttled
 from afluente.application.limits.explanation import explain
@@ -149,7 +149,8 @@ def points_request(message: Points, connection: Connection, *, request_id: str, 
     Raises:
         MalformedJsonError: a point that has a fault nests too deeply to be kept.
     """
-    points, rejected = take_points(message.items, domain=connection.domain, source_id=connection.source_id, now=now)
+    domain, source_id = connection.domain, connection.source_id
+    points, rejected = partition_points(message.items, domain=domain, source_id=source_id, now=now)
     return PointsRequest(
         request_id, "ws", connection.domain, connection.source_id, now, points, rejected,
         {"connection_id": connection.connection_id},

@@ -34,7 +34,7 @@ class PointsRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         request_id: the transport's id of the request.
-        transport: `http`, `mqtt`, `websocket`.
+        transport: `http`, `mqtt` or `ws`.
         domain, source_id: of the points.
         received_at: when it came, in Unix seconds.
         points: the sound ones, in their order, with `ingested_at`.

@@ -47,7 +47,7 @@ class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):
     payload_encoding: str = "json"
 
 
-def undecodable(body: str, *, message_id: str, sent_at: float, origin: dict[str, str]) -> QuarantinedRecord:
+def undecodable_pack(body: str, *, message_id: str, sent_at: float, origin: dict[str, str]) -> QuarantinedRecord:
     """The quarantined record of a message of the queue that is no pack."""
     return QuarantinedRecord(
         record_id=message_id,
