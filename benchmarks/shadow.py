@@ -190,7 +190,7 @@ def batches(sensors: Sequence[SensorThresholds], readings: int) -> Iterator[list
 
 
 def points_of_sensor(its: SensorThresholds, readings: int) -> list[DataPoint]:
-    """What a sensor measures, in the order in which it arrives; the same for the same sensor."""
+    """Points of a sensor in order of arrival; the same for the same sensor."""
     sensor = its.sensor
     chance = random.Random(sensor.sensor_id)  # noqa: S311 - the same each time is what is wanted
     series = scaled_series(sorted(STREAMS)[sensor.sensor_id % len(STREAMS)])

@@ -56,7 +56,7 @@ def datapoints(draw: st.DrawFn, *, arrivals: st.SearchStrategy[float] = timestam
     )
 
 
-taken = st.builds(WindowPoint, timestamps, st.just(NO_SEQUENCE) | sequences, finite, st.booleans())
+window_points = st.builds(WindowPoint, timestamps, st.just(NO_SEQUENCE) | sequences, finite, st.booleans())
 
 _counts = st.integers(min_value=0, max_value=2**31)
 alarm_states = st.builds(
@@ -77,9 +77,9 @@ alarm_states = st.builds(
 @st.composite
 def stream_states(draw: st.DrawFn) -> StreamState:
     """States as streams have them: the baseline is in the window, or has left it."""
-    window = draw(st.lists(taken, max_size=32))
+    window = draw(st.lists(window_points, max_size=32))
     baselines = [past for past in window if past.within_hard_limits]
-    left = taken.map(lambda past: past._replace(within_hard_limits=True))
+    left = window_points.map(lambda past: past._replace(within_hard_limits=True))
     return StreamState(
         newest=draw(st.none() | st.tuples(timestamps, st.just(NO_SEQUENCE) | sequences)),
         baseline=draw(st.one_of(st.none(), left, *([st.sampled_from(baselines)] if baselines else []))),

@@ -126,7 +126,7 @@ def test_a_deleted_version_is_not_found(world: World) -> None:
 @pytest.mark.parametrize(
     ("name", "pack"), [("f.csv", bytes), ("f.csv.gz", gzip.compress), ("f.csv.zst", zstd.compress)]
 )
-def test_from_wherever_a_file_is_gone_on_with_the_same_pieces_follow(
+def test_from_wherever_a_file_is_continued_the_same_chunks_follow(
     world: World, name: str, pack: Callable[[bytes], bytes]
 ) -> None:
     job = world.job(world.put(pack(LARGE), f"inbox/iot/furnace-1/{name}"))
@@ -148,7 +148,7 @@ def test_progress_in_a_packed_file_is_in_its_stored_bytes(world: World) -> None:
     assert chunks[-1].bytes_done == file.size
 
 
-def test_a_damaged_archive_gives_what_comes_before(world: World) -> None:
+def test_a_damaged_archive_is_read_up_to_the_damage(world: World) -> None:
     packed = gzip.compress(LARGE)
     chunks = world.read(world.job(world.put(packed[: len(packed) // 2], "inbox/iot/furnace-1/f.csv.gz")))
 

@@ -136,7 +136,7 @@ def test_a_job_that_is_not_there_cannot_be_changed(store: CsvJobStore) -> None:
     assert store.find(a_csv_job().job_id) is None
 
 
-def test_new_parts_are_kept_and_those_that_are_there_stay(store: CsvJobStore) -> None:
+def test_new_parts_are_stored_and_existing_ones_stay(store: CsvJobStore) -> None:
     job = store.create(a_csv_job(status=JobStatus.READING))
     job = store.change(msgspec.structs.replace(job, parts=(PartProgress(),)))
     saved = store.save_part(job, 0, A_PART)
@@ -179,7 +179,7 @@ def test_of_two_that_read_a_part_one_is_too_late(store: CsvJobStore) -> None:
     assert store.save_part(job, 0, first).version == 2
 
 
-def test_a_part_of_a_job_that_was_changed_meanwhile_is_kept_while_it_is_read(store: CsvJobStore) -> None:
+def test_a_part_of_a_job_that_was_changed_meanwhile_is_stored_while_it_is_read(store: CsvJobStore) -> None:
     job = store.create(a_csv_job(status=JobStatus.READING, parts=(PartProgress(),)))
     store.change(msgspec.structs.replace(job, updated_at=NOW + 5))
 
@@ -187,7 +187,7 @@ def test_a_part_of_a_job_that_was_changed_meanwhile_is_kept_while_it_is_read(sto
 
 
 @pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.READING])
-def test_a_part_of_a_job_that_is_not_read_any_more_is_not_kept(store: CsvJobStore, status: JobStatus) -> None:
+def test_a_part_of_a_job_that_is_not_read_any_more_is_not_stored(store: CsvJobStore, status: JobStatus) -> None:
     job = store.create(a_csv_job(status=JobStatus.READING, parts=(PartProgress(),)))
     store.change(msgspec.structs.replace(job, status=status))
 
@@ -195,7 +195,7 @@ def test_a_part_of_a_job_that_is_not_read_any_more_is_not_kept(store: CsvJobStor
         store.save_part(job, 0, A_PART)
 
 
-def test_a_part_that_a_job_does_not_have_is_not_kept(store: CsvJobStore) -> None:
+def test_a_part_that_a_job_does_not_have_is_not_stored(store: CsvJobStore) -> None:
     job = store.create(a_csv_job(status=JobStatus.READING, parts=(PartProgress(),)))
 
     with pytest.raises(StaleJobError):
@@ -204,7 +204,7 @@ def test_a_part_that_a_job_does_not_have_is_not_kept(store: CsvJobStore) -> None
         store.save_part(a_csv_job("89abcdef0123456701234567"), 0, A_PART)
 
 
-def test_rows_that_are_no_text_are_kept_as_text(store: CsvJobStore) -> None:
+def test_rows_that_are_no_text_are_stored_as_text(store: CsvJobStore) -> None:
     job = store.create(a_csv_job(status=JobStatus.READING, parts=(PartProgress(),)))
     shown = ShownRow(5, "caf\udce9;1", "the bytes at 4 are no UTF-8", "name\udce9")
     part = PartProgress(errors={RowFaultCode.UNDECODABLE: RowErrors(1, (shown,))}, streams={"\udce9": 1})
@@ -219,7 +219,7 @@ def test_rows_that_are_no_text_are_kept_as_text(store: CsvJobStore) -> None:
 
 
 @given(st.text(st.characters()), st.text(st.characters()))
-def test_whatever_a_row_holds_it_can_be_kept(row: str, stream_id: str) -> None:
+def test_whatever_a_row_holds_it_can_be_stored(row: str, stream_id: str) -> None:
     errors = {RowFaultCode.RAGGED_ROW: RowErrors(1, (ShownRow(1, row, "m"),))}
 
     part = decode_part(encode_part(PartProgress(errors=errors, streams={stream_id: 1})))

@@ -45,7 +45,7 @@ def test_a_file_that_is_put_is_there(aws: LocalAws) -> None:
     assert client.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"a;b\r\n1;\xff"
 
 
-def test_urls_are_signed_as_every_bucket_takes_them_and_live_an_hour(aws: LocalAws) -> None:
+def test_urls_are_signed_as_every_bucket_accepts_them_and_live_an_hour(aws: LocalAws) -> None:
     uploads = S3CsvUploads(aws.client("s3", PRESIGNING), aws.bucket())
     upload = uploads.begin_multipart(KEY, 1)
 

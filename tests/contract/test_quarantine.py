@@ -40,7 +40,7 @@ def ward(backend: LocalAws | None) -> Ward:
     return Ward(S3Quarantine(client, bucket), kept)
 
 
-def test_a_record_is_kept_as_it_was_put(ward: Ward) -> None:
+def test_a_record_is_stored_as_it_was_put(ward: Ward) -> None:
     record = a_quarantined_record(
         faults={0: (Fault(FaultCode.EMPTY, "stream_id", "must have 1 to 128 characters"),), 12: ()},
         payload=json.dumps([{"stream_id": "\ud800", "value": float("nan"), "metadata": {"big": 10**30}}]),
@@ -52,7 +52,7 @@ def test_a_record_is_kept_as_it_was_put(ward: Ward) -> None:
     assert ward.kept() == [record]
 
 
-def test_a_message_of_the_queue_is_kept_as_it_was_put(ward: Ward) -> None:
+def test_a_message_of_the_queue_is_stored_as_it_was_put(ward: Ward) -> None:
     record = undecodable_pack("no pack: \x00é", message_id="message-1", sent_at=NOW, origin={"queue": "datapoints"})
 
     ward.keeping.put(record)
@@ -60,7 +60,7 @@ def test_a_message_of_the_queue_is_kept_as_it_was_put(ward: Ward) -> None:
     assert ward.kept() == [record]
 
 
-def test_a_record_that_is_put_again_is_kept_once(ward: Ward) -> None:
+def test_a_record_that_is_put_again_is_stored_once(ward: Ward) -> None:
     ward.keeping.put(a_quarantined_record(message="first"))
     ward.keeping.put(a_quarantined_record(message="again"))
     ward.keeping.put(a_quarantined_record("request-2"))
@@ -71,11 +71,11 @@ def test_a_record_that_is_put_again_is_kept_once(ward: Ward) -> None:
     ]
 
 
-def test_a_record_is_found_by_the_way_it_came_and_the_day() -> None:
+def test_a_record_is_found_by_transport_and_day() -> None:
     assert key_of(a_quarantined_record()) == "quarantine/http/2023/11/14/request-1.json"
 
 
-def test_a_record_is_a_json_document_that_says_what_it_is(aws: LocalAws) -> None:
+def test_a_record_is_a_json_document_that_names_its_schema(aws: LocalAws) -> None:
     client, bucket = aws.client("s3"), aws.bucket()
 
     S3Quarantine(client, bucket).put(a_quarantined_record())

@@ -48,13 +48,13 @@ def no_sleep(seconds: float) -> None:
 
 def a_memory(last_pack: int = 1, value: float = 20.0) -> StreamMemory:
     """The state of a stream after two points and an alarm; another for each value."""
-    outcome = classify(
+    result = classify(
         points(value, value + 1),
         constraints(max_value=0, consecutive_violations_required=1),
         StreamState(),
         NOW,
     )
-    return StreamMemory(outcome.state, last_pack)
+    return StreamMemory(result.state, last_pack)
 
 
 def keys(count: int, source_id: str = "furnace-1") -> list[StreamKey]:
@@ -124,7 +124,7 @@ def test_streams_of_one_id_at_two_sources_are_two(store: StateStore) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 100, 300])
-def test_any_number_of_streams_of_a_source_is_kept(writers: Writers, count: int) -> None:
+def test_any_number_of_streams_of_a_source_is_stored(writers: Writers, count: int) -> None:
     saved = {key: a_memory(number, value=float(number)) for number, key in enumerate(keys(count))}
 
     save(writers(), saved)
@@ -399,7 +399,7 @@ def test_a_write_whose_answer_was_lost_is_found_done(aws: LocalAws, executor: Ex
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known streams", "a container that starts"])
-def test_a_bucket_that_cannot_be_read_keeps_its_source_waiting_and_is_left_as_it_is(
+def test_a_bucket_that_cannot_be_read_holds_back_its_source_and_is_left_as_it_is(
     aws: LocalAws, executor: Executor, is_known: bool
 ) -> None:
     client, table = aws.client("dynamodb"), aws.table("source", "bucket")
@@ -421,7 +421,7 @@ def test_a_bucket_that_cannot_be_read_keeps_its_source_waiting_and_is_left_as_it
     assert streams_in(client, table) == b"no streams"
 
 
-def test_a_state_that_cannot_be_read_keeps_its_stream_waiting(aws: LocalAws, executor: Executor) -> None:
+def test_a_state_that_cannot_be_read_holds_back_its_stream(aws: LocalAws, executor: Executor) -> None:
     client, table = aws.client("dynamodb"), aws.table("source", "bucket")
     store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
     first, second = keys(2)

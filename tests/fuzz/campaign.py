@@ -21,13 +21,13 @@ import atheris
 import msgspec
 
 MAX_INPUT_BYTES = 8192
-"""Of an input; what is larger is tested as abuse of the running service."""
+"""Largest input; larger ones are tested as abuse of the running service."""
 
 SLOWEST_SECONDS = 10
 """An input that takes longer is a finding. Far above what any takes, so that a busy machine finds nothing by itself."""
 
 MEMORY_BYTES = 2 * 1024**3
-"""Of a whole process, libraries included: an input that takes more is a finding."""
+"""Memory limit of a process, libraries included: an input that needs more is a finding."""
 
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 _FOUND = re.compile(r"Test unit written to (\S+)")
@@ -49,7 +49,7 @@ class Campaign(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a campaign of a target came to."""
+    """The result of a campaign of a target."""
 
     target: str
     inputs: int
@@ -67,12 +67,12 @@ def main() -> None:
     names = os.environ.get("FUZZ_TARGETS", "").split() or list(TARGETS)
     findings.mkdir(parents=True, exist_ok=True)
     with _folder() as folder:
-        outcomes = _all(names, seconds, findings, folder)
+        results = _all(names, seconds, findings, folder)
     print(f"{'target':<18}{'inputs':>12}{'seconds':>10}  finding")
-    for outcome in outcomes:
-        print(f"{outcome.target:<18}{outcome.inputs:>12,}{outcome.seconds:>10.1f}  {outcome.found or 'none'}")
-    print(f"{'all':<18}{sum(one.inputs for one in outcomes):>12,}{sum(one.seconds for one in outcomes):>10.1f}")
-    if any(outcome.found for outcome in outcomes):
+    for result in results:
+        print(f"{result.target:<18}{result.inputs:>12,}{result.seconds:>10.1f}  {result.found or 'none'}")
+    print(f"{'all':<18}{sum(one.inputs for one in results):>12,}{sum(one.seconds for one in results):>10.1f}")
+    if any(result.found for result in results):
         raise SystemExit(1)
 
 
@@ -89,7 +89,7 @@ def _folder() -> Iterator[Path]:
 
 def _all(names: Sequence[str], seconds: int, findings: Path, folder: Path) -> list[Outcome]:
     waiting, running = list(names), dict[int, Campaign]()
-    outcomes: dict[str, Outcome] = {}
+    results: dict[str, Outcome] = {}
     while waiting or running:
         while waiting and len(running) < (os.cpu_count() or 1):
             name = waiting.pop(0)
@@ -97,8 +97,8 @@ def _all(names: Sequence[str], seconds: int, findings: Path, folder: Path) -> li
             running[_started(campaign, seconds, findings)] = campaign
         pid, status = os.wait()
         ended = running.pop(pid)
-        outcomes[ended.target] = _outcome(ended, os.waitstatus_to_exitcode(status))
-    return [outcomes[name] for name in names]
+        results[ended.target] = _outcome(ended, os.waitstatus_to_exitcode(status))
+    return [results[name] for name in names]
 
 
 def _started(campaign: Campaign, seconds: int, findings: Path) -> int:
@@ -127,11 +127,11 @@ def _fuzz(campaign: Campaign, options: Mapping[str, object], corpus: Sequence[Pa
     os.dup2(log, 1)
     os.dup2(log, 2)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    told = [f"-{name}={value}" for name, value in options.items()]
+    arguments = [f"-{name}={value}" for name, value in options.items()]
     dictionary = f"-dict={Path(__file__).with_name('json.dict')}"
     limit = f"-rss_limit_mb={MEMORY_BYTES // 1024**2}"
     atheris.Setup(
-        ["fuzz", *told, limit, dictionary, "-print_final_stats=1", *map(str, corpus)], TARGETS[campaign.target]
+        ["fuzz", *arguments, limit, dictionary, "-print_final_stats=1", *map(str, corpus)], TARGETS[campaign.target]
     )
     atheris.Fuzz()
 
@@ -142,12 +142,12 @@ def _outcome(campaign: Campaign, exit_code: int) -> Outcome:
     if exit_code:
         written = _FOUND.search(log)
         found = written[1] if written else f"ended with {exit_code}"
-        print(f"--- {campaign.target}", *_told(log), sep="\n", file=sys.stderr)
+        print(f"--- {campaign.target}", *_findings(log), sep="\n", file=sys.stderr)
     inputs = int(executed[1]) if executed else 0
     return Outcome(campaign.target, inputs, time.monotonic() - campaign.begun, found)
 
 
-def _told(log: str) -> list[str]:
+def _findings(log: str) -> list[str]:
     """The lines that say what was found."""
     lines = log.splitlines()
     start = next((place for place, line in enumerate(lines) if "exception" in line or line.startswith("==")), 0)

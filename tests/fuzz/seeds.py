@@ -28,7 +28,7 @@ _TESTS = Path(__file__).parents[1]
 _EVENTS = _TESTS / "events"
 _DATA = _TESTS.parent / "data"
 FOUND = Path(__file__).with_name("corpus")
-"""Where inputs are kept that led to a finding."""
+"""Folder of inputs that led to a finding."""
 
 _POINT: dict[str, Any] = {
     "stream_id": "temperature",

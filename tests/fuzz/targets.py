@@ -1,4 +1,4 @@
-"""What is fuzzed: every decoder, as a function of bytes that raises nothing unless there is a finding.
+"""Targets of fuzzing: every decoder, as a function of bytes that raises nothing unless there is a finding.
 
 A target takes any bytes. It lets through the errors that its decoder documents, and nothing else; where the decoder
 takes what it is given, the target holds it to what follows: what was read can be written and read again, an answer can
@@ -95,7 +95,7 @@ _SCOPES = ("iot", "iot#celsius", "iot/furnace-1/temperature")
 _PATH = ("domain", "source_id", "stream_id")
 _PATHS: tuple[dict[str, str], ...] = ({"domain": "iot"}, dict(zip(_PATH, _SCOPES[-1].split("/"), strict=True)))
 _MAX_SORT_KEY_BYTES = 1024
-"""Of a sort key of DynamoDB: it refuses to look for what is longer."""
+"""Limit of a sort key of DynamoDB, which refuses queries for longer ones."""
 
 _VERSIONED = VersionedConfig(parse_entry({"domain": "iot"}).config, 3)
 _alarms = MemoryAlarmLog()
@@ -167,8 +167,8 @@ def csv_upload(data: bytes) -> None:
 def csv_announcement(data: bytes) -> None:
     """`POST /ingest/csv/uploads`, and the renewal of its URLs."""
     with _documented(RequestError):
-        told = csv_requests.decode_announcement(data, headers={}, domains=_DOMAINS, asker=_ASKER)
-        _expect(told.job)
+        announcement = csv_requests.decode_announcement(data, headers={}, domains=_DOMAINS, asker=_ASKER)
+        _expect(announcement.job)
     with _documented(RequestError):
         csv_requests.decode_renewal(data)
 
@@ -196,9 +196,9 @@ def ws_message(data: bytes) -> None:
     with _documented(MalformedJsonError):
         request = ws.points_request(message, connection, request_id="r", now=NOW)
         _accept(request)
-        told = ws.acknowledgements(message, request.rejected)
-        assert len(told) == len(message.items)
-        ws.encode(told)
+        answers = ws.acknowledgements(message, request.rejected)
+        assert len(answers) == len(message.items)
+        ws.encode(answers)
 
 
 def mqtt_message(data: bytes) -> None:
@@ -213,7 +213,7 @@ def mqtt_message(data: bytes) -> None:
 
 
 def mqtt_payload(data: bytes) -> None:
-    """What a device sent: its topic, then its payload."""
+    """A device's message: its topic, then its payload."""
     topic, _, payload = data.partition(SEPARATOR)
     encoded = base64.b64encode(payload).decode()
     message = mqtt_messages.MqttMessage(encoded, topic.decode("utf-8", "replace"), NOW * 1000)
@@ -344,10 +344,10 @@ def constraint_body(data: bytes) -> None:
     event = {"body": _as_event(data), "isBase64Encoded": True, "headers": {}}
     for scope in _SCOPES:
         with _documented(RequestError):
-            _can_be_told(scope, constraint_requests.decode_entry(event, scope))
+            _can_be_rendered(scope, constraint_requests.decode_entry(event, scope))
     with _documented(RequestError):
         for entry in constraint_requests.decode_entries(event, _GRANT):
-            _can_be_told(entry.scope, entry)
+            _can_be_rendered(entry.scope, entry)
     with _documented(RequestError):
         assert 1 <= constraint_requests.decode_version(event) <= constraint_requests.MAX_VERSION
 
@@ -356,8 +356,8 @@ def constraint_query(data: bytes) -> None:
     """The query of the routes of constraints, beside each of their paths; the path, then the query."""
     path, query = _settings(data)
     given = query.decode("utf-8", "surrogateescape")
-    told = {name: text for name, text in path.items() if name in _PATH and type(text) is str}
-    for parameters in (*_PATHS, {"domain": "iot", **told}):
+    named = {name: text for name, text in path.items() if name in _PATH and type(text) is str}
+    for parameters in (*_PATHS, {"domain": "iot", **named}):
         event = {"rawQueryString": given, "pathParameters": parameters}
         with _documented(RequestError):
             scope = constraint_requests.reached_scope(event, _GRANT, beside=constraint_requests.OF_HISTORY)
@@ -398,10 +398,10 @@ def alarm_query(data: bytes) -> None:
         query = alarm_requests.decode_alarm_query(parameters, NOW)
         http_requests.check_scope(_GRANT, query.missing(_GRANT))
         page = list_alarms(_alarms, query, _GRANT)
-        told = alarm_requests.alarm_list(page)
-        msgspec.json.encode(told)
-        if told.next is not None:
-            assert alarm_requests.decode_alarm_query({"next": told.next}, NOW).cursor == page.cursor
+        document = alarm_requests.alarm_list(page)
+        msgspec.json.encode(document)
+        if document.next is not None:
+            assert alarm_requests.decode_alarm_query({"next": document.next}, NOW).cursor == page.cursor
 
 
 def stream_key(data: bytes) -> None:
@@ -418,7 +418,7 @@ def api_key(data: bytes) -> None:
 
 
 def terminal(data: bytes) -> None:
-    """What is shown of text that others wrote: nothing that a terminal obeys."""
+    """Untrusted text on the console: no sequence that a terminal obeys."""
     shown = harmless(data.decode("utf-8", "surrogateescape"))
     assert all(sign.isprintable() or sign in "\n\t" or ord(sign) > 0x9F for sign in shown)
     shown.encode()
@@ -483,7 +483,7 @@ class _documented:  # noqa: N801 - reads as a statement
 
 
 def _take(request: PointsRequest) -> None:
-    """What the HTTP function does with a request: queue, quarantine, answer."""
+    """A request through the HTTP function: queue, quarantine, answer."""
     _accept(request)
     point_requests.receipt(len(request.points), request.rejected, "r").body.encode()
 
@@ -503,7 +503,7 @@ def _read_mqtt(message: mqtt_messages.MqttMessage) -> None:
 
 
 def _expect(job: CsvJob) -> None:
-    """An upload stays in the folder of its job, and its job can be kept and told."""
+    """An upload stays in the folder of its job, and its job can be stored and reported."""
     key = upload_key(job.domain, job.source_id, job.job_id, job.file)
     assert key.split("/") == ["inbox", job.domain, job.source_id, key.split("/")[3], job.job_id, job.file], key
     assert len(key.encode()) <= 1024
@@ -549,13 +549,13 @@ def _constraints(data: bytes, name: str) -> None:
         assert faulty.faults
 
 
-def _can_be_told(scope: str, entry: ConstraintEntry) -> None:
-    """An entry that was taken is of its scope, and reads the same once it was told."""
+def _can_be_rendered(scope: str, entry: ConstraintEntry) -> None:
+    """An accepted entry is of its scope, and reads the same once it was rendered."""
     assert entry.scope == scope
     answer = constraint_requests.constraints(scope, VersionedConfig(entry.config, 1), status=201)
-    told = json.loads(answer.body)
-    del told["version"]
-    assert parse_entry(told) == entry
+    rendered = json.loads(answer.body)
+    del rendered["version"]
+    assert parse_entry(rendered) == entry
     assert answer.headers["location"].isascii()
 
 

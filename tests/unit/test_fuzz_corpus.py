@@ -11,7 +11,7 @@ from tests.fuzz.targets import TARGETS
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_decoder_takes_or_refuses_what_campaigns_begin_with(target: str) -> None:
+def test_a_decoder_accepts_or_refuses_the_seeds_of_campaigns(target: str) -> None:
     seeds = list(seeds_of(target))
 
     for seed in seeds:

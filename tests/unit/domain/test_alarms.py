@@ -14,14 +14,14 @@ STREAM = "iot/furnace-1/temperature"
 
 @dataclass
 class Story:
-    """A stream told as `"xx.x"`: one point a second, `x` violates, `.` is normal."""
+    """A stream written as `"xx.x"`: one point a second, `x` violates, `.` is normal."""
 
     state: AlarmState
     changes: list[tuple[int, str]]
     transitions: list[AlarmTransition]
 
 
-def told(story: str, *, step: float = 1.0, **settings: Any) -> Story:
+def run(story: str, *, step: float = 1.0, **settings: Any) -> Story:
     config = a_config(**{"consecutive_violations_required": 3, "cooldown_seconds": 10} | settings)
     state, changes, transitions = QUIET, [], []
     for place, point in enumerate(story):
@@ -53,7 +53,7 @@ def told(story: str, *, step: float = 1.0, **settings: Any) -> Story:
 def test_violations_in_a_row_raise_an_alarm_and_as_many_normal_points_clear_it(
     story: str, changes: list[tuple[int, str]]
 ) -> None:
-    assert told(story).changes == changes
+    assert run(story).changes == changes
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_violations_in_a_row_raise_an_alarm_and_as_many_normal_points_clear_it(
     ],
 )
 def test_a_standing_alarm_is_raised_again_after_each_cooldown(story: str, changes: list[tuple[int, str]]) -> None:
-    assert told(story).changes == changes
+    assert run(story).changes == changes
 
 
 @pytest.mark.parametrize(
@@ -84,30 +84,30 @@ def test_a_standing_alarm_is_raised_again_after_each_cooldown(story: str, change
 def test_an_alarm_that_was_cleared_is_not_raised_again_within_the_cooldown(
     story: str, changes: list[tuple[int, str]]
 ) -> None:
-    assert told(story).changes == changes
+    assert run(story).changes == changes
 
 
 def test_the_cooldown_is_over_when_as_much_data_time_has_passed() -> None:
-    assert told("xx", consecutive_violations_required=1, step=9.999).changes == [(0, "raised")]
-    assert told("xx", consecutive_violations_required=1, step=10).changes == [(0, "raised"), (1, "raised")]
+    assert run("xx", consecutive_violations_required=1, step=9.999).changes == [(0, "raised")]
+    assert run("xx", consecutive_violations_required=1, step=10).changes == [(0, "raised"), (1, "raised")]
 
 
 def test_without_a_cooldown_every_further_violation_raises() -> None:
-    assert told("xxxxx", cooldown_seconds=0).changes == [(2, "raised"), (3, "raised"), (4, "raised")]
+    assert run("xxxxx", cooldown_seconds=0).changes == [(2, "raised"), (3, "raised"), (4, "raised")]
 
 
 def test_an_alarm_that_needs_one_violation_is_cleared_by_one_normal_point() -> None:
-    assert told("x.", consecutive_violations_required=1).changes == [(0, "raised"), (1, "cleared")]
+    assert run("x.", consecutive_violations_required=1).changes == [(0, "raised"), (1, "cleared")]
 
 
 def test_a_transition_counts_the_points_in_a_row_that_brought_it_about() -> None:
-    story = told("x" * 13 + "...")
+    story = run("x" * 13 + "...")
 
     assert [transition.in_a_row for transition in story.transitions] == [3, 13, 3]
 
 
 def test_the_alarm_keeps_its_id_and_its_time_from_the_first_raise_to_the_clearing() -> None:
-    story = told("x" * 13 + "...")
+    story = run("x" * 13 + "...")
 
     alarms = [transition.alarm for transition in story.transitions]
     assert len(alarms) == 3
@@ -115,7 +115,7 @@ def test_the_alarm_keeps_its_id_and_its_time_from_the_first_raise_to_the_clearin
 
 
 def test_the_next_alarm_has_another_id() -> None:
-    story = told("xxx..........xxx")
+    story = run("xxx..........xxx")
 
     first, _, second = (transition.alarm for transition in story.transitions)
     assert (first.raised_at, second.raised_at) == (2.0, 15.0)
@@ -151,5 +151,5 @@ def test_an_alarm_is_as_grave_as_the_point_that_raised_it_last() -> None:
 
 
 def test_normal_points_leave_a_quiet_stream_quiet() -> None:
-    assert told(".....").state is QUIET
-    assert told("xx.").state == QUIET
+    assert run(".....").state is QUIET
+    assert run("xx.").state == QUIET

@@ -32,17 +32,17 @@ ALL_VALUES: dict[str, Any] = {
 def classified(
     its_points: list[DataPoint], its_constraints: VersionedConfig | None, state: StreamState | None = None
 ) -> list[ClassifiedDataPoint]:
-    return outcome_of(its_points, its_constraints, state).points
+    return result_of(its_points, its_constraints, state).points
 
 
-def outcome_of(
+def result_of(
     its_points: list[DataPoint], its_constraints: VersionedConfig | None, state: StreamState | None = None
 ) -> ClassificationResult:
     return classify(its_points, its_constraints, state or StreamState(), processed_at=NOW)
 
 
 def violated_rates_of(before: float, after: float, *, dt: float = 1.0, **bounds: Any) -> dict[str, RateViolation]:
-    """What a stream whose value went from `before` to `after` in `dt` seconds violates."""
+    """Violated rates of a stream whose value went from `before` to `after` in `dt` seconds."""
     _, point = classified([a_point(before), a_point(after, dt, sequence=1)], constraints(**bounds))
     return dict(point.violated_rate)
 
@@ -118,7 +118,7 @@ def test_an_alert_zone_inside_the_normal_band_is_still_an_alert() -> None:
         ({"rel_slope": 20.0}, 10.0, 15.0, 2.0, 25.0),
     ],
 )
-def test_a_change_beyond_its_bound_is_an_anomaly_that_says_limit_and_observed(
+def test_a_change_beyond_its_bound_is_an_anomaly_with_limit_and_observed(
     bounds: dict[str, Any], before: float, after: float, dt: float, observed: float
 ) -> None:
     _, point = classified([a_point(before), a_point(after, dt)], constraints(**bounds))
@@ -232,39 +232,39 @@ def known_before(value: float, at: float = -10, **limits: Any) -> VersionedConfi
     return VersionedConfig(constraints(**limits).config, 1, Baseline(NOW - 3600 + at, value))
 
 
-def test_the_first_point_is_measured_against_the_last_reading_from_before() -> None:
+def test_the_first_point_is_measured_against_the_initial_baseline() -> None:
     (point,) = classified(points(20), known_before(10, abs_delta=4, abs_slope=0.5))
 
     assert point.violated_rate == {"abs_delta": RateViolation(4, 10), "abs_slope": RateViolation(0.5, 1)}
 
 
 def test_a_last_reading_beyond_a_hard_limit_is_nobodys_baseline() -> None:
-    outcome = outcome_of(points(20), known_before(999, abs_delta=4, max_value=100))
+    result = result_of(points(20), known_before(999, abs_delta=4, max_value=100))
 
-    assert [point.classification for point in outcome.points] == ["normal"]
+    assert [point.classification for point in result.points] == ["normal"]
 
 
 @pytest.mark.parametrize("at", [-20, -10])
 def test_no_point_is_late_or_a_duplicate_because_of_the_last_reading_from_before(at: float) -> None:
-    outcome = outcome_of([a_point(10, at=at), a_point(12, at=-5)], known_before(10, at=-10, abs_delta=1))
+    result = result_of([a_point(10, at=at), a_point(12, at=-5)], known_before(10, at=-10, abs_delta=1))
 
-    assert [(point.value, point.late, point.classification) for point in outcome.points] == [
+    assert [(point.value, point.late, point.classification) for point in result.points] == [
         (10, False, "normal"),
         (12, False, "anomaly"),
     ]
-    assert outcome.duplicates == 0
+    assert result.duplicates == 0
 
 
-def test_a_point_that_is_late_later_is_not_measured_against_the_last_reading_from_before() -> None:
-    state = outcome_of(points(10), known_before(10)).state
+def test_a_point_that_is_late_later_is_not_measured_against_the_initial_baseline() -> None:
+    state = result_of(points(10), known_before(10)).state
 
     (point,) = classified([a_point(99, at=-5)], known_before(10, abs_delta=1), state)
 
     assert (point.late, point.classification) == (True, "normal")
 
 
-def test_a_stream_that_is_known_has_forgotten_the_last_reading_from_before() -> None:
-    state = outcome_of(points(20), constraints()).state
+def test_a_known_stream_ignores_the_initial_baseline() -> None:
+    state = result_of(points(20), constraints()).state
 
     assert [point.classification for point in classified([a_point(21, 1)], known_before(99, abs_delta=4), state)] == [
         "normal"
@@ -272,14 +272,14 @@ def test_a_stream_that_is_known_has_forgotten_the_last_reading_from_before() -> 
 
 
 def test_the_last_reading_from_before_counts_towards_no_alarm() -> None:
-    outcome = outcome_of(points(50), known_before(50, warning_max=40, consecutive_violations_required=2))
+    result = result_of(points(50), known_before(50, warning_max=40, consecutive_violations_required=2))
 
-    assert outcome.alarms == []
-    assert outcome.state.alarm.violations == 1
+    assert result.alarms == []
+    assert result.state.alarm.violations == 1
 
 
 def test_a_stream_without_new_points_stays_as_it_is() -> None:
-    assert outcome_of([], known_before(10)).state == StreamState()
+    assert result_of([], known_before(10)).state == StreamState()
 
 
 # --- which violation decides -----------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def test_the_severity_of_a_change_counts_only_where_the_change_is_violated() -> 
     assert point.severity is Severity.WARNING
 
 
-def test_a_stream_without_constraints_is_normal_and_says_why() -> None:
+def test_a_stream_without_constraints_is_normal_with_the_reason() -> None:
     found = classified(points(1, 1e300, -1e300), None)
 
     assert {(point.classification, point.reason) for point in found} == {("normal", "no_constraints")}
@@ -427,7 +427,7 @@ def test_a_late_point_is_not_measured_against_one_beyond_a_hard_limit() -> None:
     assert (found[3].late, found[3].classification) == (True, Classification.NORMAL)
 
 
-def test_a_late_point_is_measured_against_a_late_one_that_was_taken_before_it() -> None:
+def test_a_late_point_is_measured_against_a_late_one_that_was_classified_before_it() -> None:
     stream = [a_point(10, at=0), a_point(10, at=20), a_point(30, at=10), a_point(31, at=11)]
 
     found = classified(stream, constraints(abs_delta=5))
@@ -435,7 +435,7 @@ def test_a_late_point_is_measured_against_a_late_one_that_was_taken_before_it() 
     assert [point.classification for point in found] == ["normal", "normal", "anomaly", "normal"]
 
 
-def test_of_equally_new_points_a_late_one_is_measured_against_the_last_taken() -> None:
+def test_of_equally_new_points_a_late_one_is_measured_against_the_last_classified() -> None:
     stream = [a_point(10, at=0), a_point(90, at=20), a_point(50, at=0), a_point(51, at=10)]
 
     found = classified(stream, constraints(abs_delta=5))
@@ -451,13 +451,13 @@ def test_a_late_point_of_the_same_time_is_measured_by_its_sequence_and_has_no_sl
     assert found[2].violated_rate == {"abs_delta": RateViolation(1, 10)}
 
 
-def test_a_late_point_is_judged_by_the_last_32_points_taken_and_no_older_one() -> None:
-    def judged(points_after: int) -> Classification:
+def test_a_late_point_is_measured_against_the_window_and_no_older_point() -> None:
+    def class_after(points_after: int) -> Classification:
         stream = [a_point(10, at=0), *(a_point(50, at=100 + step) for step in range(points_after)), a_point(20, at=1)]
         return classified(stream, constraints(abs_delta=5))[-1].classification
 
-    assert judged(points_after=WINDOW - 1) == Classification.ANOMALY
-    assert judged(points_after=WINDOW) == Classification.NORMAL
+    assert class_after(points_after=WINDOW - 1) == Classification.ANOMALY
+    assert class_after(points_after=WINDOW) == Classification.NORMAL
 
 
 def test_a_late_point_leaves_the_baseline_as_it_is() -> None:
@@ -471,84 +471,84 @@ def test_a_late_point_leaves_the_baseline_as_it_is() -> None:
 def test_a_late_point_leaves_the_alarm_as_it_is() -> None:
     late_violations = [a_point(99, at=-step) for step in range(1, 10)]
 
-    outcome = outcome_of(
+    result = result_of(
         [a_point(99, at=0), *late_violations, a_point(99, at=1)],
         constraints(max_value=50, consecutive_violations_required=3),
     )
 
-    assert outcome.alarms == []
-    assert outcome.state.alarm.violations == 2
+    assert result.alarms == []
+    assert result.state.alarm.violations == 2
 
 
 def test_late_normal_points_do_not_clear_an_alarm() -> None:
-    outcome = outcome_of(
+    result = result_of(
         [a_point(99, at=0), *(a_point(1, at=-step) for step in range(1, 10))],
         constraints(max_value=50, consecutive_violations_required=1),
     )
 
-    assert [event.state for event in outcome.alarms] == [AlarmChange.RAISED]
+    assert [event.state for event in result.alarms] == [AlarmChange.RAISED]
 
 
 # --- duplicates ------------------------------------------------------------------------------------------------------
 
 
-def test_a_point_that_comes_again_is_counted_and_not_written() -> None:
+def test_a_repeated_point_is_counted_and_not_written() -> None:
     stream = points(1, 2, 3)
 
-    outcome = outcome_of([*stream, stream[1], stream[2]], None)
+    result = result_of([*stream, stream[1], stream[2]], None)
 
-    assert [point.value for point in outcome.points] == [1, 2, 3]
-    assert outcome.duplicates == 2
+    assert [point.value for point in result.points] == [1, 2, 3]
+    assert result.duplicates == 2
 
 
 @pytest.mark.parametrize(
     "changed", [{"value": 2.0}, {"at": 1.0}, {"sequence": 0}], ids=["value", "timestamp", "sequence"]
 )
 def test_a_point_that_differs_in_time_sequence_or_value_is_another(changed: dict[str, Any]) -> None:
-    outcome = outcome_of([a_point(1.0), a_point(**{"value": 1.0} | changed)], None)
+    result = result_of([a_point(1.0), a_point(**{"value": 1.0} | changed)], None)
 
-    assert (len(outcome.points), outcome.duplicates) == (2, 0)
+    assert (len(result.points), result.duplicates) == (2, 0)
 
 
 def test_a_point_that_differs_in_type_or_metadata_alone_is_a_duplicate() -> None:
-    outcome = outcome_of([a_point(1.0), a_point(1.0, stream_type="other", metadata={"a": 1})], None)
+    result = result_of([a_point(1.0), a_point(1.0, stream_type="other", metadata={"a": 1})], None)
 
-    assert (len(outcome.points), outcome.duplicates) == (1, 1)
+    assert (len(result.points), result.duplicates) == (1, 1)
 
 
 def test_negative_zero_is_a_duplicate_of_zero_and_has_its_id() -> None:
-    assert outcome_of([a_point(0.0), a_point(-0.0)], None).duplicates == 1
+    assert result_of([a_point(0.0), a_point(-0.0)], None).duplicates == 1
     (plus,) = classified([a_point(0.0, timestamp=0.0)], None)
     (minus,) = classified([a_point(-0.0, timestamp=-0.0)], None)
     assert plus.point_id == minus.point_id
 
 
-def test_a_duplicate_is_known_among_the_last_32_points_taken_and_no_older_ones() -> None:
+def test_a_duplicate_is_recognised_within_the_window_and_no_further_back() -> None:
     def duplicates(points_after: int) -> int:
         first = a_point(1.0)
-        return outcome_of([first, *(a_point(1.0, at=1 + step) for step in range(points_after)), first], None).duplicates
+        return result_of([first, *(a_point(1.0, at=1 + step) for step in range(points_after)), first], None).duplicates
 
     assert duplicates(points_after=WINDOW - 1) == 1
     assert duplicates(points_after=WINDOW) == 0
 
 
-def test_a_duplicate_takes_no_place_among_the_32() -> None:
+def test_a_duplicate_takes_no_place_in_the_window() -> None:
     first, second = a_point(1.0), a_point(1.0, at=1)
     others = [a_point(1.0, at=2 + step) for step in range(WINDOW - 2)]
 
-    outcome = outcome_of([first, second, *[second] * 50, *others, first], None)
+    result = result_of([first, second, *[second] * 50, *others, first], None)
 
-    assert outcome.duplicates == 51
+    assert result.duplicates == 51
 
 
 def test_a_duplicate_leaves_the_state_as_it_is() -> None:
     stream = points(10, 99)
     its_constraints = constraints(max_value=50, abs_delta=5)
-    before = outcome_of(stream, its_constraints).state
+    before = result_of(stream, its_constraints).state
 
-    outcome = outcome_of([stream[1], stream[0]], its_constraints, before)
+    result = result_of([stream[1], stream[0]], its_constraints, before)
 
-    assert outcome == ClassificationResult(before, [], 2, [])
+    assert result == ClassificationResult(before, [], 2, [])
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------
@@ -585,37 +585,37 @@ def test_another_point_has_another_id(changed: dict[str, Any]) -> None:
 
 
 def test_no_points_change_nothing() -> None:
-    state = outcome_of(points(1, 2, 3), None).state
+    state = result_of(points(1, 2, 3), None).state
 
-    assert outcome_of([], constraints(max_value=1), state) == ClassificationResult(state, [], 0, [])
+    assert result_of([], constraints(max_value=1), state) == ClassificationResult(state, [], 0, [])
 
 
-def test_a_stream_remembers_its_newest_point_its_baseline_and_the_last_32_points() -> None:
+def test_a_state_holds_the_newest_point_the_baseline_and_the_last_32_points() -> None:
     stream = [*(a_point(float(step), at=step) for step in range(40)), a_point(999, at=40), a_point(5.5, at=5.5)]
 
-    state = outcome_of(stream, constraints(max_value=100)).state
+    state = result_of(stream, constraints(max_value=100)).state
 
     assert state.newest == (a_point(at=40).timestamp, -1)
     assert state.baseline is not None
     assert state.baseline.value == 39
-    assert [taken.value for taken in state.window] == [*map(float, range(10, 40)), 999, 5.5]
-    assert [taken.within_hard_limits for taken in state.window] == [True] * 30 + [False, True]
+    assert [point.value for point in state.window] == [*map(float, range(10, 40)), 999, 5.5]
+    assert [point.within_hard_limits for point in state.window] == [True] * 30 + [False, True]
 
 
-def test_new_constraints_judge_by_the_state_of_the_old_ones() -> None:
-    state = outcome_of([a_point(10)], None).state
+def test_new_constraints_go_on_with_the_state_under_the_old_ones() -> None:
+    state = result_of([a_point(10)], None).state
 
     (point,) = classified([a_point(20, at=1)], constraints(version=2, abs_delta=5), state)
 
     assert (point.classification, point.config_version) == (Classification.ANOMALY, 2)
 
 
-def test_an_alarm_event_says_what_changed_the_alarm() -> None:
-    outcome = outcome_of(
+def test_an_alarm_event_names_the_point_that_changed_the_alarm() -> None:
+    result = result_of(
         points(60, 61, 20, 21), constraints(max_value=50, consecutive_violations_required=2, cooldown_seconds=0)
     )
 
-    raised, cleared = outcome.alarms
+    raised, cleared = result.alarms
     start = a_point().timestamp
     assert (raised.state, raised.domain, raised.source_id, raised.stream_id) == (
         "raised",

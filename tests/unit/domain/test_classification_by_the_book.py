@@ -23,7 +23,7 @@ RANKS = ["warning", "alert", "critical"]
 
 @dataclass
 class Past:
-    """A point that was taken."""
+    """A classified point."""
 
     order: tuple[float, int]
     value: float
@@ -37,21 +37,21 @@ class Past:
 
 def by_the_book(stream: list[DataPoint], found: VersionedConfig | None) -> dict[str, Any]:
     config = found.config if found else StreamConfig()
-    taken: list[Past] = []
+    classified: list[Past] = []
     judgements, alarms, duplicates = [], [], 0
     for point in stream:
         order = (point.timestamp, -1 if point.sequence is None else point.sequence)
-        if (order, point.value) in [(past.order, past.value) for past in taken[-32:]]:
+        if (order, point.value) in [(past.order, past.value) for past in classified[-32:]]:
             duplicates += 1
             continue
-        late = bool(taken) and order <= max(past.order for past in taken)
+        late = bool(classified) and order <= max(past.order for past in classified)
         values = values_violated(point.value, config)
-        rates = rates_violated(point, reference_of(order, taken, late=late), config)
+        rates = rates_violated(point, reference_of(order, classified, late=late), config)
         severity = severity_of(values, rates, config)
-        taken.append(Past(order, point.value, late, severity, bool({"min_value", "max_value"} & values.keys())))
+        classified.append(Past(order, point.value, late, severity, bool({"min_value", "max_value"} & values.keys())))
         judgements.append((point.value, *class_of(values, rates, found), values, rates, severity, late))
         if not late:
-            alarms += alarms_after([past for past in taken if not past.late], config)
+            alarms += alarms_after([past for past in classified if not past.late], config)
     return {"judgements": judgements, "alarms": alarms, "duplicates": duplicates}
 
 
@@ -64,12 +64,12 @@ def values_violated(value: float, config: StreamConfig) -> dict[str, float]:
     return {name: bound for name, bound in bounds.items() if (value < bound if "min" in name else value > bound)}
 
 
-def reference_of(order: tuple[float, int], taken: list[Past], *, late: bool) -> Past | None:
-    """The baseline; for a late point the newest older one of the last 32, the last taken of equals."""
+def reference_of(order: tuple[float, int], classified: list[Past], *, late: bool) -> Past | None:
+    """The baseline; for a late point the newest older one of the last 32, the last classified of equals."""
     candidates = (
-        [past for past in taken[-32:] if not past.hard and past.order < order]
+        [past for past in classified[-32:] if not past.hard and past.order < order]
         if late
-        else [past for past in taken if not past.hard and not past.late]
+        else [past for past in classified if not past.hard and not past.late]
     )
     return max(reversed(candidates), key=lambda past: past.order, default=None)
 
@@ -111,7 +111,7 @@ def class_of(values: dict[str, float], rates: dict[str, Any], found: VersionedCo
 
 
 def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, float, int, str, float]]:
-    """What the last point of those that were not late did to the alarm: the whole story, told from the start."""
+    """Alarm events at the last point that is not late, replayed from the beginning."""
     needed, cooldown = config.consecutive_violations_required, config.cooldown_seconds
     last_raise, standing, events = -inf, None, []
     for place, past in enumerate(in_time):
@@ -136,7 +136,7 @@ def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, f
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 
-def as_the_book_says_it(outcome: ClassificationResult) -> dict[str, Any]:
+def as_the_book_says_it(result: ClassificationResult) -> dict[str, Any]:
     return {
         "judgements": [
             (
@@ -148,13 +148,13 @@ def as_the_book_says_it(outcome: ClassificationResult) -> dict[str, Any]:
                 point.severity.value if point.severity else None,
                 point.late,
             )
-            for point in outcome.points
+            for point in result.points
         ],
         "alarms": [
             (event.state.value, event.timestamp, event.count, event.severity.value, event.raised_at)
-            for event in outcome.alarms
+            for event in result.alarms
         ],
-        "duplicates": outcome.duplicates,
+        "duplicates": result.duplicates,
     }
 
 

@@ -196,7 +196,7 @@ def test_the_faults_of_all_settings_are_named() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(VALUE_BOUNDS), strategies.finite))
-def test_bounds_are_taken_exactly_when_some_value_could_meet_the_hard_ones_and_every_band(
+def test_bounds_are_accepted_exactly_when_some_value_could_meet_the_hard_ones_and_every_band(
     bounds: dict[str, float],
 ) -> None:
     low, high = bounds.get("min_value", -inf), bounds.get("max_value", inf)

@@ -93,7 +93,7 @@ def test_a_vital_sign_has_the_patient_as_source() -> None:
         DataPoint.from_financial_tick("ACME", 1, NOW),
     ],
 )
-def test_a_factory_that_is_told_no_source_uses_the_missing_one(point: DataPoint) -> None:
+def test_a_factory_without_a_source_uses_the_missing_one(point: DataPoint) -> None:
     assert point.source_id == "_"
     assert point.metadata == {}
 
@@ -144,14 +144,14 @@ class Celsius(float):
 
 
 @pytest.mark.parametrize("value", [20, 2**53, 10**308, -(10**308)])
-def test_an_integer_is_kept_as_a_double(value: int) -> None:
+def test_an_integer_becomes_a_double(value: int) -> None:
     point = DataPoint(**SOUND | {"value": value, "timestamp": 1_700_000_000})
 
     assert (type(point.value), point.value) == (float, float(value))
     assert type(point.timestamp) is float
 
 
-def test_a_value_of_a_kind_of_double_is_kept_as_a_plain_one() -> None:
+def test_a_subclass_of_double_becomes_a_plain_one() -> None:
     point = DataPoint(**SOUND | {"value": Celsius(20.5), "timestamp": Celsius(NOW)})
 
     assert (type(point.value), type(point.timestamp)) == (float, float)
@@ -340,7 +340,7 @@ def test_a_point_from_further_ahead_is_from_the_future(timestamp: float) -> None
         (NOW * 1e9, "nanoseconds", "1000000000"),
     ],
 )
-def test_a_time_that_can_only_be_of_a_finer_unit_is_told_so(timestamp: float, unit: str, divisor: str) -> None:
+def test_the_fault_of_a_time_in_a_finer_unit_names_the_unit(timestamp: float, unit: str, divisor: str) -> None:
     fault = arrival_fault(timestamp, NOW)
 
     assert fault is not None

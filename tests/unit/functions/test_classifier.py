@@ -124,7 +124,7 @@ def test_the_points_of_a_batch_go_to_the_streams_of_their_classes(world: World, 
     assert (first.stream_id, second.sequence, second.metadata) == ("temperature", 7, {"batch": "b-1"})
 
 
-def test_a_batch_that_comes_again_changes_nothing(world: World, batch: Event) -> None:
+def test_a_repeated_batch_changes_nothing(world: World, batch: Event) -> None:
     world.failures_of(batch)
 
     assert world.failures_of(batch) == []
@@ -167,7 +167,9 @@ def test_a_batch_without_any_pack_is_done_once_it_is_in_quarantine(world: World,
     assert world.values() == {}
 
 
-def test_a_group_waits_while_the_quarantine_it_needs_is_away_and_the_others_do_not(world: World, batch: Event) -> None:
+def test_a_group_is_retried_while_the_quarantine_it_needs_is_unavailable_and_the_others_are_not(
+    world: World, batch: Event
+) -> None:
     other = json.loads(json.dumps(batch["Records"][0])) | {"messageId": "other"}
     other["attributes"]["MessageGroupId"] = "1-of-64"
     spoil(batch["Records"][0])
@@ -183,7 +185,7 @@ def test_a_group_waits_while_the_quarantine_it_needs_is_away_and_the_others_do_n
 
 
 @pytest.mark.parametrize("part", ["states", "streams"])
-def test_packs_come_again_in_their_order_while_what_they_need_is_away(
+def test_packs_are_retried_in_their_order_while_a_dependency_is_unavailable(
     world: World, batch: Event, log: LogLines, counted: Callable[[], dict[str, int]], part: str
 ) -> None:
     world.away = {part}
@@ -205,7 +207,7 @@ def test_packs_come_again_in_their_order_while_what_they_need_is_away(
     assert world.values() == {"normal": [20.5, 21.0], "alert": [60.0]}
 
 
-def test_packs_come_again_also_where_nobody_can_say_when(world: World, batch: Event, log: LogLines) -> None:
+def test_packs_are_retried_even_if_the_backoff_cannot_be_set(world: World, batch: Event, log: LogLines) -> None:
     world.away = {"states", "queue"}
 
     assert world.failures_of(batch) == [FIRST, SECOND]

@@ -120,7 +120,7 @@ def part_of(event: Event, job_id: str, part: int = 0, received: int = 1) -> dict
     return found
 
 
-def test_a_file_that_s3_tells_of_becomes_a_job(world: World, event: Event, log: LogLines) -> None:
+def test_a_file_that_s3_notifies_of_becomes_a_job(world: World, event: Event, log: LogLines) -> None:
     assert world.returned(event("sqs_s3_dropped")) == []
 
     [job] = world.jobs()
@@ -130,14 +130,14 @@ def test_a_file_that_s3_tells_of_becomes_a_job(world: World, event: Event, log: 
     assert log.codes == ["CSV_JOB_REGISTERED"]
 
 
-def test_it_becomes_one_job_however_often_it_is_told_of(world: World, event: Event) -> None:
+def test_it_becomes_one_job_however_often_s3_notifies_of_it(world: World, event: Event) -> None:
     for _ in range(3):
         world.returned(event("sqs_s3_dropped"))
 
     assert len(world.jobs()) == 1
 
 
-def test_a_key_that_no_job_can_be_made_of_is_told(
+def test_a_key_that_no_job_can_be_made_of_is_reported(
     world: World, event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
     world.returned(told_of(event, key="inbox/lost.csv"))
@@ -156,7 +156,7 @@ def test_files_of_options_and_folders_become_no_jobs(world: World, event: Event,
     assert world.jobs() == []
 
 
-def test_the_test_that_s3_sends_when_it_is_told_to_notify_is_no_file(world: World, event: Event) -> None:
+def test_the_test_that_s3_sends_when_notifications_are_switched_on_is_no_file(world: World, event: Event) -> None:
     found = event("sqs_s3_dropped")
     found["Records"][0]["body"] = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})
 
@@ -167,7 +167,7 @@ def test_the_test_that_s3_sends_when_it_is_told_to_notify_is_no_file(world: Worl
 @pytest.mark.parametrize(
     "body", ["", "nothing", "[]", "{", '{"Records":[{}]}', '{"Records":[{"s3":{"object":{"key":1}}}]}']
 )
-def test_what_is_no_notification_is_kept_in_quarantine(
+def test_a_message_that_is_no_notification_is_quarantined(
     world: World, event: Event, log: LogLines, counted: Callable[[], dict[str, int]], body: str
 ) -> None:
     found = event("sqs_s3_dropped")
@@ -181,7 +181,7 @@ def test_what_is_no_notification_is_kept_in_quarantine(
     assert counted() == {"MessagesQuarantined": 1}
 
 
-def test_a_file_of_which_no_job_can_be_made_now_comes_again(world: World, event: Event, log: LogLines) -> None:
+def test_a_file_that_cannot_be_registered_now_is_retried(world: World, event: Event, log: LogLines) -> None:
     world.is_away = True
     assert world.returned(event("sqs_s3_dropped")) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000001"]
     assert (log.codes, world.retried_later) == (["CSV_RETURNED"], [])
@@ -212,7 +212,9 @@ def test_a_job_is_read_to_its_end(
     assert counted() == {"PointsAccepted": 24, "CsvJobsComplete": 1}
 
 
-def test_its_end_is_told_once(world: World, event: Event, job_id: str, counted: Callable[[], dict[str, int]]) -> None:
+def test_its_end_is_reported_once(
+    world: World, event: Event, job_id: str, counted: Callable[[], dict[str, int]]
+) -> None:
     world.returned(part_of(event, job_id))
     counted()
 
@@ -221,7 +223,7 @@ def test_its_end_is_told_once(world: World, event: Event, job_id: str, counted: 
     assert counted() == {}
 
 
-def test_a_job_that_needs_more_time_comes_again_at_once(
+def test_a_job_that_needs_more_time_is_retried_at_once(
     world: World, event: Event, job_id: str, log: LogLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
@@ -235,7 +237,7 @@ def test_a_job_that_needs_more_time_comes_again_at_once(
 
 
 @pytest.mark.parametrize(("received", "seconds"), [(1, 1), (2, 2), (6, 32), (7, 60), (1_000, 60)])
-def test_a_job_that_cannot_go_on_now_comes_again_later_and_later(
+def test_a_job_that_cannot_go_on_now_is_retried_with_backoff(
     world: World, event: Event, job_id: str, received: int, seconds: int
 ) -> None:
     world.is_away = True
@@ -245,7 +247,7 @@ def test_a_job_that_cannot_go_on_now_comes_again_later_and_later(
     assert world.retried_later == [("AQEBzWwaftRI0KuVm4tP-2", seconds)]
 
 
-def test_a_part_that_waits_for_the_others_comes_again(world: World, event: Event) -> None:
+def test_a_part_that_waits_for_the_others_is_retried(world: World, event: Event) -> None:
     world.files._parts = 2
     world.files.contents[KEY, VERSION] = b"time,a,b\n2023-01-01,1,2\n"
     world.returned(event("sqs_s3_dropped"))
@@ -258,7 +260,7 @@ def test_a_part_that_waits_for_the_others_comes_again(world: World, event: Event
 
 
 @pytest.mark.parametrize("body", ["", "no part", "{}", '{"job_id": 7, "part": 0}', "[" * 100_000, '{"part": "\udcff"}'])
-def test_a_message_that_names_no_part_is_kept_and_holds_up_none(
+def test_a_message_that_names_no_part_is_quarantined_and_holds_up_none(
     world: World, event: Event, job_id: str, body: str, log: LogLines
 ) -> None:
     both = part_of(event, job_id)
@@ -272,7 +274,7 @@ def test_a_message_that_names_no_part_is_kept_and_holds_up_none(
     assert world.jobs()[0].status is JobStatus.COMPLETE
 
 
-def test_a_message_whose_time_cannot_be_set_comes_again_all_the_same(
+def test_a_message_whose_backoff_cannot_be_set_is_retried_all_the_same(
     world: World, event: Event, job_id: str, log: LogLines
 ) -> None:
     world.is_away = world.retry_is_away = True

@@ -243,7 +243,7 @@ def test_while_quarantine_is_away_what_belongs_there_comes_again(world: World) -
     assert world.returned(record("1", b""), record("2", [a_point(1), {}]), record("3", a_point(2))) == ["1", "2"]
 
 
-def test_a_batch_that_comes_again_changes_nothing(world: World) -> None:
+def test_a_repeated_batch_changes_nothing(world: World) -> None:
     batch = [record("1", a_point(1)), record("2", a_point(2))]
 
     assert world.returned(*batch) == world.returned(*batch) == []

@@ -24,7 +24,7 @@ GOOD = b'{"stream_id": "good", "value": 1, "timestamp": 1}'
 
 
 def decoded(body: bytes) -> PointsRequest:
-    """What comes of a body, once all of it could be passed on: the good points to the queue, the bad to quarantine."""
+    """The request of a body, once all of it could be passed on: good points to the queue, bad ones to quarantine."""
     request = decode_points(
         body, headers={"x-domain": "iot"}, domains=DOMAINS, grant=a_grant(), request_id="request-1", now=NOW
     )
@@ -99,7 +99,7 @@ TAKEN: list[tuple[bytes, Any]] = [
 
 @pytest.mark.parametrize("beside", [b"", b", NaN"], ids=["alone", "beside a bad point"])
 @pytest.mark.parametrize(("value", "meant"), TAKEN)
-def test_what_json_has_is_taken(value: bytes, meant: object, beside: bytes) -> None:
+def test_valid_json_is_accepted(value: bytes, meant: object, beside: bytes) -> None:
     request = decoded(with_metadata(value, beside=beside))
 
     assert len(request.rejected) == bool(beside)
@@ -324,7 +324,7 @@ def test_a_body_that_is_no_object_is_of_the_wrong_type(body: bytes) -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 60), st.integers(0, 60))
-def test_a_body_with_bytes_put_wrong_is_taken_or_refused(garbage: bytes, start: int, length: int) -> None:
+def test_a_body_with_bytes_put_wrong_is_accepted_or_refused(garbage: bytes, start: int, length: int) -> None:
     body = with_metadata(b'"x"')
     status, _ = refusal_of(body[:start] + garbage + body[start + length :]) or (400, "")
 
@@ -332,7 +332,7 @@ def test_a_body_with_bytes_put_wrong_is_taken_or_refused(garbage: bytes, start: 
 
 
 @given(strategies.anything)
-def test_a_document_of_any_shape_is_taken_or_refused(document: object) -> None:
+def test_a_document_of_any_shape_is_accepted_or_refused(document: object) -> None:
     points = [{"stream_id": document, "value": 1, "timestamp": 1}, document]
     for body in (document, {"datapoints": document}, {"datapoints": points}, {"datapoints": [], "domain": document}):
         assert refusal_of(json.dumps(body).encode()) in (None, (400, "invalid_request"))

@@ -75,7 +75,7 @@ def test_the_suite_is_whole() -> None:
 
 @ENTRIES
 @pytest.mark.parametrize("name", VALID)
-def test_what_json_has_is_taken(entry: Entry, name: str) -> None:
+def test_valid_json_is_accepted(entry: Entry, name: str) -> None:
     read = entry(in_metadata(json_cases()[name]))
 
     assert isinstance(read, PointsRequest)
@@ -103,7 +103,7 @@ def test_what_a_parser_may_decide_is_decided_without_breaking(entry: Entry, name
 
 
 @pytest.mark.parametrize("name", [*VALID, *INVALID, *EITHER])
-def test_as_a_whole_body_none_is_taken_and_those_that_are_json_are_told_what_they_lack(name: str) -> None:
+def test_as_a_whole_body_none_is_accepted_and_valid_json_gets_its_faults(name: str) -> None:
     body = json_cases()[name]
     asker = Asker("0123456789abcdef01234567", a_grant(), NOW)
     for read in (

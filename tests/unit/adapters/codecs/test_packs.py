@@ -56,7 +56,7 @@ def test_the_sources_of_a_pack_may_take_turns() -> None:
     assert decode_pack(encode_pack(its_points).body) == its_points
 
 
-def test_a_body_is_text_that_the_queue_takes() -> None:
+def test_a_body_is_text_that_the_queue_accepts() -> None:
     body = encode_pack(arrived(a_point(metadata={"text": "\x00\ufffe"}))).body
 
     assert body.isascii()
@@ -100,7 +100,7 @@ def test_other_points_have_another_deduplication_id(changed: dict[str, Any]) -> 
     assert first.deduplication_id != other.deduplication_id
 
 
-def test_a_deduplication_id_is_one_that_the_queue_takes() -> None:
+def test_a_deduplication_id_is_one_that_the_queue_accepts() -> None:
     identity = encode_pack(arrived(a_point())).deduplication_id
 
     assert len(identity) <= 128

@@ -55,7 +55,7 @@ def test_times_of_every_kind_read_back_exactly(timestamps: list[float]) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, WINDOW - 1])
-def test_a_baseline_in_the_window_is_kept_as_its_place(place: int) -> None:
+def test_a_baseline_in_the_window_is_encoded_as_its_place(place: int) -> None:
     window = tuple(WindowPoint(NOW + step, NO_SEQUENCE, float(step), within_hard_limits=True) for step in range(WINDOW))
     state = StreamState(baseline=window[place], window=window)
 
@@ -63,7 +63,7 @@ def test_a_baseline_in_the_window_is_kept_as_its_place(place: int) -> None:
     assert len(encode_state(state)) == len(encode_state(StreamState(window=window)))
 
 
-def test_a_baseline_that_left_the_window_is_kept_whole() -> None:
+def test_a_baseline_that_left_the_window_is_encoded_whole() -> None:
     window = tuple(WindowPoint(NOW + step, NO_SEQUENCE, 999.0, within_hard_limits=False) for step in range(WINDOW))
     state = StreamState(baseline=WindowPoint(NOW - 5, 3, 20.0, within_hard_limits=True), window=window)
 

@@ -115,12 +115,12 @@ class _Loaded:
 
 
 def result(**fields: Any) -> dict[str, Any]:
-    """What a test expects of a result, zeros left out."""
+    """The fields expected of a batch, zeros left out."""
     return fields
 
 
-def as_told(told: BatchResult) -> dict[str, Any]:
-    fields = {name: getattr(told, name) for name in told.__struct_fields__}
+def fields_of(batch: BatchResult) -> dict[str, Any]:
+    fields = {name: getattr(batch, name) for name in batch.__struct_fields__}
     return {name: value for name, value in fields.items() if value}
 
 
@@ -130,7 +130,7 @@ def as_told(told: BatchResult) -> dict[str, Any]:
 def test_points_go_to_the_stream_of_their_class_and_alarms_to_their_own() -> None:
     world = World(**LIMITED, warning_max=30)
 
-    told = world.classify([a_received_pack(1, *points(20, 22, 40, 60, 21))])
+    batch = world.classify([a_received_pack(1, *points(20, 22, 40, 60, 21))])
 
     assert world.written() == {
         "alert": [(60, False)],
@@ -139,7 +139,9 @@ def test_points_go_to_the_stream_of_their_class_and_alarms_to_their_own() -> Non
         "normal": [(20, False), (22, False)],
     }
     assert [event.state.value for event in world.alarms.events] == ["raised", "raised", "raised"]
-    assert as_told(told) == result(classes={"normal": 2, "warning": 1, "alert": 1, "anomaly": 1}, alarms={"raised": 3})
+    assert fields_of(batch) == result(
+        classes={"normal": 2, "warning": 1, "alert": 1, "anomaly": 1}, alarms={"raised": 3}
+    )
 
 
 def test_a_point_carries_when_it_arrived_and_when_it_was_classified() -> None:
@@ -210,10 +212,10 @@ def test_a_stream_that_names_no_type_has_the_constraints_of_its_domain() -> None
 # --- several packs ---------------------------------------------------------------------------------------------------
 
 
-def test_packs_of_a_group_are_taken_together_and_sorted() -> None:
+def test_packs_of_a_group_are_classified_together_and_sorted() -> None:
     world = World()
 
-    told = world.classify(
+    batch = world.classify(
         [
             a_received_pack(1, a_point(3, at=3), a_point(1, at=1)),
             a_received_pack(2, a_point(2, at=2), a_point(0, at=0)),
@@ -221,29 +223,29 @@ def test_packs_of_a_group_are_taken_together_and_sorted() -> None:
     )
 
     assert world.written() == {"normal": [(0, False), (1, False), (2, False), (3, False)]}
-    assert as_told(told) == result(classes={"normal": 4})
+    assert fields_of(batch) == result(classes={"normal": 4})
 
 
 def test_packs_that_come_one_after_the_other_are_not_sorted_across() -> None:
     world = World()
 
     for pack in (a_received_pack(1, a_point(3, at=3)), a_received_pack(2, a_point(2, at=2))):
-        told = world.classify([pack])
+        batch = world.classify([pack])
 
     assert world.written() == {"normal": [(3, False), (2, True)]}
-    assert as_told(told) == result(classes={"normal": 1}, late=1)
+    assert fields_of(batch) == result(classes={"normal": 1}, late=1)
 
 
 def test_duplicates_are_counted_and_not_written() -> None:
     world = World()
 
-    told = world.classify([a_received_pack(1, *points(1, 2)), a_received_pack(2, *points(1, 2))])
+    batch = world.classify([a_received_pack(1, *points(1, 2)), a_received_pack(2, *points(1, 2))])
 
     assert world.written() == {"normal": [(1, False), (2, False)]}
-    assert as_told(told) == result(classes={"normal": 2}, duplicates=2)
+    assert fields_of(batch) == result(classes={"normal": 2}, duplicates=2)
 
 
-def test_duplicates_alone_are_still_remembered_as_taken() -> None:
+def test_a_pack_of_duplicates_alone_is_still_saved_as_the_last_one() -> None:
     world = World()
     world.classify([a_received_pack(1, *points(1, 2))])
     world.effects.clear()
@@ -258,10 +260,10 @@ def test_groups_share_the_calls() -> None:
     world = World(**LIMITED)
     there = points(60, 1, source_id="furnace-2")
 
-    told = world.classify([a_received_pack(1, *points(60, 1)), a_received_pack(1, *there, group="10-of-64")])
+    batch = world.classify([a_received_pack(1, *points(60, 1)), a_received_pack(1, *there, group="10-of-64")])
 
     assert world.effects == ["load", "put", "publish", "save"]
-    assert as_told(told) == result(classes={"alert": 2, "normal": 2}, alarms={"raised": 2, "cleared": 2})
+    assert fields_of(batch) == result(classes={"alert": 2, "normal": 2}, alarms={"raised": 2, "cleared": 2})
 
 
 # --- what comes again ------------------------------------------------------------------------------------------------
@@ -274,14 +276,14 @@ def test_a_repeated_pack_changes_nothing() -> None:
     before = (world.written(), world.ids(), list(world.alarms.events), dict(world.states.memories))
     world.effects.clear()
 
-    told = world.classify([pack])
+    batch = world.classify([pack])
 
     assert (world.written(), world.ids(), world.alarms.events, world.states.memories) == before
     assert world.effects == ["load"]
-    assert as_told(told) == result(repeated=3)
+    assert fields_of(batch) == result(repeated=3)
 
 
-def test_packs_that_were_taken_together_come_again_together_or_alone_and_change_nothing() -> None:
+def test_packs_classified_together_are_repeated_together_or_alone_and_change_nothing() -> None:
     world = World()
     packs = [a_received_pack(number, a_point(number, at=number)) for number in range(1, 4)]
     world.classify(packs)
@@ -289,23 +291,23 @@ def test_packs_that_were_taken_together_come_again_together_or_alone_and_change_
     assert [world.classify(again).repeated for again in (packs, packs[1:], packs[2:])] == [3, 2, 1]
 
 
-def test_of_packs_taken_together_only_those_that_came_before_are_passed_over() -> None:
+def test_of_packs_classified_together_only_repeated_ones_are_skipped() -> None:
     world = World()
     world.classify([a_received_pack(1, *points(1, 2))])
 
-    told = world.classify([a_received_pack(1, *points(1, 2)), a_received_pack(2, a_point(3, at=3))])
+    batch = world.classify([a_received_pack(1, *points(1, 2)), a_received_pack(2, a_point(3, at=3))])
 
     assert world.written() == {"normal": [(1, False), (2, False), (3, False)]}
-    assert as_told(told) == result(classes={"normal": 1}, repeated=2)
+    assert fields_of(batch) == result(classes={"normal": 1}, repeated=2)
 
 
 def test_a_pack_may_be_repeated_for_some_streams_and_new_for_others() -> None:
     world = World()
     world.classify([a_received_pack(1, a_point(1))])
 
-    told = world.classify([a_received_pack(1, a_point(1), a_point(2, stream_id="pressure"))])
+    batch = world.classify([a_received_pack(1, a_point(1), a_point(2, stream_id="pressure"))])
 
-    assert as_told(told) == result(classes={"normal": 1}, repeated=1)
+    assert fields_of(batch) == result(classes={"normal": 1}, repeated=1)
 
 
 @pytest.mark.parametrize("crashing", ["load", "put", "publish", "save"])
@@ -332,14 +334,14 @@ def test_a_crash_after_the_states_were_saved_repeats_nothing() -> None:
     world = World(**LIMITED)
     world.classify([pack])  # and killed before the queue hears of it
 
-    told = world.classify([pack])
+    batch = world.classify([pack])
 
     assert world.written() == {"alert": [(60, False)], "normal": [(20, False)]}
-    assert as_told(told) == result(repeated=2)
+    assert fields_of(batch) == result(repeated=2)
 
 
 @pytest.mark.parametrize("away", ["load", "put", "publish"])
-def test_packs_come_again_while_a_dependency_is_away(away: str) -> None:
+def test_packs_are_retried_while_a_dependency_is_unavailable(away: str) -> None:
     world = World(**LIMITED)
     packs = [a_received_pack(1, *points(60)), a_received_pack(1, *points(61, source_id="b"), group="10-of-64")]
 
@@ -348,9 +350,9 @@ def test_packs_come_again_while_a_dependency_is_away(away: str) -> None:
             raise UnavailableError(away)
 
     world.fault = fault
-    told = world.classify(packs)
+    batch = world.classify(packs)
 
-    assert {group: str(error) for group, error in told.failed.items()} == {"3-of-64": away, "10-of-64": away}
+    assert {group: str(error) for group, error in batch.failed.items()} == {"3-of-64": away, "10-of-64": away}
     assert world.states.memories == {}
     world.fault = lambda effect: None
     assert world.classify(packs).failed == {}
@@ -368,10 +370,10 @@ def test_a_classifier_that_was_overtaken_changes_no_state() -> None:
             world.classify([a_received_pack(2, a_point(1, at=9))])
 
     world.fault = overtake
-    told = world.classify([pack])
+    batch = world.classify([pack])
 
-    assert list(told.failed) == ["3-of-64"]
-    assert isinstance(told.failed["3-of-64"], StaleStateError)
+    assert list(batch.failed) == ["3-of-64"]
+    assert isinstance(batch.failed["3-of-64"], StaleStateError)
     assert world.states.memories[a_key()][1].last_pack == 2
     assert len(world.ids()) == 5
     assert len({*world.ids()}) == 3
@@ -390,9 +392,9 @@ def test_a_group_that_fails_does_not_hold_up_the_others() -> None:
             world.classify([packs[0]])
 
     world.fault = overtake
-    told = world.classify(packs)
+    batch = world.classify(packs)
 
-    assert list(told.failed) == ["3-of-64"]
+    assert list(batch.failed) == ["3-of-64"]
     assert world.classify([packs[1]]).repeated == 1
 
 
@@ -403,31 +405,31 @@ def test_a_pack_of_another_group_is_new_whatever_its_number() -> None:
     world = World()
     world.classify([a_received_pack(900, *points(1, 2))])
 
-    told = world.classify([a_received_pack(5, a_point(3, at=3), group="17-of-128")])
+    batch = world.classify([a_received_pack(5, a_point(3, at=3), group="17-of-128")])
 
-    assert as_told(told) == result(classes={"normal": 1})
+    assert fields_of(batch) == result(classes={"normal": 1})
     assert world.classify([a_received_pack(5, a_point(3, at=3), group="17-of-128")]).repeated == 1
 
 
-def test_packs_of_two_shardings_are_not_taken_together() -> None:
+def test_packs_of_two_shardings_are_not_classified_together() -> None:
     world = World()
     old, new = a_received_pack(1, a_point(1)), a_received_pack(1, a_point(2, at=1), group="17-of-128")
 
-    told = world.classify([old, new])
+    batch = world.classify([old, new])
 
     assert world.written() == {"normal": [(1, False)]}
-    assert list(told.failed) == ["17-of-128"]
+    assert list(batch.failed) == ["17-of-128"]
     assert world.classify([new]).failed == {}
     assert world.written() == {"normal": [(1, False), (2, False)]}
 
 
-def test_packs_of_two_shardings_come_again_while_a_dependency_is_away() -> None:
+def test_packs_of_two_shardings_are_retried_while_a_dependency_is_unavailable() -> None:
     world = World()
     world.fault = _away
 
-    told = world.classify([a_received_pack(1, a_point(1)), a_received_pack(1, a_point(2), group="17-of-128")])
+    batch = world.classify([a_received_pack(1, a_point(1)), a_received_pack(1, a_point(2), group="17-of-128")])
 
-    assert set(told.failed) == {"3-of-64", "17-of-128"}
+    assert set(batch.failed) == {"3-of-64", "17-of-128"}
 
 
 def _away(effect: str) -> None:
@@ -522,16 +524,16 @@ def test_crashes_leave_the_state_and_the_points_as_without_them(stream: list[Dat
         assert list(written.values()) == its_points
 
 
-def test_a_damaged_state_keeps_its_own_stream_waiting_and_no_other() -> None:
+def test_a_damaged_state_holds_back_its_own_stream_and_no_other() -> None:
     world = World()
     damaged, other = a_key("damaged"), a_key("other")
     world.damaged = {damaged}
     here = a_received_pack(1, a_point(1.0, stream_id="damaged"), a_point(2.0, stream_id="other"), group="3-of-64")
     there = a_received_pack(2, a_point(3.0, source_id="elsewhere"), group="10-of-64")
 
-    told = world.classify([here, there])
+    batch = world.classify([here, there])
 
-    assert {group: type(error) for group, error in told.failed.items()} == {"3-of-64": DamagedStateError}
+    assert {group: type(error) for group, error in batch.failed.items()} == {"3-of-64": DamagedStateError}
     assert world.written() == {"normal": [(2.0, False), (3.0, False)]}
     assert damaged not in world.states.memories
     world.damaged = set()

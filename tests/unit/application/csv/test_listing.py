@@ -76,7 +76,7 @@ def test_the_pages_together_have_every_job_that_is_asked_for_once_and_in_order(
     assert all(len(page.jobs) <= query.limit for page in found)
 
 
-def test_a_page_that_has_the_last_job_says_so() -> None:
+def test_the_page_with_the_last_job_has_no_cursor() -> None:
     store = a_store([a_csv_job(f"job-{age}", created_at=NOW - age) for age in range(4)])
 
     assert [len(page.jobs) for page in pages(store, JobQuery(limit=2))] == [2, 2]
@@ -94,7 +94,7 @@ def test_jobs_far_behind_those_of_others_are_found() -> None:
     assert 1 < len(found) < 10
 
 
-def test_a_page_does_not_tell_when_others_began_their_jobs() -> None:
+def test_a_page_leaks_no_time_of_jobs_of_others() -> None:
     others = [a_csv_job(f"other-{age}", created_at=NOW + 0.123 - age) for age in range(2_500)]
     own = [a_csv_job(f"own-{age}", source_id="own", created_at=NOW + 0.7 - age) for age in (3, 2_000)]
     store = a_store([*others, *own])
@@ -102,9 +102,9 @@ def test_a_page_does_not_tell_when_others_began_their_jobs() -> None:
     found = pages(store, JobQuery(), a_grant(sources=("own",)))
 
     assert ids(found) == ["own-3", "own-2000"]
-    told = {page.before for page in found if page.before is not None}
-    assert told
-    assert not told & {job.created_at for job in others}
+    cursors = {page.before for page in found if page.before is not None}
+    assert cursors
+    assert not cursors & {job.created_at for job in others}
 
 
 def test_jobs_behind_a_second_with_more_jobs_of_others_than_a_page_looks_at_are_found() -> None:

@@ -98,11 +98,11 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
 def test_a_file_is_read_to_its_end(service: Service) -> None:
     job = service.drop(ROWS)
 
-    reading = service.read(job)
+    result = service.read(job)
 
-    assert (reading.outcome, reading.points, reading.rejected) == (PartOutcome.ENDED, 1_000, 0)
+    assert (result.outcome, result.points, result.rejected) == (PartOutcome.ENDED, 1_000, 0)
     ended = service.now(job)
-    assert ended == reading.job
+    assert ended == result.job
     assert (ended.status, ended.started_at, ended.finished_at, ended.rejects_key) == (
         JobStatus.COMPLETE,
         NOW,
@@ -135,13 +135,13 @@ def test_points_arrive_as_those_of_other_transports(service: Service) -> None:
 def test_it_goes_on_where_it_stopped(service: Service) -> None:
     job = service.drop(ROWS)
 
-    readings = [service.read(job, chunks=3)]
-    while readings[-1].outcome is PartOutcome.PAUSED:
-        readings.append(service.read(job, chunks=3))
+    results = [service.read(job, chunks=3)]
+    while results[-1].outcome is PartOutcome.PAUSED:
+        results.append(service.read(job, chunks=3))
 
-    assert len(readings) == 5
-    assert readings[-1].outcome is PartOutcome.ENDED
-    assert sum(reading.points for reading in readings) == 1_000
+    assert len(results) == 5
+    assert results[-1].outcome is PartOutcome.ENDED
+    assert sum(result.points for result in results) == 1_000
     assert service.values() == list(range(1_000))
 
 
@@ -216,16 +216,16 @@ def test_a_part_that_another_one_got_on_with_is_left_to_it(service: Service) -> 
             yield True
 
     turns = interfering()
-    reading = service.read_csv(job.job_id, 0, is_time_left=lambda: next(turns))
+    result = service.read_csv(job.job_id, 0, is_time_left=lambda: next(turns))
 
     # Whether the other one lives is not known: it is looked at again later.
-    assert reading.outcome is PartOutcome.WAITING
+    assert result.outcome is PartOutcome.WAITING
     assert service.now(job).status is JobStatus.READING
     service.read(job)
     assert service.values() == list(range(1_000))
 
 
-def test_a_queue_that_is_away_does_not_count_against_the_file(service: Service) -> None:
+def test_an_unavailable_queue_does_not_count_against_the_file(service: Service) -> None:
     job = service.drop(ROWS)
     for _ in range(MAX_FUTILE_ATTEMPTS + 5):
         service.queue.is_away_at = service.queue.sends + 1
@@ -240,7 +240,7 @@ def test_a_queue_that_is_away_does_not_count_against_the_file(service: Service) 
 
 
 @pytest.mark.parametrize("got_on", [0, 2])
-def test_a_queue_that_is_away_for_a_while_costs_no_row(service: Service, got_on: int) -> None:
+def test_an_unavailable_queue_costs_no_row(service: Service, got_on: int) -> None:
     job = service.drop(ROWS)
     service.queue.is_away_at = got_on + 1
     with pytest.raises(UnavailableError):
@@ -333,7 +333,7 @@ def test_a_file_at_which_each_look_breaks_off_is_given_up(service: Service) -> N
     assert (reason.code, service.now(job).status) == (JobFault.GIVEN_UP, JobStatus.FAILED)
 
 
-def test_a_bucket_that_is_away_at_each_look_gives_no_file_up(service: Service) -> None:
+def test_a_bucket_that_is_unavailable_at_each_plan_gives_no_file_up(service: Service) -> None:
     service.files = files = BreakingFiles(clock=service.clock)
     files.error = UnavailableError("S3")
     service.read_csv = service.reader(service.store)
@@ -346,15 +346,15 @@ def test_a_bucket_that_is_away_at_each_look_gives_no_file_up(service: Service) -
     assert service.now(job).status is JobStatus.QUEUED
 
 
-def test_what_is_rejected_is_told_kept_and_linked(service: Service) -> None:
+def test_rejected_rows_are_reported_stored_and_linked(service: Service) -> None:
     lines = ROWS.splitlines(keepends=True)
     for place in range(10, 20):
         lines[place] = f"2023-01-01,bad {place}\n"
     job = service.drop("".join(lines))
 
-    reading = service.read(job)
+    result = service.read(job)
 
-    assert (reading.points, reading.rejected) == (990, 10)
+    assert (result.points, result.rejected) == (990, 10)
     ended = service.now(job)
     assert ended.rejects_key == f"rejects/{job.job_id}.csv"
     [errors] = ended.parts[0].errors.values()
@@ -412,7 +412,7 @@ def test_content_of_a_job_that_failed_can_be_read_by_another(service: Service) -
     assert service.now(second).status is JobStatus.COMPLETE
 
 
-def test_content_of_a_job_that_is_forgotten_can_be_read_by_another(service: Service) -> None:
+def test_content_of_a_job_that_expired_can_be_read_by_another(service: Service) -> None:
     first = service.drop(ROWS)
     service.read(first)
     del service.store._jobs[first.job_id]
@@ -423,7 +423,7 @@ def test_content_of_a_job_that_is_forgotten_can_be_read_by_another(service: Serv
     assert service.now(second).status is JobStatus.COMPLETE
 
 
-def test_content_may_be_read_again_where_that_is_said(service: Service) -> None:
+def test_content_may_be_read_again_where_duplicates_are_allowed(service: Service) -> None:
     service.files.options[KEY] = {"allow_duplicate": True}
     jobs = [service.drop(ROWS), service.drop(ROWS)]
 
@@ -445,7 +445,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(service: Ser
     assert len(service.values()) == 2_000
 
 
-def test_a_file_that_is_gone_ends_its_job(service: Service) -> None:
+def test_a_deleted_file_ends_its_job(service: Service) -> None:
     lines = ROWS.splitlines(keepends=True)
     lines[3] = "bad,1\n"
     job = service.drop("".join(lines))
@@ -469,12 +469,12 @@ def test_a_cancelled_job_stops_after_the_rows_at_hand(service: Service) -> None:
             service.jobs.cancel(job.job_id, NOW + 1)
         return True
 
-    reading = service.read_csv(job.job_id, 0, is_time_left=cancelled_after_two)
+    result = service.read_csv(job.job_id, 0, is_time_left=cancelled_after_two)
 
-    assert reading.outcome is PartOutcome.NOTHING
-    assert reading.job is not None
-    assert (reading.job.status, reading.job.finished_at) == (JobStatus.CANCELLED, NOW + 1)
-    assert reading.job.parts[0].points_queued < len(service.values()) < 1_000
+    assert result.outcome is PartOutcome.NOTHING
+    assert result.job is not None
+    assert (result.job.status, result.job.finished_at) == (JobStatus.CANCELLED, NOW + 1)
+    assert result.job.parts[0].points_queued < len(service.values()) < 1_000
 
 
 def test_what_was_rejected_of_a_cancelled_job_can_be_had(service: Service) -> None:

@@ -22,7 +22,7 @@ JOB_ID = "0123456789abcdef01234567"
 
 
 class Options:
-    """What is known of the options of files."""
+    """Options of files."""
 
     def __init__(self, given: Mapping[str, Any] | None = None, fault: str | None = None) -> None:
         self._given = dict(given or {})
@@ -38,7 +38,7 @@ class Options:
 
 
 class Queue:
-    """Which parts of which jobs were queued."""
+    """Parts of jobs that were queued."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, int]] = []
@@ -106,14 +106,14 @@ def test_a_dropped_file_is_queued(world: World) -> None:
     assert world.queue.sent == [(job.job_id, 0)]
 
 
-def test_a_file_that_is_told_of_twice_is_one_job(world: World) -> None:
+def test_a_file_that_is_registered_twice_is_one_job(world: World) -> None:
     first = world.register(a_file())
 
     assert world.register(a_file(), NOW + 5) == first
     assert world.queue.sent == [(first.job_id, 0)] * 2
 
 
-def test_a_file_that_is_told_of_again_once_it_was_read_is_not_read_again(world: World) -> None:
+def test_a_file_that_is_registered_again_once_it_was_read_is_not_read_again(world: World) -> None:
     job = world.register(a_file())
     world.store.change(job.ended(JobStatus.COMPLETE, NOW + 1))
 
@@ -179,7 +179,7 @@ def test_a_file_whose_options_say_that_it_belongs_elsewhere_is_a_job_that_failed
     assert world.queue.sent == []
 
 
-def test_options_may_say_what_the_key_says(world: World) -> None:
+def test_options_may_repeat_the_key(world: World) -> None:
     job = world.register(a_file(), options=Options({"domain": "iot", "source_id": "furnace-1"}))
 
     assert job.status is JobStatus.QUEUED
@@ -209,7 +209,7 @@ def test_an_expected_file_that_arrives_is_queued_for_its_job(world: World, expec
     assert world.queue.sent == [(JOB_ID, 0)]
 
 
-def test_an_expected_file_that_is_told_of_twice_is_one_job(world: World, expected: CsvJob) -> None:
+def test_an_expected_file_that_is_registered_twice_is_one_job(world: World, expected: CsvJob) -> None:
     first = world.register(an_upload())
 
     assert world.register(an_upload(), NOW + 5) == first
@@ -256,7 +256,7 @@ def test_a_file_with_the_id_of_a_job_that_expects_another_is_a_job_of_its_own(
     assert world.store.find(JOB_ID) == expected
 
 
-def test_a_job_that_is_changed_as_its_file_arrives_has_it_told_again() -> None:
+def test_a_job_that_is_changed_as_its_file_arrives_is_registered_again() -> None:
     world = World(StoreThatOthersChange())
     world.jobs.expect(a_csv_job(JOB_ID, status=JobStatus.AWAITING_UPLOAD))
 

@@ -1,4 +1,4 @@
-"""What people are told of a CSV job."""
+"""Reports of CSV jobs."""
 
 from typing import Any
 
@@ -19,17 +19,17 @@ from tests.factories import NOW, a_csv_job
 FILE = FileVersion("inbox/iot/furnace-1/march.csv", "v1", "e", 1_000)
 
 
-def as_told(**fields: Any) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(report(a_csv_job(**fields))))
-    return told
+def as_json(**fields: Any) -> dict[str, Any]:
+    reported: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(report(a_csv_job(**fields))))
+    return reported
 
 
 def errors(count: int, *lines: int) -> RowErrors:
     return RowErrors(count, tuple(ShownRow(line, "x", "m") for line in lines))
 
 
-def test_of_a_job_that_waits_there_is_little_to_tell() -> None:
-    assert as_told(status=JobStatus.AWAITING_UPLOAD) == {
+def test_a_queued_job_has_a_short_report() -> None:
+    assert as_json(status=JobStatus.AWAITING_UPLOAD) == {
         "job_id": a_csv_job().job_id,
         "status": "awaiting_upload",
         "domain": "iot",
@@ -61,15 +61,15 @@ def test_a_job_is_as_far_as_its_slowest_part_and_the_parts_share_its_streams() -
         PartProgress(bytes_done=950, rows_read=95, rows_rejected=2),
     )
 
-    told = report(a_csv_job(version_of_file=FILE, parts=parts))
+    reported = report(a_csv_job(version_of_file=FILE, parts=parts))
 
-    assert (told.bytes_done, told.bytes_total, told.rows_read) == (800, 1_000, 80)
-    assert (told.points_queued, told.rows_rejected) == (260, 3)
-    assert told.streams == {"a": 90, "b": 90, "c": 80}
-    assert (told.first_timestamp, told.last_timestamp) == (4.0, 50.0)
+    assert (reported.bytes_done, reported.bytes_total, reported.rows_read) == (800, 1_000, 80)
+    assert (reported.points_queued, reported.rows_rejected) == (260, 3)
+    assert reported.streams == {"a": 90, "b": 90, "c": 80}
+    assert (reported.first_timestamp, reported.last_timestamp) == (4.0, 50.0)
 
 
-def test_errors_are_told_the_most_frequent_first_with_their_first_rows() -> None:
+def test_errors_are_reported_the_most_frequent_first_with_their_first_rows() -> None:
     parts = (
         PartProgress(errors={RowFaultCode.RAGGED_ROW: errors(1, 7), RowFaultCode.NOT_A_NUMBER: errors(6, 2, 4, 6, 8)}),
         PartProgress(errors={RowFaultCode.NOT_A_NUMBER: errors(3, 3, 5, 9)}),
@@ -82,8 +82,8 @@ def test_errors_are_told_the_most_frequent_first_with_their_first_rows() -> None
     assert (second.code, second.count, len(second.first)) == ("ragged_row", 1, 1)
 
 
-def test_what_is_known_of_the_end_is_told() -> None:
-    told = as_told(
+def test_the_end_of_a_job_is_reported() -> None:
+    reported = as_json(
         status=JobStatus.FAILED,
         started_at=NOW + 1,
         finished_at=NOW + 2,
@@ -91,10 +91,10 @@ def test_what_is_known_of_the_end_is_told() -> None:
         duplicate_of="89abcdef0123456701234567",
     )
 
-    assert (told["started_at"], told["finished_at"]) == (NOW + 1, NOW + 2)
-    assert told["reason"] == {"code": "not_csv", "message": "it is a picture"}
-    assert told["duplicate_of"] == "89abcdef0123456701234567"
+    assert (reported["started_at"], reported["finished_at"]) == (NOW + 1, NOW + 2)
+    assert reported["reason"] == {"code": "not_csv", "message": "it is a picture"}
+    assert reported["duplicate_of"] == "89abcdef0123456701234567"
 
 
-def test_rejected_rows_are_told_where_they_can_be_fetched() -> None:
+def test_a_report_has_the_url_of_rejected_rows() -> None:
     assert report(a_csv_job(), rejects_url="https://rejects").rejects_url == "https://rejects"

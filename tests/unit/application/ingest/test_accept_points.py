@@ -1,4 +1,4 @@
-"""Accept points: the good ones are queued, the bad ones kept, and a queue that is away is told of."""
+"""Accept points: good ones are queued, bad ones quarantined, and an unavailable queue is reported."""
 
 import json
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from afluente.domain.faults import Fault, FaultCode
 from tests.factories import NOW, a_point, a_rejected_point, a_request, arrived
 
 
-class QueueThatIsAway:
+class UnavailableQueue:
     def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
         raise UnavailableError("away")
 
 
-class QuarantineThatIsAway:
+class UnavailableQuarantine:
     def put(self, record: QuarantinedRecord) -> None:
         raise UnavailableError("away")
 
@@ -54,8 +54,8 @@ def test_series_are_queued_as_their_points_in_the_group_of_their_source() -> Non
     ]
 
 
-def test_series_are_not_accepted_while_the_queue_is_away() -> None:
-    accept = AcceptPoints(queue=QueueThatIsAway(), quarantine=MemoryQuarantine(), shards=64)
+def test_series_are_not_accepted_while_the_queue_is_unavailable() -> None:
+    accept = AcceptPoints(queue=UnavailableQueue(), quarantine=MemoryQuarantine(), shards=64)
 
     with pytest.raises(UnavailableError):
         accept.series([Series("s", None, [NOW], [1.0])], domain="iot", source_id="furnace-1", received_at=NOW)
@@ -71,7 +71,7 @@ def test_a_repeated_request_changes_nothing() -> None:
     assert [pack.points for pack in queue.packs] == [arrived(a_point(1), a_point(2, at=1))]
 
 
-def test_bad_points_are_kept_with_their_faults_and_as_they_came() -> None:
+def test_bad_points_are_quarantined_with_their_faults_and_as_they_came() -> None:
     queue, quarantine = MemoryPackQueue(), MemoryQuarantine()
     bad = [
         a_rejected_point(0),
@@ -103,9 +103,9 @@ def test_a_request_without_bad_points_leaves_nothing_in_quarantine() -> None:
     assert quarantine.records == {}
 
 
-def test_points_are_not_taken_while_the_queue_is_away() -> None:
+def test_points_are_not_accepted_while_the_queue_is_unavailable() -> None:
     quarantine = MemoryQuarantine()
-    accept = AcceptPoints(queue=QueueThatIsAway(), quarantine=quarantine, shards=64)
+    accept = AcceptPoints(queue=UnavailableQueue(), quarantine=quarantine, shards=64)
 
     with pytest.raises(UnavailableError):
         accept(a_request(a_point(), rejected=[a_rejected_point()]))
@@ -117,17 +117,17 @@ def test_points_are_not_taken_while_the_queue_is_away() -> None:
 def test_bad_points_alone_do_not_need_the_queue() -> None:
     quarantine = MemoryQuarantine()
 
-    assert AcceptPoints(queue=QueueThatIsAway(), quarantine=quarantine, shards=64)(
+    assert AcceptPoints(queue=UnavailableQueue(), quarantine=quarantine, shards=64)(
         a_request(rejected=[a_rejected_point()])
     )
 
     assert list(quarantine.records) == ["request-1"]
 
 
-def test_a_quarantine_that_is_away_is_told_of_and_does_not_fail_the_request() -> None:
+def test_an_unavailable_quarantine_is_reported_and_does_not_fail_the_request() -> None:
     queue = MemoryPackQueue()
 
-    kept = AcceptPoints(queue=queue, quarantine=QuarantineThatIsAway(), shards=64)(
+    kept = AcceptPoints(queue=queue, quarantine=UnavailableQuarantine(), shards=64)(
         a_request(a_point(), rejected=[a_rejected_point()])
     )
 

@@ -30,7 +30,7 @@ def test_a_source_is_in_the_same_group_in_every_release() -> None:
 
 
 @pytest.mark.parametrize("shards", [1, 2, 64, 1024])
-def test_a_group_says_how_many_shards_there_are(shards: int) -> None:
+def test_a_group_carries_the_number_of_shards(shards: int) -> None:
     (pack,) = into_packs([a_point()], shards)
 
     assert sharding_of(pack.group) == str(shards)

@@ -6,7 +6,7 @@ from afluente.application.ingest.quarantine import QuarantineReason, undecodable
 from tests.factories import NOW
 
 
-def test_a_message_that_is_no_pack_is_kept_whole_under_its_own_id() -> None:
+def test_a_message_that_is_no_pack_is_quarantined_whole_under_its_own_id() -> None:
     record = undecodable_pack("no pack: é", message_id="message-1", sent_at=NOW, origin={"queue": "datapoints"})
 
     assert (record.record_id, record.reason) == ("message-1", QuarantineReason.UNDECODABLE_PACK)
@@ -15,7 +15,7 @@ def test_a_message_that_is_no_pack_is_kept_whole_under_its_own_id() -> None:
     assert base64.b64decode(record.payload).decode() == "no pack: é"
 
 
-def test_a_message_that_no_utf8_holds_is_kept_too() -> None:
+def test_a_message_that_utf8_cannot_hold_is_quarantined_too() -> None:
     record = undecodable_pack("\ud800", message_id="message-1", sent_at=NOW, origin={})
 
     assert base64.b64decode(record.payload) == b"\xed\xa0\x80"

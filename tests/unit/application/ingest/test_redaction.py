@@ -105,7 +105,7 @@ def test_a_quarantined_record_holds_no_key_anywhere() -> None:
     assert kept.origin["topic"] == f"iot/furnace/afl_{KEY_ID}_{MASK}"
 
 
-def test_a_payload_that_is_no_text_is_masked_and_otherwise_kept_byte_for_byte() -> None:
+def test_a_payload_that_is_no_text_is_masked_and_otherwise_unchanged_byte_for_byte() -> None:
     payload = b"\x00\xff" + KEY.encode() + b"\xfe"
 
     kept = redacted_record(a_record(base64.b64encode(payload).decode(), "base64"))
@@ -114,7 +114,7 @@ def test_a_payload_that_is_no_text_is_masked_and_otherwise_kept_byte_for_byte() 
 
 
 @given(payload=st.binary(max_size=200))
-def test_a_payload_without_a_key_is_kept_as_it_came(payload: bytes) -> None:
+def test_a_payload_without_a_key_stays_as_it_came(payload: bytes) -> None:
     came = base64.b64encode(payload).decode()
 
     assert redacted_record(a_record(came, "base64")).payload == came

@@ -92,7 +92,7 @@ def test_every_row_is_read_once_however_it_is_written(encode: Any) -> None:
     assert chunks[-1].position.offset == chunks[-1].bytes_done == len(content)
 
 
-def test_a_bad_row_is_told_and_its_neighbours_are_read() -> None:
+def test_a_bad_row_is_rejected_and_its_neighbours_are_read() -> None:
     bad = [
         ("2024-02-01,1,2", RowFaultCode.RAGGED_ROW),
         ("2024-02-01", RowFaultCode.RAGGED_ROW),
@@ -116,7 +116,7 @@ def test_a_bad_row_is_told_and_its_neighbours_are_read() -> None:
 
 
 @pytest.mark.parametrize("every", [2, 300, 9_000])
-def test_bad_rows_among_many_are_told_and_every_other_row_is_read_in_its_order(every: int) -> None:
+def test_bad_rows_among_many_are_rejected_and_every_other_row_is_read_in_its_order(every: int) -> None:
     lines = hourly(18_000, 60).splitlines(keepends=True)
     bad = range(1, len(lines), every)
     for place in bad:
@@ -131,7 +131,7 @@ def test_bad_rows_among_many_are_told_and_every_other_row_is_read_in_its_order(e
 
 
 @pytest.mark.parametrize("bad", ["", "2024-01-01,x\n"])
-def test_rows_are_counted_to_the_most_that_is_said_across_halves(bad: str) -> None:
+def test_rows_are_counted_up_to_max_rows_across_halves(bad: str) -> None:
     lines = hourly(20_000, 60).splitlines(keepends=True)
     lines[5_000] = bad or lines[5_000]
 
@@ -148,7 +148,7 @@ def test_empty_cells_and_empty_rows_are_skipped() -> None:
     assert (faults(chunks), sum(chunk.rows for chunk in chunks)) == ([], 3)
 
 
-def test_cells_that_hold_no_value_can_be_said() -> None:
+def test_cells_that_hold_no_value_can_be_given() -> None:
     chunks = read(b"time,v\n2024-01-01,-200\n2024-01-02,2\n2024-01-03,?\n2024-01-04,3\n", null_values=["-200"])
 
     assert [value for _, value in points(chunks)["s:v"]] == [2, 3]
@@ -191,7 +191,7 @@ def test_long_quoted_cells_are_whole_wherever_a_piece_is_halved(bad: str) -> Non
     assert len(faults(chunks)) == bool(bad)
 
 
-def test_very_short_rows_come_in_smaller_pieces() -> None:
+def test_very_short_rows_come_in_smaller_chunks() -> None:
     chunks = read(b"v\n" + b"1\n" * 300_000)
 
     assert sum(chunk.rows for chunk in chunks) == 300_000
@@ -249,14 +249,14 @@ def test_hours_that_a_clock_showed_twice_or_never_are_not_guessed() -> None:
         ("ns", ["1713628800123456789", "7"], [1713628800.1234567, 7e-9]),
     ],
 )
-def test_unix_times_are_of_the_unit_that_is_said(unit: str, cells: list[str], seconds: list[float]) -> None:
+def test_unix_times_are_of_the_given_unit(unit: str, cells: list[str], seconds: list[float]) -> None:
     table = "t,v\n" + "".join(f"{cell},1\n" for cell in cells)
 
     assert [time for time, _ in points(read(table.encode(), timestamp_unit=unit))["s:v"]] == seconds
     assert [time for time, _ in points(read(f"{table}bad,1\n".encode(), timestamp_unit=unit))["s:v"]] == seconds
 
 
-def test_milliseconds_that_were_said_to_be_seconds_are_told() -> None:
+def test_milliseconds_given_as_seconds_are_rejected() -> None:
     chunks = read(b"t,v\n1713628800123,1\n", timestamp_format="unix", timestamp_unit="s")
 
     assert [code for _, _, code in faults(chunks)] == [RowFaultCode.NOT_SECONDS]
@@ -272,7 +272,7 @@ def test_rows_are_counted_where_no_column_holds_times() -> None:
     assert points(with_a_bad_row)["s:hr"][5:] == [(100 + (i + 1) / 2, float(i)) for i in range(5, 10)]
 
 
-def test_no_more_rows_are_read_than_is_said() -> None:
+def test_no_more_rows_are_read_than_max_rows() -> None:
     content = hourly(50).encode()
 
     assert len(points(read(content, max_rows=7))["s:value"]) == 7
@@ -296,7 +296,7 @@ def test_a_column_names_the_stream_of_each_row() -> None:
     assert (types["s:A:price"], types["s:B:volume"], types["s:B:price"]) == ("share", "volume", None)
 
 
-def test_a_row_that_names_no_stream_or_none_that_can_be_is_told() -> None:
+def test_a_row_that_names_no_stream_or_a_bad_one_is_rejected() -> None:
     table = "symbol,date,price\nA,2024-01-01,1\n,2024-01-02,2\n" + "x" * 200 + ",2024-01-03,3\n"
 
     chunks = read(table.encode(), stream_column="symbol")
@@ -336,7 +336,7 @@ def test_of_an_archive_that_was_cut_off_the_rows_before_are_read(name: str, pack
     assert "cut off" in damage.message
 
 
-def test_what_is_no_archive_is_told() -> None:
+def test_a_file_that_is_no_archive_is_reported() -> None:
     layout = layout_of(b"time,v\n2024-01-01,1\n")
 
     [block] = blocks(open_unpacked(cast("BinaryIO", io.BytesIO(b"time,v\n")), "f.csv.gz"), layout)
@@ -355,7 +355,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> int:
     return size
 
 
-def test_a_large_file_comes_in_pieces_that_can_be_gone_on_from(small_blocks: int) -> None:
+def test_a_large_file_comes_in_chunks_that_can_be_continued_from(small_blocks: int) -> None:
     content = hourly(20_000, 60).encode()
 
     chunks = read(content)
@@ -399,7 +399,7 @@ def test_a_row_beyond_all_measure_is_passed_over(monkeypatch: pytest.MonkeyPatch
     assert [(line, code) for line, _, code in faults(chunks)] == [(21, RowFaultCode.ROW_TOO_LONG)]
 
 
-def test_parts_take_each_stream_once() -> None:
+def test_parts_read_each_stream_once() -> None:
     table = "time," + ",".join(f"c{i}" for i in range(7)) + "\n"
     table += (
         "".join(f"2024-01-{day:02d}," + ",".join(map(str, range(7))) + "\n" for day in range(1, 20)) + "2024-01-20,1\n"
@@ -414,7 +414,7 @@ def test_parts_take_each_stream_once() -> None:
     assert [len(faults(part)) for part in parts] == [1, 0, 0]
 
 
-def test_parts_of_a_long_file_take_each_stream_once() -> None:
+def test_parts_of_a_long_file_read_each_stream_once() -> None:
     table = "symbol,date,price\n" + "".join(f"S{i % 10},2024-01-{1 + i // 10:02d},{i}\n" for i in range(200))
 
     parts = [points(read(table.encode(), part=part, parts=4)) for part in range(4)]

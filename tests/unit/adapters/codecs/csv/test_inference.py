@@ -1,4 +1,4 @@
-"""A first look at files of every kind: what is found out, what is refused, and with which way out."""
+"""Inference on files of every kind: inferred options, and refusals with their hints."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def test_the_encoding_is_found(content: bytes, encoding: str, begins: int) -> No
     assert seen.layout.begins.line == 2
 
 
-def test_an_encoding_that_is_said_is_taken() -> None:
+def test_a_given_encoding_is_used() -> None:
     assert look("time,v\n2024-01-01,1\n".encode("utf-16-le"), encoding="utf-16-le").config.encoding == "utf-16-le"
     assert look("time,ž\n2024-01-01,1\n".encode("iso8859-2"), encoding="latin2").columns[1].name == "ž"
 
@@ -105,7 +105,7 @@ def test_the_first_line_may_say_the_delimiter_as_excel_has_it() -> None:
     assert seen.layout.begins.line == 3
 
 
-def test_lines_before_the_table_are_skipped_and_told() -> None:
+def test_lines_before_the_table_are_skipped_and_noted() -> None:
     seen = look("# from station 7\n# in 2024\ntime,v\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n")
 
     assert seen.config.skip_rows == 2
@@ -169,7 +169,7 @@ def test_a_file_of_rejected_rows_can_be_sent_again_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("option", ["timestamp_column", "value_columns", "stream_column"])
-def test_a_column_that_is_not_there_is_told_with_those_that_are(option: str) -> None:
+def test_an_unknown_column_is_refused_with_the_known_ones(option: str) -> None:
     reason = refused("time,v\n2024-01-01,1\n", **{option: "Value"})
 
     assert reason.code == JobFault.UNKNOWN_COLUMN
@@ -290,11 +290,11 @@ def test_a_day_decides_it_however_late_among_the_first_rows() -> None:
 @pytest.mark.parametrize(
     ("name", "unit"), [("timer_ms", "ms"), ("time (us)", "us"), ("elapsed_ns", "ns"), ("time_s", "s")]
 )
-def test_the_unit_of_a_timer_is_taken_from_its_name(name: str, unit: str) -> None:
+def test_the_unit_of_a_timer_is_inferred_from_its_name(name: str, unit: str) -> None:
     assert look(f"{name},hr\n0,530\n8.5,531\n17,540\n").config.timestamp_unit == unit
 
 
-def test_the_unit_of_a_timer_that_no_name_says_is_not_guessed() -> None:
+def test_the_unit_of_a_timer_that_no_name_gives_is_not_guessed() -> None:
     table = "timer,hr\n0,530\n8.5,531\n17,540\n"
 
     reason = refused(table)
@@ -342,7 +342,7 @@ def test_years_are_times_where_the_name_says_so() -> None:
     assert roles(look("model,v\n1955,1\n1960,2\n"))["model"] == "value"
 
 
-def test_a_pattern_that_is_said_tells_the_column() -> None:
+def test_a_given_pattern_finds_the_column() -> None:
     seen = look("v;moment\n1;kw 01-02-2024\n2;kw 02-02-2024\n", timestamp_pattern="kw %d-%m-%Y")
 
     assert roles(seen) == {"v": "value", "moment": "time"}
@@ -361,7 +361,7 @@ def test_row_numbers_that_programs_put_before_a_table_are_no_stream() -> None:
     assert roles(look(",time,v\n5,2024-01-01,5\n7,2024-01-02,6\n"))["column_1"] == "value"
 
 
-def test_numbers_that_are_said_to_be_unix_times_must_be_numbers() -> None:
+def test_times_given_as_unix_times_must_be_numbers() -> None:
     assert refused("time,v\n2024-01-01,1\n", timestamp_format="unix").code == JobFault.UNREADABLE_TIMES
 
 
@@ -382,7 +382,7 @@ def test_it_is_found_by_its_content_too() -> None:
     assert streams(seen) == ["s:{place}:temp", "s:{place}:hum"]
 
 
-def test_a_column_of_text_that_tells_no_streams_apart_is_left_out() -> None:
+def test_a_column_of_text_that_distinguishes_no_streams_is_left_out() -> None:
     seen = look("status,time,temp\nok,2024-01-01,1\nok,2024-01-02,3\nbad,2024-01-03,5\nok,2024-01-04,7\n")
 
     assert roles(seen)["status"] == "left_out"
@@ -413,7 +413,7 @@ def test_of_two_columns_that_could_name_the_stream_none_is_guessed() -> None:
     ],
     ids=["year, month, day, hour", "date and hour", "two labels"],
 )
-def test_rows_that_share_their_time_are_not_taken_for_one_stream(table: str) -> None:
+def test_rows_that_share_their_time_are_not_read_as_one_stream(table: str) -> None:
     reason = refused(table)
     assert reason.code == JobFault.AMBIGUOUS_STREAMS
     assert "say stream_column" in reason.message
@@ -425,7 +425,7 @@ def test_rows_of_a_quick_measurement_may_share_their_time() -> None:
     assert roles(look(f"time,hr\n{rows}"))["hr"] == "value"
 
 
-def test_the_time_of_the_measurement_is_taken_not_another_one() -> None:
+def test_the_time_of_the_measurement_is_chosen_not_another_one() -> None:
     seen = look("patient,date_of_birth,timestamp,hr\n1,1950-01-01,2024-01-01,60\n1,1950-01-01,2024-01-02,61\n")
     cur = look("bill/StartDate,line/UsageStartDate,cost\n2024-01-01,2024-01-01,1\n2024-01-01,2024-01-02,2\n")
 
@@ -522,7 +522,7 @@ def test_options_that_cannot_be_are_refused_before_a_file_is_read(options: dict[
 @pytest.mark.parametrize(
     "pattern", ["%d.%m.%Y %H:%M", "%b %d %Y", "%Y-%m-%dT%H:%M:%S.%f%z", "%I:%M:%S %p %d/%m/%y", "%Y"]
 )
-def test_patterns_that_can_be_are_taken(pattern: str) -> None:
+def test_valid_patterns_are_accepted(pattern: str) -> None:
     assert option_faults({"timestamp_pattern": pattern}) == ()
 
 
@@ -530,7 +530,7 @@ def test_a_column_of_values_is_not_the_time_too() -> None:
     assert refused("time,v\n2024-01-01,1\n", value_columns=["time", "v"]).code == JobFault.INVALID_OPTIONS
 
 
-def test_a_file_of_too_many_columns_is_refused_with_the_way_out() -> None:
+def test_a_file_of_too_many_columns_is_refused_with_a_hint() -> None:
     names = ",".join(f"c{place}" for place in range(MAX_COLUMNS + 1))
 
     reason = refused(f"{names}\n{','.join('1' * (MAX_COLUMNS + 1))}\n")

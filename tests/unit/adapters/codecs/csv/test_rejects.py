@@ -67,8 +67,8 @@ def test_nor_does_one_of_a_row_whose_quotes_do_not_match(row: str) -> None:
 
     line = line_of(RejectedRow(2, row, (fault,)), ",")
 
-    told = line.split("match,", 1)[1]
-    assert not [cell for cell in told.replace("\n", ",").split(",") if cell.strip(' "').startswith(RUNNING)]
+    row = line.split("match,", 1)[1]
+    assert not [cell for cell in row.replace("\n", ",").split(",") if cell.strip(' "').startswith(RUNNING)]
 
 
 def chunks_of(content: bytes) -> list[Chunk]:
