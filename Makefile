@@ -54,6 +54,7 @@ check: setup ## format, lint, types, architecture, documents of the API, templat
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) rumdl check --quiet .
+	$(RUN) rumdl check --quiet --enable MD013 --config 'MD013.reflow-mode="default"' --config MD013.reflow=false .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) python -m apidoc --check

@@ -52,6 +52,13 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 REFERENCE = ROOT / "docs" / "reference"
+GLOSSARY = ROOT / "docs" / "glossary.md"
+
+# Those that can be nothing but an address as *tú*; the pages say *usted*.
+INFORMAL_SPANISH = (
+    *("tú", "tu", "ti", "te", "contigo", "quieres", "puedes", "tienes", "necesitas", "ves", "haz", "hazlo", "dales"),
+    *("guárdalo", "corrígelos", "ocúpate"),
+)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -305,6 +312,36 @@ def test_a_page_in_spanish_has_the_sections_the_code_and_the_links_of_the_englis
     assert pages_linked_from(english) == pages_linked_from(spanish)
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "glossary.md"], ids=lambda page: page.name)
+def test_a_page_has_the_words_of_the_glossary(page: Path) -> None:
+    language = "es" if page.suffixes[:1] == [".es"] else "en"
+    forbidden = [*forbidden_words(language), *(INFORMAL_SPANISH if language == "es" else ())]
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)", " ", prose_of(page))
+
+    assert [word for word in forbidden if re.search(rf"\b{word}s?\b", text, re.IGNORECASE)] == []
+
+
+def test_the_glossary_forbids_words_in_both_languages() -> None:
+    assert {"etapa", "flujo", "archivo"} <= set(forbidden_words("es"))
+    assert {"old service", "way out", "ground"} <= set(forbidden_words("en"))
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "development.md"])
+def test_modules_that_are_named_exist(page: str) -> None:
+    roots = (ROOT, ROOT / "layers" / "core" / "python" / "afluente")
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)+(?:\.py|/))`", text_of(ROOT / "docs" / page))
+
+    assert named
+    assert [path for path in named if not any((root / path).exists() for root in roots)] == []
+
+
+def test_the_list_of_targets_is_that_of_the_makefile() -> None:
+    targets = re.findall(r"^([a-z0-9-]+):.*?## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = "".join(f"{name:16}{purpose}\n" for name, purpose in targets)
+
+    assert Block("text", listed) in blocks_of(ROOT / "docs" / "development.md")
+
+
 def assert_names(page: Path, names: Iterable[str]) -> None:
     """Each name stands in the page as code."""
     text = text_of(page)
@@ -315,6 +352,18 @@ def assert_names(page: Path, names: Iterable[str]) -> None:
 def text_of(page: Path) -> str:
     """A page without its line breaks."""
     return " ".join(page.read_text(encoding="utf-8").split())
+
+
+def forbidden_words(language: str) -> list[str]:
+    """The words after each *not* in the glossary's parentheses, of what is said in a language."""
+    words = []
+    for item in re.split(r"^\* ", GLOSSARY.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        remarks = re.match(r"[^(:]*\(([^)]*)\):", " ".join(item.split()))
+        for remark in remarks[1].split("; ") if remarks else []:
+            _, _, others = remark.partition("not ")
+            if remark.startswith("es ") == (language == "es"):
+                words += re.findall(r"\*([^*]+)\*", others)
+    return words
 
 
 def blocks_of(page: Path, language: str | None = None) -> list[Block]:
