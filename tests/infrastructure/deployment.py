@@ -58,12 +58,12 @@ class Deployment:
         }
 
     def trigger(self, package: str) -> Resource:
-        """What hands messages of its one queue to a function."""
+        """The event source mapping of a function that consumes one queue."""
         name = self.function(package)["FunctionName"]
         return self.one("AWS::Lambda::EventSourceMapping", FunctionName=name)
 
     def trigger_from(self, queue: str) -> Resource:
-        """What hands messages of a queue to a function."""
+        """The event source mapping of a queue."""
         return self.one("AWS::Lambda::EventSourceMapping", EventSourceArn=queue)
 
     def one(self, type_: str, **properties: object) -> Resource:
@@ -79,11 +79,11 @@ class Deployment:
         return self.one("AWS::Lambda::Function", Handler=f"{package}.handler.lambda_handler")
 
     def grants(self, package: str) -> set[tuple[str, str]]:
-        """What the role of a function allows: each action with each resource."""
+        """The actions and resources that the role of a function allows."""
         return self.grants_of(self.function(package)["Role"]["Fn::GetAtt"][0])
 
     def grants_of(self, role: str) -> set[tuple[str, str]]:
-        """What the role of this logical id allows."""
+        """The actions and resources that the role of this logical id allows."""
         return {
             (action, resource)
             for policy in self.resources("AWS::IAM::Policy").values()
@@ -94,7 +94,7 @@ class Deployment:
         }
 
     def statements_of(self, role: str) -> list["Statement"]:
-        """What the policies of the role of this logical id say."""
+        """The statements of the role of this logical id."""
         return [
             Statement(
                 effect=one["Effect"],

@@ -1,4 +1,4 @@
-"""An emulator that writes down each decision about what a role may do: `python -m … FILE`.
+"""An emulator that records each decision about the permissions of a role: `python -m … FILE`.
 
 Each line of the file is a JSON array: the ARN of the caller, the action, the resource, and what was decided.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def main(record: Path) -> None:
-    """Run the emulator until it is told to stop."""
+    """Run the emulator until it is stopped."""
     # Imported only now: it reads its settings on import.
     from ministack import app  # noqa: PLC0415
     from ministack.core import iam_evaluator  # noqa: PLC0415

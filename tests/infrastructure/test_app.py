@@ -84,7 +84,7 @@ def test_the_toolkit_gets_the_stage_of_its_context_where_it_wants_it(
         ('{"stage": "local"}', "`afluente up` deploys it"),
     ],
 )
-def test_a_stage_that_cannot_be_deployed_to_an_account_ends_the_synthesis_with_the_way_out(
+def test_a_stage_that_cannot_be_deployed_to_an_account_ends_the_synthesis_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, context: str, message: str
 ) -> None:
     monkeypatch.setenv("CDK_CONTEXT_JSON", context)

@@ -1,4 +1,4 @@
-"""The audit fails for a known vulnerability, and never says that all is well when it could ask nobody."""
+"""The audit fails for a known vulnerability, and never passes where the service does not answer."""
 
 import json
 import threading
@@ -106,9 +106,9 @@ def audit(project: Path, url: str, *more: str, accepted: Path | None = None) -> 
 def test_a_pin_with_a_known_vulnerability_fails(victim: Path, osv: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit(victim, osv) == FOUND
 
-    told = capsys.readouterr().out
-    assert "jinja2 2.10: CVE-2019-10906, GHSA-462w-v97r-4m45: sandbox escape" in told
-    assert "1 packages of uv.lock audited: 1 problems, 0 accepted" in told
+    shown = capsys.readouterr().out
+    assert "jinja2 2.10: CVE-2019-10906, GHSA-462w-v97r-4m45: sandbox escape" in shown
+    assert "1 packages of uv.lock audited: 1 problems, 0 accepted" in shown
 
 
 def test_what_is_accepted_with_a_reason_passes_until_its_day_is_over(victim: Path, osv: str) -> None:
@@ -125,7 +125,7 @@ def test_all_packages_of_this_project_are_asked_for(osv: str, capsys: pytest.Cap
     assert count > 100
 
 
-def test_where_nobody_answers_nothing_passes_for_audited(
+def test_nothing_passes_for_audited_where_the_service_does_not_answer(
     victim: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = "http://127.0.0.1:1/"
@@ -134,16 +134,16 @@ def test_where_nobody_answers_nothing_passes_for_audited(
     assert audit(victim, nobody) == NOT_AUDITED
     assert "NOT AUDITED" in capsys.readouterr().err
     assert audit(victim, nobody, "--where-nobody-answers", "warn") == CLEAN
-    told = capsys.readouterr()
-    assert "NOT AUDITED: the vulnerabilities of the packages in uv.lock are NOT KNOWN" in told.err
-    assert "audited:" not in told.out
+    shown = capsys.readouterr()
+    assert "NOT AUDITED: the vulnerabilities of the packages in uv.lock are NOT KNOWN" in shown.err
+    assert "audited:" not in shown.out
 
 
 def test_a_vulnerability_is_found_where_an_unreachable_service_would_only_be_warned_of(victim: Path, osv: str) -> None:
     assert audit(victim, osv, "--where-nobody-answers", "warn") == FOUND
 
 
-def test_an_acceptance_that_nothing_has_any_more_is_to_be_taken_out() -> None:
+def test_an_acceptance_of_no_vulnerability_is_a_problem() -> None:
     accepted = [Accepted(id="GHSA-gone", reason=REASON, until=date(2999, 1, 1))]
 
     (problem,) = problems({"vulnerabilities": []}, accepted, TODAY)

@@ -1,4 +1,4 @@
-"""CSV files: the bucket they are dropped into, the way of each to its job, and the function that reads them."""
+"""CSV files: their bucket, its notifications, and the queues of the CSV loader."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from infra.stage import PRESETS
 from tests.infrastructure.deployment import Deployment, Resource
 
 # SQS, "Message deduplication interval" of a FIFO queue.
-REMEMBERED_SECONDS = 300
+DEDUPLICATION_SECONDS = 300
 
 
 def test_the_bucket_is_versioned_and_not_for_pages_of_other_origins(prod: Deployment) -> None:
@@ -21,9 +21,7 @@ def test_the_bucket_is_versioned_and_not_for_pages_of_other_origins(prod: Deploy
     assert not {"BucketName", "CorsConfiguration"} & bucket.keys()
 
 
-def test_files_are_forgotten_with_all_their_versions_and_so_are_uploads_that_were_not_finished(
-    prod: Deployment, local: Deployment
-) -> None:
+def test_files_expire_with_all_their_versions_and_so_do_unfinished_uploads(prod: Deployment, local: Deployment) -> None:
     for deployment, days in ((prod, 90), (local, 7)):
         [rule] = bucket_of(deployment)["Properties"]["LifecycleConfiguration"]["Rules"]
         assert rule["Status"] == "Enabled"
@@ -32,10 +30,10 @@ def test_files_are_forgotten_with_all_their_versions_and_so_are_uploads_that_wer
         assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
 
-def test_s3_tells_the_inbox_of_each_new_file_and_of_nothing_else(prod: Deployment) -> None:
-    told = prod.plain(bucket_of(prod)["Properties"]["NotificationConfiguration"])
+def test_s3_notifies_the_inbox_of_each_new_file_and_of_nothing_else(prod: Deployment) -> None:
+    notifications = prod.plain(bucket_of(prod)["Properties"]["NotificationConfiguration"])
 
-    assert told == {
+    assert notifications == {
         "QueueConfigurations": [
             {
                 "Event": "s3:ObjectCreated:*",
@@ -63,7 +61,7 @@ def test_no_stack_makes_a_function_to_set_the_notification(prod: Deployment) -> 
     assert not any(type_.startswith("Custom::") for type_ in types)
 
 
-def test_new_files_are_taken_by_the_ten_and_jobs_one_by_one(prod: Deployment) -> None:
+def test_new_files_are_consumed_in_tens_and_jobs_one_by_one(prod: Deployment) -> None:
     inbox = prod.trigger_from("afluente-prod-csv-inbox")
     jobs = prod.trigger_from("afluente-prod-csv-jobs.fifo")
 
@@ -77,13 +75,13 @@ def test_new_files_are_taken_by_the_ten_and_jobs_one_by_one(prod: Deployment) ->
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("queue", ["csv-inbox", "csv-jobs.fifo"])
-def test_a_job_goes_on_after_its_function_has_ended_and_while_sqs_remembers_its_packs(
+def test_a_job_is_retried_after_its_function_has_ended_and_while_sqs_drops_duplicates(
     deployment_of: Callable[[str], Deployment], preset: str, queue: str
 ) -> None:
     deployment = deployment_of(preset)
     hidden = deployment.one("AWS::SQS::Queue", QueueName=f"afluente-{preset}-{queue}")["VisibilityTimeout"]
 
-    assert deployment.function("csv_trigger")["Timeout"] < hidden < REMEMBERED_SECONDS
+    assert deployment.function("csv_trigger")["Timeout"] < hidden < DEDUPLICATION_SECONDS
 
 
 def test_jobs_are_found_by_domain_in_the_order_in_which_they_were_made(prod: Deployment) -> None:
@@ -121,7 +119,7 @@ def test_an_alarm_says_what_to_do(prod: Deployment) -> None:
         assert f"`afluente dlq redrive --queue {queue} --stage prod`" in alarm["AlarmDescription"]
 
 
-def test_a_stage_without_csv_files_is_told_of_none_and_finishes_what_it_has(
+def test_a_stage_without_csv_files_gets_no_notifications_and_finishes_its_jobs(
     deployment_of: Callable[[str], Deployment],
 ) -> None:
     migration = deployment_of("migration")

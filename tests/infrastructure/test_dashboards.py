@@ -1,4 +1,4 @@
-"""What people look at: a dashboard for each open domain, and what is on it."""
+"""Dashboards: one for each open domain, with widgets of the transports that the stage has."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What holds data: how it is kept, who can read it, when it is forgotten."""
+"""Queues, tables, streams and buckets: their keys, retention and lifetime."""
 
 from collections.abc import Callable
 
@@ -63,7 +63,7 @@ def test_an_inbox_is_a_standard_queue_that_a_topic_rule_and_s3_can_send_to(prod:
         ("afluente-prod-datapoints.fifo", "afluente-prod-datapoints-dlq.fifo", 60),
         ("afluente-prod-mqtt-inbox", "afluente-prod-mqtt-inbox-dlq", 60),
         ("afluente-prod-csv-inbox", "afluente-prod-csv-inbox-dlq", 60),
-        # Each goes on from where the last one got to.
+        # Each continues where the last one ended.
         ("afluente-prod-csv-jobs.fifo", "afluente-prod-csv-jobs-dlq.fifo", 1_000),
     ],
 )
@@ -96,7 +96,7 @@ def test_there_are_these_queues_and_no_other(prod: Deployment) -> None:
     assert sorted(queues) == sorted([*FIFO_QUEUES, *STANDARD_QUEUES, PASSING_QUEUE])
 
 
-def test_the_inbox_is_there_with_mqtt_off_so_that_what_is_in_it_is_still_taken(
+def test_the_inbox_is_there_with_mqtt_off_so_that_its_messages_are_still_accepted(
     deployment_of: Callable[[str], Deployment],
 ) -> None:
     migration = deployment_of("migration")
@@ -125,7 +125,7 @@ def test_a_table_is_on_demand_recoverable_and_protected_in_prod(prod: Deployment
         assert table["DeletionProtectionEnabled"] is True
 
 
-def test_only_connections_jobs_limits_and_what_is_remembered_of_moving_expire(prod: Deployment) -> None:
+def test_only_connections_jobs_limits_and_records_of_the_migration_expire(prod: Deployment) -> None:
     expiry = {
         table["TableName"]: table["TimeToLiveSpecification"]
         for table in prod.resources("AWS::DynamoDB::Table").values()

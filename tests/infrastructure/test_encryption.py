@@ -1,4 +1,4 @@
-"""Where a stage has a key of its own, everything is encrypted with it, and each may use it for what it does alone."""
+"""A stage with a key of its own: everything is encrypted with it, and each role may use it for its actions alone."""
 
 import json
 from collections.abc import Callable

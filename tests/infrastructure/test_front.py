@@ -84,14 +84,14 @@ def test_the_front_shows_the_newest_secret_which_no_template_holds(fronted: Depl
 
 
 @pytest.mark.parametrize("package", BEHIND)
-def test_the_functions_behind_it_take_the_newest_secret_and_the_one_before(fronted: Deployment, package: str) -> None:
-    told = fronted.function(package)["Environment"]["Variables"]["AFLUENTE_FRONT_SECRETS"]
+def test_the_functions_behind_it_accept_the_newest_secret_and_the_one_before(fronted: Deployment, package: str) -> None:
+    accepted = fronted.function(package)["Environment"]["Variables"]["AFLUENTE_FRONT_SECRETS"]
     secrets = [
         id_ for id_ in fronted.resources("AWS::SecretsManager::Secret") if id_.startswith("FrontSecretsGeneration")
     ]
 
     assert [id_.removeprefix("FrontSecrets")[:11] for id_ in secrets] == ["Generation3", "Generation2"]
-    assert told == {"Fn::Join": ["", [{"Ref": secrets[0]}, ",", {"Ref": secrets[1]}]]}
+    assert accepted == {"Fn::Join": ["", [{"Ref": secrets[0]}, ",", {"Ref": secrets[1]}]]}
     granted = {
         ref["Ref"]
         for policy in fronted.resources("AWS::IAM::Policy").values()
@@ -123,14 +123,14 @@ def test_a_new_secret_is_known_to_the_functions_before_it_is_shown(fronted: Depl
     assert functions <= set(resource["DependsOn"])
 
 
-def test_tools_are_told_the_address_of_the_front(fronted: Deployment) -> None:
+def test_the_url_among_the_outputs_is_the_one_of_the_front(fronted: Deployment) -> None:
     [distribution] = fronted.resources("AWS::CloudFront::Distribution")
     url = fronted.service["Outputs"]["HttpApiUrl"]["Value"]
 
     assert url == {"Fn::Join": ["", ["https://", {"Fn::GetAtt": [distribution, "DomainName"]}]]}
 
 
-def test_the_web_acl_refuses_floods_and_what_aws_knows_for_bad(web_acl: Resource) -> None:
+def test_the_web_acl_rejects_floods_and_what_aws_knows_for_bad(web_acl: Resource) -> None:
     rate, *managed = web_acl["Rules"]
 
     assert web_acl["Scope"] == "CLOUDFRONT"
@@ -146,7 +146,7 @@ def test_the_web_acl_refuses_floods_and_what_aws_knows_for_bad(web_acl: Resource
     assert [rule["Priority"] for rule in web_acl["Rules"]] == [0, 1, 2, 3]
 
 
-def test_who_floods_is_told_which_limit_and_when_to_come_again(web_acl: Resource) -> None:
+def test_a_client_over_the_limit_gets_the_limit_and_when_to_retry(web_acl: Resource) -> None:
     response = web_acl["Rules"][0]["Action"]["Block"]["CustomResponse"]
     problem = json.loads(web_acl["CustomResponseBodies"][response["CustomResponseBodyKey"]]["Content"])
 
@@ -156,7 +156,7 @@ def test_who_floods_is_told_which_limit_and_when_to_come_again(web_acl: Resource
     assert "30,000 requests in 5 minutes" in problem["detail"]
 
 
-def test_bodies_of_points_and_devices_without_a_name_are_not_refused(web_acl: Resource) -> None:
+def test_bodies_of_points_and_devices_without_a_name_are_not_rejected(web_acl: Resource) -> None:
     common = web_acl["Rules"][3]["Statement"]["ManagedRuleGroupStatement"]
     counted = {override["Name"] for override in common["RuleActionOverrides"]}
 

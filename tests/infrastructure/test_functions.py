@@ -1,4 +1,4 @@
-"""What each function is, knows and may do: no more than it uses."""
+"""Functions: their runtime, environment, logs and event sources."""
 
 import json
 from collections.abc import Callable
@@ -34,10 +34,10 @@ AnySettings = (
     | WsIngestSettings
     | ClassifierSettings
 )
-# No preset has another value of these; a test may, and a stage with a front or an old service's database.
-NEVER_TOLD = {"front_secrets", "key_ttl_seconds", "old_sql_secret", "old_sql_tables", "sensors_ttl_seconds"}
-# Only of a stage with an old service's database.
-TOLD_OF_OLD_TABLES = {"classifier": {"migration_table"}}
+# No preset has another value of these; a test may, and a stage with a front or a legacy database.
+NEVER_SET = {"front_secrets", "key_ttl_seconds", "old_sql_secret", "old_sql_tables", "sensors_ttl_seconds"}
+# Only of a stage with a legacy database.
+SET_FOR_LEGACY_TABLES = {"classifier": {"migration_table"}}
 
 COMMON = {"AFLUENTE_STAGE": "prod", "POWERTOOLS_METRICS_NAMESPACE": "afluente", "POWERTOOLS_LOG_LEVEL": "INFO"}
 
@@ -47,7 +47,7 @@ def numbers(*values: float) -> dict[str, float]:
     return dict.fromkeys(names, 0) | dict(zip(names, values, strict=False))
 
 
-# What each function is told that accepts points.
+# Variables of each function that accepts points.
 ACCEPTING = {
     "AFLUENTE_DOMAINS": "iot,infrastructure,finance,health",
     "AFLUENTE_SHARDS": "64",
@@ -55,7 +55,7 @@ ACCEPTING = {
     "AFLUENTE_QUARANTINE_BUCKET": "<QuarantineBucket>",
 }
 
-# What each function is told that keeps to limits.
+# Variables of each function that limits rates.
 LIMITS = {
     "AFLUENTE_LIMITS": json.dumps(
         {
@@ -68,7 +68,7 @@ LIMITS = {
     "AFLUENTE_LIMITS_TABLE": "afluente-prod-limits",
 }
 
-# What each function is told that has to do with CSV jobs.
+# Variables of each function that keeps CSV jobs.
 CSV_JOBS = {
     "AFLUENTE_CSV_BUCKET": "<CsvFilesBucket>",
     "AFLUENTE_CSV_JOBS_TABLE": "afluente-prod-csv-jobs",
@@ -152,7 +152,7 @@ ENVIRONMENT = {
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_function_knows_exactly_what_it_uses(prod: Deployment, package: str) -> None:
+def test_the_environment_of_a_function_is_exactly_this(prod: Deployment, package: str) -> None:
     environment = prod.plain(prod.function(package)["Environment"]["Variables"])
 
     assert environment == COMMON | ENVIRONMENT[package]
@@ -170,7 +170,7 @@ def test_a_function_knows_exactly_what_it_uses(prod: Deployment, package: str) -
         ("classifier", ClassifierSettings),
     ],
 )
-def test_what_a_function_is_told_is_what_its_settings_ask_for(
+def test_the_environment_of_a_function_is_what_its_settings_read(
     prod: Deployment, package: str, settings: type[AnySettings]
 ) -> None:
     environment = prod.plain(prod.function(package)["Environment"]["Variables"])
@@ -180,7 +180,7 @@ def test_what_a_function_is_told_is_what_its_settings_ask_for(
     assert environment.keys() - COMMON.keys() - {"POWERTOOLS_SERVICE_NAME"} == {
         f"{PREFIX}{field.upper()}"
         for field in settings.model_fields
-        if field not in NEVER_TOLD | TOLD_OF_OLD_TABLES.get(package, set())
+        if field not in NEVER_SET | SET_FOR_LEGACY_TABLES.get(package, set())
     }
 
 
@@ -200,21 +200,21 @@ def test_functions_run_on_python_3_13_and_arm_with_their_layers(
         assert layer["CompatibleArchitectures"] == [architecture]
 
 
-def test_functions_log_to_groups_of_their_own_that_forget(prod: Deployment) -> None:
+def test_functions_log_to_groups_of_their_own_with_a_retention(prod: Deployment) -> None:
     for function in prod.resources("AWS::Lambda::Function").values():
         name = prod.plain(function["LoggingConfig"])["LogGroup"]
         assert name == f"/aws/lambda/{function['FunctionName']}"
         assert prod.one("AWS::Logs::LogGroup", LogGroupName=name)["RetentionInDays"] == 90
 
 
-def test_every_log_group_forgets(prod: Deployment) -> None:
+def test_every_log_group_has_a_retention(prod: Deployment) -> None:
     groups = prod.resources("AWS::Logs::LogGroup").values()
 
     assert len(groups) == 10
     assert all(group["RetentionInDays"] == 90 for group in groups)
 
 
-def test_the_classifier_takes_batches_and_reports_the_packs_that_failed(prod: Deployment) -> None:
+def test_the_classifier_consumes_batches_and_reports_the_packs_that_failed(prod: Deployment) -> None:
     mapping = prod.trigger("classifier")
 
     assert prod.plain(mapping["EventSourceArn"]) == "afluente-prod-datapoints.fifo"
@@ -224,7 +224,7 @@ def test_the_classifier_takes_batches_and_reports_the_packs_that_failed(prod: De
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_each_queue_is_read_by_one_function(prod: Deployment) -> None:
+def test_each_queue_is_consumed_by_one_function(prod: Deployment) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
 
     assert sorted(prod.plain([mapping["EventSourceArn"], mapping["FunctionName"]]) for mapping in mappings) == [

@@ -1,4 +1,4 @@
-"""Which calls reach a function, and which of them need a key."""
+"""The HTTP API: routes, their functions, and the check of keys."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tests.infrastructure.deployment import Deployment, Resource
 OPEN = {"GET /health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}
 
 
-def test_every_route_is_there_and_only_what_describes_the_service_asks_for_no_key(prod: Deployment) -> None:
+def test_every_route_is_there_and_only_those_that_describe_the_service_take_no_key(prod: Deployment) -> None:
     routes = {route["RouteKey"]: route["AuthorizationType"] for route in of_the_http_api(prod, "Route")}
 
     assert routes.keys() == {route.key for route in ROUTES} | {"$default"}
@@ -45,7 +45,7 @@ def test_every_route_is_answered_by_its_function(prod: Deployment) -> None:
         assert functions[target] == f"afluente-prod-{of_route[route['RouteKey']].replace('_', '-')}"
 
 
-def test_the_key_is_checked_by_the_authorizer_and_its_answer_kept_for_half_a_minute(prod: Deployment) -> None:
+def test_the_key_is_checked_by_the_authorizer_and_its_answer_cached_for_half_a_minute(prod: Deployment) -> None:
     [(id_, authorizer)] = prod.resources("AWS::ApiGatewayV2::Authorizer").items()
 
     assert authorizer["AuthorizerType"] == "REQUEST"

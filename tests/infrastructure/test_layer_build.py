@@ -1,4 +1,4 @@
-"""The third-party layers: each built once for a lock and a machine, and there whole or not at all."""
+"""The third-party layers: each built once for a lock and a machine, and complete or absent."""
 
 import json
 import subprocess
@@ -130,7 +130,7 @@ def test_a_build_that_fails_says_why_and_leaves_nothing(
     assert build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=cache).is_dir()
 
 
-def test_a_build_that_was_overtaken_by_another_takes_that_ones_layer(
+def test_a_build_that_was_overtaken_by_another_returns_the_layer_of_that_one(
     calls: Path, lock: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layer = build_layer(THIRD_PARTY, LAMBDA, lock=lock, cache=tmp_path / "elsewhere")
@@ -199,7 +199,7 @@ def test_the_layers_of_the_loader_leave_room_for_its_code() -> None:
     assert size_of(layers.third_party) + size_of(layers.loader) < 150 * 1024 * 1024
 
 
-def test_a_stage_without_old_tables_builds_no_layer_for_them() -> None:
+def test_a_stage_without_legacy_tables_builds_no_layer_for_them() -> None:
     assert build_layers(target_of(dev())).legacy_sql is None
 
 

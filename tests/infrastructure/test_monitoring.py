@@ -1,4 +1,4 @@
-"""What calls a person."""
+"""CloudWatch alarms that call an operator."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_there_is_an_alarm_for_each_way_to_fall_behind_or_fail(prod: Deployment)
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_is_told_when_it_begins_and_when_it_is_over(prod: Deployment, name: str) -> None:
+def test_an_alarm_is_published_when_it_begins_and_when_it_ends(prod: Deployment, name: str) -> None:
     alarm = prod.plain(prod.one("AWS::CloudWatch::Alarm", AlarmName=name))
 
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"

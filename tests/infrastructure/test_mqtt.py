@@ -1,4 +1,4 @@
-"""MQTT: what a device may do at the broker, and the way of its message into the inbox."""
+"""MQTT: permissions of devices, and topic rules that put messages into the inbox."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -56,7 +56,9 @@ def test_a_rule_is_made_after_its_role_may_send(prod: Deployment) -> None:
     assert all(policy in rule["DependsOn"] for rule in rules)
 
 
-def test_messages_are_taken_by_the_second_or_thousand_and_those_that_failed_alone_come_again(prod: Deployment) -> None:
+def test_messages_are_consumed_by_the_second_or_thousand_and_those_alone_that_failed_are_retried(
+    prod: Deployment,
+) -> None:
     mapping = prod.trigger("iot_rule_handler")
 
     assert prod.plain(mapping["EventSourceArn"]) == "afluente-prod-mqtt-inbox"
@@ -148,7 +150,7 @@ def test_a_device_may_do_nothing_but_connect_and_publish(prod: Deployment, actio
 
 
 @pytest.mark.parametrize("sensor", ["42", "0f9c2f0e-7d3b-4d8b-9a62-6d1b7f3c9e01"])
-def test_an_old_device_publishes_readings_of_any_sensor(prod: Deployment, sensor: str) -> None:
+def test_a_legacy_device_publishes_readings_of_any_sensor(prod: Deployment, sensor: str) -> None:
     assert may(prod, OVEN, "iot:Publish", f"topic/iot/sensors/{sensor}/readings", policy="old-device")
 
 
@@ -165,7 +167,7 @@ def test_an_old_device_publishes_readings_of_any_sensor(prod: Deployment, sensor
         "health/sensors/42/readings",
     ],
 )
-def test_an_old_device_publishes_nothing_else(prod: Deployment, topic: str) -> None:
+def test_a_legacy_device_publishes_nothing_else(prod: Deployment, topic: str) -> None:
     assert not may(prod, OVEN, "iot:Publish", f"topic/{topic}", policy="old-device")
 
 
@@ -186,7 +188,7 @@ def test_a_device_that_moves_has_both_policies_and_publishes_in_both_ways(
     assert may(prod, OVEN, "iot:Publish", f"topic/{topic}", policy="*device") is allowed
 
 
-def test_an_old_device_connects_as_itself_and_reads_nothing(prod: Deployment) -> None:
+def test_a_legacy_device_connects_as_itself_and_reads_nothing(prod: Deployment) -> None:
     assert may(prod, OVEN, "iot:Connect", "client/oven-1", policy="old-device")
     assert not may(prod, OVEN, "iot:Connect", "client/oven-2", policy="old-device")
     assert not may(prod, OVEN, "iot:Subscribe", "topicfilter/iot/sensors/42/readings", policy="old-device")
@@ -199,14 +201,14 @@ def test_a_stage_without_mqtt_has_neither_rules_nor_a_policy(deployment_of: Call
     assert migration.resources("AWS::IoT::TopicRule") == {}
     assert migration.resources("AWS::IoT::Policy") == {}
     assert "IotPolicy" not in migration.service["Outputs"]
-    takers = [role["AssumeRolePolicyDocument"] for role in migration.resources("AWS::IAM::Role").values()]
-    assert "iot.amazonaws.com" not in str(takers)
+    assumers = [role["AssumeRolePolicyDocument"] for role in migration.resources("AWS::IAM::Role").values()]
+    assert "iot.amazonaws.com" not in str(assumers)
 
 
 def may(
     deployment: Deployment, connection: Mapping[str, str], action: str, resource: str, *, policy: str = "device"
 ) -> bool:
-    """Whether AWS IoT Core lets a connection do it: an explicit Deny wins, and what nothing allows is denied.
+    """True if AWS IoT Core allows it: an explicit Deny wins, and without an Allow it is denied.
 
     Of all the policies that `policy` names, a star in it standing for anything.
     """
@@ -223,7 +225,7 @@ def may(
 
 
 def matches(pattern: str, resource: str, connection: Mapping[str, str]) -> bool:
-    """Whether a resource is of a pattern; a star in it stands for slashes too, and an unknown variable for nothing."""
+    """True if a resource matches a pattern; a star in it matches slashes too, and an unknown variable nothing."""
     names = re.findall(r"\$\{([^}]+)\}", pattern)
     if not connection.keys() >= set(names):
         return False

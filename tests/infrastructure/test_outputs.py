@@ -1,4 +1,4 @@
-"""What the tools around a deployment find it by."""
+"""Outputs, by which tools find the parts of a deployment."""
 
 from collections.abc import Callable
 

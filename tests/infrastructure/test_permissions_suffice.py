@@ -1,4 +1,4 @@
-"""What the roles allow is enough: the functions do all that they do with an emulator that enforces the policies."""
+"""The roles allow enough: the functions run in an emulator that enforces the policies."""
 
 import json
 import os
@@ -39,19 +39,19 @@ from tests.infrastructure.grants import GRANTS
 pytestmark = pytest.mark.integration
 
 REGION = "us-east-1"
-PATIENCE_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 RECORD = "decisions.jsonl"
-# What AWS wants granted for a batch too, and what the emulator (1.5.33) asks for then.
+# Actions that AWS checks for a batch too, and those that the emulator (1.5.33) checks then.
 BATCHES = {
     "sqs:SendMessage": "sqs:SendMessageBatch",
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
 }
-# A resource as AWS wants it granted, and what the emulator asks for in its place.
-JUDGED_OTHERWISE = {
+# A resource as AWS wants it granted, and the one that the emulator checks in its place.
+CHECKED_AS = {
     ":log-group:/afluente/local/alarms:log-stream:alarms": ":log-group:/afluente/local/alarms",
 }
-# Lambda takes messages from a queue with the role of its function; the emulator (1.5.33) takes them with none.
-TAKEN_BY_LAMBDA = {
+# Lambda receives messages of a queue with the role of its function; the emulator (1.5.33) with none.
+DONE_BY_LAMBDA = {
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibility",
@@ -64,7 +64,7 @@ EVENT_SOURCES: dict[str, set[str]] = defaultdict(
     csv_trigger={"csv-inbox", "csv-jobs.fifo"},
     ws_ingest={"unanswered-connections"},
 )
-# What is granted, and not done here: with the reason, and where it is seen.
+# Grants that no test of this file uses: with the reason, and where they are used.
 NOT_SEEN_HERE: dict[str, set[tuple[str, str]]] = {}
 ALARM_LOG = f"arn:aws:logs:{REGION}:000000000000:log-group:/afluente/local/alarms"
 STREAMS = ("AlertStream", "WarningStream", "AnomalyStream", "NormalStream")
@@ -72,7 +72,7 @@ STREAMS = ("AlertStream", "WarningStream", "AnomalyStream", "NormalStream")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the emulator keeps what it keeps, and writes down what it decided about permissions."""
+    """The folder of the emulator, with its record of decisions about permissions."""
     return tmp_path_factory.mktemp("emulator")
 
 
@@ -128,7 +128,7 @@ def outputs(connection: Connection, tmp_path_factory: pytest.TempPathFactory) ->
 def api(connection: Connection, outputs: Mapping[str, str], port: int) -> Iterator[httpx.Client]:
     url = f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['HttpApiId']}/$default"
     with httpx.Client(
-        base_url=url, headers={"X-API-Key": a_key(connection, outputs)}, timeout=PATIENCE_SECONDS
+        base_url=url, headers={"X-API-Key": a_key(connection, outputs)}, timeout=TIMEOUT_SECONDS
     ) as client:
         yield client
 
@@ -147,7 +147,7 @@ def test_every_function_may_do_all_that_it_does(connection: Connection, outputs:
         f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['HttpApiId']}/$default/ingest/datapoints",
         json={"domain": "iot", "source_id": "press", "datapoints": points},
         headers={"X-API-Key": key},
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
     )
     connection.client("sqs").send_message(
         QueueUrl=outputs["DatapointsQueueUrl"],
@@ -166,7 +166,9 @@ def test_every_function_may_do_all_that_it_does(connection: Connection, outputs:
     until("the queue is empty", lambda: nothing_waits(connection, outputs["DatapointsQueueUrl"]))
 
 
-def test_mqtt_messages_are_taken_with_what_the_role_allows(connection: Connection, outputs: Mapping[str, str]) -> None:
+def test_mqtt_messages_are_accepted_with_the_grants_of_the_role(
+    connection: Connection, outputs: Mapping[str, str]
+) -> None:
     broker = connection.client("iot-data")
     before = len(quarantined(connection, outputs))
     point = {"value": 1.5, "timestamp": time.time() - 60}
@@ -181,7 +183,7 @@ def test_mqtt_messages_are_taken_with_what_the_role_allows(connection: Connectio
     assert nothing_waits(connection, outputs["InboxDlqUrl"])
 
 
-def test_a_websocket_is_served_with_what_the_role_allows(
+def test_a_websocket_is_served_with_the_grants_of_the_role(
     connection: Connection, outputs: Mapping[str, str], port: int
 ) -> None:
     url = f"ws://127.0.0.1:{port}/_aws/execute-api/{outputs['WebSocketApiId']}/live"
@@ -197,17 +199,17 @@ def test_a_websocket_is_served_with_what_the_role_allows(
         assert ask(socket, {"action": "auth"})["last_sequence"] == 7
         assert ask(unknown, point)["code"] == 1008
         # Closed by the service, once its ten seconds are over.
-        assert json.loads(silent.recv(PATIENCE_SECONDS))["code"] == 1008
+        assert json.loads(silent.recv(TIMEOUT_SECONDS))["code"] == 1008
         for closed in (silent, unknown):
             with pytest.raises(ConnectionClosed):
-                closed.recv(PATIENCE_SECONDS)
+                closed.recv(TIMEOUT_SECONDS)
 
     until("the point is on its stream", lambda: 2.5 in values_on(connection, outputs["NormalStream"]))
     assert len(quarantined(connection, outputs)) == before + 1
-    until("the connection is forgotten", lambda: ids_of(connection, outputs["ConnectionsTable"]) == {"source#iot/pump"})
+    until("the connection is deleted", lambda: ids_of(connection, outputs["ConnectionsTable"]) == {"source#iot/pump"})
 
 
-def test_csv_files_are_read_with_what_the_roles_allow(
+def test_csv_files_are_read_with_the_grants_of_the_roles(
     connection: Connection, outputs: Mapping[str, str], api: httpx.Client
 ) -> None:
     s3, bucket = connection.client("s3"), outputs["CsvBucket"]
@@ -225,18 +227,18 @@ def test_csv_files_are_read_with_what_the_roles_allow(
     assert statuses(api) == ["complete"] * 3
     values = {3.5, 4.5, 5.5}
     until("all points are on their stream", lambda: values <= set(values_on(connection, outputs["NormalStream"])))
-    told = api.get(f"/ingest/csv/{answer.json()['job_id']}").json()
-    # How many rows were rejected it does not tell: the emulator as it is answers a range of a version with the whole.
-    assert told["points_queued"] == 10
-    assert ",high" in httpx.get(told["rejects_url"]).text
-    assert api.delete(f"/ingest/csv/{told['job_id']}").status_code == 409
+    job = api.get(f"/ingest/csv/{answer.json()['job_id']}").json()
+    # The number of rejected rows is wrong: the emulator answers a range of a version with the whole.
+    assert job["points_queued"] == 10
+    assert ",high" in httpx.get(job["rejects_url"]).text
+    assert api.delete(f"/ingest/csv/{job['job_id']}").status_code == 409
     until("the inbox is empty", lambda: nothing_waits(connection, outputs["CsvInboxQueueUrl"]))
     until("no job waits", lambda: nothing_waits(connection, outputs["CsvJobsQueueUrl"]))
     assert nothing_waits(connection, outputs["CsvInboxDlqUrl"])
     assert nothing_waits(connection, outputs["CsvJobsDlqUrl"])
 
 
-def test_a_file_that_cannot_be_read_is_given_up_with_what_the_role_allows(
+def test_an_unreadable_file_fails_with_the_grants_of_the_role(
     connection: Connection, outputs: Mapping[str, str], api: httpx.Client
 ) -> None:
     s3, bucket, noise = connection.client("s3"), outputs["CsvBucket"], b"\x00\xff" * 500
@@ -250,7 +252,7 @@ def test_a_file_that_cannot_be_read_is_given_up_with_what_the_role_allows(
     until("the inbox is empty", lambda: nothing_waits(connection, outputs["CsvInboxQueueUrl"]))
 
 
-def test_constraints_are_managed_with_what_the_role_allows(api: httpx.Client) -> None:
+def test_constraints_are_managed_with_the_grants_of_the_role(api: httpx.Client) -> None:
     path = "/constraints/iot/shear/force"
 
     for limit in (10, 20):
@@ -267,26 +269,26 @@ def test_constraints_are_managed_with_what_the_role_allows(api: httpx.Client) ->
     assert [answer.status_code // 100 for answer in answers] == [2] * len(answers), [one.text for one in answers]
 
 
-def test_alarms_are_read_with_what_the_role_allows(api: httpx.Client) -> None:
+def test_alarms_are_read_with_the_grants_of_the_role(api: httpx.Client) -> None:
     answer = api.get("/alarms")
 
     assert answer.status_code == 200, answer.text
 
 
-def test_uploads_are_begun_and_given_up_with_what_the_role_allows(api: httpx.Client) -> None:
+def test_uploads_are_begun_and_aborted_with_the_grants_of_the_role(api: httpx.Client) -> None:
     # Too large to be uploaded at once.
     large = {"domain": "iot", "source_id": "saw", "file": "large.csv", "size": 6 * 1024**3}
     begun = api.post("/ingest/csv/uploads", json=large)
     assert begun.status_code == 201, begun.text
 
-    given_up = httpx.delete(begun.json()["upload"]["abort_url"])
+    aborted = httpx.delete(begun.json()["upload"]["abort_url"])
     cancelled = api.delete(f"/ingest/csv/{begun.json()['job_id']}")
 
-    assert given_up.status_code == 204, given_up.text
+    assert aborted.status_code == 204, aborted.text
     assert cancelled.status_code == 200, cancelled.text
 
 
-def test_old_clients_are_served_with_what_the_roles_allow(
+def test_legacy_clients_are_served_with_the_grants_of_the_roles(
     connection: Connection, outputs: Mapping[str, str], api: httpx.Client
 ) -> None:
     sensor = "1267183d-7e20-55f9-a78a-487267327c64"
@@ -301,7 +303,7 @@ def test_old_clients_are_served_with_what_the_roles_allow(
 
 
 def test_every_permission_is_needed(request: pytest.FixtureRequest, folder: Path) -> None:
-    """After all of the above: what no function has done, and has no reason to be allowed, is too much."""
+    """Run after the others: a grant that no function has used is one too many."""
     ran = {item.name for item in request.session.items if item.path == request.path}
     if len(ran) < len(re.findall(r"^def test_", request.path.read_text(encoding="utf-8"), re.MULTILINE)):
         pytest.skip("the other tests of this file make the calls that this one counts")
@@ -317,7 +319,7 @@ def test_every_permission_is_needed(request: pytest.FixtureRequest, folder: Path
         package: {
             (action, resource)
             for action, resource in granted - used.get(package, set())
-            if action not in TAKEN_BY_LAMBDA or not is_event_source(package, resource)
+            if action not in DONE_BY_LAMBDA or not is_event_source(package, resource)
         }
         for package, granted in GRANTS.items()
     }
@@ -334,7 +336,7 @@ def allowed_calls(record: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def is_of(resource: str, granted: str) -> bool:
-    """Whether the ARN is of what the list of grants calls so."""
+    """True if the ARN is the one of a resource as the list of grants names it."""
     if granted.startswith("<SecretsManager::Secret>"):
         return ":secret:" in resource
     if granted.startswith("arn:aws:execute-api"):
@@ -358,9 +360,9 @@ def is_event_source(package: str, queue: str) -> bool:
 
 
 def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
-    """The stack but for what the emulator judges otherwise than AWS, and for TLS, which its endpoint does not have."""
+    """The stack, adapted to checks of the emulator that differ from those of AWS, and to its endpoint without TLS."""
     text = json.dumps(stack.template)
-    for granted, asked_for in JUDGED_OTHERWISE.items():
+    for granted, asked_for in CHECKED_AS.items():
         text = text.replace(granted, asked_for)
     for id_, resource in stack.template["Resources"].items():
         if resource["Type"] == "AWS::SecretsManager::Secret":
@@ -379,7 +381,7 @@ def as_the_emulator_can_enforce_it(stack: StackTemplate) -> StackTemplate:
                 granted_actions = as_list(statement["Action"])
                 statement["Action"] = [*granted_actions, *(BATCHES[one] for one in granted_actions if one in BATCHES)]
                 if "logs:FilterLogEvents" in granted_actions:
-                    # The ARN of a log group ends in `:*`; AWS takes it for that of the group too.
+                    # The ARN of a log group ends in `:*`; AWS accepts it for that of the group too.
                     statement["Resource"] = [*as_list(statement["Resource"]), ALARM_LOG]
     return StackTemplate(stack.name, template)
 
@@ -441,7 +443,7 @@ def alarms(connection: Connection, outputs: Mapping[str, str]) -> list[str]:
 
 def ask(socket: ClientConnection, message: object) -> Any:
     socket.send(json.dumps(message))
-    return json.loads(socket.recv(PATIENCE_SECONDS))
+    return json.loads(socket.recv(TIMEOUT_SECONDS))
 
 
 def ids_of(connection: Connection, table: str) -> set[str]:
@@ -458,9 +460,9 @@ def nothing_waits(connection: Connection, queue_url: str) -> bool:
 
 
 def until(what: str, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {TIMEOUT_SECONDS:.0f} s: {what}"
         time.sleep(0.1)
 
 

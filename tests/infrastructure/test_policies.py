@@ -1,4 +1,4 @@
-"""Who may do what: each policy of each stage is exactly this, and nothing is reached without TLS or by the public."""
+"""Policies of every variant of a stage are exactly these; nothing is reached without TLS, or by the public."""
 
 import copy
 import dataclasses
@@ -35,7 +35,7 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "migration": ("migration", {}),
     "without a key of its own": ("prod", {"customer_managed_key": False}),
     "without CSV files": ("prod", {"enable_csv_ingest": False}),
-    "without old clients": ("prod", {"enable_legacy_api": False, "enable_legacy_mqtt": False}),
+    "without legacy clients": ("prod", {"enable_legacy_api": False, "enable_legacy_mqtt": False}),
     "without WebSocket": ("prod", {"enable_websocket_ingest": False}),
     "without MQTT": ("prod", {"enable_mqtt_multi_domain": False, "enable_legacy_mqtt": False}),
     "with a firewall": ("prod", {"enable_waf": True, "waf_secret_generation": 3}),
@@ -52,11 +52,11 @@ CSV_OF_HTTP = {
 }
 SENSORS = {("dynamodb:BatchGetItem", "afluente-prod-migration")}
 FRONT_SECRETS = {("secretsmanager:GetSecretValue", "<SecretsManager::Secret>")}
-# What a variant's functions may do less than those of prod, and more; a function that is None is not there.
+# Grants that the functions of a variant lack beside those of prod, and those they have more; None: no such function.
 LESS: dict[str, dict[str, set[tuple[str, str]] | None]] = {
     "migration": {"http_ingest": CSV_OF_HTTP | SENSORS, "ws_ingest": None},
     "without CSV files": {"http_ingest": CSV_OF_HTTP},
-    "without old clients": {"http_ingest": SENSORS},
+    "without legacy clients": {"http_ingest": SENSORS},
     "without WebSocket": {"ws_ingest": None},
 }
 MORE = {"with a firewall": {"http_ingest": FRONT_SECRETS, "http_admin": FRONT_SECRETS}}
@@ -99,7 +99,9 @@ def deployment(deployment_of: Callable[..., Deployment], variant: str) -> Deploy
 
 
 @every_variant
-def test_functions_may_do_exactly_what_the_options_of_the_stage_ask_for(deployment: Deployment, variant: str) -> None:
+def test_the_grants_of_a_function_are_exactly_those_that_the_options_of_the_stage_need(
+    deployment: Deployment, variant: str
+) -> None:
     packages = {function["Handler"].split(".")[0] for function in functions(deployment)}
     less, more = LESS.get(variant, {}), MORE.get(variant, {})
 
@@ -132,7 +134,7 @@ def test_no_policy_is_wider_than_it_can_be(deployment: Deployment) -> None:
 
 
 @every_variant
-def test_a_role_is_taken_by_one_service_and_has_no_policy_but_its_own(deployment: Deployment) -> None:
+def test_a_role_is_assumed_by_one_service_and_has_no_policy_but_its_own(deployment: Deployment) -> None:
     of_functions = {function["Role"]["Fn::GetAtt"][0] for function in functions(deployment)}
     for id_, role in deployment.resources("AWS::IAM::Role").items():
         service = "lambda" if id_ in of_functions else "iot"
@@ -143,7 +145,7 @@ def test_a_role_is_taken_by_one_service_and_has_no_policy_but_its_own(deployment
 
 
 @every_variant
-def test_nobody_is_given_an_identity_but_roles(deployment: Deployment) -> None:
+def test_there_is_no_identity_but_roles(deployment: Deployment) -> None:
     types = {one["Type"] for one in resources(deployment).values() if one["Type"].startswith("AWS::IAM::")}
 
     assert types == {"AWS::IAM::Policy", "AWS::IAM::Role"}
@@ -194,7 +196,7 @@ def test_no_bucket_can_be_made_public(deployment: Deployment) -> None:
 
 
 @every_variant
-def test_what_resources_allow_others_is_this(deployment: Deployment, variant: str) -> None:
+def test_policies_of_resources_allow_others_exactly_this(deployment: Deployment, variant: str) -> None:
     allowed = {
         (id_.split("Policy")[0], one["Principal"]["Service"], one["Action"], json.dumps(one.get("Condition")))
         for type_ in ("AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy")
@@ -217,14 +219,14 @@ def test_what_resources_allow_others_is_this(deployment: Deployment, variant: st
         expected.add(("CsvInboxQueue", "s3.amazonaws.com", "sqs:SendMessage", of_this_account))
 
     assert allowed == expected
-    # What else may have a policy of its own has none.
+    # Other resources that may have a policy have none.
     for type_ in ("AWS::Events::EventBusPolicy", "AWS::SecretsManager::ResourcePolicy", "AWS::Kinesis::ResourcePolicy"):
         assert deployment.resources(type_) == {}
     assert all("ResourcePolicy" not in table for table in deployment.resources("AWS::DynamoDB::Table").values())
 
 
 @every_variant
-def test_functions_are_called_by_the_apis_of_the_stage_alone(deployment: Deployment) -> None:
+def test_functions_are_invoked_by_the_apis_of_the_stage_alone(deployment: Deployment) -> None:
     apis = {
         f"arn:aws:execute-api:{deployment.stage.region}:{ACCOUNT}:{api['Name']}"
         for api in deployment.resources("AWS::ApiGatewayV2::Api").values()
@@ -288,7 +290,7 @@ def test_an_action_that_a_function_gains_is_found(prod: Deployment) -> None:
 
 
 def faults(deployment: Deployment) -> list[str]:
-    """What no statement of a role's policy may have."""
+    """Faults of the statements of roles."""
     return [fault for id_ in deployment.resources("AWS::IAM::Policy") for fault in faults_of(deployment, id_)]
 
 
@@ -313,7 +315,7 @@ def grants_as_in_prod(deployment: Deployment, package: str) -> set[tuple[str, st
 
 
 def without_key(deployment: Deployment, role: str) -> set[tuple[str, str]]:
-    """What a role allows but for the key of the stage, which follows from that: test_encryption.py."""
+    """Grants of a role without those of the stage's key, which follow from them: test_encryption.py."""
     return {
         (action, as_named_in_prod(deployment, resource))
         for action, resource in deployment.grants_of(role)

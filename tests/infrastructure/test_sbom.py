@@ -84,7 +84,7 @@ def test_it_is_cyclonedx_and_the_same_for_the_same_layers(folders: LayerFolders,
     assert bill_of(folders) == bill
 
 
-def test_a_stage_that_does_not_exist_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stage_that_does_not_exist_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--stage", "nowhere", "--out", str(tmp_path / "bill.json")]) == 1
     assert "'nowhere' is unknown" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""A stage is a preset with the values of its file over it; what cannot be is refused with the way out."""
+"""A stage is a preset with the values of its file in their place; invalid values are refused with a hint."""
 
 import dataclasses
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_a_name_without_preset_and_file_says_how_to_make_one(tmp_path: Path) -> 
         ("[limits.key]\nrequests = 1", "limits.key.requests"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_by_its_name(tmp_path: Path, line: str, field: str) -> None:
+def test_an_invalid_value_is_refused_by_its_name(tmp_path: Path, line: str, field: str) -> None:
     (tmp_path / "dev.toml").write_text(line)
 
     with pytest.raises(StageError, match=rf"{field}\b"):

@@ -149,18 +149,18 @@ def test_a_value_of_the_stage_reaches_its_function(
     assert at(changed.function(package), path) == expected
 
 
-def test_the_limits_of_the_stage_reach_those_who_keep_to_them(changed: Deployment) -> None:
-    told = [
+def test_the_limits_of_the_stage_reach_the_functions_that_limit_rates(changed: Deployment) -> None:
+    limits = [
         decode_limits(at(changed.function(package), "Environment.Variables.AFLUENTE_LIMITS"))
         for package in ("http_ingest", "http_authorizer")
     ]
 
-    assert (told[0].ip.requests_per_second, told[0].key.points_per_day) == (0, 7)
-    assert told[0].source.requests_per_second == 100
-    assert (told[1].refused_keys.per_second, told[1].refused_keys.burst) == (0.5, 3)
+    assert (limits[0].ip.requests_per_second, limits[0].key.points_per_day) == (0, 7)
+    assert limits[0].source.requests_per_second == 100
+    assert (limits[1].refused_keys.per_second, limits[1].refused_keys.burst) == (0.5, 3)
 
 
-def test_the_stage_says_how_many_batches_of_mqtt_messages_are_taken_at_once(changed: Deployment) -> None:
+def test_the_stage_says_how_many_batches_of_mqtt_messages_are_processed_at_once(changed: Deployment) -> None:
     assert at(changed.trigger("iot_rule_handler"), "ScalingConfig.MaximumConcurrency") == 9
 
 

@@ -1,4 +1,4 @@
-"""A stage whose streams are judged by the legacy service's tables until they have moved."""
+"""A stage whose streams are classified by the legacy tables until they have moved."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import pytest
 from infra.stage import PRESETS, Stage, StageError, load_stage
 from tests.infrastructure.deployment import Deployment
 
-SECRET = "old-service/sql"
+SECRET = "legacy-service/sql"
 TABLES = {"schema": "dbo", "sensors": {"table": "Sensors"}}
 SUBNETS, GROUPS = ("subnet-0a1b2c3d", "subnet-0123456789abcdef0"), ("sg-0a1b2c3d",)
 
@@ -20,7 +20,7 @@ def migrating(**values: object) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def old(deployed: Callable[[Stage], Deployment]) -> Deployment:
+def legacy(deployed: Callable[[Stage], Deployment]) -> Deployment:
     return deployed(
         migrating(
             old_sql_tables=TABLES, old_sql_subnet_ids=SUBNETS, old_sql_security_group_ids=GROUPS, enable_csv_ingest=True
@@ -28,49 +28,49 @@ def old(deployed: Callable[[Stage], Deployment]) -> Deployment:
     )
 
 
-def test_the_classifier_alone_has_the_drivers(old: Deployment) -> None:
-    functions = old.resources("AWS::Lambda::Function").values()
-    layers = {function["Handler"]: old.plain(function["Layers"]) for function in functions if "Layers" in function}
+def test_the_classifier_alone_has_the_drivers(legacy: Deployment) -> None:
+    functions = legacy.resources("AWS::Lambda::Function").values()
+    layers = {function["Handler"]: legacy.plain(function["Layers"]) for function in functions if "Layers" in function}
 
     having = [handler for handler, names in layers.items() if "afluente-migration-old-sql" in names]
     assert having == ["classifier.handler.lambda_handler"]
 
 
-def test_the_classifier_is_told_where_to_look(old: Deployment) -> None:
-    variables = old.function("classifier")["Environment"]["Variables"]
+def test_the_classifier_has_the_secret_and_the_names_of_the_tables(legacy: Deployment) -> None:
+    variables = legacy.function("classifier")["Environment"]["Variables"]
 
     assert variables["AFLUENTE_OLD_SQL_SECRET"] == SECRET
     assert json.loads(variables["AFLUENTE_OLD_SQL_TABLES"]) == TABLES
-    assert old.plain(variables["AFLUENTE_MIGRATION_TABLE"]) == "afluente-migration-migration"
+    assert legacy.plain(variables["AFLUENTE_MIGRATION_TABLE"]) == "afluente-migration-migration"
 
 
-def test_the_classifier_may_keep_the_trial_of_the_new_way(old: Deployment) -> None:
-    granted = {action for action, resource in old.grants("classifier") if resource == "afluente-migration-migration"}
+def test_the_classifier_may_keep_the_trial_of_the_new_classifier(legacy: Deployment) -> None:
+    granted = {action for action, resource in legacy.grants("classifier") if resource == "afluente-migration-migration"}
 
     assert granted == {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PutItem"}
 
 
-def test_it_may_read_that_secret_and_be_in_that_network(old: Deployment) -> None:
-    grants = old.grants("classifier")
+def test_it_may_read_that_secret_and_be_in_that_network(legacy: Deployment) -> None:
+    grants = legacy.grants("classifier")
 
     name = f"arn:aws:secretsmanager:us-east-1:<AWS::AccountId>:secret:{SECRET}-??????"
     assert {resource for action, resource in grants if action.startswith("secretsmanager:")} == {name}
     assert ("secretsmanager:GetSecretValue", name) in grants
     assert {resource for action, resource in grants if action.startswith("ec2:")} == {"*"}
-    assert old.function("classifier")["VpcConfig"] == {
+    assert legacy.function("classifier")["VpcConfig"] == {
         "SubnetIds": list(SUBNETS),
         "SecurityGroupIds": list(GROUPS),
     }
     template = next(
         resource
-        for resource in old.service["Resources"].values()
+        for resource in legacy.service["Resources"].values()
         if resource.get("Properties", {}).get("Handler") == "classifier.handler.lambda_handler"
     )
     assert any("DefaultPolicy" in id_ for id_ in template["DependsOn"])
 
 
-def test_nothing_else_is_in_a_network(old: Deployment) -> None:
-    functions = old.resources("AWS::Lambda::Function").values()
+def test_nothing_else_is_in_a_network(legacy: Deployment) -> None:
+    functions = legacy.resources("AWS::Lambda::Function").values()
 
     assert [function["Handler"] for function in functions if "VpcConfig" in function] == [
         "classifier.handler.lambda_handler"
@@ -81,11 +81,11 @@ def test_nothing_else_is_in_a_network(old: Deployment) -> None:
     ("name", "code"),
     [("old-tables-unavailable", "LEGACY_TABLES_UNAVAILABLE"), ("canary-rolled-back", "CANARY_ROLLED_BACK")],
 )
-def test_an_alarm_is_counted_from_the_log_of_this_stage(old: Deployment, name: str, code: str) -> None:
-    counted = old.one("AWS::Logs::MetricFilter", FilterPattern=f'{{ $.code = "{code}" }}')
-    alarm = old.plain(old.one("AWS::CloudWatch::Alarm", AlarmName=f"afluente-migration-{name}"))
+def test_an_alarm_is_counted_from_the_log_of_this_stage(legacy: Deployment, name: str, code: str) -> None:
+    counted = legacy.one("AWS::Logs::MetricFilter", FilterPattern=f'{{ $.code = "{code}" }}')
+    alarm = legacy.plain(legacy.one("AWS::CloudWatch::Alarm", AlarmName=f"afluente-migration-{name}"))
 
-    assert old.plain(counted["LogGroupName"]) == "/aws/lambda/afluente-migration-classifier"
+    assert legacy.plain(counted["LogGroupName"]) == "/aws/lambda/afluente-migration-classifier"
     (transformation,) = counted["MetricTransformations"]
     assert (alarm["Namespace"], alarm["MetricName"]) == (
         transformation["MetricNamespace"],
@@ -122,7 +122,7 @@ def test_a_stage_that_has_left_the_legacy_tables_behind_does_not_read_them() -> 
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
         ('old_sql_secret = ""', "old_sql_secret"),
         ('old_sql_subnet_ids = ["subnet-1"]', "old_sql_subnet_ids"),
@@ -131,10 +131,10 @@ def test_a_stage_that_has_left_the_legacy_tables_behind_does_not_read_them() -> 
         ('[old_sql_tables.gateways]\nuuid = "x"', "gateways: there is no such table"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_way_out(tmp_path: Path, lines: str, told: str) -> None:
+def test_invalid_values_are_refused_with_a_hint(tmp_path: Path, lines: str, message: str) -> None:
     (tmp_path / "migration.toml").write_text(lines)
 
-    with pytest.raises(StageError, match=told):
+    with pytest.raises(StageError, match=message):
         load_stage("migration", tmp_path)
 
 
