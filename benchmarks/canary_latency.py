@@ -69,7 +69,7 @@ def main() -> None:
 
 def move(stack: LocalStack, fleet: CanaryFleet, commands: "Commands", arguments: argparse.Namespace) -> None:
     trial = DynamoTrial(stack.client("dynamodb"), stack.target["MigrationTable"])
-    orders = CanaryCommands(trial, clock=time.time, by="benchmark")
+    canary = CanaryCommands(trial, clock=time.time, by="benchmark")
     gates = Gates(max_added_p95_ms=arguments.max_added_ms, min_seconds=arguments.seconds, min_points=100)
     with Traffic(stack, fleet, arguments.rate) as traffic:
         traffic.phase("warm-up", _WARM_UP_SECONDS)
@@ -77,10 +77,10 @@ def move(stack: LocalStack, fleet: CanaryFleet, commands: "Commands", arguments:
         for command in ("plan", "run", "verify"):
             with traffic.during(f"migrate {command}"):
                 commands.run(command)
-        orders.start(Plan(gates=gates))
+        canary.start(Plan(gates=gates))
         follow(trial, traffic)
         traffic.phase("complete", arguments.seconds / 2)
-        orders.roll_back()
+        canary.roll_back()
         traffic.phase("back", arguments.seconds)
     stack.drained()
     traffic.report(arrivals(stack))

@@ -1,4 +1,4 @@
-"""Moving an legacy service's sensors: what each command takes, with a run that is killed half-way and goes on.
+"""Moving a legacy service's sensors: what each command takes, with a run that is killed half-way and goes on.
 
     .venv/bin/python benchmarks/migrate.py
 

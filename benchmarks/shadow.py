@@ -1,4 +1,4 @@
-"""A million readings through both ways of judging: how many differ, and what each way costs. In one process.
+"""A million readings by thresholds and by constraints: the differences, and the cost of each. In one process.
 
     .venv/bin/python benchmarks/shadow.py
 
@@ -97,18 +97,18 @@ def compare(service: LegacyService, tables: LegacyTables, readings: int) -> None
     trial, compared = MemoryTrial(), list[TrialCounts]()
     both = shadow_classifier(moving, tables, trial, compared)
     print(f"{len(sensors):,} sensors, {len(sensors) * readings:,} readings\n")
-    print("| judged by | readings | processor seconds | readings a second | µs a reading |\n|---|---|---|---|---|")
+    print("| classified by | readings | processor seconds | readings a second | µs a reading |\n|---|---|---|---|---|")
     constraints = ConstraintClassifier(ConstraintsLookup(moving.constraints, ttl_seconds=3600, clock=time.monotonic))
-    new = run("constraints alone", constraints, sensors, readings)
-    old = run("legacy rules alone", shadow_classifier(moving, tables, MemoryTrial(), []), sensors, readings)
+    by_constraints = run("constraints alone", constraints, sensors, readings)
+    by_thresholds = run("legacy rules alone", shadow_classifier(moving, tables, MemoryTrial(), []), sensors, readings)
     switch_on(trial)
     shadow = run("both, compared", both, sensors, readings)
     counts = sum_of(compared)
-    tell(service, shadow, trial, counts)
-    sound = sum(new.reasons.values()) == sum(old.reasons.values()) == sum(shadow.reasons.values())
-    print(f"the same number of points came out each way: {'yes' if sound else 'NO'}")
+    report(service, shadow, trial, counts)
+    sound = sum(by_constraints.reasons.values()) == sum(by_thresholds.reasons.values()) == sum(shadow.reasons.values())
+    print(f"the same number of points came out of each: {'yes' if sound else 'NO'}")
     if not sound or counts.differences or counts.errors:
-        raise SystemExit("the ways do not make the same of these readings")
+        raise SystemExit("thresholds and constraints differ for these readings")
 
 
 def shadow_classifier(
@@ -137,21 +137,21 @@ def switch_on(store: MemoryTrial) -> None:
     store.save(after, event_of(EventKind.SHADOW_ON, before, after, counts=counts, now=time.time(), by="cli", why=""))
 
 
-def run(name: str, way: Classifier, sensors: Sequence[SensorThresholds], readings: int) -> Tally:
-    """All readings by one way; the processor's time for the use case is measured, not that for making the readings."""
-    streams, seconds, taken = Tally(), 0.0, 0
+def run(name: str, classifier: Classifier, sensors: Sequence[SensorThresholds], readings: int) -> Tally:
+    """Classify all readings; the processor's time of the use case is measured, not that of making the readings."""
+    streams, seconds, count = Tally(), 0.0, 0
     classify = ClassifyPacks(
-        classifier=way, states=MemoryStates(), streams=streams, alarms=MemoryAlarms(), clock=lambda: NOW
+        classifier=classifier, states=MemoryStates(), streams=streams, alarms=MemoryAlarms(), clock=lambda: NOW
     )
     for number, packs in enumerate(batches(sensors, readings)):
         received = [ReceivedPack(f"m{number}", "1-of-64", number, pack) for pack in packs]
-        taken += sum(map(len, packs))
+        count += sum(map(len, packs))
         began = time.process_time()
         result = classify(received)
         seconds += time.process_time() - began
         if result.failed:
             raise SystemExit(f"packs failed: {result.failed}")
-    print(f"| {name} | {taken:,} | {seconds:.1f} | {taken / seconds:,.0f} | {seconds / taken * 1e6:.2f} |", flush=True)
+    print(f"| {name} | {count:,} | {seconds:.1f} | {count / seconds:,.0f} | {seconds / count * 1e6:.2f} |", flush=True)
     return streams
 
 
@@ -162,7 +162,7 @@ def sum_of(compared: list[TrialCounts]) -> TrialCounts:
     return total
 
 
-def tell(service: LegacyService, streams: Tally, trial: MemoryTrial, counts: TrialCounts) -> None:
+def report(service: LegacyService, streams: Tally, trial: MemoryTrial, counts: TrialCounts) -> None:
     contradictory = len(service.of(*IMPOSSIBLE))
     print(f"\ncompared {counts.compared:,}, errors {counts.errors:,}, differences {counts.differences:,}")
     print(

@@ -34,7 +34,7 @@ def show(report: ShadowReport, console: Console, *, limit: int) -> None:
     counts, settings = report.counts, report.settings
     state = "on" if settings.shadow else "off"
     console.print(
-        f"shadow is {state}; step {report.step}: {counts.compared:,} points judged by both ways", soft_wrap=True
+        f"shadow is {state}; step {report.step}: {counts.compared:,} points classified in both ways", soft_wrap=True
     )
     console.print(f"{counts.differences:,} differences, {counts.errors:,} errors of the new way")
     if not counts.compared:

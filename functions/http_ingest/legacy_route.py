@@ -1,4 +1,4 @@
-"""`POST /ingest/packets`: readings as the clients of the legacy service send them, answered as it answered."""
+"""`POST /ingest/packets`: readings of legacy clients, with the answers of the legacy service."""
 
 import time
 
@@ -14,7 +14,7 @@ from afluente.runtime.observability import Metric, count_of
 from http_ingest.points_route import accept
 
 MAX_DEVICES = 100
-"""Of a packet. Each has limits of its own, which take two calls where the container does not know it yet."""
+"""The most devices of a packet: each has limits of its own, two calls if they are not in the container's cache."""
 
 
 def ingest_packet(request: Request, function: HttpIngest) -> Answer:

@@ -1,4 +1,4 @@
-"""Devices of an legacy service that go over by shares: their thresholds, what they send, what has to come of it."""
+"""Devices of a legacy service in a canary: their thresholds, readings and expected classes."""
 
 import secrets
 import uuid
@@ -19,7 +19,7 @@ from tests.stack import LocalStack
 SENSORS_A_DEVICE = 4
 
 _VALUES = (50.0, 57.5, 80.0, 85.0, 90.0, 95.0, 101.0, 50.0)
-"""Of every class, and on every bound; the last is too far from the one before."""
+"""Values of every class and on every bound; the change to the last is too fast."""
 
 _SECONDS_BETWEEN = 10.0
 
@@ -39,7 +39,7 @@ class Request(NamedTuple):
 
 
 class CanaryFleet:
-    """Devices of ids that nobody else has, of which exactly each step's share goes the new way.
+    """Devices of ids that nobody else has, of which exactly each step's share is in the canary.
 
     Args:
         devices: how many; a multiple of 20.
@@ -63,7 +63,7 @@ class CanaryFleet:
         return [sensor for sensors in self._sensors.values() for sensor in sensors]
 
     def in_canary(self, share: int) -> set[str]:
-        """The sources (`domain/source_id`) that go the new way at a share."""
+        """The sources (`domain/source_id`) in the canary at a share."""
         settings = _running(share)
         return {f"iot/{device}" for device in self.devices if settings.in_canary(device)}
 
@@ -99,10 +99,10 @@ class CanaryFleet:
                         timestamp=timestamp,
                     )
                 )
-                expected[key.stream_id, timestamp] = self._judged(its, value, timestamp)
+                expected[key.stream_id, timestamp] = self._class_of(its, value, timestamp)
         return Request(points, expected)
 
-    def _judged(self, its: SensorThresholds, value: float, timestamp: float) -> str:
+    def _class_of(self, its: SensorThresholds, value: float, timestamp: float) -> str:
         stream_id = its.sensor.key.stream_id
         verdict = evaluate(value, timestamp, latest=self._latest.get(stream_id), thresholds=its)
         if value <= _PHYSICAL_MAX:
@@ -130,7 +130,7 @@ def _a_sensor(sensor_id: int, device: str) -> SensorThresholds:
 
 
 def _new_ids(count: int, above: int, up_to: int) -> list[str]:
-    """Ids that go the new way at the share `up_to`, and not before `above`."""
+    """Ids that are in the canary at the share `up_to`, and not at `above`."""
     before, after = _running(above), _running(up_to)
     found: list[str] = []
     while len(found) < count:

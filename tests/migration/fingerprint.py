@@ -23,7 +23,7 @@ _FOLDERS = (_ROOT / "layers/core/python", _ROOT / "functions", _ROOT)
 
 
 def is_known() -> bool:
-    """Whether the wing's tests passed with what the wing is now."""
+    """True if the wing's tests passed with its current content."""
     return RECORD.exists() and RECORD.read_text(encoding="utf-8").strip() == fingerprint()
 
 

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a point of a recording must be; without a timestamp it has that of its arrival, and says so."""
+    """An expected point of a recording; without a timestamp it has that of its arrival."""
 
     value: float
     timestamp: float | None = None
@@ -31,7 +31,7 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a client sent: text, or bytes in base64."""
+    """The body of a request or a message: text, or bytes in base64."""
 
     text: str = ""
     base64: str = ""
@@ -49,7 +49,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the client must be answered; `body` but for its `request_id`."""
+    """The expected answer; `body` without its `request_id`."""
 
     status: int
     headers: dict[str, str]
@@ -69,7 +69,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What must be kept of a message: why, and the codes of the faults of each reading by its place."""
+    """The expected quarantined record of a message: its reason, and the codes of faults by the place of a reading."""
 
     reason: str
     message: str = ""
@@ -94,13 +94,13 @@ def recorded_messages() -> dict[str, RecordedMessage]:
 
 
 def directory() -> list[Sensor]:
-    """What the sensor directory must hold for the recordings."""
+    """The entries of the sensor directory for the recordings."""
     sensors: list[Sensor] = _read(FOLDER / "sensors.json", list[Sensor])
     return sensors
 
 
-def new_way(recording: RecordedRequest | RecordedMessage) -> dict[str, Document]:
-    """The bodies of requests in the new way that lead to the same points, by source."""
+def as_points(recording: RecordedRequest | RecordedMessage) -> dict[str, Document]:
+    """The bodies of requests to `POST /ingest/datapoints` that lead to the same points, by source."""
     bodies: dict[str, Document] = {}
     for key, its in recording.streams.items():
         stream = StreamKey.parse(key)
@@ -114,7 +114,7 @@ def new_way(recording: RecordedRequest | RecordedMessage) -> dict[str, Document]
 
 
 def has_a_time_of_its_own(recording: RecordedRequest | RecordedMessage) -> bool:
-    """Whether there are points in a recording, and none has the time of its arrival."""
+    """True if a recording has points, and none has the time of its arrival."""
     return bool(recording.streams) and all(
         one.timestamp is not None for its in recording.streams.values() for one in its
     )

@@ -73,7 +73,7 @@ TABLES = (DEVICES, SENSORS, ALERT_THRESHOLDS, DELTA_THRESHOLDS, LATEST)
 
 
 class Shape(StrEnum):
-    """What is peculiar to a sensor's thresholds."""
+    """The peculiarity of a sensor's thresholds."""
 
     FULL = "full"
     MISSING_SIDES = "missing sides"
@@ -96,13 +96,13 @@ class Shape(StrEnum):
 
 
 IMPOSSIBLE = frozenset({Shape.CONTRADICTORY, Shape.NEGATIVE_DELTA})
-"""What no constraints can say."""
+"""Shapes without equivalent constraints."""
 
 NOTHING_IN_FORCE = frozenset({Shape.INACTIVE, Shape.NO_THRESHOLDS})
 
 
 class LegacyService(NamedTuple):
-    """What the tables of an legacy service hold.
+    """The content of the legacy tables.
 
     Attributes:
         sensors: by ascending id.
@@ -164,7 +164,7 @@ def create_tables(engine: sa.Engine) -> None:
 
 
 def fill(engine: sa.Engine, service: LegacyService) -> None:
-    """Write what an legacy service holds into its tables, which are empty."""
+    """Write the rows of a legacy service into its tables, which are empty."""
     devices = {name: number for number, name in enumerate(sorted(_devices(service)), start=1)}
     with engine.begin() as connection:
         _insert(connection, DEVICES, [{"id": number, "uuid": name.upper()} for name, number in devices.items()])

@@ -80,7 +80,7 @@ class PostgresServer:
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
-        """Break off what is under way, and stop; what was committed is kept."""
+        """Break transactions off and stop; what was committed is kept."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGINT)

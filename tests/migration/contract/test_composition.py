@@ -22,14 +22,14 @@ from tests.migration.legacy_service import a_legacy_service, create_tables, fill
 NUMBERS = count(1)
 
 
-def test_points_of_a_legacy_service_wait_for_its_database_and_are_judged_by_its_thresholds(
+def test_points_of_a_legacy_service_wait_for_its_database_and_are_classified_by_its_thresholds(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     service, secrets, secret = a_legacy_service(2), aws.client("secretsmanager"), f"old-sql-{next(NUMBERS)}"
-    engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    engine = legacy_engine(f"sqlite:///{tmp_path / 'legacy.db'}")
     create_tables(engine)
     fill(engine, service)
-    secrets.create_secret(Name=secret, SecretString="sqlite:////no/such/folder/old.db")
+    secrets.create_secret(Name=secret, SecretString="sqlite:////no/such/folder/legacy.db")
     monkeypatch.setenv("AFLUENTE_USE_AGNOSTIC_CONSTRAINTS", "false")
     monkeypatch.setenv("AFLUENTE_OLD_SQL_SECRET", secret)
     key, alert = service.sensors[0].sensor.key, service.sensors[0].alert
@@ -51,11 +51,11 @@ def test_points_of_a_legacy_service_wait_for_its_database_and_are_judged_by_its_
     engine.dispose()
 
 
-def test_on_trial_points_of_a_legacy_service_are_judged_by_its_constraints_too_and_what_differs_is_counted(
+def test_points_on_trial_are_classified_by_constraints_too_and_differences_are_counted(
     aws: LocalAws, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     service, secret = a_legacy_service(2), f"old-sql-{next(NUMBERS)}"
-    engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    engine = legacy_engine(f"sqlite:///{tmp_path / 'legacy.db'}")
     create_tables(engine)
     fill(engine, service)
     engine.dispose()

@@ -43,7 +43,7 @@ def contradictions() -> list[tuple[str, str]]:
 def managing(
     request: pytest.FixtureRequest, tmp_path: Path, contradictions: list[tuple[str, str]]
 ) -> Iterator[Managing]:
-    """Makes the manager of tables that hold what an legacy service has."""
+    """Makes the manager of tables with the rows of a legacy service."""
 
     def note(key: StreamKey, faults: Sequence[Fault]) -> None:
         contradictions.append((str(key), ", ".join(fault.field for fault in faults)))
@@ -51,7 +51,7 @@ def managing(
     if request.param == "memory":
         yield lambda service: SqlConstraintsManager(MemoryLegacyTables(service.sensors).find, on_contradiction=note)
         return
-    sqlite = f"sqlite:///{tmp_path / 'old.db'}"
+    sqlite = f"sqlite:///{tmp_path / 'legacy.db'}"
     engine = legacy_engine(sqlite if request.param == "sqlite" else request.getfixturevalue("postgres").new_database())
 
     def make(service: LegacyService) -> SqlConstraintsManager:
@@ -78,7 +78,7 @@ def test_constraints_are_the_thresholds_mapped_with_their_time_and_the_last_read
     assert found == {STREAM: VersionedConfig(mapped.config, version, Baseline(NOW - 60, 5.5))}
 
 
-def test_every_sensor_that_can_be_said_in_constraints_has_some_and_the_others_none(
+def test_every_sensor_with_equivalent_constraints_has_them_and_the_others_have_none(
     managing: Managing, contradictions: list[tuple[str, str]]
 ) -> None:
     service = a_legacy_service(108)
@@ -88,8 +88,8 @@ def test_every_sensor_that_can_be_said_in_constraints_has_some_and_the_others_no
     found = manager.fetch(scopes)
 
     assert {scope for scope, shape in scopes.items() if shape not in IMPOSSIBLE | NOTHING_IN_FORCE} == set(found)
-    told = {scope for scope, shape in scopes.items() if shape in IMPOSSIBLE}
-    assert {scope for scope, _ in contradictions} == told
+    message = {scope for scope, shape in scopes.items() if shape in IMPOSSIBLE}
+    assert {scope for scope, _ in contradictions} == message
     assert {columns for _, columns in contradictions} == {
         "alert_thresholds.warning_min",
         "delta_thresholds.abs_delta",
@@ -126,8 +126,8 @@ def test_templates_and_streams_of_other_domains_have_none(managing: Managing) ->
 # --- behind the table ------------------------------------------------------------------------------------------------
 
 
-class Old(SqlConstraintsManager):
-    """The legacy thresholds of one sensor; remembers what it was asked for."""
+class Thresholds(SqlConstraintsManager):
+    """The constraints of one sensor's thresholds; notes the scopes that it is asked for."""
 
     def __init__(self) -> None:
         tables = MemoryLegacyTables([thresholds(42, physical_max=9)])
@@ -140,21 +140,21 @@ class Old(SqlConstraintsManager):
 
 
 def test_a_stream_that_is_in_the_table_has_moved_and_the_database_is_not_asked_of_it() -> None:
-    table, old = MemoryConstraints(), Old()
+    table, legacy = MemoryConstraints(), Thresholds()
     table.put(STREAM, a_config(max_value=1))
     table.put("iot", a_config(max_value=2))
 
-    found = MigratedFirst(table, old).fetch([STREAM, "iot/_/42", "iot"])
+    found = MigratedFirst(table, legacy).fetch([STREAM, "iot/_/42", "iot"])
 
     assert {scope: its.config.value_constraints.max_value for scope, its in found.items()} == {
         STREAM: 1,
         "iot/_/42": 9,
         "iot": 2,
     }
-    assert old.asked == [["iot/_/42"]]
+    assert legacy.asked == [["iot/_/42"]]
 
 
-def test_a_database_that_is_away_is_told_of_rather_than_taken_for_one_without_thresholds() -> None:
+def test_an_unavailable_database_is_an_error_and_not_the_absence_of_thresholds() -> None:
     def away(streams: Iterable[StreamKey]) -> Mapping[StreamKey, SensorThresholds]:
         raise UnavailableError("away")
 

@@ -1,4 +1,4 @@
-"""What every reader of the legacy service's tables promises: in memory, in SQLite, and in a PostgreSQL server."""
+"""The contract of `LegacyTables`: in memory, in SQLite, and in a PostgreSQL server."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,13 +38,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
     if request.param == "memory":
         return None
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'old.db'}"
+        return f"sqlite:///{tmp_path / 'legacy.db'}"
     return str(request.getfixturevalue("postgres").new_database())
 
 
 @pytest.fixture
 def filled(url: str | None) -> Iterator[Filled]:
-    """Makes tables that hold what an legacy service has."""
+    """Makes tables with the rows of a legacy service."""
     if url is None:
         yield lambda service: MemoryLegacyTables(service.sensors, service.orphans)
         return
@@ -143,7 +143,7 @@ def test_nothing_is_found_where_there_is_nothing(filled: Filled) -> None:
     assert list(tables.orphans()) == []
 
 
-def test_active_rows_without_a_sensor_are_told_of(filled: Filled) -> None:
+def test_active_rows_without_a_sensor_are_orphans(filled: Filled) -> None:
     service = a_legacy_service(10)
 
     assert list(filled(service).orphans()) == list(service.orphans)
@@ -187,7 +187,7 @@ def test_the_rows_in_force_are_changed_in_place(filled: Filled) -> None:
 
 
 def test_where_there_is_no_row_one_is_added(filled: Filled) -> None:
-    # Beside rows of others, whose ids are taken.
+    # Beside rows of other sensors, whose ids are in use.
     service = a_legacy_service(40)
     (bare, *_) = service.of(Shape.NO_THRESHOLDS)
     tables = filled(service)
@@ -252,7 +252,7 @@ def test_other_sensors_are_left_alone(filled: Filled) -> None:
 
 
 @pytest.mark.integration
-def test_a_number_that_a_column_cannot_hold_is_not_taken_and_nothing_is_written(postgres: PostgresServer) -> None:
+def test_a_number_that_a_column_cannot_hold_is_rejected_and_nothing_is_written(postgres: PostgresServer) -> None:
     engine = legacy_engine(postgres.new_database())
     create_tables(engine)
     fill(engine, holding(thresholds(physical_max=9.0, abs_delta=1.0, updated_at=NOW)))
@@ -267,7 +267,9 @@ def test_a_number_that_a_column_cannot_hold_is_not_taken_and_nothing_is_written(
 
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", ["varchar(5)", "numeric(1)", "smallint", "boolean"])
-def test_rows_are_put_in_force_and_out_of_it_whatever_type_says_so(postgres: PostgresServer, kind: str) -> None:
+def test_rows_are_put_in_force_and_out_of_it_whatever_the_type_of_their_column(
+    postgres: PostgresServer, kind: str
+) -> None:
     engine = legacy_engine(postgres.new_database())
     create_tables(engine)
     fill(engine, holding(thresholds(physical_max=9.0, updated_at=NOW - 9)))

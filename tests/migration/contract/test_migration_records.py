@@ -1,4 +1,4 @@
-"""The contract of `MigrationRecords`: what is remembered of sensors, of the run, and of dual write."""
+"""The contract of `MigrationRecords`: records of sensors, of the run, and of dual write."""
 
 from collections.abc import Callable
 
@@ -84,7 +84,7 @@ CONFLICT = KeptConflict(
 # --- sensors ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_sensor_of_which_nothing_is_remembered_is_not_found(records: MigrationRecords) -> None:
+def test_a_sensor_without_a_record_is_not_found(records: MigrationRecords) -> None:
     assert records.fetch([42]) == {}
     assert records.fetch([]) == {}
     assert list(records.list()) == []
@@ -127,11 +127,11 @@ def test_many_records_take_few_requests(aws: LocalAws) -> None:
 def test_records_that_dynamodb_leaves_unprocessed_are_written_again_alone(aws: LocalAws) -> None:
     client = aws.client("dynamodb")
     records = DynamoMigrationRecords(client, a_table(aws), sleep=no_sleep)
-    told = fail_in_part(client, BATCH_WRITE_ITEM, plan=[{1, 2}, {0}])
+    message = fail_in_part(client, BATCH_WRITE_ITEM, plan=[{1, 2}, {0}])
 
     records.put_many([a_record(number) for number in range(3)])
 
-    assert [len(items) for items in told.calls] == [3, 2, 1]
+    assert [len(items) for items in message.calls] == [3, 2, 1]
     assert len(records.fetch(range(3))) == 3
 
 

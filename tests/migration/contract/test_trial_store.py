@@ -107,7 +107,7 @@ def test_the_first_settings_follow_those_of_an_idle_canary(trial: TrialStore) ->
     assert trial.settings() == TrialSettings()
 
 
-def test_events_are_told_from_the_latest_on(trial: TrialStore) -> None:
+def test_events_are_listed_from_the_latest_on(trial: TrialStore) -> None:
     settings = TrialSettings()
     expected: list[TrialEvent] = []
     for second in (0.0, 0.25, 11.0):

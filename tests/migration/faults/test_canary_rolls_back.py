@@ -53,12 +53,12 @@ ERRORS = Defect(
 
 
 class Case(NamedTuple):
-    """A defect, the gates that it meets, and what the one says that it breaks."""
+    """A defect, the gates that it meets, and the text of the one that it breaks."""
 
     name: str
     defect: Defect
     gates: Gates
-    told: str
+    message: str
 
 
 CASES = [
@@ -78,7 +78,7 @@ class Traffic:
         self._expected: dict[str, dict[Measurement, str]] = {}
 
     def go(self) -> None:
-        """Send a request of each device; each is taken."""
+        """Send a request of each device; each is accepted."""
         with ThreadPoolExecutor(SENDERS) as pool:
             list(pool.map(self._send, self._fleet.next_requests()))
         self._stack.eventually(lambda: self._stack.packs_under_way() <= MAX_WAITING, "the classifier keeps up")
@@ -91,27 +91,27 @@ class Traffic:
                 return next(iter(trial.events()))
         return pytest.fail(f"the canary is not {phase} after {MAX_ROUNDS} rounds: {trial.settings()}")
 
-    def go_until_nobody_goes_the_new_way(self) -> None:
-        """Send until a whole round has gone the old way."""
+    def go_until_no_source_is_in_the_canary(self) -> None:
+        """Send until a whole round has been classified by thresholds."""
         before = -1
         for _ in range(MAX_ROUNDS):
             self._stack.drained()
-            if before == (before := len(self.by_new_way())):
+            if before == (before := len(self.by_constraints())):
                 return
             self.go()
-        pytest.fail("some points still go the new way")
+        pytest.fail("some points are still classified by constraints")
 
     def sent(self) -> int:
-        """How many points were taken."""
+        """The number of accepted points."""
         return sum(map(len, self._expected.values()))
 
-    def by_new_way(self) -> list[Document]:
-        """Points that came out as the new way judged them."""
-        # The old way has the time of the thresholds for a version.
+    def by_constraints(self) -> list[Document]:
+        """The points that were delivered as constraints classified them."""
+        # The version of thresholds is a time.
         return [point for point in self._came() if point["config_version"] == 1]
 
-    def misjudged(self) -> list[Document]:
-        """Points that came out in another class than the one they are of."""
+    def misclassified(self) -> list[Document]:
+        """The points that were delivered in a wrong class."""
         return [
             point
             for point in self._came()
@@ -120,7 +120,7 @@ class Traffic:
         ]
 
     def check_none_is_lost(self) -> None:
-        """See that each point that was taken came out, and no other."""
+        """Check that each accepted point was delivered, and no other."""
         self._stack.drained()
         came = {(f"iot/{point['source_id']}", point["stream_id"], point["timestamp"]) for point in self._came()}
         sent = {(source, *measurement) for source, its in self._expected.items() for measurement in its}
@@ -137,8 +137,8 @@ class Traffic:
 
 @pytest.fixture(scope="module")
 def fleet(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanaryFleet]:
-    """Devices of a service whose classifier judges by both ways."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('old') / 'old.db'}"
+    """Devices of a stage that has a shadow classifier."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('legacy') / 'legacy.db'}"
     secret = f"old-sql-{secrets.token_hex(4)}"
     local_stack.client("secretsmanager").create_secret(Name=secret, SecretString=url)
     fleet = CanaryFleet(20)
@@ -154,10 +154,10 @@ def fleet(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 class Canary(NamedTuple):
-    """A canary, who gives it orders, and the devices that send."""
+    """A canary, its commands, and the devices that send."""
 
     trial: DynamoTrial
-    orders: CanaryCommands
+    commands: CanaryCommands
     traffic: Traffic
     stack: LocalStack
 
@@ -166,15 +166,15 @@ class Canary(NamedTuple):
 def canary(local_stack: LocalStack, outbox: Outbox, fleet: CanaryFleet) -> Iterator[Canary]:
     """A canary that is back at the end."""
     trial = DynamoTrial(local_stack.client("dynamodb"), local_stack.target["MigrationTable"])
-    orders = CanaryCommands(trial, clock=time.time, by="tests")
-    yield Canary(trial, orders, Traffic(local_stack, outbox, fleet), local_stack)
-    orders.roll_back("the test is over")
+    commands = CanaryCommands(trial, clock=time.time, by="tests")
+    yield Canary(trial, commands, Traffic(local_stack, outbox, fleet), local_stack)
+    commands.roll_back("the test is over")
 
 
 def test_a_sound_canary_goes_through_every_step(canary: Canary) -> None:
     traffic = canary.traffic
     traffic.go()
-    canary.orders.start(Plan(gates=PATIENT))
+    canary.commands.start(Plan(gates=PATIENT))
 
     traffic.go_until(canary.trial, Phase.COMPLETE)
 
@@ -186,7 +186,7 @@ def test_a_sound_canary_goes_through_every_step(canary: Canary) -> None:
         (EventKind.COMPLETED, 100),
     ]
     traffic.check_none_is_lost()
-    assert traffic.misjudged() == []
+    assert traffic.misclassified() == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -194,23 +194,24 @@ def test_a_defective_canary_goes_back_by_itself(case: Case, canary: Canary, flee
     traffic = canary.traffic
     with released(canary.stack, "classifier", tmp_path, case.defect):
         traffic.go()
-        # It stays at its first step, until it is taken back.
-        started = canary.orders.start(Plan(gates=msgspec.structs.replace(case.gates, min_seconds=3600.0)))
+        # It stays at its first step until it is rolled back.
+        started = canary.commands.start(Plan(gates=msgspec.structs.replace(case.gates, min_seconds=3600.0)))
 
         event = traffic.go_until(canary.trial, Phase.ROLLED_BACK)
-        traffic.go_until_nobody_goes_the_new_way()
+        traffic.go_until_no_source_is_in_the_canary()
 
         traffic.check_none_is_lost()
-    touched, misjudged = traffic.by_new_way(), traffic.misjudged()
+    touched, misclassified = traffic.by_constraints(), traffic.misclassified()
     assert (event.kind, event.by, event.share_before, event.share) == (EventKind.ROLLED_BACK, "classifier", 10, 0)
-    assert case.told in event.why
+    assert case.message in event.why
     assert {f"iot/{point['source_id']}" for point in touched} <= fleet.in_canary(10)
-    # What the new way makes wrong is delivered until it is back; where it fails, the old way's outcome is.
-    assert bool(misjudged) == (case.defect is WRONG_COMPARISON)
-    assert all(point in touched for point in misjudged)
+    # Wrong classes are delivered until the rollback; where constraints fail, the points by thresholds are.
+    assert bool(misclassified) == (case.defect is WRONG_COMPARISON)
+    assert all(point in touched for point in misclassified)
     first, last = (bound(point["processed_at"] for point in touched) for bound in (min, max))
     print(
         f"\n{case.name}: back {event.at - started.at:.1f} s after the start, {event.at - first:.2f} s after the "
         f"canary's first point; its last one {last - event.at:+.2f} s from then. {len(touched):,} of "
-        f"{traffic.sent():,} points went the new way, {len(misjudged)} were misjudged, none was lost. {event.why}"
+        f"{traffic.sent():,} points were classified by constraints, {len(misclassified)} wrongly, none was lost. "
+        f"{event.why}"
     )

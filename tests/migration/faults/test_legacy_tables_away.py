@@ -1,4 +1,4 @@
-"""The legacy service's database goes away while readings come: they wait, and each is judged by its thresholds."""
+"""The legacy database is unavailable for a while: readings wait, and each is classified by its thresholds."""
 
 import itertools
 import secrets
@@ -25,17 +25,17 @@ pytestmark = pytest.mark.integration
 
 SENSORS = 12
 
-Judged = dict[tuple[str, float], str]
+Classes = dict[tuple[str, float], str]
 """The class of each reading, by its stream and time."""
 
 
-class OldFleet:
-    """Sensors of an legacy service with thresholds in its database, and what has to come of their readings."""
+class LegacyFleet:
+    """Sensors of a legacy service with thresholds in its database, and the expected classes of their readings."""
 
     def __init__(self, url: str) -> None:
         # Of seeds nobody else has: sources are to be those of this fleet alone.
         service = a_legacy_service(2 * SENSORS, seed=secrets.randbits(32))
-        # The first reading is judged without one before it, so that every class is seen by the thresholds alone.
+        # Without a last reading, so that the first one is classified by the zones alone.
         sensors = [msgspec.structs.replace(its, latest=None) for its in service.sensors]
         engine = legacy_engine(url)
         create_tables(engine)
@@ -43,7 +43,7 @@ class OldFleet:
         engine.dispose()
         full = {its.sensor.sensor_id for its in service.of(Shape.FULL)}
         self.sensors = [its for its in sensors if its.sensor.sensor_id in full]
-        self.expected: Judged = {}
+        self.expected: Classes = {}
         self._latest: dict[int, LatestReading] = {}
 
     @property
@@ -65,10 +65,10 @@ class OldFleet:
                 for place, value in enumerate(_values(its))
             ]
             for point in points:
-                self.expected[key.stream_id, point.timestamp] = self._judged(its, point)
+                self.expected[key.stream_id, point.timestamp] = self._class_of(its, point)
             yield points
 
-    def _judged(self, its: SensorThresholds, point: DataPoint) -> str:
+    def _class_of(self, its: SensorThresholds, point: DataPoint) -> str:
         sensor_id, alert = its.sensor.sensor_id, its.alert
         latest = self._latest.get(sensor_id)
         verdict = evaluate(point.value, point.timestamp, latest=latest, thresholds=its)
@@ -87,7 +87,7 @@ class OldFleet:
         pytest.param(PostgresServer.silent, id="it answers nothing"),
     ],
 )
-def test_readings_wait_for_the_database_and_are_judged_by_its_thresholds(
+def test_readings_wait_for_the_database_and_are_classified_by_its_thresholds(
     absence: Callable[[PostgresServer], AbstractContextManager[None]],
     local_stack: LocalStack,
     outbox: Outbox,
@@ -95,20 +95,20 @@ def test_readings_wait_for_the_database_and_are_judged_by_its_thresholds(
     source_id: str,
 ) -> None:
     url = postgres.new_database()
-    fleet = OldFleet(url)
+    fleet = LegacyFleet(url)
     secret = f"old-sql-{secrets.token_hex(4)}"
     local_stack.client("secretsmanager").create_secret(Name=secret, SecretString=url)
     with local_stack.configured(
         "classifier",
         AFLUENTE_USE_AGNOSTIC_CONSTRAINTS="false",
         AFLUENTE_OLD_SQL_SECRET=secret,
-        # Nothing is remembered: whatever comes has to ask.
+        # Nothing is cached: every pack asks the database.
         AFLUENTE_CONSTRAINTS_TTL_SECONDS="0",
     ):
         for points in fleet.readings(0):
             local_stack.send(points)
         local_stack.drained()
-        before = judged(outbox, fleet)
+        before = classes_of(outbox, fleet)
         assert before == fleet.expected
         assert set(before.values()) == {"alert", "warning", "anomaly", "normal"}
 
@@ -122,32 +122,32 @@ def test_readings_wait_for_the_database_and_are_judged_by_its_thresholds(
             ward = a_source_apart(fleet, source_id)
             local_stack.send([DataPoint(domain="health", source_id=ward, stream_id="pulse", value=60, timestamp=NOW)])
             local_stack.eventually(lambda: outbox.points(f"health/{ward}"), "points of another domain go on")
-            assert judged(outbox, fleet) == before
+            assert classes_of(outbox, fleet) == before
             assert local_stack.packs_under_way() > 0
 
         for points in fleet.readings(200):
             local_stack.send(points)
         local_stack.drained()
-        assert judged(outbox, fleet) == fleet.expected
+        assert classes_of(outbox, fleet) == fleet.expected
         assert local_stack.dead_letters() == 0
 
 
-def a_source_apart(fleet: OldFleet, name: str) -> str:
+def a_source_apart(fleet: LegacyFleet, name: str) -> str:
     """A source of the domain `health` that shares its message group, and so its order, with none of the fleet."""
     waiting = {shard_group(source, SHARDS) for source in fleet.sources}
     names = (f"{name}-{number}" for number in itertools.count())
     return next(one for one in names if shard_group(f"health/{one}", SHARDS) not in waiting)
 
 
-def judged(outbox: Outbox, fleet: OldFleet) -> Judged:
-    """What came out of the fleet's readings; not one of them without its thresholds."""
+def classes_of(outbox: Outbox, fleet: LegacyFleet) -> Classes:
+    """The classes of the fleet's readings that were delivered, none of them without its thresholds."""
     points: list[Document] = [point for source in sorted(fleet.sources) for point in outbox.points(source)]
     assert [point for point in points if point["reason"] == "no_constraints"] == []
     return {(point["stream_id"], point["timestamp"]): point["classification"] for point in points}
 
 
 def failures(stack: LocalStack, *, since: float) -> int:
-    """How often the classifier found the database away."""
+    """The number of times that the classifier found the database unavailable."""
     return sum("LEGACY_TABLES_UNAVAILABLE" in line for line in stack.log_lines("classifier", since=since))
 
 

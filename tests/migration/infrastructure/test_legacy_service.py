@@ -44,7 +44,7 @@ def test_the_classifier_has_the_secret_and_the_names_of_the_tables(legacy: Deplo
     assert legacy.plain(variables["AFLUENTE_MIGRATION_TABLE"]) == "afluente-migration-migration"
 
 
-def test_the_classifier_may_keep_the_trial_of_the_new_classifier(legacy: Deployment) -> None:
+def test_the_classifier_may_read_and_write_the_trial(legacy: Deployment) -> None:
     granted = {action for action, resource in legacy.grants("classifier") if resource == "afluente-migration-migration"}
 
     assert granted == {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PutItem"}

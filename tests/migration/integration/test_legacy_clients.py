@@ -18,10 +18,10 @@ from tests.migration.legacy_clients import (
     Measured,
     RecordedMessage,
     RecordedRequest,
+    as_points,
     by_stream,
     directory,
     has_a_time_of_its_own,
-    new_way,
     recorded_messages,
     recorded_requests,
 )
@@ -38,12 +38,12 @@ PATH = "/ingest/packets"
 
 
 class Sent(NamedTuple):
-    """What became of the recordings.
+    """The answers to the recordings, and the points that were delivered.
 
     Attributes:
         answers: to the requests, by name.
         pubacks: of the messages, by name.
-        outbox: all that came out since.
+        outbox: all points delivered since.
     """
 
     answers: dict[str, httpx.Response]
@@ -53,8 +53,8 @@ class Sent(NamedTuple):
 
 @pytest.fixture(scope="module")
 def old_device(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[mqtt5.Client]:
-    folder = tmp_path_factory.mktemp("old-device")
-    devices.create(local_stack.target, f"old-{secrets.token_hex(3)}", "iot", folder, legacy=True)
+    folder = tmp_path_factory.mktemp("legacy-device")
+    devices.create(local_stack.target, f"legacy-{secrets.token_hex(3)}", "iot", folder, legacy=True)
     client = device_client(folder)
     yield client
     client.stop()
@@ -95,8 +95,7 @@ def acknowledged(published: "Future[mqtt5.PublishCompletionData]") -> object:
 
 
 def came(outbox: Outbox, recording: RecordedRequest | RecordedMessage) -> dict[str, list[Measured]]:
-    """What came out of the sources of a recording; of the source that stands for none, which others have too, of its
-    streams."""
+    """The points of a recording by stream; of the missing source, which others have too, those of its streams alone."""
     sources = {StreamKey.parse(key).source_id for key in recording.streams}
     found = by_stream(point for source in sources for point in outbox.points(f"iot/{source}"))
     nobodys = f"iot/{MISSING_SOURCE}/"
@@ -133,9 +132,9 @@ def test_a_recorded_message_is_acknowledged_and_comes_out_or_is_kept(
     assert faults == recording.quarantined.faults
 
 
-def test_the_same_readings_in_the_new_way_add_nothing(local_stack: LocalStack, sent: Sent) -> None:
+def test_the_same_readings_sent_as_points_add_nothing(local_stack: LocalStack, sent: Sent) -> None:
     both = [its for its in RECORDINGS.values() if has_a_time_of_its_own(its)]
-    bodies = [(source, body) for its in both for source, body in new_way(its).items()]
+    bodies = [(source, body) for its in both for source, body in as_points(its).items()]
     before = [len(sent.outbox.lines(f"iot/{source}")) for source, _ in bodies]
 
     for _, body in bodies:
@@ -156,10 +155,10 @@ def test_the_same_readings_in_the_new_way_add_nothing(local_stack: LocalStack, s
         ("iot/{name}/temperature", ACCEPTED),
     ],
 )
-def test_an_old_device_publishes_in_its_two_ways_alone(
+def test_a_legacy_device_publishes_to_its_own_and_the_legacy_topics_alone(
     local_stack: LocalStack, tmp_path: Path, topic: str, code: object
 ) -> None:
-    name = f"old-{secrets.token_hex(3)}"
+    name = f"legacy-{secrets.token_hex(3)}"
     devices.create(local_stack.target, name, "iot", tmp_path, legacy=True)
     client = device_client(tmp_path)
     try:
@@ -169,7 +168,7 @@ def test_an_old_device_publishes_in_its_two_ways_alone(
         client.stop()
 
 
-def test_a_key_that_does_not_reach_the_device_is_told_what_it_lacks(local_stack: LocalStack) -> None:
+def test_a_key_that_does_not_reach_the_device_is_refused_with_the_missing_scope(local_stack: LocalStack) -> None:
     (device,) = {StreamKey.parse(key).source_id for key in REQUESTS["http_integer_ids"].streams}
     headers = {"X-API-Key": local_stack.create_key(domains=("iot",), sources=("oven-*",))}
     packet = {"device_uuid": device.upper(), "readings": [{"sensor_id": 1, "value": 1}]}
@@ -180,7 +179,7 @@ def test_a_key_that_does_not_reach_the_device_is_told_what_it_lacks(local_stack:
     assert answer.headers["deprecation"]
 
 
-def test_with_the_flag_off_the_call_is_gone_and_names_the_new_one(local_stack: LocalStack) -> None:
+def test_with_the_flag_off_the_call_answers_410_and_names_the_new_one(local_stack: LocalStack) -> None:
     with local_stack.configured("http_ingest", AFLUENTE_ENABLE_LEGACY_API="false"):
         answer = replayed(local_stack, REQUESTS["http_integer_ids"])
 

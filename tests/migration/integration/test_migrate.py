@@ -43,7 +43,7 @@ WRITES_A_SECOND = 500
 
 
 class Done(NamedTuple):
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     document: Any
@@ -51,7 +51,7 @@ class Done(NamedTuple):
 
 
 class Moving:
-    """An legacy service in PostgreSQL, a stack, and `afluente migrate` between them."""
+    """A legacy service in PostgreSQL, a stack, and `afluente migrate` between them."""
 
     def __init__(self, stack: LocalStack, url: str, run: Callable[[Sequence[str]], Done]) -> None:
         self.engine = legacy_engine(url)
@@ -101,8 +101,10 @@ def moving(
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        told = capfd.readouterr()
-        return Done(int(ended.value.code or 0), json.loads(told.out) if "--json" in arguments else told.out, told.err)
+        shown = capfd.readouterr()
+        return Done(
+            int(ended.value.code or 0), json.loads(shown.out) if "--json" in arguments else shown.out, shown.err
+        )
 
     # The stack is everybody's: what others moved on it is none of these sensors.
     forget(local_stack)
@@ -112,7 +114,7 @@ def moving(
     moving.tables.close()
 
 
-def test_a_run_that_was_killed_goes_on_and_everything_is_there_and_can_be_taken_back(
+def test_a_run_that_was_killed_goes_on_to_the_end_and_can_be_rolled_back(
     moving: Moving, local_stack: LocalStack
 ) -> None:
     service = a_legacy_service(SENSORS, seed=11)
@@ -182,7 +184,7 @@ def test_changes_of_either_side_reach_the_other_and_the_later_of_two_wins(moving
     )
     constrain(moving, in_constraints, max_value=901.0)
     moving.constraints.delete(str(deleted.sensor.key))
-    # The legacy service's people last wrote long ago, as far as their database says.
+    # The times of change in the legacy database are long past.
     set_bound(moving, in_both, "physical_max", 902, updated_at="2026-01-01T00:00:00")
     constrain(moving, in_both, max_value=903.0)
 
@@ -215,7 +217,7 @@ def killed_once(stack: LocalStack, condition: Callable[[], object]) -> None:
 
 
 def carried_over(moving: Moving) -> tuple[int, int, int]:
-    """What one pass did: changes to the constraints, to the tables, conflicts."""
+    """The counts of one pass: changes to the constraints, to the tables, conflicts."""
     document = moving("dual-write", "sync", "--json").document
     return document["to_constraints"], document["to_tables"], document["conflicts"]
 
@@ -244,7 +246,7 @@ def physical_max(moving: Moving, its: SensorThresholds) -> float | None:
 
 
 def forget(stack: LocalStack) -> None:
-    """All that is remembered of moving; what a trial keeps in the same table is left alone."""
+    """All records of sensors and runs; those of a trial in the same table are left alone."""
     table = stack.client("dynamodb")
     name = stack.target["MigrationTable"]
     pages = table.get_paginator("scan").paginate(TableName=name, ProjectionExpression="id, entry")

@@ -1,4 +1,4 @@
-"""What the documents say of moving from the legacy service is what the code does."""
+"""The documents of the migration name what the code has."""
 
 import msgspec
 

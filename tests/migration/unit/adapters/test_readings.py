@@ -69,9 +69,9 @@ def test_a_reading_is_completed_by_the_directory_and_its_own_device_counts_more(
     ],
 )
 def test_what_is_no_number_of_a_sensor_is_a_fault(sensor_id: object, fault: str) -> None:
-    taken = read({"value": 1, "ts": NOW, "sensor_id": sensor_id}, ReadingContext(DEVICE), now=NOW)
+    found = read({"value": 1, "ts": NOW, "sensor_id": sensor_id}, ReadingContext(DEVICE), now=NOW)
 
-    assert faults_of(taken) == [("sensor_id", fault)]
+    assert faults_of(found) == [("sensor_id", fault)]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_every_fault_is_named_by_the_senders_own_field(raw: dict[str, Any], faul
         st.sampled_from(["sensor_id", "sensorUuid", "value", "ts", "sensor_type"]), strategies.json_values
     )
 )
-def test_whatever_an_old_client_sends_is_a_reading_or_faults(raw: dict[str, Any]) -> None:
-    taken = read(raw, ReadingContext(), now=NOW)
+def test_whatever_a_legacy_client_sends_is_a_reading_or_faults(raw: dict[str, Any]) -> None:
+    found = read(raw, ReadingContext(), now=NOW)
 
-    assert isinstance(taken, LegacyReading) or taken
+    assert isinstance(found, LegacyReading) or found

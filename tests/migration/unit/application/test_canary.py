@@ -61,7 +61,7 @@ DONE = NOW + 60
         (counts(invocations=1000, slow=40), Verdict.WAIT),
     ],
 )
-def test_of_a_long_step_the_last_minute_is_judged_as_well(recent: TrialCounts, verdict: Verdict) -> None:
+def test_of_a_long_step_the_last_minute_is_measured_as_well(recent: TrialCounts, verdict: Verdict) -> None:
     long = counts(points=10**6, compared=10**6, invocations=10**5)
 
     decision = decide(at_step(gates=Gates(min_seconds=10**6)), long, NOW + 10**5, recent=recent)
@@ -126,7 +126,7 @@ def test_a_canary_that_is_held_or_complete_stays_and_still_goes_back(phase: Phas
 
 
 @pytest.mark.parametrize("phase", [Phase.IDLE, Phase.ROLLED_BACK])
-def test_where_nobody_goes_the_new_way_there_is_nothing_to_go_back_from(phase: Phase) -> None:
+def test_where_no_source_is_in_the_canary_there_is_no_rollback(phase: Phase) -> None:
     assert decide(at_step(0, phase), counts(differences=1), DONE).verdict is Verdict.NOTHING
 
 
@@ -150,7 +150,7 @@ def test_every_gate_has_its_figure() -> None:
     }
 
 
-def test_a_decision_says_why_by_the_gates_that_decided() -> None:
+def test_the_reason_of_a_decision_is_that_of_the_decisive_gates() -> None:
     assert decide(at_step(), counts(errors=20, points=10), NOW).why() == (
         "2.00 % errors (20 of 1,000 points), 1 % at most"
     )
@@ -182,7 +182,7 @@ def test_a_complete_canary_keeps_the_last_share() -> None:
     assert event.kind is EventKind.COMPLETED
 
 
-def test_after_a_rollback_nobody_goes_the_new_way_and_the_rest_stays() -> None:
+def test_after_a_rollback_no_source_is_in_the_canary_and_the_rest_stays() -> None:
     before = at_step(50, shadow=True, include=frozenset({"a"}))
     settings, event = followed(before, counts(differences=7))
 

@@ -1,4 +1,4 @@
-"""What a person may tell the canary, and when."""
+"""The commands of the canary, and the phases in which they are possible."""
 
 import msgspec
 import pytest
@@ -31,12 +31,12 @@ PLAN = Plan(steps=(5, 100), gates=Gates(min_points=3), include=frozenset({"a"}),
 
 
 class World:
-    """A store, the time, and who gives orders."""
+    """A store, the time, and commands."""
 
     def __init__(self) -> None:
         self.now = NOW
         self.store = MemoryTrial()
-        self.orders = CanaryCommands(self.store, clock=lambda: self.now, by="ada")
+        self.commands = CanaryCommands(self.store, clock=lambda: self.now, by="ada")
 
     @property
     def settings(self) -> TrialSettings:
@@ -48,7 +48,7 @@ class World:
         self.store.add(counts, step=settings.step)
 
     def completed(self, share: int = 100) -> None:
-        self.orders.start(Plan(steps=(share,), gates=Gates(min_points=0, min_seconds=0)))
+        self.commands.start(Plan(steps=(share,), gates=Gates(min_points=0, min_seconds=0)))
         counts = TrialCounts(points=1, compared=1, invocations=20, added_ms=tuple(20 * its for its in added(1)))
         review(self.store, self.settings, counts, now=self.now)
         assert self.settings.phase is Phase.COMPLETE
@@ -77,7 +77,7 @@ def world() -> World:
 
 
 def test_a_canary_starts_with_the_first_step_of_its_plan(world: World) -> None:
-    event = world.orders.start(PLAN)
+    event = world.commands.start(PLAN)
 
     settings = world.settings
     assert (settings.phase, settings.share, settings.step, settings.step_began_at) == (Phase.RUNNING, 5, 1, NOW)
@@ -87,17 +87,17 @@ def test_a_canary_starts_with_the_first_step_of_its_plan(world: World) -> None:
 
 
 def test_one_canary_goes_at_a_time(world: World) -> None:
-    world.orders.start(PLAN)
+    world.commands.start(PLAN)
 
     with pytest.raises(CommandRefusedError, match="a canary is running at 5 %"):
-        world.orders.start(PLAN)
+        world.commands.start(PLAN)
 
 
 def test_after_a_rollback_a_canary_may_start_again(world: World) -> None:
-    world.orders.start(PLAN)
-    world.orders.roll_back()
+    world.commands.start(PLAN)
+    world.commands.roll_back()
 
-    world.orders.start(Plan())
+    world.commands.start(Plan())
 
     assert (world.settings.phase, world.settings.share, world.settings.step) == (Phase.RUNNING, 10, 3)
 
@@ -106,10 +106,10 @@ def test_where_shadow_has_found_differences_no_canary_starts(world: World) -> No
     world.shadow(TrialCounts(compared=9, differences=2))
 
     with pytest.raises(DifferencesFoundError, match="2 differences, 0 at most"):
-        world.orders.start(PLAN)
+        world.commands.start(PLAN)
     assert [event.kind for event in world.store.events()] == [EventKind.SHADOW_ON]
 
-    world.orders.start(PLAN, despite_differences=True)
+    world.commands.start(PLAN, despite_differences=True)
     assert (world.settings.phase, world.settings.shadow) == (Phase.RUNNING, True)
 
 
@@ -118,26 +118,26 @@ def test_shadow_that_was_switched_off_has_found_its_differences_all_the_same(wor
     switch(world.store, on=False, clock=lambda: NOW)
 
     with pytest.raises(DifferencesFoundError):
-        world.orders.start(PLAN)
+        world.commands.start(PLAN)
 
     switch(world.store, on=True, clock=lambda: NOW)
-    assert world.orders.start(PLAN).kind is EventKind.STARTED
+    assert world.commands.start(PLAN).kind is EventKind.STARTED
 
 
 def test_where_shadow_has_found_none_a_canary_starts(world: World) -> None:
     world.shadow(TrialCounts(compared=9))
 
-    assert world.orders.start(PLAN).kind is EventKind.STARTED
+    assert world.commands.start(PLAN).kind is EventKind.STARTED
 
 
 @pytest.mark.parametrize("steps", [(), (0, 10), (10, 10), (50, 10), (10, 101), (-1,)])
 def test_steps_that_do_not_ascend_are_refused(world: World, steps: tuple[int, ...]) -> None:
     with pytest.raises(FaultyPlanError, match="they ascend, each from 1 to 100"):
-        world.orders.start(Plan(steps=steps))
+        world.commands.start(Plan(steps=steps))
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("plan", "message"),
     [
         (Plan(include=frozenset({"iot/a"})), "include: 'iot/a' is no source_id"),
         (Plan(exclude=frozenset({"a#"})), "exclude: 'a#' is no source_id"),
@@ -145,51 +145,51 @@ def test_steps_that_do_not_ascend_are_refused(world: World, steps: tuple[int, ..
         (Plan(exclude=frozenset(map(str, range(MAX_LISTED + 1)))), "exclude names 1,001 sources, 1,000 at most"),
     ],
 )
-def test_lists_that_cannot_be_meant_are_refused(world: World, plan: Plan, told: str) -> None:
-    with pytest.raises(FaultyPlanError, match=told):
-        world.orders.start(plan)
+def test_lists_that_cannot_be_meant_are_refused(world: World, plan: Plan, message: str) -> None:
+    with pytest.raises(FaultyPlanError, match=message):
+        world.commands.start(plan)
 
 
 # --- hold, resume, roll back -----------------------------------------------------------------------------------------
 
 
 def test_a_canary_that_is_held_goes_on_with_what_was_counted(world: World) -> None:
-    world.orders.start(PLAN)
+    world.commands.start(PLAN)
     world.store.add(COUNTS, step=1)
 
-    held = world.orders.hold()
+    held = world.commands.hold()
     assert world.settings.phase is Phase.HELD
     assert (held.kind, held.counts) == (EventKind.HELD, COUNTS)
-    resumed = world.orders.resume()
+    resumed = world.commands.resume()
 
     assert (world.settings.phase, world.settings.step, resumed.kind) == (Phase.RUNNING, 1, EventKind.RESUMED)
 
 
 def test_what_does_not_run_cannot_be_held_and_what_is_not_held_cannot_go_on(world: World) -> None:
     with pytest.raises(CommandRefusedError, match="the canary is idle"):
-        world.orders.hold()
-    world.orders.start(PLAN)
+        world.commands.hold()
+    world.commands.start(PLAN)
     with pytest.raises(CommandRefusedError, match="the canary is running, not held"):
-        world.orders.resume()
-    world.orders.roll_back()
+        world.commands.resume()
+    world.commands.roll_back()
     with pytest.raises(CommandRefusedError, match="the canary is rolled back: there is no next step"):
-        world.orders.hold()
+        world.commands.hold()
 
 
 def test_a_person_takes_a_canary_back(world: World) -> None:
-    world.orders.start(PLAN)
+    world.commands.start(PLAN)
     before = world.settings
     world.now += 7
 
-    event = world.orders.roll_back("too warm")
+    event = world.commands.roll_back("too warm")
 
     assert world.settings == rolled_back(before, NOW + 7)
     assert event is not None
     assert (event.kind, event.why, event.seconds) == (EventKind.ROLLED_BACK, "too warm", 7)
 
 
-def test_where_nobody_goes_the_new_way_nothing_is_taken_back(world: World) -> None:
-    assert world.orders.roll_back() is None
+def test_without_a_canary_there_is_no_rollback(world: World) -> None:
+    assert world.commands.roll_back() is None
     assert list(world.store.events()) == []
 
 
@@ -197,27 +197,27 @@ def test_where_nobody_goes_the_new_way_nothing_is_taken_back(world: World) -> No
 
 
 def test_another_share_counts_anew(world: World) -> None:
-    world.orders.start(PLAN)
+    world.commands.start(PLAN)
     world.now += 9
 
-    event = world.orders.change(plan_of(world.settings), share=50)
+    event = world.commands.change(plan_of(world.settings), share=50)
 
     assert (world.settings.share, world.settings.step, world.settings.step_began_at) == (50, 2, NOW + 9)
     assert (event.kind, event.share_before, event.share) == (EventKind.SET, 5, 50)
 
 
 def test_other_gates_keep_what_was_counted(world: World) -> None:
-    world.orders.start(PLAN)
+    world.commands.start(PLAN)
 
-    world.orders.change(Plan(include=PLAN.include, exclude=PLAN.exclude))
+    world.commands.change(Plan(include=PLAN.include, exclude=PLAN.exclude))
 
     assert (world.settings.step, world.settings.gates, world.settings.steps) == (1, Gates(), (10, 50, 100))
 
 
 def test_other_lists_count_anew(world: World) -> None:
-    world.orders.start(PLAN)
+    world.commands.start(PLAN)
 
-    world.orders.change(Plan(steps=PLAN.steps))
+    world.commands.change(Plan(steps=PLAN.steps))
 
     assert (world.settings.step, world.settings.include, world.settings.exclude) == (2, frozenset(), frozenset())
 
@@ -226,7 +226,7 @@ def test_other_lists_count_anew(world: World) -> None:
 def test_a_complete_canary_goes_on_from_another_share(world: World, share: int | None, phase: Phase) -> None:
     world.completed()
 
-    world.orders.change(plan_of(world.settings), share=share)
+    world.commands.change(plan_of(world.settings), share=share)
 
     assert world.settings.phase is phase
 
@@ -234,22 +234,22 @@ def test_a_complete_canary_goes_on_from_another_share(world: World, share: int |
 def test_a_complete_canary_goes_on_to_further_steps(world: World) -> None:
     world.completed(50)
 
-    world.orders.change(msgspec.structs.replace(plan_of(world.settings), steps=(50, 100)))
+    world.commands.change(msgspec.structs.replace(plan_of(world.settings), steps=(50, 100)))
 
     assert (world.settings.phase, world.settings.share) == (Phase.RUNNING, 50)
 
 
 @pytest.mark.parametrize("share", [-1, 101])
 def test_a_share_is_a_part_of_a_hundred(world: World, share: int) -> None:
-    world.orders.start(PLAN)
+    world.commands.start(PLAN)
 
     with pytest.raises(FaultyPlanError, match=f"not {share}"):
-        world.orders.change(PLAN, share=share)
+        world.commands.change(PLAN, share=share)
 
 
 def test_where_there_is_no_canary_nothing_can_be_changed(world: World) -> None:
     with pytest.raises(CommandRefusedError, match="the canary is idle: there is nothing to change"):
-        world.orders.change(PLAN)
+        world.commands.change(PLAN)
 
 
 class Overtaken(MemoryTrial):
@@ -274,21 +274,21 @@ def test_an_order_that_comes_too_late_changes_nothing() -> None:
 
 def test_a_rollback_does_not_come_too_late() -> None:
     store = Overtaken(0)
-    orders = CanaryCommands(store, clock=lambda: NOW)
-    orders.start(PLAN)
+    commands = CanaryCommands(store, clock=lambda: NOW)
+    commands.start(PLAN)
     store.times = 2
 
-    event = orders.roll_back()
+    event = commands.roll_back()
 
     assert event is not None
     assert (store.settings().phase, store.settings().version, event.version) == (Phase.ROLLED_BACK, 4, 4)
 
 
-def test_a_rollback_that_is_never_through_says_so() -> None:
+def test_a_rollback_that_always_comes_too_late_is_refused() -> None:
     store = Overtaken(0)
-    orders = CanaryCommands(store, clock=lambda: NOW)
-    orders.start(PLAN)
+    commands = CanaryCommands(store, clock=lambda: NOW)
+    commands.start(PLAN)
     store.times = 10**6
 
     with pytest.raises(CommandRefusedError, match="has changed meanwhile"):
-        orders.roll_back()
+        commands.roll_back()

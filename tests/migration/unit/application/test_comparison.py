@@ -21,7 +21,7 @@ def result(config: StreamConfig | None, its_points: list[DataPoint]) -> Classifi
 def causes(
     legacy: dict[str, Any], migrated: dict[str, Any], *values: float, same_config: bool = True
 ) -> list[tuple[str, float]]:
-    """Cause and value of each difference; with `same_config` the configs are said to be the same, as in a defect."""
+    """Cause and value of each difference; with `same_config` the configs are equal, as with a defect."""
     before, after = a_config(**legacy), a_config(**migrated)
     configs = Configs(before, before if same_config else after)
     results = Results(result(before, points(*values)), result(after, points(*values)))

@@ -33,7 +33,7 @@ def agree(moving: Moving, sensor_id: int = 42) -> bool:
     return classify_alike(moving.of_sensor(sensor_id), moving.config(sensor_id))
 
 
-def told(done: SyncPass) -> dict[str, int]:
+def counts_of(done: SyncPass) -> dict[str, int]:
     """The counts that are not 0, but for how many sensors there were."""
     names = (
         "to_constraints",
@@ -49,9 +49,9 @@ def told(done: SyncPass) -> dict[str, int]:
 
 
 def is_quiet(moving: Moving) -> bool:
-    """Whether another pass finds nothing to do: no change goes round in circles."""
+    """True if another pass finds nothing to do: no change is carried back."""
     before = moving.everything(), moving.of_sensor()
-    return told(moving.sync()) == {} and (moving.everything(), moving.of_sensor()) == before
+    return counts_of(moving.sync()) == {} and (moving.everything(), moving.of_sensor()) == before
 
 
 # --- one side --------------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_a_change_of_the_thresholds_reaches_the_constraints() -> None:
     moving = moved()
     moving.change_thresholds(physical_max=8)
 
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
     assert moving.config() == msgspec.structs.replace(
         a_config(max_value=8, stream_id="42", source_id=DEVICE, stream_type="temperature"),
         metadata={"legacy": {"sensor_uuid": moving.of_sensor().sensor.uuid, "alert_threshold_id": 84}},
@@ -83,7 +83,7 @@ def test_a_change_of_the_constraints_reaches_the_thresholds() -> None:
     moving = moved()
     moving.change_constraints(max_value=8.5, warning_max=7)
 
-    assert told(moving.sync()) == {"to_tables": 1}
+    assert counts_of(moving.sync()) == {"to_tables": 1}
     alert = moving.of_sensor().alert
     assert alert is not None
     assert (alert.physical_max, alert.warning_max, alert.row_id) == (8.5, 7, 84)
@@ -127,7 +127,7 @@ def test_thresholds_that_are_no_longer_in_force_take_the_constraints_away() -> N
     moving = moved()
     moving.change_thresholds()
 
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
     assert moving.config() is None
     assert is_quiet(moving)
 
@@ -138,15 +138,15 @@ def test_thresholds_that_come_back_bring_the_constraints_back() -> None:
     moving.sync()
     moving.change_thresholds(physical_max=7)
 
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
     assert agree(moving)
 
 
-def test_constraints_that_are_taken_away_put_the_thresholds_out_of_force() -> None:
+def test_deleted_constraints_put_the_thresholds_out_of_force() -> None:
     moving = moved()
     moving.constraints.delete(moving.scope())
 
-    assert told(moving.sync()) == {"to_tables": 1}
+    assert counts_of(moving.sync()) == {"to_tables": 1}
     assert (moving.of_sensor().alert, moving.of_sensor().delta) == (None, None)
     assert len(moving.of_sensor().alerts) == 1
     assert is_quiet(moving)
@@ -157,7 +157,7 @@ def test_constraints_of_a_sensor_without_thresholds_reach_the_tables() -> None:
     moving.run()
     moving.change_constraints(max_value=5)
 
-    assert told(moving.sync()) == {"to_tables": 1}
+    assert counts_of(moving.sync()) == {"to_tables": 1}
     assert agree(moving)
     assert is_quiet(moving)
 
@@ -167,11 +167,11 @@ def test_thresholds_of_a_sensor_that_had_none_reach_the_constraints_with_a_basel
     moving.run()
     moving.tables.put(thresholds(physical_max=5, latest=LATEST))
 
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
     assert moving.record().baseline == Baseline(LATEST.timestamp, LATEST.value)
 
 
-def test_a_write_that_says_the_same_is_no_change() -> None:
+def test_a_write_of_the_same_values_is_no_change() -> None:
     moving = moved()
     moving.change_thresholds(physical_max=9.0, abs_delta=1.0, at=NOW + 50)
     config = moving.config()
@@ -181,20 +181,20 @@ def test_a_write_that_says_the_same_is_no_change() -> None:
     assert is_quiet(moving)
 
 
-def test_thresholds_that_contradict_each_other_now_stay_where_they_are_and_are_told() -> None:
+def test_changed_thresholds_that_contradict_each_other_stay_and_are_noted() -> None:
     moving = moved()
     before = moving.config()
     moving.change_thresholds(physical_min=2, physical_max=1)
 
     done = moving.sync()
 
-    assert (told(done), moving.config()) == ({"impossible": 1}, before)
+    assert (counts_of(done), moving.config()) == ({"impossible": 1}, before)
     assert "alert_thresholds.physical_min" in done.notes[0]
     moving.change_thresholds(physical_max=1)
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
 
 
-def test_what_the_legacy_tables_have_no_room_for_is_told_and_no_loop() -> None:
+def test_fields_without_a_column_are_noted_and_make_no_loop() -> None:
     moving = moved()
     config = a_config(max_value=8, abs_delta=1, metadata={"owner": "plant 7"})
     moving.constraints.put(moving.scope(), config)
@@ -220,9 +220,9 @@ def test_constraints_that_change_while_they_are_written_wait_for_the_next_pass(m
 
     monkeypatch.setattr(moving.constraints, "put", overtaken)
 
-    assert told(moving.sync()) == {"postponed": 1}
-    # Nobody's work is gone: it is a conflict now, which is kept.
-    assert told(moving.sync()) == {"conflicts": 1, "to_tables": 1}
+    assert counts_of(moving.sync()) == {"postponed": 1}
+    # No work is lost: it is a conflict now, which is kept.
+    assert counts_of(moving.sync()) == {"conflicts": 1, "to_tables": 1}
     assert [conflict.winner for conflict in moving.records.conflicts()] == [Origin.CONSTRAINTS]
     assert agree(moving)
     assert is_quiet(moving)
@@ -240,8 +240,8 @@ def test_thresholds_that_change_while_they_are_written_wait_for_the_next_pass(mo
 
     monkeypatch.setattr(moving.tables, "write", overtaken)
 
-    assert told(moving.sync()) == {"postponed": 1}
-    assert told(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
+    assert counts_of(moving.sync()) == {"postponed": 1}
+    assert counts_of(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
     assert [conflict.winner for conflict in moving.records.conflicts()] == [Origin.LEGACY_TABLES]
     assert agree(moving)
     assert is_quiet(moving)
@@ -284,7 +284,7 @@ class ForgettingTables(MemoryLegacyTables):
         (ForgettingTables, "constraints some: it is None there"),
     ],
 )
-def test_columns_that_are_narrower_than_a_number_are_told_and_no_loop(
+def test_columns_that_are_narrower_than_a_number_are_noted_and_make_no_loop(
     tables: type[MemoryLegacyTables], lost: str
 ) -> None:
     moving = moved(physical_max=9.0)
@@ -298,7 +298,7 @@ def test_columns_that_are_narrower_than_a_number_are_told_and_no_loop(
     assert is_quiet(moving)
 
 
-def test_a_run_leaves_what_a_column_has_rounded_unless_it_is_told_to_replace_it() -> None:
+def test_a_run_keeps_a_value_that_a_column_has_rounded_unless_conflicts_are_overwritten() -> None:
     moving = moved(physical_max=9.0)
     moving.tables = RoundingTables([moving.of_sensor()])
     moving.change_constraints(max_value=8.4)
@@ -319,7 +319,7 @@ class NarrowTables(MemoryLegacyTables):
         return super().write(thresholds, expected=expected)
 
 
-def test_constraints_that_the_tables_do_not_take_hold_up_no_other_sensor_and_are_tried_again() -> None:
+def test_constraints_that_the_tables_reject_hold_up_no_other_sensor_and_are_retried() -> None:
     moving = moved(1, 2)
     moving.tables = NarrowTables(moving.tables.sensors())
     moving.change_constraints(1, max_value=1000)
@@ -327,25 +327,25 @@ def test_constraints_that_the_tables_do_not_take_hold_up_no_other_sensor_and_are
 
     done = moving.sync()
 
-    assert told(done) == {"rejected": 1, "to_tables": 1}
+    assert counts_of(done) == {"rejected": 1, "to_tables": 1}
     assert done.notes == (
         "sensor 1: the legacy tables reject the values of its constraints: numeric field overflow (22003)",
     )
-    assert told(moving.sync()) == {"rejected": 1}
+    assert counts_of(moving.sync()) == {"rejected": 1}
     moving.change_constraints(1, max_value=99)
-    assert told(moving.sync()) == {"to_tables": 1}
+    assert counts_of(moving.sync()) == {"to_tables": 1}
     assert agree(moving, 1)
     assert agree(moving, 2)
 
 
-def test_constraints_that_win_but_are_not_taken_are_one_conflict_not_one_each_pass() -> None:
+def test_constraints_that_win_but_are_rejected_are_one_conflict_not_one_each_pass() -> None:
     moving = moved()
     moving.tables = NarrowTables(moving.tables.sensors())
     moving.change_thresholds(physical_max=8, at=NOW - 100)
     moving.change_constraints(max_value=1000)
 
-    assert told(moving.sync()) == {"conflicts": 1, "rejected": 1}
-    assert told(moving.sync()) == {"rejected": 1}
+    assert counts_of(moving.sync()) == {"conflicts": 1, "rejected": 1}
+    assert counts_of(moving.sync()) == {"rejected": 1}
     assert len(list(moving.records.conflicts())) == 1
 
 
@@ -369,7 +369,7 @@ def test_of_two_changes_that_differ_the_later_wins_and_the_other_is_kept() -> No
 
     done = moving.sync()
 
-    assert told(done) == {"conflicts": 1, "to_constraints": 1}
+    assert counts_of(done) == {"conflicts": 1, "to_constraints": 1}
     assert (moving.config() or StreamConfig()).value_constraints.max_value == 8
     (kept,) = moving.records.conflicts()
     assert (kept.sensor_id, kept.scope, kept.winner) == (42, moving.scope(), Origin.LEGACY_TABLES)
@@ -386,7 +386,7 @@ def test_constraints_that_were_changed_later_win() -> None:
     moving.change_thresholds(physical_max=8, at=NOW - 100)
     moving.change_constraints(max_value=7)
 
-    assert told(moving.sync()) == {"conflicts": 1, "to_tables": 1}
+    assert counts_of(moving.sync()) == {"conflicts": 1, "to_tables": 1}
     (kept,) = moving.records.conflicts()
     assert (kept.winner, kept.lost["alert_thresholds"]["physical_max"]) == (Origin.CONSTRAINTS, 8)
     assert "delta_thresholds" not in kept.lost
@@ -411,7 +411,7 @@ def test_a_deletion_against_a_change_of_the_thresholds_loses() -> None:
     moving.change_thresholds(physical_max=8, at=NOW - 100)
     moving.constraints.delete(moving.scope())
 
-    assert told(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
+    assert counts_of(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
     assert [kept.lost for kept in moving.records.conflicts()] == [None]
     assert agree(moving)
 
@@ -421,7 +421,7 @@ def test_thresholds_that_win_but_contradict_each_other_change_nothing() -> None:
     moving.change_thresholds(physical_min=2, physical_max=1, at=NOW + 100)
     moving.change_constraints(max_value=7)
 
-    assert [told(moving.sync()) for _ in range(2)] == [{"impossible": 1}] * 2
+    assert [counts_of(moving.sync()) for _ in range(2)] == [{"impossible": 1}] * 2
     assert (moving.config() or StreamConfig()).value_constraints.max_value == 7
     assert list(moving.records.conflicts()) == []  # nothing was lost
 
@@ -431,7 +431,7 @@ def test_two_changes_to_the_same_are_settled() -> None:
     moving.change_thresholds(physical_max=8)
     moving.change_constraints(max_value=8)
 
-    assert told(moving.sync()) == {"settled": 1}
+    assert counts_of(moving.sync()) == {"settled": 1}
     assert is_quiet(moving)
 
 
@@ -444,36 +444,36 @@ def test_sensors_that_no_run_has_moved_are_left_alone() -> None:
     moving.roll_back()
     moving.tables.put(thresholds(3, physical_max=9))
 
-    assert told(moving.sync()) == {"without_record": 3}
+    assert counts_of(moving.sync()) == {"without_record": 3}
     assert dict(moving.constraints.list()) == {}
 
 
-def test_a_sensor_that_is_gone_takes_its_constraints_along() -> None:
+def test_a_deleted_sensor_loses_its_constraints() -> None:
     moving = moved(1, 2)
     moving.tables.remove(1)
 
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
     assert (moving.config(1), moving.record(1).rows_hash) == (None, NOTHING_THERE)
-    assert told(moving.sync()) == {}
+    assert counts_of(moving.sync()) == {}
 
 
-def test_a_sensor_that_is_gone_wins_against_a_change_which_is_kept() -> None:
+def test_a_deleted_sensor_wins_against_a_change_which_is_kept() -> None:
     moving = moved()
     moving.tables.remove(42)
     moving.change_constraints(max_value=7)
 
-    assert told(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
+    assert counts_of(moving.sync()) == {"conflicts": 1, "to_constraints": 1}
     assert moving.config() is None
     assert [kept.lost["value_constraints"]["max_value"] for kept in moving.records.conflicts()] == [7]
 
 
-def test_a_sensor_that_is_gone_on_both_sides_is_settled() -> None:
+def test_a_sensor_that_is_deleted_on_both_sides_is_settled() -> None:
     moving = moved()
     moving.tables.remove(42)
     moving.constraints.delete(moving.scope())
 
-    assert told(moving.sync()) == {"settled": 1}
-    assert told(moving.sync()) == {}
+    assert counts_of(moving.sync()) == {"settled": 1}
+    assert counts_of(moving.sync()) == {}
 
 
 def test_a_sensor_that_comes_back_has_its_constraints_again() -> None:
@@ -483,11 +483,11 @@ def test_a_sensor_that_comes_back_has_its_constraints_again() -> None:
     moving.sync()
     moving.tables.put(its)
 
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
     assert agree(moving)
 
 
-def test_so_many_sensors_that_are_gone_are_taken_for_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_deleted_sensors_are_refused_as_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dual_write, "SUSPICIOUS", 2)
     monkeypatch.setattr(dual_write, "PAGE", 2)
     moving = moved(*range(1, 11))
@@ -501,17 +501,17 @@ def test_so_many_sensors_that_are_gone_are_taken_for_a_mistake(monkeypatch: pyte
     assert (refused.value.deleted, refused.value.known) == (3, 10)
     assert len(dict(moving.constraints.list())) == 10
     assert agree(moving, 4)
-    assert told(moving.sync(allow_removals=True)) == {"to_constraints": 3}
+    assert counts_of(moving.sync(allow_removals=True)) == {"to_constraints": 3}
 
 
 def test_a_sensor_that_is_part_of_another_device_now_moves_its_constraints() -> None:
     moving = moved()
     moving.tables.put(thresholds(physical_max=9, device_uuid=OTHER_DEVICE))
 
-    assert told(moving.sync()) == {"to_constraints": 1}
+    assert counts_of(moving.sync()) == {"to_constraints": 1}
     assert [scope for scope, _ in moving.constraints.list()] == [f"iot/{OTHER_DEVICE}/42"]
     assert (moving.record().scope, moving.record().device_uuid) == (f"iot/{OTHER_DEVICE}/42", OTHER_DEVICE)
-    assert told(moving.sync()) == {}
+    assert counts_of(moving.sync()) == {}
 
 
 def test_constraints_that_are_there_already_for_the_new_stream_stay() -> None:
@@ -521,12 +521,12 @@ def test_constraints_that_are_there_already_for_the_new_stream_stay() -> None:
 
     done = moving.sync()
 
-    assert told(done) == {"conflicts": 1}
+    assert counts_of(done) == {"conflicts": 1}
     assert "there are constraints already" in done.notes[0]
     assert len(dict(moving.constraints.list())) == 2
 
 
-def test_a_pass_tells_how_it_goes_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_yields_its_counts_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE", 2)
     moving = moved(1, 2, 3)
     passing = dual_write.DualWriting(
@@ -551,7 +551,7 @@ _changes = st.lists(
 
 
 @given(_changes)
-def test_whatever_changes_both_sides_judge_alike_after_a_pass_and_stay_so(changes: list[Any]) -> None:
+def test_whatever_changes_both_sides_are_equivalent_after_a_pass_and_stay_so(changes: list[Any]) -> None:
     moving = moved()
     for side, columns, at in changes:
         if side == "tables":

@@ -1,4 +1,4 @@
-"""The trial as a classifier sees it: settings at most a second old, counts that gather, a store that is away."""
+"""The monitor: settings at most a second old, gathered counts, an unavailable store."""
 
 import pytest
 
@@ -89,8 +89,8 @@ class World:
     def now(self) -> float:
         return NOW + self.seconds
 
-    def judge(self, counts: TrialCounts = POINTS, *differences: PointDifference) -> TrialSettings:
-        """An invocation: points are judged by the settings in force, and reported."""
+    def classify(self, counts: TrialCounts = POINTS, *differences: PointDifference) -> TrialSettings:
+        """Report an invocation under the settings in force."""
         settings = self.trial.settings()
         self.trial.report(settings, counts, differences)
         return settings
@@ -123,8 +123,8 @@ def differing(*differences: PointDifference) -> TrialCounts:
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
-def test_before_there_are_settings_everybody_goes_the_old_way(world: World) -> None:
-    assert world.judge() == TrialSettings()
+def test_before_there_are_settings_no_source_is_in_the_canary(world: World) -> None:
+    assert world.classify() == TrialSettings()
 
 
 def test_settings_are_asked_for_once_a_second(world: World) -> None:
@@ -145,13 +145,13 @@ def test_settings_are_asked_for_once_a_second(world: World) -> None:
 
 def test_counts_gather_for_a_second(world: World) -> None:
     world.start()
-    world.judge()
+    world.classify()
     for _ in range(3):
-        world.judge()
+        world.classify()
     assert world.store.counts(1) == POINTS
 
     world.seconds = 1.0
-    world.judge()
+    world.classify()
 
     assert world.store.counts(1).points == 50
     assert world.store.counts(1).invocations == 5
@@ -159,9 +159,9 @@ def test_counts_gather_for_a_second(world: World) -> None:
 
 def test_an_error_is_counted_at_once(world: World) -> None:
     world.start()
-    world.judge()
+    world.classify()
 
-    world.judge(TrialCounts(points=10, compared=10, errors=1, invocations=1, added_ms=added(1)))
+    world.classify(TrialCounts(points=10, compared=10, errors=1, invocations=1, added_ms=added(1)))
 
     assert (world.store.counts(1).points, world.store.counts(1).errors) == (20, 1)
 
@@ -175,9 +175,9 @@ def test_where_nothing_is_on_trial_nothing_is_written(world: World) -> None:
     assert world.store.asked == 0
 
 
-def test_what_was_judged_by_settings_that_have_gone_is_not_counted(world: World) -> None:
+def test_points_of_a_former_step_are_not_counted(world: World) -> None:
     before = world.start()
-    world.judge()
+    world.classify()
     after = world.start(share=50)
     world.seconds = 2.0
     assert world.trial.settings() == after
@@ -190,24 +190,24 @@ def test_what_was_judged_by_settings_that_have_gone_is_not_counted(world: World)
 
 def test_what_gathered_before_a_step_ended_is_not_counted_for_the_next(world: World) -> None:
     world.start()
-    world.judge()
-    world.judge()
+    world.classify()
+    world.classify()
     after = world.start(share=50)
     world.seconds = 2.0
 
-    world.judge()
+    world.classify()
 
     assert world.store.counts(after.step) == POINTS
 
 
 def test_settings_that_change_nothing_about_the_step_leave_what_gathered(world: World) -> None:
     settings = world.start()
-    world.judge()
-    world.judge()
+    world.classify()
+    world.classify()
     world.change(settings.changed(phase=Phase.HELD))
     world.seconds = 2.0
 
-    world.judge()
+    world.classify()
 
     assert world.store.counts(settings.step).points == 30
 
@@ -219,7 +219,7 @@ def test_differences_are_noted_by_stream_and_cause(world: World) -> None:
     world.change(TrialSettings().in_next_step(NOW, shadow=True))
     twice = (a_difference(), a_difference(), a_difference(2))
 
-    world.judge(differing(*twice), *twice)
+    world.classify(differing(*twice), *twice)
 
     assert world.noted(1) == [NotedDifference(2, a_difference()), NotedDifference(1, a_difference(2))]
     assert world.store.counts(1).differences == 3
@@ -229,10 +229,10 @@ def test_many_differences_are_noted_a_few_at_a_time(world: World) -> None:
     world.change(TrialSettings().in_next_step(NOW, shadow=True))
     many = [a_difference(stream) for stream in range(NOTED_AT_ONCE + 3)]
 
-    world.judge(differing(*many), *many)
+    world.classify(differing(*many), *many)
     assert len(world.noted(1)) == NOTED_AT_ONCE
     world.seconds = 1.0
-    world.judge()
+    world.classify()
 
     assert len(world.noted(1)) == NOTED_AT_ONCE + 3
 
@@ -240,11 +240,11 @@ def test_many_differences_are_noted_a_few_at_a_time(world: World) -> None:
 def test_of_more_streams_than_can_wait_differences_are_counted_alone(world: World) -> None:
     world.change(TrialSettings().in_next_step(NOW, shadow=True))
     many = [a_difference(stream) for stream in range(MAX_GATHERED + 5)]
-    world.judge(differing(*many), *many)
+    world.classify(differing(*many), *many)
 
     while world.seconds < 2 * MAX_GATHERED / NOTED_AT_ONCE:
         world.seconds += 1.0
-        world.judge(TrialCounts())
+        world.classify(TrialCounts())
 
     assert len(world.noted(1)) == MAX_GATHERED
     assert world.store.counts(1).differences == MAX_GATHERED + 5
@@ -257,7 +257,7 @@ def test_the_classifier_that_counted_the_last_point_of_a_step_goes_to_the_next(w
     world.start()
     for second in range(40):
         world.seconds = float(second)
-        world.judge()
+        world.classify()
 
     assert [event.kind for event in world.events] == [EventKind.ADVANCED]
     assert world.trial.settings().share == 50
@@ -266,7 +266,7 @@ def test_the_classifier_that_counted_the_last_point_of_a_step_goes_to_the_next(w
 def test_a_difference_takes_the_canary_back_at_once_and_is_noted_where_it_was_seen(world: World) -> None:
     started = world.start()
 
-    world.judge(differing(a_difference()), a_difference())
+    world.classify(differing(a_difference()), a_difference())
 
     assert world.trial.settings() == world.store.settings() == rolled_back(started, NOW)
     assert [event.kind for event in world.events] == [EventKind.ROLLED_BACK]
@@ -278,7 +278,7 @@ def test_other_classifiers_go_back_within_a_second(world: World) -> None:
     other = world.another_classifier()
     assert other.settings().in_canary("a")
     world.seconds = 0.5
-    world.judge(differing(a_difference()), a_difference())
+    world.classify(differing(a_difference()), a_difference())
 
     world.seconds = SETTINGS_SECONDS
     assert not other.settings().in_canary("a")
@@ -289,12 +289,12 @@ def test_who_was_not_first_takes_the_settings_of_who_was(world: World) -> None:
     world.trial.settings()
     world.change(world.store.settings().changed(phase=Phase.HELD))
 
-    world.judge(differing(a_difference()), a_difference())
+    world.classify(differing(a_difference()), a_difference())
 
     assert world.events == []
     assert world.trial.settings().phase is Phase.HELD
     # What it saw is counted; the next who counts goes back.
-    world.judge(TrialCounts(points=1, compared=1, errors=1, invocations=1, added_ms=added(1)))
+    world.classify(TrialCounts(points=1, compared=1, errors=1, invocations=1, added_ms=added(1)))
     assert world.trial.settings().phase is Phase.ROLLED_BACK
 
 
@@ -307,7 +307,7 @@ def test_while_the_store_is_away_the_settings_last_known_go_on(world: World) -> 
     world.store.away = True
     world.seconds = 2.0
 
-    assert world.judge() == started
+    assert world.classify() == started
     assert len(world.failures) == 1
 
 
@@ -316,11 +316,11 @@ def test_what_could_not_be_counted_is_dropped(world: World) -> None:
     world.trial.settings()
     world.store.away = True
     world.seconds = 0.5
-    world.judge(differing(a_difference()), a_difference())
+    world.classify(differing(a_difference()), a_difference())
     world.store.away = False
 
     world.seconds = RETRY_SECONDS + 1
-    world.judge()
+    world.classify()
 
     assert world.store.counts(1) == POINTS
     assert world.noted(1) == []
@@ -345,16 +345,16 @@ def test_a_store_that_was_away_is_left_alone_for_a_while(world: World) -> None:
     world.trial.settings()
     world.store.away = True
     world.seconds = 2.0
-    world.judge()
+    world.classify()
     world.store.asked = 0
 
     world.seconds = 2.0 + RETRY_SECONDS - 0.01
-    world.judge()
+    world.classify()
     assert world.store.asked == 0
 
     world.store.away = False
     world.seconds = 2.0 + RETRY_SECONDS
-    world.judge()
+    world.classify()
     assert world.store.counts(1) == POINTS
 
 
@@ -369,7 +369,7 @@ def a_long_step(world: World) -> None:
     gates = Gates(min_seconds=10**9)
     world.change(world.store.settings().in_next_step(world.now, phase=Phase.RUNNING, share=10, gates=gates))
     for _ in range(10):
-        world.judge(MANY)
+        world.classify(MANY)
         world.seconds += RECENT_SECONDS / 5
 
 
@@ -381,7 +381,7 @@ def test_errors_that_begin_late_in_a_step_take_the_canary_back(world: World, oth
     other.settings()
 
     for _ in range(3):
-        world.judge(ERRORS)
+        world.classify(ERRORS)
         if others:
             other.report(other.settings(), ERRORS)
 
@@ -393,7 +393,7 @@ def test_errors_of_long_ago_are_not_of_the_last_minute(world: World) -> None:
     a_long_step(world)
     for _ in range(10):
         world.seconds += 2 * RECENT_SECONDS
-        world.judge(ERRORS)
+        world.classify(ERRORS)
 
     assert world.store.settings().phase is not Phase.ROLLED_BACK
 
@@ -401,10 +401,10 @@ def test_errors_of_long_ago_are_not_of_the_last_minute(world: World) -> None:
 def test_a_step_does_not_answer_for_the_one_before(world: World) -> None:
     a_long_step(world)
     world.seconds += 2 * RECENT_SECONDS
-    world.judge(ERRORS)
+    world.classify(ERRORS)
     world.start()
     world.seconds += SETTINGS_SECONDS
 
-    world.judge(TrialCounts(points=150, compared=150, errors=1, invocations=1, added_ms=added(1)))
+    world.classify(TrialCounts(points=150, compared=150, errors=1, invocations=1, added_ms=added(1)))
 
     assert world.store.settings().phase is Phase.RUNNING

@@ -81,14 +81,14 @@ def test_a_sensor_without_thresholds_in_force_has_nothing_to_migrate() -> None:
 
 
 @pytest.mark.parametrize("template", ["iot#temperature", "iot"])
-def test_a_template_that_would_judge_a_sensor_without_thresholds_is_told(template: str) -> None:
+def test_a_template_that_would_apply_to_a_sensor_without_thresholds_is_noted(template: str) -> None:
     moving = Moving(thresholds())
     moving.constraints.put(template, a_config(max_value=1))
 
     line = line_of(moving)
 
     assert line.prospect is Prospect.NOTHING
-    assert line.notes == (f"no thresholds are in force, so the template {template} will judge it",)
+    assert line.notes == (f"no thresholds are in force, so the template {template} will apply to it",)
 
 
 def test_constraints_that_did_not_come_from_the_tables_and_differ_are_a_conflict() -> None:
@@ -104,7 +104,7 @@ def test_constraints_that_did_not_come_from_the_tables_and_differ_are_a_conflict
     )
 
 
-def test_constraints_that_did_not_come_from_the_tables_but_judge_the_same_are_unchanged() -> None:
+def test_equivalent_constraints_that_did_not_come_from_the_tables_are_unchanged() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.constraints.put(moving.scope(), a_config(max_value=9))
 
@@ -138,7 +138,7 @@ def test_constraints_that_were_changed_by_hand_since_are_a_conflict_once_the_thr
     )
 
 
-def test_what_was_written_beside_the_bounds_is_told_where_it_alone_differs() -> None:
+def test_a_difference_beside_the_bounds_is_noted_if_it_is_the_only_one() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.constraints.put(moving.scope(), a_config(max_value=9, metadata={"legacy": {"alert_threshold_id": 1}}))
 
@@ -148,7 +148,7 @@ def test_what_was_written_beside_the_bounds_is_told_where_it_alone_differs() -> 
     assert [note.split(":")[0] for note in line.notes] == ["stream_type", "metadata.legacy"]
 
 
-def test_constraints_that_were_taken_away_by_hand_are_a_conflict() -> None:
+def test_constraints_that_were_deleted_by_hand_are_a_conflict() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.run()
     moving.constraints.delete(moving.scope())
@@ -169,7 +169,7 @@ def test_conflicts_that_are_to_be_overwritten_are_updates_or_removals() -> None:
     assert prospects(moving.plan(overwrite_conflicts=True)) == [Prospect.UPDATE, Prospect.REMOVE]
 
 
-def test_a_sensor_that_is_part_of_another_device_now_leaves_its_old_stream() -> None:
+def test_a_sensor_that_is_part_of_another_device_now_leaves_its_former_stream() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.run()
     moving.tables.put(thresholds(physical_max=9, device_uuid=OTHER_DEVICE))
@@ -180,7 +180,7 @@ def test_a_sensor_that_is_part_of_another_device_now_leaves_its_old_stream() -> 
     assert line.notes == (f"it was {moving.scope()} before; the constraints there are taken away",)
 
 
-def test_a_sensor_without_thresholds_leaves_its_old_stream_too() -> None:
+def test_a_sensor_without_thresholds_leaves_its_former_stream_too() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.run()
     moving.tables.put(thresholds(device_uuid=OTHER_DEVICE))
@@ -188,7 +188,7 @@ def test_a_sensor_without_thresholds_leaves_its_old_stream_too() -> None:
     assert line_of(moving).prospect is Prospect.REMOVE
 
 
-def test_constraints_of_the_old_stream_that_were_changed_since_stay() -> None:
+def test_constraints_of_the_former_stream_that_were_changed_since_stay() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.run()
     moving.change_constraints(max_value=7)
@@ -200,7 +200,7 @@ def test_constraints_of_the_old_stream_that_were_changed_since_stay() -> None:
     assert line.notes == (f"it was {moving.scope()} before; the constraints there were changed since and stay",)
 
 
-def test_the_old_stream_may_have_no_constraints_any_more() -> None:
+def test_the_former_stream_may_have_no_constraints_any_more() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.run()
     moving.constraints.delete(moving.scope())
@@ -218,7 +218,7 @@ def test_baselines_that_are_newer_are_an_update_where_that_is_asked_for() -> Non
     assert prospects(moving.plan(refresh_baselines=True)) == [Prospect.UPDATE]
 
 
-def test_sensors_with_the_uuid_of_another_are_told_and_counted() -> None:
+def test_sensors_with_the_uuid_of_another_are_noted_and_counted() -> None:
     other = UUID.replace("5", "6")
     uuids = {1: UUID, 2: other, 3: UUID, 4: None, 5: None}
     moving = Moving(*(thresholds(number, physical_max=9, uuid=name) for number, name in uuids.items()))

@@ -1,4 +1,4 @@
-"""Hashes: they tell what a side holds, and the same thing alike before and after it was stored."""
+"""Hashes of both sides: equal for the same values, before and after they were stored."""
 
 import math
 from typing import Any

@@ -31,7 +31,7 @@ def test_what_moving_wrote_goes() -> None:
     assert (moving.record().status, moving.record().constraints_hash) == (Status.ROLLED_BACK, NOTHING_THERE)
 
 
-def test_a_line_of_the_report_says_what_became_of_a_sensor_and_why() -> None:
+def test_a_line_of_the_report_has_the_outcome_for_a_sensor_and_the_reason() -> None:
     moving = moved()
     moving.change_constraints(max_value=7)
 
@@ -121,7 +121,7 @@ def test_what_was_there_before_stays_in_any_case() -> None:
     assert moving.config() is not None
 
 
-def test_where_nothing_is_nothing_is_taken_away() -> None:
+def test_where_nothing_is_nothing_is_deleted() -> None:
     moving = Moving(thresholds())
     moving.run()
 
@@ -130,7 +130,7 @@ def test_where_nothing_is_nothing_is_taken_away() -> None:
 
 
 @pytest.mark.parametrize("name", ["2", UUID, DEVICE])
-def test_only_the_selected_sensors_are_taken_back(name: str) -> None:
+def test_only_the_selected_sensors_are_rolled_back(name: str) -> None:
     moving = Moving(
         thresholds(1, physical_max=9, uuid="u1", device_uuid="d1"), thresholds(2, physical_max=9, uuid=UUID)
     )
@@ -140,7 +140,7 @@ def test_only_the_selected_sensors_are_taken_back(name: str) -> None:
     assert [scope for scope, _ in moving.constraints.list()] == ["iot/d1/1"]
 
 
-def test_many_sensors_are_taken_back_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_sensors_are_rolled_back_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollback, "PAGE", 2)
     moving = moved(*range(1, 6))
 

@@ -33,7 +33,7 @@ OTHER_DEVICE = "1" + DEVICE[1:]
 
 
 class KilledError(Exception):
-    """Whoever wrote was killed."""
+    """The process was killed while it wrote."""
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +185,7 @@ def test_thresholds_that_are_no_longer_in_force_take_their_constraints_away() ->
     assert counts_of(moving.run()) == {Prospect.NOTHING: 1}
 
 
-def test_what_did_not_come_from_the_tables_is_left_and_told() -> None:
+def test_constraints_that_did_not_come_from_the_tables_stay_and_are_reported() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.constraints.put(moving.scope(), a_config(max_value=8))
 
@@ -211,7 +211,7 @@ def test_conflicts_are_overwritten_where_that_is_asked_for() -> None:
     assert moving.run(overwrite_conflicts=True).directory_writes == 0
 
 
-def test_constraints_that_judge_the_same_are_taken_over_with_a_baseline() -> None:
+def test_equivalent_constraints_get_a_record_and_a_baseline() -> None:
     moving = Moving(thresholds(1, physical_max=9, latest=LATEST), thresholds(2, physical_max=9))
     for sensor_id in (1, 2):
         moving.constraints.put(moving.scope(sensor_id), a_config(max_value=9))
@@ -267,7 +267,7 @@ def test_a_sensor_that_is_part_of_another_device_now_moves() -> None:
     assert counts_of(moving.run()) == {Prospect.UNCHANGED: 1, Prospect.NOTHING: 1}
 
 
-def test_a_change_that_judges_the_same_is_remembered_without_a_write() -> None:
+def test_a_change_without_an_effect_is_recorded_without_a_write() -> None:
     moving = Moving(thresholds(physical_max=9, threshold_max=10))
     moving.run()
     moving.change_thresholds(physical_max=9, threshold_max=11)
@@ -317,7 +317,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was() -> None:
 
 
 def writes_of(moving: Moving) -> Iterator[tuple[object, str]]:
-    """What a run calls to write: each an object and the name of its method."""
+    """The writing methods of a run, each with its object."""
     yield from (
         (moving.constraints, "put"),
         (moving.constraints, "delete"),

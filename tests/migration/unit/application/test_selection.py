@@ -1,4 +1,4 @@
-"""Which sensors a command is for."""
+"""The selection of sensors by name."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_another_sensor_is_not_meant() -> None:
     assert Selection.of([], ["43"]).includes(a_sensor(42))
 
 
-def test_where_nothing_is_said_all_are_meant() -> None:
+def test_an_empty_selection_includes_all() -> None:
     assert Selection.of([" , "]).includes(a_sensor(42, uuid=None, device_uuid=None))
 
 

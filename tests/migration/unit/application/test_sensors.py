@@ -1,4 +1,4 @@
-"""Which stream a reading belongs to that names its sensor in the legacy service's way."""
+"""Streams of readings that name their sensor by its number or its UUID."""
 
 from collections.abc import Collection, Mapping
 
@@ -21,7 +21,7 @@ OTHER_DEVICE = "00000000-0000-4000-8000-000000000001"
 
 
 class Directory(MemorySensors):
-    """A directory that can be away, and remembers what it was asked for."""
+    """A directory that can be unavailable, and notes the names that it is asked for."""
 
     def __init__(self, *sensors: Sensor) -> None:
         super().__init__(sensors)
@@ -91,7 +91,7 @@ def test_a_reading_that_names_device_and_number_needs_no_directory() -> None:
 # --- looking up ------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_found_and_what_was_not_is_remembered_for_a_while() -> None:
+def test_found_and_absent_sensors_are_cached_for_a_while() -> None:
     directory, clock = Directory(a_sensor()), Clock()
     lookup = a_lookup(directory, clock)
 
@@ -111,7 +111,7 @@ def test_of_no_names_nothing_is_asked() -> None:
     assert directory.asked == []
 
 
-def test_a_directory_that_is_away_is_not_remembered() -> None:
+def test_an_unavailable_directory_is_not_cached() -> None:
     directory = Directory(a_sensor())
     lookup = a_lookup(directory)
     directory.away = True

@@ -1,4 +1,4 @@
-"""Two ways of judging: who goes which, what is delivered where they differ or one fails, and what is counted."""
+"""The shadow classifier: the points that are delivered, also where constraints differ or fail, and its counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -112,18 +112,18 @@ class World(MemoryConstraints):
     def canary(self, share: int = 100) -> None:
         self.change(phase=Phase.RUNNING, share=share, gates=Gates(min_points=10**9, max_differences=10**9))
 
-    def take(self, *its_points: DataPoint) -> BatchResult:
+    def classify(self, *its_points: DataPoint) -> BatchResult:
         self.numbers += 1
-        return self.take_packs(a_received_pack(self.numbers, *its_points))
+        return self.classify_packs(a_received_pack(self.numbers, *its_points))
 
-    def take_packs(self, *packs: ReceivedPack) -> BatchResult:
+    def classify_packs(self, *packs: ReceivedPack) -> BatchResult:
         classify = ClassifyPacks(
             classifier=self.classifier, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
         )
         return classify(packs)
 
-    def take_values(self, *values: float, sensor: int = 42, at: float = 0.0) -> BatchResult:
-        return self.take(
+    def classify_values(self, *values: float, sensor: int = 42, at: float = 0.0) -> BatchResult:
+        return self.classify(
             *(of_sensor(value, at + second, sensor=sensor) for second, value in enumerate(values)),
         )
 
@@ -135,7 +135,7 @@ class World(MemoryConstraints):
         return {point.config_version for found in self.streams.points.values() for point in found}
 
     def counts(self) -> TrialCounts:
-        """What was counted of the step, the times left out."""
+        """The counts of the step, without times."""
         found = self.store.counts(self.store.settings().step)
         return msgspec.structs.replace(found, added_ms=TrialCounts().added_ms)
 
@@ -166,28 +166,28 @@ def of_sensor(value: float, at: float = 0.0, *, sensor: int = 42, **fields: Any)
     return a_point(value, at, **({"source_id": DEVICE, "stream_id": str(sensor)} | fields))
 
 
-# --- who goes which way ----------------------------------------------------------------------------------------------
+# --- thresholds, constraints or both ---------------------------------------------------------------------------------
 
 
-def test_sensors_are_judged_by_the_old_rules_alone_until_there_is_a_trial() -> None:
+def test_sensors_are_classified_by_their_thresholds_alone_until_there_is_a_trial() -> None:
     world = World()
     world.put(SCOPE, a_config(max_value=1))
     world.away = {"constraints"}
 
-    world.take_values(20, 40, 60)
+    world.classify_values(20, 40, 60)
 
     assert world.written() == {20: "normal", 40: "warning", 60: "alert"}
     assert [event.value for event in world.alarms.events] == [40, 60]
     assert (world.compared, world.counts()) == ([], TrialCounts())
 
 
-def test_streams_of_no_sensor_are_judged_by_their_constraints() -> None:
+def test_streams_of_no_sensor_are_classified_by_their_constraints() -> None:
     world = World()
     world.change(shadow=True)
     world.put("iot", a_config(max_value=10))
     world.put("health", a_config(max_value=1))
 
-    world.take(a_point(20), a_point(5, domain="health"), a_point(9, stream_id="humidity"))
+    world.classify(a_point(20), a_point(5, domain="health"), a_point(9, stream_id="humidity"))
 
     assert world.written() == {20: "alert", 5: "alert", 9: "normal"}
     assert world.compared == []
@@ -197,14 +197,14 @@ def test_streams_of_no_sensor_wait_for_their_constraints() -> None:
     world = World()
     world.away = {"constraints"}
 
-    assert list(world.take(a_point(20)).failed) == ["3-of-64"]
+    assert list(world.classify(a_point(20)).failed) == ["3-of-64"]
 
 
 def test_points_of_sensors_do_not_wait_with_them() -> None:
     world = World()
     world.away = {"constraints"}
 
-    result = world.take_packs(
+    result = world.classify_packs(
         a_received_pack(1, of_sensor(40)),
         a_received_pack(1, of_sensor(20, source_id="of-no-sensor"), group="10-of-64"),
     )
@@ -219,9 +219,9 @@ def test_points_of_sensors_wait_for_the_legacy_tables(shadow: bool) -> None:
     world.change(shadow=shadow)
     world.away = {"tables"}
 
-    assert list(world.take_values(20).failed) == ["3-of-64"]
+    assert list(world.classify_values(20).failed) == ["3-of-64"]
     world.away = set()
-    assert world.take_values(20).failed == {}
+    assert world.classify_values(20).failed == {}
 
 
 @pytest.mark.parametrize("shadow", [False, True])
@@ -230,43 +230,43 @@ def test_points_of_other_streams_do_not_wait_with_them(shadow: bool) -> None:
     world.change(shadow=shadow)
     world.away = {"tables"}
 
-    told = world.take_packs(
+    message = world.classify_packs(
         a_received_pack(1, of_sensor(20)),
         a_received_pack(1, a_point(30), group="10-of-64"),
         a_received_pack(1, a_point(40, domain="health"), group="11-of-64"),
     )
 
-    assert list(told.failed) == ["3-of-64"]
+    assert list(message.failed) == ["3-of-64"]
     assert world.written() == {30: "normal", 40: "normal"}
 
 
-def test_a_source_on_trial_is_judged_by_both_ways_and_gets_what_the_new_one_makes_of_it() -> None:
+def test_a_source_in_the_canary_is_classified_by_both_and_gets_the_points_by_constraints() -> None:
     world = World()
     world.canary()
     world.put(SCOPE, a_config(warning_max=30, max_value=50, consecutive_violations_required=1, cooldown_seconds=0))
 
-    world.take_values(20, 40, 60)
+    world.classify_values(20, 40, 60)
 
     assert world.written() == {20: "normal", 40: "warning", 60: "alert"}
     assert world.versions() == {1}
     assert world.counts() == TrialCounts(points=3, compared=3, invocations=1)
 
 
-def test_a_sensor_that_has_not_moved_is_judged_by_its_thresholds_the_new_way_as_well() -> None:
+def test_constraints_of_a_sensor_that_has_not_moved_are_those_of_its_thresholds() -> None:
     world = World(thresholds(42, warning_max=30, updated_at=1.5))
     world.canary()
 
-    world.take_values(20, 40)
+    world.classify_values(20, 40)
 
     assert world.written() == {20: "normal", 40: "warning"}
     assert world.counts() == TrialCounts(points=2, compared=2, invocations=1)
 
 
-def test_thresholds_that_contradict_each_other_stay_on_the_old_way_and_are_told_of() -> None:
+def test_contradictory_thresholds_are_never_on_trial_and_are_reported() -> None:
     world = World()
     world.canary()
 
-    world.take_values(20, sensor=43)
+    world.classify_values(20, sensor=43)
 
     assert world.written() == {20: "warning"}
     assert [(key, [fault.field for fault in faults]) for key, faults in world.contradictions] == [
@@ -275,12 +275,12 @@ def test_thresholds_that_contradict_each_other_stay_on_the_old_way_and_are_told_
     assert world.counts() == TrialCounts()
 
 
-def test_in_the_shadow_the_old_way_is_delivered_and_every_difference_is_counted_by_its_cause() -> None:
+def test_in_the_shadow_points_by_thresholds_are_delivered_and_differences_are_counted_by_cause() -> None:
     world = World()
     world.change(shadow=True)
     world.put(SCOPE, a_config(warning_max=25, max_value=50))
 
-    world.take_values(20, 27, 28, 60)
+    world.classify_values(20, 27, 28, 60)
 
     assert world.written() == {20: "normal", 27: "normal", 28: "normal", 60: "alert"}
     assert world.counts() == TrialCounts(compared=4, invocations=1, differences=2)
@@ -299,37 +299,37 @@ def test_in_the_shadow_the_old_way_is_delivered_and_every_difference_is_counted_
     assert noted.example.point_id in {point.point_id for point in world.streams.points[Classification.NORMAL]}
 
 
-def test_both_ways_judge_from_the_state_of_the_one_that_is_delivered() -> None:
+def test_both_classify_from_the_state_of_the_points_that_are_delivered() -> None:
     world = World(thresholds(42, abs_delta=5, physical_max=50))
     world.change(shadow=True)
     world.put(SCOPE, a_config(abs_delta=5, max_value=100))
 
-    world.take_values(10, 70, at=0)
-    world.take_values(12, at=2)
+    world.classify_values(10, 70, at=0)
+    world.classify_values(12, at=2)
 
-    # The old way did not take 70 for a baseline; nor does the new one, once the old one is delivered.
+    # By thresholds 70 is no baseline; nor is it by constraints, once points by thresholds are delivered.
     assert world.written() == {10: "normal", 70: "alert", 12: "normal"}
     assert world.counts().differences == 1
 
 
 @pytest.mark.parametrize("latest", [LatestReading(10, NOW - 3700), None])
-def test_a_new_stream_begins_at_the_same_reading_both_ways(latest: LatestReading | None) -> None:
+def test_a_new_stream_has_the_same_baseline_for_both(latest: LatestReading | None) -> None:
     world = World(thresholds(42, abs_delta=5, latest=latest))
     world.change(shadow=True)
     world.put(SCOPE, a_config(abs_delta=5), baseline=Baseline(NOW - 3650, 12))
 
-    world.take_values(16)
+    world.classify_values(16)
 
     assert world.written() == {16: "anomaly" if latest else "normal"}
     assert world.counts() == TrialCounts(compared=1, invocations=1)
 
 
-def test_a_sensor_without_thresholds_differs_where_a_template_judges_it() -> None:
+def test_a_sensor_without_thresholds_differs_where_a_template_applies() -> None:
     world = World(thresholds(42))
     world.change(shadow=True)
     world.put("iot", a_config(warning_max=30))
 
-    world.take_values(40)
+    world.classify_values(40)
 
     assert world.written() == {40: "normal"}
     assert world.differences() == [("no_constraints", 1)]
@@ -337,52 +337,52 @@ def test_a_sensor_without_thresholds_differs_where_a_template_judges_it() -> Non
 
 def test_rules_follow_their_thresholds() -> None:
     world = World()
-    world.take_values(25)
+    world.classify_values(25)
 
     world.tables.put(thresholds(42, warning_max=20))
     world.clock.now += 61
-    world.take_values(26, at=1)
+    world.classify_values(26, at=1)
 
     assert world.written() == {25: "normal", 26: "warning"}
 
 
-# --- where the new way fails -----------------------------------------------------------------------------------------
+# --- failures of constraints -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("share", [0, 100])
-def test_without_an_answer_of_the_constraints_the_old_way_goes_on_and_errors_are_counted(share: int) -> None:
+def test_without_constraints_points_by_thresholds_are_delivered_and_errors_are_counted(share: int) -> None:
     world = World()
     world.canary(share)
     world.change(shadow=True)
     world.away = {"constraints"}
 
-    assert world.take_values(20, 40).failed == {}
+    assert world.classify_values(20, 40).failed == {}
 
     assert world.written() == {20: "normal", 40: "warning"}
     assert world.compared[0].errors == 2
     assert [str(error) for error in world.errors] == ["constraints"]
 
 
-def test_what_the_new_way_cannot_judge_is_delivered_as_the_old_one_judged_it() -> None:
+def test_where_constraints_fail_the_points_by_thresholds_are_delivered() -> None:
     world = World(SENSOR, thresholds(44, warning_max=30))
     world.canary()
     broken: Any = None
     world._configs[SCOPE] = VersionedConfig(broken, 1)
 
-    world.take(of_sensor(20), of_sensor(40, 1), of_sensor(41, sensor=44))
+    world.classify(of_sensor(20), of_sensor(40, 1), of_sensor(41, sensor=44))
 
     assert world.written() == {20: "normal", 40: "warning", 41: "warning"}
     assert world.compared == [msgspec.structs.replace(world.compared[0], points=3, compared=3, errors=2)]
     assert [type(error) for error in world.errors] == [AttributeError]
 
 
-def test_of_several_failures_of_a_batch_the_first_is_told() -> None:
+def test_of_several_failures_of_a_batch_the_first_is_reported() -> None:
     world = World(SENSOR, thresholds(44, warning_max=30))
     world.canary()
     broken: Any = None
     world._configs |= {scope: VersionedConfig(broken, 1) for scope in (SCOPE, f"iot/{DEVICE}/44")}
 
-    world.take(of_sensor(20), of_sensor(41, sensor=44))
+    world.classify(of_sensor(20), of_sensor(41, sensor=44))
 
     assert (len(world.errors), world.compared[0].errors) == (1, 2)
 
@@ -394,14 +394,14 @@ def test_points_that_come_again_are_counted_once_they_are_through() -> None:
     world = World()
     world.canary()
     world.away = {"streams"}
-    assert world.take_values(20, 40).failed != {}
+    assert world.classify_values(20, 40).failed != {}
     assert world.compared == []
 
     world.away = set()
     world.numbers = 0
-    world.take_values(20, 40)
+    world.classify_values(20, 40)
     world.numbers = 0
-    assert world.take_values(20, 40).repeated == 2
+    assert world.classify_values(20, 40).repeated == 2
 
     assert world.counts() == TrialCounts(points=2, compared=2, invocations=1)
 
@@ -409,53 +409,53 @@ def test_points_that_come_again_are_counted_once_they_are_through() -> None:
 def test_sources_whose_states_are_not_saved_are_not_counted() -> None:
     world = World()
     world.canary()
-    judges = world.classifier.look_up({StreamKey("iot", DEVICE, "42"): None})
-    judges.classify(StreamKey("iot", DEVICE, "42"), [of_sensor(20)], StreamState(), NOW)
+    batch = world.classifier.look_up({StreamKey("iot", DEVICE, "42"): None})
+    batch.classify(StreamKey("iot", DEVICE, "42"), [of_sensor(20)], StreamState(), NOW)
 
-    judges.done({f"iot/{DEVICE}"})
+    batch.done({f"iot/{DEVICE}"})
 
     assert world.compared == []
 
 
-def test_what_the_new_way_adds_is_its_time_less_that_of_the_old() -> None:
+def test_the_added_time_is_that_of_constraints_less_that_of_thresholds() -> None:
     world = World()
     world.canary()
     world.seconds_of = {"constraints": 0.029, "tables": 0.010}
 
-    world.take_values(20)
+    world.classify_values(20)
     world.clock.now += 61
-    world.take_values(21, at=1)
+    world.classify_values(21, at=1)
 
-    # The legacy tables are asked once; what the new way needs of them is remembered.
+    # The legacy tables are asked once; constraints find the thresholds in the cache.
     assert [counts.added_ms for counts in world.compared] == [added(0), added(19)]
 
 
-def test_that_the_new_way_learns_of_a_stream_once_is_not_counted_against_it() -> None:
+def test_the_first_look_up_of_constraints_is_no_added_time() -> None:
     world = World(SENSOR, thresholds(44, warning_max=30))
-    world.take_values(20)
-    world.take_values(20, sensor=44)
+    world.classify_values(20)
+    world.classify_values(20, sensor=44)
     world.canary()
     world.seconds_of = {"constraints": 0.029, "tables": 0.010}
     world.clock.now += 2
 
-    world.take_values(21, at=1)
-    world.take(of_sensor(22, 2), of_sensor(22, 2, sensor=44))
-    world.take(of_sensor(23, 3), of_sensor(23, 3, sensor=44))
+    world.classify_values(21, at=1)
+    world.classify(of_sensor(22, 2), of_sensor(22, 2, sensor=44))
+    world.classify(of_sensor(23, 3), of_sensor(23, 3, sensor=44))
 
     assert [counts.added_ms for counts in world.compared] == [added(0)] * 3
 
 
-def test_a_change_has_its_time_to_reach_both_ways() -> None:
+def test_differences_do_not_count_while_a_change_settles() -> None:
     world = World(settling_seconds=180)
     world.change(shadow=True)
     world.put(SCOPE, a_config(warning_max=25, max_value=50))
 
-    world.take_values(27)
+    world.classify_values(27)
     world.clock.now += 179
-    world.take_values(27.5, at=1)
+    world.classify_values(27.5, at=1)
     assert world.counts() == TrialCounts(compared=2, invocations=2)
     world.clock.now += 2
-    world.take_values(28, at=2)
+    world.classify_values(28, at=2)
 
     assert world.differences() == [("thresholds_differ", 1)]
 
@@ -465,11 +465,11 @@ def test_a_change_that_shows_at_few_readings_has_no_more_time() -> None:
     world.change(shadow=True)
     world.put(SCOPE, a_config(warning_max=25, max_value=50))
 
-    world.take_values(20)
+    world.classify_values(20)
     for second in range(1, 6):
         world.clock.now += 40
-        world.take_values(20, at=second)
-    world.take_values(27, at=6)
+        world.classify_values(20, at=second)
+    world.classify_values(27, at=6)
 
     assert world.differences() == [("thresholds_differ", 1)]
 
@@ -481,7 +481,7 @@ def test_the_next_change_has_its_time_again_once_both_agreed() -> None:
     assert mapped
     for second, config in enumerate((a_config(max_value=25), mapped.config, a_config(max_value=25))):
         world.put(SCOPE, config)
-        world.take_values(27, at=second)
+        world.classify_values(27, at=second)
         world.clock.now += 100
 
     assert world.counts() == TrialCounts(compared=3, invocations=3)
@@ -492,13 +492,13 @@ def test_another_change_has_its_own_time() -> None:
     world.change(shadow=True)
     for second, warning_max in enumerate((25, 25, 26, 26)):
         world.put(SCOPE, a_config(warning_max=warning_max, max_value=50))
-        world.take_values(27, at=second)
+        world.classify_values(27, at=second)
         world.clock.now += 100
 
     assert world.counts() == TrialCounts(compared=4, invocations=4)
 
 
-# --- a mistake of the new way ----------------------------------------------------------------------------------------
+# --- a defect of constraints -----------------------------------------------------------------------------------------
 
 
 def test_a_wrong_comparison_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -511,13 +511,13 @@ def test_a_wrong_comparison_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.change(phase=Phase.RUNNING, share=100)
 
-    world.take_values(29, 30, 31)
+    world.classify_values(29, 30, 31)
 
     assert world.differences() == []  # of the next step
     (noted,) = world.store.differences(1)
     assert (noted.example.cause, noted.example.value) == ("value_zone", 30)
     assert [(event.kind, event.share) for event in world.events] == [("rolled_back", 0)]
-    world.take_values(30, at=9)
+    world.classify_values(30, at=9)
     assert world.streams.points[Classification.NORMAL][-1].value == 30
 
 
@@ -528,7 +528,7 @@ def test_a_wrong_comparison_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     st.lists(st.lists(st.tuples(readings, st.integers(min_value=-2, max_value=9)), max_size=6), max_size=4),
     st.booleans(),
 )
-def test_both_ways_agree_on_sound_thresholds_whatever_comes(
+def test_both_agree_on_sound_thresholds_whatever_comes(
     its: SensorThresholds,
     latest: LatestReading | None,
     packs: list[list[tuple[float, int]]],
@@ -539,7 +539,7 @@ def test_both_ways_agree_on_sound_thresholds_whatever_comes(
     world.change(shadow=True, phase=Phase.RUNNING, share=100 if goes_new_way else 0)
     key = its.sensor.key
     for pack in filter(None, packs):
-        world.take(*(a_point(value, at, source_id=key.source_id, stream_id=key.stream_id) for value, at in pack))
+        world.classify(*(a_point(value, at, source_id=key.source_id, stream_id=key.stream_id) for value, at in pack))
 
     assert world.errors == []
     assert sum(counts.differences for counts in world.compared) == 0
@@ -547,15 +547,15 @@ def test_both_ways_agree_on_sound_thresholds_whatever_comes(
     assert compared == (0 if world.contradictions else sum(len(found) for found in world.streams.points.values()))
 
 
-def test_constraints_that_were_migrated_judge_as_the_thresholds() -> None:
+def test_migrated_constraints_classify_as_the_thresholds_do() -> None:
     world = World(msgspec.structs.replace(SENSOR, deltas=(a_delta(abs_delta=3),)))
     mapped = to_constraints(world.tables.sensors()[0])
     assert mapped is not None
     world.put(SCOPE, mapped.config)
     world.change(shadow=True)
 
-    world.take_values(*range(0, 60, 2), 1, 35, 35, 34)
-    world.take(*points(1, 2, source_id=DEVICE, stream_id="42"))
+    world.classify_values(*range(0, 60, 2), 1, 35, 35, 34)
+    world.classify(*points(1, 2, source_id=DEVICE, stream_id="42"))
 
     assert world.counts().differences == 0
     assert world.counts().compared > 30

@@ -40,17 +40,17 @@ def in_phase(phase: Phase) -> MemoryTrial:
     return store
 
 
-def told(event: TrialEvent | None) -> tuple[str, int] | None:
+def kind_and_version(event: TrialEvent | None) -> tuple[str, int] | None:
     return (event.kind.value, event.version) if event else None
 
 
 def test_shadow_is_switched_and_what_is_so_already_stays() -> None:
     store = MemoryTrial()
 
-    assert told(switch(store, on=True, clock=Clock())) == ("shadow_on", 1)
+    assert kind_and_version(switch(store, on=True, clock=Clock())) == ("shadow_on", 1)
     assert switch(store, on=True, clock=Clock()) is None
     assert (store.settings().shadow, store.settings().step, store.settings().step_began_at) == (True, 1, NOW)
-    assert told(switch(store, on=False, clock=Clock())) == ("shadow_off", 2)
+    assert kind_and_version(switch(store, on=False, clock=Clock())) == ("shadow_off", 2)
     assert switch(store, on=False, clock=Clock()) is None
     assert [event.kind for event in store.events()] == ["shadow_off", "shadow_on"]
 
@@ -84,7 +84,7 @@ def test_after_a_rollback_counters_begin_anew() -> None:
     assert (store.settings().step, store.settings().phase) == (2, Phase.ROLLED_BACK)
 
 
-def test_of_two_who_switch_at_once_one_is_told() -> None:
+def test_of_two_who_switch_at_once_one_is_refused() -> None:
     class Overtaken(MemoryTrial):
         def save(self, settings: TrialSettings, event: TrialEvent) -> bool:
             super().save(settings, event)

@@ -1,4 +1,4 @@
-"""Look-up of legacy thresholds: what is asked of the database, and what is remembered."""
+"""The look-up of legacy thresholds, and its cache."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -17,7 +17,7 @@ MISSING = a_key("43")
 
 
 class Tables(MemoryLegacyTables):
-    """Tables in memory that can be away, and remember what they were asked for."""
+    """Tables in memory that can be unavailable, and note the streams that they are asked for."""
 
     def __init__(self) -> None:
         super().__init__([THERE])
@@ -35,7 +35,7 @@ def a_lookup(tables: Tables, clock: Callable[[], float] | None = None) -> Thresh
     return ThresholdsLookup(tables, ttl_seconds=60, clock=clock or Clock())
 
 
-def test_thresholds_and_their_absence_are_found_in_one_question_and_remembered() -> None:
+def test_thresholds_and_their_absence_are_found_in_one_call_and_cached() -> None:
     tables = Tables()
     lookup = a_lookup(tables)
 
@@ -66,7 +66,7 @@ def test_a_change_is_in_force_once_the_time_to_live_has_passed() -> None:
     assert lookup.find([key]) == {key: changed}
 
 
-def test_while_the_database_is_away_what_is_remembered_is_known_and_so_is_what_no_sensor_could_be() -> None:
+def test_while_the_database_is_unavailable_cached_streams_and_those_of_no_sensor_are_known() -> None:
     tables = Tables()
     lookup = a_lookup(tables)
     key, other = THERE.sensor.key, a_key("temperature")
@@ -87,7 +87,7 @@ def test_a_database_that_is_known_to_be_away_is_not_asked() -> None:
     assert (found.known, [*found.unavailable], tables.asked) == ({}, [THERE.sensor.key], [])
 
 
-def test_a_database_that_is_away_is_told_of_and_not_remembered() -> None:
+def test_an_unavailable_database_is_reported_and_not_cached() -> None:
     tables = Tables()
     lookup = a_lookup(tables)
     key = THERE.sensor.key
@@ -99,7 +99,7 @@ def test_a_database_that_is_away_is_told_of_and_not_remembered() -> None:
     assert lookup.find([key]) == {key: THERE}
 
 
-def test_what_is_remembered_is_there_though_the_database_is_away() -> None:
+def test_cached_thresholds_are_found_though_the_database_is_unavailable() -> None:
     tables = Tables()
     lookup = a_lookup(tables)
     key = THERE.sensor.key

@@ -1,4 +1,4 @@
-"""Who goes the new way, and what is counted of it."""
+"""Sources in the canary and on trial, and the counts of a step."""
 
 import pytest
 from hypothesis import given
@@ -25,11 +25,11 @@ def of_new_way(settings: TrialSettings) -> set[str]:
     return {source for source in SOURCES if settings.in_canary(source)}
 
 
-# --- who goes the new way --------------------------------------------------------------------------------------------
+# --- sources in the canary -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("share", [0, 1, 10, 50, 99, 100])
-def test_the_share_of_the_sources_goes_the_new_way(share: int) -> None:
+def test_the_share_of_the_sources_is_in_the_canary(share: int) -> None:
     assert len(of_new_way(running(share))) == pytest.approx(share * 100, abs=200)
 
 
@@ -49,7 +49,7 @@ def test_the_share_is_spread_over_the_shards() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.IDLE, Phase.ROLLED_BACK])
-def test_nobody_goes_the_new_way_while_there_is_no_canary(phase: Phase) -> None:
+def test_no_source_is_in_a_canary_that_is_not_under_way(phase: Phase) -> None:
     settings = TrialSettings(phase=phase, share=100, include=frozenset({"a"}))
 
     assert not settings.in_canary("a")
@@ -69,7 +69,7 @@ def test_lists_win_over_the_share_and_leaving_out_over_including() -> None:
     assert [everybody.in_canary(source) for source in "abc"] == [True, False, True]
 
 
-def test_both_ways_judge_who_goes_the_new_way_and_with_shadow_everybody() -> None:
+def test_sources_in_the_canary_are_on_trial_and_with_shadow_all() -> None:
     settings = running(0, include=frozenset({"a"}))
 
     assert [settings.on_trial(source) for source in "ab"] == [True, False]
@@ -122,6 +122,6 @@ def test_those_slower_than_a_limit_are_counted_by_the_bound_below_it(limit: floa
     assert counts.slower_than(limit) == number
 
 
-def test_errors_are_a_part_of_the_points_judged_by_both() -> None:
+def test_errors_are_a_part_of_the_compared_points() -> None:
     assert TrialCounts(points=5, compared=200, errors=3).error_rate == 0.015
     assert TrialCounts().error_rate == 0

@@ -84,7 +84,7 @@ def test_each_field_that_is_otherwise_is_named(fields: dict[str, Any], wrong: li
     assert [field.rpartition(".")[2] for field in wrong_in(moving)] == wrong
 
 
-def test_a_difference_says_what_should_be_and_what_is() -> None:
+def test_a_difference_has_the_expected_and_the_found_value() -> None:
     moving = moved()
     moving.change_constraints(max_value=8.25)
 
@@ -162,7 +162,7 @@ def test_a_reading_from_before_the_run_has_to_be_the_baseline() -> None:
     assert wrong_in(moving) == []
 
 
-def test_of_constraints_that_were_there_before_only_what_judges_is_compared() -> None:
+def test_of_constraints_from_before_the_migration_only_the_effect_is_compared() -> None:
     moving = Moving(thresholds(physical_max=9))
     moving.constraints.put(moving.scope(), a_config(max_value=9, stream_type="x"))
     moving.run()
@@ -176,7 +176,7 @@ def test_only_the_selected_sensors_are_looked_at() -> None:
     assert [found.sensor_id for found in moving.verify(Selection.of(["2"]))] == [2]
 
 
-def test_the_record_says_how_a_sensor_stands() -> None:
+def test_the_record_has_the_status_of_a_sensor() -> None:
     record: SensorRecord = moved().record()
 
     assert (record.status, record.scope) == (Status.MIGRATED, f"iot/{DEVICE}/42")

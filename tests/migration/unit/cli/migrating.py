@@ -1,4 +1,4 @@
-"""`afluente migrate` in a test: over an legacy service in SQLite, and the tables of a deployment in moto."""
+"""`afluente migrate` in a test: over a legacy service in SQLite, and the tables of a deployment in moto."""
 
 import io
 import json
@@ -27,13 +27,13 @@ from tests.migration.legacy_service import LegacyService, create_tables, fill
 
 CONSTRAINTS, HISTORY, MIGRATION, CLASSIFIER = "constraints", "constraint-history", "migration", "classifier"
 SHADOW = {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false", "AFLUENTE_OLD_SQL_SECRET": "old-service/sql"}
-"""How a classifier is configured that judges by the legacy thresholds where there are no constraints."""
+"""The environment of a shadow classifier."""
 
 _REGION = "eu-west-1"
 
 
 class Done(NamedTuple):
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -45,12 +45,12 @@ class Done(NamedTuple):
 
 
 class Migrating:
-    """A deployment, an legacy service, and the commands over both."""
+    """A deployment, a legacy service, and the commands over both."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
-        self.url = f"sqlite:///{folder / 'old.db'}"
+        self.url = f"sqlite:///{folder / 'legacy.db'}"
         self.engine = sa.create_engine(self.url)
         create_tables(self.engine)
         client = boto3.client("dynamodb", _REGION)
@@ -87,8 +87,8 @@ class Migrating:
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        told = self._capsys.readouterr()
-        return Done(int(ended.value.code or 0), told.out, told.err)
+        shown = self._capsys.readouterr()
+        return Done(int(ended.value.code or 0), shown.out, shown.err)
 
 
 class _Answering:

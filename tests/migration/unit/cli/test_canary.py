@@ -26,7 +26,7 @@ FINE = TrialCounts(points=50, compared=50, invocations=20, added_ms=tuple(20 * i
 
 
 class Canary:
-    """A deployment whose classifier can judge by both ways, and the commands over it."""
+    """A deployment that has a shadow classifier, and the commands over it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch = monkeypatch
@@ -38,7 +38,7 @@ class Canary:
         self._lambda.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
 
     def count(self, counts: TrialCounts) -> None:
-        """As a classifier does that has judged points of the canary."""
+        """Count points of the canary as a classifier does."""
         settings = self.trial.settings()
         review(self.trial, settings, self.trial.add(counts, step=settings.step), now=time.time())
 
@@ -49,8 +49,8 @@ class Canary:
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        told = self._capsys.readouterr()
-        return Done(int(ended.value.code or 0), told.out, told.err)
+        shown = self._capsys.readouterr()
+        return Done(int(ended.value.code or 0), shown.out, shown.err)
 
 
 @pytest.fixture
@@ -111,20 +111,20 @@ def test_a_canary_starts_by_the_options_of_its_plan(canary: Canary) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         ({}, "classifies the new way alone"),
         ({**SHADOW, "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true"}, "use_agnostic_constraints is not false"),
         ({"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "false"}, "old_sql_secret is not set"),
     ],
 )
-def test_where_one_way_judges_alone_no_canary_starts(canary: Canary, variables: dict[str, str], told: str) -> None:
+def test_without_a_shadow_classifier_no_canary_starts(canary: Canary, variables: dict[str, str], message: str) -> None:
     canary.configure(variables)
 
     started = canary("start")
 
     assert started.code == ExitCode.FAILED
-    assert told in " ".join(started.err.split())
+    assert message in " ".join(started.err.split())
     assert "stages/dev.toml" in started.err
     assert canary.trial.settings() == TrialSettings()
 
@@ -159,15 +159,15 @@ def test_one_canary_goes_at_a_time(canary: Canary) -> None:
     assert "a canary is running at 10 %" in again.err
 
 
-# --- orders ----------------------------------------------------------------------------------------------------------
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
-def test_a_canary_is_held_goes_on_and_is_taken_back(canary: Canary) -> None:
+def test_a_canary_is_held_resumed_and_rolled_back(canary: Canary) -> None:
     canary("start")
 
     phases = []
-    for order in ("hold", "resume", "rollback"):
-        assert canary(order).code == ExitCode.OK
+    for command in ("hold", "resume", "rollback"):
+        assert canary(command).code == ExitCode.OK
         phases.append(canary.trial.settings().phase)
 
     assert phases == [Phase.HELD, Phase.RUNNING, Phase.ROLLED_BACK]
@@ -190,7 +190,7 @@ def test_where_there_is_no_canary_nothing_is_set(canary: Canary) -> None:
     assert canary("set", "--share", "50").code == ExitCode.FAILED
 
 
-def test_orders_answer_programs_too(canary: Canary) -> None:
+def test_commands_answer_programs_too(canary: Canary) -> None:
     document = canary("start", "--json").document
 
     assert (document["kind"], document["share"], document["by"], document["points"]) == ("started", 10, "cli", 0)
@@ -200,7 +200,7 @@ def test_orders_answer_programs_too(canary: Canary) -> None:
 # --- status ----------------------------------------------------------------------------------------------------------
 
 
-def test_before_a_canary_every_source_goes_the_old_way(canary: Canary) -> None:
+def test_before_a_canary_no_source_is_classified_by_constraints(canary: Canary) -> None:
     shown = canary("status")
 
     assert (shown.code, shown.out.splitlines()) == (
@@ -232,7 +232,7 @@ def test_a_status_has_every_gate_with_its_figures_and_what_is_missing(canary: Ca
     assert [gate["standing"] for gate in document["gates"]] == ["passed", "passed", "passed", "waiting", "waiting"]
 
 
-def test_a_status_says_what_comes_next(canary: Canary) -> None:
+def test_a_status_shows_the_next_step(canary: Canary) -> None:
     canary("start", "--steps", "100", "--min-points", "1", "--min-minutes", "0")
     settings = canary.trial.settings()
     canary.trial.add(FINE, step=settings.step)
@@ -242,7 +242,7 @@ def test_a_status_says_what_comes_next(canary: Canary) -> None:
     assert "the next points of the canary take it back" in canary("status").out
 
 
-def test_a_status_says_of_a_canary_that_stays_how_it_goes_on(canary: Canary) -> None:
+def test_a_status_of_a_canary_that_stays_shows_how_to_go_on(canary: Canary) -> None:
     canary("start", "--steps", "100", "--min-points", "1", "--min-minutes", "0")
     canary("hold")
     assert "held: 'resume' lets the next step come" in canary("status").out
@@ -258,7 +258,9 @@ def test_a_status_says_of_a_canary_that_stays_how_it_goes_on(canary: Canary) -> 
     ("counts", "code"),
     [(FINE, ExitCode.OK), (TrialCounts(points=9, compared=9, differences=1), ExitCode.REJECTED)],
 )
-def test_who_watches_is_told_how_it_ended(canary: Canary, counts: TrialCounts, code: ExitCode) -> None:
+def test_a_watched_status_ends_with_the_outcome_of_the_canary(
+    canary: Canary, counts: TrialCounts, code: ExitCode
+) -> None:
     canary("start", "--steps", "100", "--min-points", "1", "--min-minutes", "0")
     canary.count(counts)
 
@@ -271,7 +273,7 @@ def test_who_watches_is_told_how_it_ended(canary: Canary, counts: TrialCounts, c
     assert phase.replace("_", " ") in watched.err
 
 
-def test_who_watches_is_told_of_each_change(canary: Canary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watched_status_shows_each_change(canary: Canary, monkeypatch: pytest.MonkeyPatch) -> None:
     canary("start", "--steps", "10,100", "--min-points", "1", "--min-minutes", "0")
     monkeypatch.setattr("cli.migration.interrupts.Interrupts.wait", lambda *_: canary.count(FINE))
 
@@ -290,7 +292,7 @@ def test_before_anything_happened_there_is_no_history(canary: Canary) -> None:
     assert canary("history", "--json").document == []
 
 
-def test_each_change_is_told_with_its_figures(canary: Canary) -> None:
+def test_the_history_shows_each_change_with_its_figures(canary: Canary) -> None:
     canary("start")
     canary.count(TrialCounts(points=12, compared=12, differences=1, invocations=1, added_ms=added(1)))
 

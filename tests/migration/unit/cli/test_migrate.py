@@ -70,7 +70,7 @@ def test_a_plan_counts_what_would_become_of_the_sensors_and_writes_nothing(
     assert list(migrate.records.list()) == []
 
 
-def test_a_plan_tells_people_what_cannot_be_moved_and_why(migrate: Migrating, service: LegacyService) -> None:
+def test_a_plan_shows_sensors_that_cannot_be_moved_and_why(migrate: Migrating, service: LegacyService) -> None:
     planned = migrate("plan")
 
     (contradictory,) = service.of(Shape.CONTRADICTORY)
@@ -167,7 +167,7 @@ def test_names_that_no_sensor_has_are_refused(migrate: Migrating, command: str) 
 
 
 @pytest.mark.parametrize("command", ["plan", "run", "verify"])
-def test_tables_without_a_sensor_are_taken_for_the_wrong_ones(migrate: Migrating, command: str) -> None:
+def test_tables_without_a_sensor_are_refused_as_the_wrong_ones(migrate: Migrating, command: str) -> None:
     migrate.sql("DELETE FROM sensors")
 
     refused = migrate(command)
@@ -260,7 +260,7 @@ def _interrupt(call: int) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_of_two_runs_at_once_the_first_is_told_to_end(migrate: Migrating, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_runs_at_once_the_first_ends_with_an_error(migrate: Migrating, monkeypatch: pytest.MonkeyPatch) -> None:
     def another(call: int) -> None:
         if call == 2:
             progress = migrate.records.find_run()
@@ -340,7 +340,7 @@ def test_changes_of_either_side_reach_the_other(migrate: Migrating, service: Leg
     assert "nothing to carry over" in migrate("dual-write", "sync").out
 
 
-def test_a_conflict_is_told_and_kept(migrate: Migrating, service: LegacyService) -> None:
+def test_a_conflict_is_shown_and_kept(migrate: Migrating, service: LegacyService) -> None:
     migrate("run")
     migrate("dual-write", "on")
     its = service.of(Shape.FULL)[0]
@@ -351,11 +351,11 @@ def test_a_conflict_is_told_and_kept(migrate: Migrating, service: LegacyService)
     synced = migrate("dual-write", "sync", "--json")
     assert (synced.code, synced.document["conflicts"]) == (ExitCode.OK, 1)
 
-    told = migrate("dual-write", "status", "--conflicts")
-    assert told.out.startswith("dual write is on since 20")
-    assert "the last pass, 20" in told.out
-    assert f"sensor {its.sensor.sensor_id}: changed on both sides, and differently" in told.out
-    assert 'lost was {"value_constraints": {"max_value": 1.0}' in told.out
+    message = migrate("dual-write", "status", "--conflicts")
+    assert message.out.startswith("dual write is on since 20")
+    assert "the last pass, 20" in message.out
+    assert f"sensor {its.sensor.sensor_id}: changed on both sides, and differently" in message.out
+    assert 'lost was {"value_constraints": {"max_value": 1.0}' in message.out
     assert len(migrate("dual-write", "status", "--conflicts", "--json").document["conflicts"]) == 1
 
 
@@ -400,7 +400,7 @@ def test_the_switch_is_shown(migrate: Migrating) -> None:
     assert migrate("dual-write", "status").out.startswith("dual write is off since 20")
 
 
-def test_a_watch_goes_on_through_an_outage_and_ends_when_it_is_switched_off(
+def test_a_sync_loop_goes_on_through_an_outage_and_ends_when_dual_write_is_switched_off(
     migrate: Migrating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate("run")
@@ -425,7 +425,7 @@ def test_a_watch_goes_on_through_an_outage_and_ends_when_it_is_switched_off(
     assert watched.err.endswith("dual write was switched off\n")
 
 
-def test_ctrl_c_ends_a_watch(migrate: Migrating, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_a_sync_loop(migrate: Migrating, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate("run")
     migrate("dual-write", "on")
     save = DynamoMigrationRecords.save_dual_write
@@ -490,23 +490,23 @@ def test_a_rollback_names_what_stays(migrate: Migrating, service: LegacyService)
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         (SHADOW, None),
         (SHADOW | {"AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true"}, "classifies the new way alone"),
         (SHADOW | {"AFLUENTE_OLD_SQL_SECRET": ""}, "does not know the legacy service's database"),
     ],
 )
-def test_a_rollback_says_where_readings_will_be_judged_by_nothing(
-    migrate: Migrating, variables: dict[str, str], told: str | None
+def test_a_rollback_warns_where_readings_will_have_no_thresholds(
+    migrate: Migrating, variables: dict[str, str], message: str | None
 ) -> None:
     migrate("run")
     migrate.configure_classifier(**variables)
 
     asked = migrate("rollback", answer="n")
 
-    assert ("careful" in asked.err) == (told is not None)
-    assert told is None or told in asked.err
+    assert ("careful" in asked.err) == (message is not None)
+    assert message is None or message in asked.err
 
 
 def test_who_may_not_look_at_the_classifier_can_go_back_all_the_same(migrate: Migrating) -> None:
@@ -520,7 +520,7 @@ def test_who_may_not_look_at_the_classifier_can_go_back_all_the_same(migrate: Mi
 
 
 @pytest.mark.parametrize(("options", "phase"), [([], Phase.ROLLED_BACK), (["--exclude", "1001"], Phase.RUNNING)])
-def test_a_canary_goes_back_with_all_sensors_but_not_with_some(
+def test_a_canary_is_rolled_back_with_all_sensors_but_not_with_some(
     migrate: Migrating, options: list[str], phase: Phase
 ) -> None:
     migrate("run")
@@ -533,7 +533,7 @@ def test_a_canary_goes_back_with_all_sensors_but_not_with_some(
     assert ("the canary was rolled back" in done.err) == (phase is Phase.ROLLED_BACK)
 
 
-def test_where_nothing_is_moved_there_is_nothing_to_take_back(migrate: Migrating) -> None:
+def test_where_nothing_is_moved_there_is_nothing_to_roll_back(migrate: Migrating) -> None:
     refused = migrate("rollback", "--yes")
 
     assert refused.code == ExitCode.FAILED

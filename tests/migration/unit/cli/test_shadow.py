@@ -27,7 +27,7 @@ POINT_ID = "cf3849d1f5348d25f3bfe7b596b06ef4"
 
 
 class Shadow:
-    """A deployment whose classifier can judge by both ways, and the commands over it."""
+    """A deployment that has a shadow classifier, and the commands over it."""
 
     def __init__(self, deployment: Canary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.deployment = deployment
@@ -42,8 +42,8 @@ class Shadow:
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        told = self._capsys.readouterr()
-        return Done(int(ended.value.code or 0), told.out, told.err)
+        shown = self._capsys.readouterr()
+        return Done(int(ended.value.code or 0), shown.out, shown.err)
 
     def found(self, counts: TrialCounts, *differences: PointDifference) -> None:
         """As a classifier counts and notes."""
@@ -81,34 +81,34 @@ def test_shadow_is_switched_on_and_off(shadow: Shadow) -> None:
     assert not shadow.trial.settings().shadow
 
 
-def test_where_one_way_judges_alone_there_is_no_shadow(shadow: Shadow) -> None:
+def test_without_a_shadow_classifier_there_is_no_shadow(shadow: Shadow) -> None:
     shadow.deployment.configure({})
 
-    told = shadow("on")
+    shown = shadow("on")
 
-    assert told.code == ExitCode.FAILED
-    assert "classifies the new way alone" in " ".join(told.err.split())
+    assert shown.code == ExitCode.FAILED
+    assert "classifies the new way alone" in " ".join(shown.err.split())
     assert not shadow.trial.settings().shadow
 
 
 def test_nothing_compared_is_no_success(shadow: Shadow) -> None:
     shadow("on")
 
-    told = shadow("report")
+    shown = shadow("report")
 
-    assert told.code == ExitCode.FAILED
-    assert "nothing was compared yet" in told.out
+    assert shown.code == ExitCode.FAILED
+    assert "nothing was compared yet" in shown.out
 
 
 def test_no_differences_are_a_success(shadow: Shadow) -> None:
     shadow("on")
     shadow.found(TrialCounts(compared=1234, invocations=3))
 
-    told = shadow("report")
+    shown = shadow("report")
 
-    assert told == Done(
+    assert shown == Done(
         ExitCode.OK,
-        "shadow is on; step 1: 1,234 points judged by both ways\n0 differences, 0 errors of the new way\n",
+        "shadow is on; step 1: 1,234 points classified in both ways\n0 differences, 0 errors of the new way\n",
         "",
     )
 
@@ -118,26 +118,26 @@ def test_differences_are_shown_by_cause_and_sensor(shadow: Shadow) -> None:
     rate = a_difference(cause=DifferenceCause.RATE, value=0.1, baseline=Baseline(NOW - 9, 20.5))
     shadow.found(TrialCounts(compared=9, differences=5), a_difference(), a_difference("iot/_/7"), rate)
 
-    told = shadow("report", "--limit", "2")
+    shown = shadow("report", "--limit", "2")
 
-    assert told.code == ExitCode.REJECTED
-    lines = [line.split() for line in told.out.splitlines()]
+    assert shown.code == ExitCode.REJECTED
+    lines = [line.split() for line in shown.out.splitlines()]
     assert ["value_zone", "2"] in lines
     assert ["rate", "1"] in lines
-    assert "2 more, of which it was not noted which they are" in told.out
+    assert "2 more, of which it was not noted which they are" in shown.out
     assert [STREAM, "rate", "1", "normal", "warning", "0.1", "20.5", "2023-11-14", "22:13:20.000", POINT_ID] in lines
     assert [STREAM, "value_zone", "1", "normal", "warning", "30", "nothing"] in [line[:7] for line in lines]
-    assert "and 1 more sensors and causes" in told.out
+    assert "and 1 more sensors and causes" in shown.out
 
 
 def test_a_program_gets_all_of_it(shadow: Shadow) -> None:
     shadow("on")
     shadow.found(TrialCounts(compared=9, differences=1), a_difference(baseline=Baseline(NOW - 9, 20.5)))
 
-    told = shadow("report", "--json", "--limit", "1")
+    shown = shadow("report", "--json", "--limit", "1")
 
-    assert told.code == ExitCode.REJECTED
-    assert told.document == {
+    assert shown.code == ExitCode.REJECTED
+    assert shown.document == {
         "step": 1,
         "shadow": True,
         "compared": 9,
@@ -165,7 +165,7 @@ def test_a_program_gets_all_of_it(shadow: Shadow) -> None:
     }
 
 
-def test_errors_of_the_new_way_are_no_success_either(shadow: Shadow) -> None:
+def test_errors_of_constraints_are_no_success_either(shadow: Shadow) -> None:
     shadow("on")
     shadow.found(TrialCounts(compared=9, errors=1))
 
@@ -187,5 +187,5 @@ def test_what_took_a_canary_back_is_in_the_step_in_which_it_went(shadow: Shadow)
     # Which begins another step.
     shadow("on")
     assert hint in shadow("report").out
-    told = shadow("report", "--step", "1")
-    assert (told.code, "1 differences" in told.out) == (ExitCode.REJECTED, True)
+    shown = shadow("report", "--step", "1")
+    assert (shown.code, "1 differences" in shown.out) == (ExitCode.REJECTED, True)

@@ -25,21 +25,21 @@ _streams = st.lists(
 )
 
 
-def judged(
+def classified(
     its_points: list[DataPoint], its: SensorThresholds, state: StreamState | None = None
 ) -> ClassificationResult:
     return classify_with(legacy_rule_set(its).rule_set, its_points, state or StreamState(), NOW)
 
 
 def in_other_words(outcome: ClassificationResult) -> ClassificationResult:
-    """The outcome without the version, of which each way has its own."""
+    """The result without the version, which differs between thresholds and constraints."""
     plain = [msgspec.structs.replace(point, config_version=None) for point in outcome.points]
     return outcome._replace(points=plain)
 
 
 @settings(max_examples=400)
 @given(all_thresholds, st.none() | st.builds(LatestReading, readings, st.just(NOW - 3600)), _streams)
-def test_points_are_judged_as_by_the_constraints_that_the_thresholds_come_to(
+def test_points_are_classified_as_by_the_equivalent_constraints(
     its: SensorThresholds, latest: LatestReading | None, stream: list[DataPoint]
 ) -> None:
     its = msgspec.structs.replace(its, latest=latest)
@@ -51,17 +51,17 @@ def test_points_are_judged_as_by_the_constraints_that_the_thresholds_come_to(
 
     new = classify(stream, constraints, StreamState() if constraints else state, NOW)
 
-    assert in_other_words(judged(stream, its)) == in_other_words(new)
+    assert in_other_words(classified(stream, its)) == in_other_words(new)
 
 
 @given(all_thresholds, st.lists(readings, max_size=8))
-def test_points_are_judged_as_ever_by_thresholds_that_contradict_each_other_and_json_can_say_why(
+def test_points_are_classified_by_contradictory_thresholds_and_json_can_hold_the_result(
     its: SensorThresholds, values: list[float]
 ) -> None:
     assume(legacy_rule_set(its).faults)
     stream = [a_point(value, float(second)) for second, value in enumerate(values)]
 
-    outcome = judged(stream, its)
+    outcome = classified(stream, its)
 
     latest: LatestReading | None = None
     for point in outcome.points:
@@ -85,7 +85,7 @@ def test_points_are_judged_as_ever_by_thresholds_that_contradict_each_other_and_
 def test_contradictory_deltas_say_how_grave_a_spike_is(limits: dict[str, Any], severity: Severity) -> None:
     its = msgspec.structs.replace(thresholds(), deltas=(a_delta(abs_delta=-1, **limits),))
 
-    _, point = judged(points(20, 20), its).points
+    _, point = classified(points(20, 20), its).points
 
     assert (point.classification, point.reason, point.severity) == ("anomaly", "rate_of_change", severity)
     assert point.violated_rate == {"abs_delta": RateViolation(-1, 0)}
@@ -94,31 +94,31 @@ def test_contradictory_deltas_say_how_grave_a_spike_is(limits: dict[str, Any], s
 def test_contradictory_thresholds_say_when_an_alarm_is_raised() -> None:
     its = thresholds(warning_min=30, warning_max=10, consecutive_violations=2, cooldown_seconds=5)
 
-    assert [event.timestamp - NOW + 3600 for event in judged(points(*range(20, 29)), its).alarms] == [1, 6]
+    assert [event.timestamp - NOW + 3600 for event in classified(points(*range(20, 29)), its).alarms] == [1, 6]
 
 
 def test_a_contradictory_cooldown_is_the_usual_one() -> None:
     its = thresholds(warning_max=10, consecutive_violations=1, cooldown_seconds=float("nan"))
 
-    assert len(judged(points(20, 21, 22), its).alarms) == 1
+    assert len(classified(points(20, 21, 22), its).alarms) == 1
 
 
-def test_a_point_says_when_its_thresholds_were_changed_last() -> None:
+def test_the_version_of_a_point_is_the_last_change_of_its_thresholds() -> None:
     its = thresholds(warning_max=10, updated_at=1_700_000_000.125)
 
-    assert [point.config_version for point in judged(points(5), its).points] == [1_700_000_000_125]
-    assert [point.config_version for point in judged(points(5), thresholds()).points] == [None]
+    assert [point.config_version for point in classified(points(5), its).points] == [1_700_000_000_125]
+    assert [point.config_version for point in classified(points(5), thresholds()).points] == [None]
 
 
 def test_a_zone_beyond_the_physical_range_ends_with_it() -> None:
     its = thresholds(physical_max=100, threshold_max=120)
 
-    (point,) = judged(points(110), its).points
+    (point,) = classified(points(110), its).points
 
     assert point.violated_constraints == {"max_value": 100, "alert_max": 100}
 
 
-def test_of_several_rows_the_one_in_force_judges() -> None:
+def test_of_several_rows_the_one_in_force_decides() -> None:
     its = msgspec.structs.replace(thresholds(), alerts=(an_alert(1, warning_max=10), an_alert(2, warning_max=30)))
 
-    assert [point.classification for point in judged(points(20), its).points] == ["normal"]
+    assert [point.classification for point in classified(points(20), its).points] == ["normal"]

@@ -1,4 +1,4 @@
-"""Thresholds as constraints and back: no reading is judged otherwise, and what cannot be said is named."""
+"""Thresholds as constraints and back: no reading gets another class, and what has no equivalent is named."""
 
 import math
 from typing import Any
@@ -89,7 +89,7 @@ def test_a_sensor_without_thresholds_in_force_has_no_constraints() -> None:
     assert to_constraints(thresholds()) is None
 
 
-def test_what_no_reading_was_ever_beyond_is_adjusted_and_told() -> None:
+def test_bounds_that_no_reading_can_violate_are_adjusted_with_a_sentence() -> None:
     its = thresholds(
         physical_min=0,
         physical_max=100,
@@ -174,7 +174,7 @@ def test_a_bound_may_be_equal_to_the_other() -> None:
     assert mapped(its).adjusted == ()
 
 
-def test_a_threshold_without_any_bound_judges_as_none_does() -> None:
+def test_a_threshold_without_any_bound_equals_none() -> None:
     found = mapped(SensorThresholds(sensor=a_sensor(), alerts=(an_alert(cooldown_seconds=9),)))
 
     assert effect_of(found.config) == effect_of(None) == ()
@@ -190,7 +190,7 @@ def test_a_threshold_without_any_bound_judges_as_none_does() -> None:
         (LegacyEvaluation(LegacyClass.ML_PREDICTION, Cause.NONE), Classification.NORMAL),
     ],
 )
-def test_every_old_class_has_a_new_one(verdict: LegacyEvaluation, expected: Classification) -> None:
+def test_every_legacy_class_has_a_class(verdict: LegacyEvaluation, expected: Classification) -> None:
     assert class_of(verdict) is expected
 
 
@@ -200,7 +200,7 @@ def test_every_old_class_has_a_new_one(verdict: LegacyEvaluation, expected: Clas
     before=st.none() | readings,
     seconds=st.integers(min_value=0, max_value=3).map(float),
 )
-def test_every_reading_is_judged_as_before(
+def test_every_reading_gets_its_corresponding_class(
     its: SensorThresholds, value: float, before: float | None, seconds: float
 ) -> None:
     try:
@@ -219,7 +219,7 @@ def test_every_reading_is_judged_as_before(
 
 
 @given(all_thresholds)
-def test_whatever_the_tables_hold_is_taken_or_named(its: SensorThresholds) -> None:
+def test_whatever_the_tables_hold_is_mapped_or_named(its: SensorThresholds) -> None:
     tables = {"alert_thresholds", "delta_thresholds"}
     try:
         found = to_constraints(its)
@@ -251,7 +251,7 @@ def test_columns_that_say_the_same_already_keep_what_they_have() -> None:
     )
 
 
-def test_a_bound_that_was_beyond_the_old_range_is_written_anew_for_another_range() -> None:
+def test_a_bound_beyond_the_former_range_is_written_anew_for_another_range() -> None:
     its = thresholds(physical_min=5, threshold_min=-10)
     config = a_config(min_value=0, alert_min=5)
 
@@ -292,14 +292,14 @@ def test_an_alarm_of_rates_alone_needs_a_row_without_bounds() -> None:
     assert classify_alike(written, config)
 
 
-def test_what_the_legacy_tables_cannot_hold_is_told() -> None:
+def test_fields_that_the_legacy_tables_cannot_hold_are_named() -> None:
     config = a_config(max_value=1, stream_type="pressure", metadata={"legacy": {}, "owner": "plant 7"})
 
     assert to_thresholds(config, thresholds()).no_room == ("metadata.owner", "stream_type")
     assert to_thresholds(a_config(stream_type="temperature"), thresholds()).no_room == ()
 
 
-def test_thresholds_that_contradict_each_other_judge_as_no_constraints_do() -> None:
+def test_contradictory_thresholds_are_equivalent_to_no_constraints() -> None:
     assert not classify_alike(thresholds(physical_min=2, physical_max=1), None)
     assert classify_alike(thresholds(), None)
 
@@ -315,5 +315,7 @@ def configs(draw: st.DrawFn) -> StreamConfig:
 
 
 @given(configs(), all_thresholds)
-def test_what_is_written_back_judges_as_the_constraints_do(config: StreamConfig, before: SensorThresholds) -> None:
+def test_thresholds_that_are_written_back_are_equivalent_to_the_constraints(
+    config: StreamConfig, before: SensorThresholds
+) -> None:
     assert classify_alike(to_thresholds(config, before).thresholds, config)

@@ -1,4 +1,4 @@
-"""How the legacy service judged: a table of readings, each with what became of it."""
+"""The legacy rules: a table of readings with their classes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the legacy tables say of a sensor: its stream, and which of its rows are in force."""
+"""A sensor of the legacy tables: its stream, and its rows in force."""
 
 import pytest
 
@@ -24,9 +24,9 @@ def test_a_device_that_cannot_be_part_of_a_key_is_named_by_its_column() -> None:
 
 
 def test_of_several_active_rows_the_one_changed_last_is_in_force() -> None:
-    old, new, off = an_alert(9, updated_at=1), an_alert(3, updated_at=2), an_alert(10, updated_at=3, active=False)
+    first, last, off = an_alert(9, updated_at=1), an_alert(3, updated_at=2), an_alert(10, updated_at=3, active=False)
 
-    assert SensorThresholds(sensor=a_sensor(), alerts=(old, new, off)).alert is new
+    assert SensorThresholds(sensor=a_sensor(), alerts=(first, last, off)).alert is last
 
 
 def test_of_rows_changed_at_once_the_one_added_last_is_in_force() -> None:

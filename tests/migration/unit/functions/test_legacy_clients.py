@@ -1,4 +1,4 @@
-"""What clients of the legacy service send, as recorded, and what they are answered; with memory in place of AWS."""
+"""Recorded requests and messages of legacy clients, and the answers to them; with memory in place of AWS."""
 
 import json
 import uuid
@@ -36,10 +36,10 @@ from tests.migration.legacy_clients import (
     Body,
     RecordedMessage,
     RecordedRequest,
+    as_points,
     directory,
     has_a_time_of_its_own,
     measured,
-    new_way,
     recorded_messages,
     recorded_requests,
 )
@@ -60,7 +60,7 @@ PATH = "/ingest/packets"
 
 
 class World:
-    """What is behind both functions, in memory; the queue and the directory can be away."""
+    """The dependencies of both functions in memory; the queue and the directory can be unavailable."""
 
     def __init__(self) -> None:
         self.queue = MemoryPackQueue()
@@ -127,7 +127,7 @@ class World:
         body = {
             "payload": b64encode(payload).decode(),
             "topic": topic,
-            "client_id": "old-1",
+            "client_id": "legacy-1",
             "arrived_at": arrived_at * 1e3,
         }
         record = {"messageId": "1", "body": json.dumps(body), "attributes": {"SentTimestamp": "1700000000600"}}
@@ -199,20 +199,20 @@ def test_a_recorded_message_leads_to_its_streams_or_is_kept(world: World, record
     [its for name, its in RECORDINGS.items() if has_a_time_of_its_own(its)],
     ids=[name for name, its in RECORDINGS.items() if has_a_time_of_its_own(its)],
 )
-def test_what_is_recorded_leads_to_the_same_points_in_the_new_way(
+def test_recorded_readings_sent_as_points_lead_to_the_same_points(
     world: World, event: Events, recording: RecordedRequest | RecordedMessage
 ) -> None:
-    for body in new_way(recording).values():
+    for body in as_points(recording).values():
         status, _, _ = world.answer_to(event("http_api_ingest") | {"body": json.dumps(body)})
         assert status == 202
 
     assert measured(world.points()) == recording.streams
 
 
-# --- both ways -------------------------------------------------------------------------------------------------------
+# --- readings and points ---------------------------------------------------------------------------------------------
 
 uuids = st.uuids().map(str)
-# As clients have them: whole milliseconds, which both ways of writing a time hold exactly.
+# Whole milliseconds, which both forms of a time hold exactly.
 moments = st.integers(min_value=0, max_value=1000 * int(NOW)).map(lambda milliseconds: milliseconds / 1000)
 
 
@@ -227,7 +227,7 @@ def ids_of_points(points: Sequence[DataPoint]) -> list[str]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_reading_in_the_old_way_and_in_the_new_way_is_the_same_point(
+def test_a_reading_and_the_point_of_a_new_client_are_the_same_point(
     world: World, packet_event: Event, data: st.DataObject
 ) -> None:
     sensor_id = data.draw(st.integers(min_value=-(2**63) + 1, max_value=2**63 - 1))
@@ -271,12 +271,10 @@ def test_a_reading_in_the_old_way_and_in_the_new_way_is_the_same_point(
         assert ids_of_points([came]) == ids_of_points([expected])
 
 
-# --- who may, and what is told of the end ----------------------------------------------------------------------------
+# --- access, and the end of the call ---------------------------------------------------------------------------------
 
 
-def test_a_caller_whom_nobody_knows_is_refused_and_told_of_the_end_all_the_same(
-    world: World, packet_event: Event
-) -> None:
+def test_an_unknown_caller_is_refused_with_the_headers_of_the_end(world: World, packet_event: Event) -> None:
     packet_event["requestContext"].pop("authorizer")
 
     status, body, headers = world.answer_to(packet_event)
@@ -293,7 +291,7 @@ def test_a_caller_whom_nobody_knows_is_refused_and_told_of_the_end_all_the_same(
         ({"domains": ["iot"], "sources": ["oven-*"]}, [], f"source:{DEVICE}"),
     ],
 )
-def test_a_caller_whose_key_does_not_reach_the_device_is_told_what_it_lacks(
+def test_a_caller_whose_key_does_not_reach_the_device_is_refused_with_the_missing_scope(
     world: World, packet_event: Event, grant: dict[str, Any], readings: list[object], missing: str
 ) -> None:
     packet_event["requestContext"]["authorizer"] = {"lambda": {"grant": json.dumps({"key_id": "aaaqeaye"} | grant)}}
@@ -307,7 +305,7 @@ def test_a_caller_whose_key_does_not_reach_the_device_is_told_what_it_lacks(
 @pytest.mark.parametrize(
     ("readings", "expected"), [([], 200), ([{"sensor_id": 7, "value": "warm", "device_uuid": DEVICE}], 422)]
 )
-def test_where_nothing_is_taken_and_the_packet_names_no_device_no_source_has_to_be_reached(
+def test_without_an_accepted_reading_and_a_device_no_source_has_to_be_reached(
     world: World, packet_event: Event, readings: list[object], expected: int
 ) -> None:
     def answered(**grant: list[str]) -> tuple[int, Any]:
@@ -320,7 +318,7 @@ def test_where_nothing_is_taken_and_the_packet_names_no_device_no_source_has_to_
 
 
 @pytest.mark.parametrize("named", [None, "oven-1"])
-def test_a_key_has_to_reach_the_devices_that_the_directory_knows_and_is_told_of_none(
+def test_a_key_has_to_reach_the_devices_of_the_directory_and_learns_of_none(
     world: World, packet_event: Event, named: str | None
 ) -> None:
     grant = {"key_id": "aaaqeaye", "domains": ["iot"], "sources": ["_", "oven-1"]}
@@ -334,7 +332,7 @@ def test_a_key_has_to_reach_the_devices_that_the_directory_knows_and_is_told_of_
     assert world.points() == []
 
 
-def test_the_answer_says_when_the_call_ends_and_where_to_go(world: World, packet_event: Event) -> None:
+def test_the_answer_has_the_end_of_the_call_and_its_successor(world: World, packet_event: Event) -> None:
     world.set(old_clients_sunset_on="2027-06-30", old_clients_guide_url="https://docs.example.com/move-a-client")
 
     _, _, headers = world.answer_to(packet_event)
@@ -346,16 +344,14 @@ def test_the_answer_says_when_the_call_ends_and_where_to_go(world: World, packet
     )
 
 
-def test_where_nothing_is_decided_nothing_is_told_and_no_way_is_shown_that_is_closed(
-    world: World, packet_event: Event
-) -> None:
+def test_without_dates_and_an_open_successor_the_answer_names_none(world: World, packet_event: Event) -> None:
     world.set(old_clients_deprecated_on=None, enable_agnostic_api=False)
 
     assert world.answer_to(packet_event)[2] == {"content-type": "application/json"}
 
 
 @pytest.mark.parametrize(("method", "route"), [("POST", "$default"), ("GET", "$default"), ("POST", f"POST {PATH}")])
-def test_a_stage_without_the_call_says_that_it_is_gone_and_reads_nothing(
+def test_a_stage_without_the_call_answers_410_and_reads_nothing(
     world: World, packet_event: Event, method: str, route: str
 ) -> None:
     world.set(enable_legacy_api=False)
@@ -374,23 +370,23 @@ def test_a_stage_without_the_call_says_that_it_is_gone_and_reads_nothing(
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"old_clients_guide_url": "https://docs.example.com/move"}, "https://docs.example.com/move"),
         ({"enable_agnostic_api": False}, "ask the operators"),
     ],
 )
-def test_what_is_gone_leads_to_what_the_stage_has(
-    world: World, packet_event: Event, values: dict[str, object], told: str
+def test_an_answer_of_410_leads_to_what_the_stage_has(
+    world: World, packet_event: Event, values: dict[str, object], message: str
 ) -> None:
     world.set(enable_legacy_api=False, **values)
 
     _, body, _ = world.answer_to(packet_event | {"routeKey": "$default"})
 
-    assert told in body["detail"]
+    assert message in body["detail"]
 
 
-def test_another_method_than_post_is_told_which_it_is(world: World, packet_event: Event) -> None:
+def test_another_method_than_post_is_refused_with_the_allowed_one(world: World, packet_event: Event) -> None:
     asked = request_to(packet_event, "GET", PATH) | {"routeKey": "$default"}
 
     status, body, headers = world.answer_to(asked)

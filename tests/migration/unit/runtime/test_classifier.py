@@ -1,4 +1,4 @@
-"""The way of judging of a stage that moves: what it logs and reports."""
+"""The shadow classifier: its logs and metrics."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from afluente.runtime.migration.classifier import count_compared, log_error, sha
 from tests.factories import NOW, a_key, a_point
 
 
-def test_a_failure_of_the_new_way_is_an_error_in_the_log(log: list[dict[str, Any]]) -> None:
+def test_a_failure_of_constraints_on_trial_is_an_error_in_the_log(log: list[dict[str, Any]]) -> None:
     log_error(KeyError("max_value"))
 
     (line,) = log
@@ -34,7 +34,7 @@ def test_differences_and_errors_are_metrics(capsys: pytest.CaptureFixture[str]) 
     assert (reported["ShadowDifferences"], reported["CanaryErrors"]) == ([2], [3])
 
 
-def test_streams_of_no_sensor_are_judged_though_the_trial_cannot_be_read(
+def test_streams_of_no_sensor_are_classified_though_the_trial_cannot_be_read(
     log: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {
@@ -46,10 +46,10 @@ def test_streams_of_no_sensor_are_judged_though_the_trial_cannot_be_read(
     }.items():
         monkeypatch.setenv(name, value)
     clients._session.cache_clear()
-    way = shadow_classifier(MemoryConstraints(), MemoryLegacyTables(), trial_table="migration", ttl_seconds=60)
+    classifier = shadow_classifier(MemoryConstraints(), MemoryLegacyTables(), trial_table="migration", ttl_seconds=60)
 
-    outcome = way.look_up({a_key(): None}).classify(a_key(), [a_point()], StreamState(), NOW)
+    result = classifier.look_up({a_key(): None}).classify(a_key(), [a_point()], StreamState(), NOW)
 
-    assert [point.reason for point in outcome.points] == ["no_constraints"]
+    assert [point.reason for point in result.points] == ["no_constraints"]
     assert [line["code"] for line in log] == ["TRIAL_UNAVAILABLE"]
     clients._session.cache_clear()

@@ -36,7 +36,7 @@ class Database:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "old.db")
+    return Database(tmp_path / "legacy.db")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_questions_are_answered_by_one_connection(database: Database, tables: Co
 def test_a_database_that_is_away_is_logged_and_connected_anew(
     database: Database, tables: ConnectedTables, log: list[dict[str, Any]]
 ) -> None:
-    url, database.url = database.url, "sqlite:////no/such/folder/old.db"
+    url, database.url = database.url, "sqlite:////no/such/folder/legacy.db"
     for _ in range(2):
         with pytest.raises(UnavailableError):
             tables.count()
@@ -76,10 +76,10 @@ def test_a_database_that_is_away_is_logged_and_connected_anew(
 
 def test_a_stream_whose_thresholds_contradict_each_other_is_logged_once(log: list[dict[str, Any]]) -> None:
     faults = (Fault(FaultCode.IMPOSSIBLE, "alert_thresholds.warning_min", "above warning_max"),)
-    tell = ContradictionLog()
+    log_contradiction = ContradictionLog()
 
     for key in (a_key("1"), a_key("1"), a_key("2")):
-        tell(key, faults)
+        log_contradiction(key, faults)
 
     assert [(line["code"], line["stream"]) for line in log] == [
         ("THRESHOLDS_CONTRADICT", "iot/furnace-1/1"),

@@ -39,7 +39,7 @@ def test_a_next_step_is_a_line_alone(log: list[dict[str, Any]], capsys: pytest.C
     assert "CanaryRolledBack" not in capsys.readouterr().out
 
 
-def test_a_table_that_does_not_answer_is_told_of(log: list[dict[str, Any]]) -> None:
+def test_a_table_that_does_not_answer_is_logged(log: list[dict[str, Any]]) -> None:
     log_unavailable(UnavailableError("DynamoDB table migration: Throttled"))
 
     (line,) = log

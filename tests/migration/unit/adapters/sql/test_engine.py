@@ -1,4 +1,4 @@
-"""How the legacy service's database is connected, and what its failures become."""
+"""Connections to the legacy database, and its failures."""
 
 import gc
 import socket
@@ -38,7 +38,7 @@ STREAM = StreamKey("iot", "_", "1001")
         ("postgresql://reader:p@db/iot", "postgresql+pg8000"),
         ("postgres://reader:p@db:5433/iot", "postgresql+pg8000"),
         ("postgresql+pg8000://reader:p@db/iot", "postgresql+pg8000"),
-        ("sqlite:////tmp/old.db", "sqlite+pysqlite"),
+        ("sqlite:////tmp/legacy.db", "sqlite+pysqlite"),
     ],
 )
 def test_a_url_needs_no_driver(url: str, driver: str) -> None:
@@ -48,7 +48,7 @@ def test_a_url_needs_no_driver(url: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         (PASSWORD, "no SQL URL"),
         (f"postgresql://reader:{PASSWORD}@db:port/iot", "no SQL URL"),
@@ -61,8 +61,8 @@ def test_a_url_needs_no_driver(url: str, driver: str) -> None:
         (f"postgresql://reader:{PASSWORD}@db/iot?sslmode=verify-full&sslrootcert=/no/such/file", "FileNotFoundError"),
     ],
 )
-def test_a_url_that_cannot_be_says_what_to_write_and_nothing_of_itself(url: str, told: str) -> None:
-    with pytest.raises(LegacySqlUrlError, match=told) as caught:
+def test_an_unusable_url_is_refused_with_a_hint_and_not_shown(url: str, message: str) -> None:
+    with pytest.raises(LegacySqlUrlError, match=message) as caught:
         legacy_engine(url)
 
     assert PASSWORD not in str(caught.value)
@@ -104,7 +104,7 @@ def test_every_connection_and_every_answer_has_its_timeout(url: str, timeouts: d
 
 
 def arguments_of(url: str, **options: Any) -> dict[str, Any]:
-    """What the driver would be connected with."""
+    """The arguments of the driver's connection."""
     given: dict[str, Any] = {}
     engine = legacy_engine(url, **options)
 
@@ -123,7 +123,7 @@ def arguments_of(url: str, **options: Any) -> dict[str, Any]:
 
 @contextmanager
 def silent_server() -> Iterator[int]:
-    """The port of a server that takes connections and says nothing."""
+    """The port of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -152,7 +152,7 @@ def test_a_database_that_nobody_serves_is_unavailable(call: int) -> None:
 # pg8000 leaves the socket of a connection that did not come about to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("dialect", ["postgresql", "mssql"])
-def test_a_database_that_takes_connections_and_says_nothing_is_unavailable(dialect: str) -> None:
+def test_a_database_that_accepts_connections_and_never_answers_is_unavailable(dialect: str) -> None:
     with silent_server() as port:
         tables = SqlLegacyTables(
             legacy_engine(f"{dialect}://reader:{PASSWORD}@127.0.0.1:{port}/iot", timeout_seconds=0.2)
@@ -166,14 +166,14 @@ def test_a_database_that_takes_connections_and_says_nothing_is_unavailable(diale
 
 
 @pytest.mark.parametrize(
-    ("raised", "told"),
+    ("raised", "message"),
     [
         ({"S": "FATAL", "C": "28P01", "M": "password authentication failed"}, "password authentication failed (28P01)"),
         ((18456, b"Login failed for user 'x'.DB-Lib\nerror"), "Login failed for user 'x'.DB-Lib error (18456)"),
         ("as it is", "as it is"),
     ],
 )
-def test_what_a_driver_says_is_told_without_its_wrapping(raised: object, told: str) -> None:
+def test_the_message_of_a_driver_is_shown_without_its_wrapping(raised: object, message: str) -> None:
     class DriverError(Exception):
         pass
 
@@ -181,39 +181,39 @@ def test_what_a_driver_says_is_told_without_its_wrapping(raised: object, told: s
 
     error = unavailable_error(sa.exc.DBAPIError("SELECT 1", {}, cause))
 
-    assert str(error) == f"the legacy service's database: DriverError: {told}"
+    assert str(error) == f"the legacy service's database: DriverError: {message}"
 
 
 def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="OperationalError"):
-        SqlLegacyTables(legacy_engine(f"sqlite:///{tmp_path}/no/such/folder/old.db")).count()
+        SqlLegacyTables(legacy_engine(f"sqlite:///{tmp_path}/no/such/folder/legacy.db")).count()
 
 
-def test_when_all_connections_are_taken_the_database_is_unavailable(tmp_path: Path) -> None:
-    taken = threading.Event()
+def test_when_all_connections_are_in_use_the_database_is_unavailable(tmp_path: Path) -> None:
+    is_asked = threading.Event()
 
     class Full(sa.pool.QueuePool):
         def _do_get(self) -> Any:
-            taken.set()
+            is_asked.set()
             raise sa.exc.TimeoutError("QueuePool limit reached")
 
-    full = sa.create_engine(f"sqlite:///{tmp_path / 'old.db'}", poolclass=Full)
+    full = sa.create_engine(f"sqlite:///{tmp_path / 'legacy.db'}", poolclass=Full)
     with pytest.raises(UnavailableError, match="TimeoutError"):
         SqlLegacyTables(full).count()
-    assert taken.is_set()
+    assert is_asked.is_set()
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     """A database with the classic tables."""
-    engine = legacy_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    engine = legacy_engine(f"sqlite:///{tmp_path / 'legacy.db'}")
     create_tables(engine)
     fill(engine, a_legacy_service(20))
     yield engine
     engine.dispose()
 
 
-def test_a_table_that_is_not_there_is_named_with_the_way_out(engine: sa.Engine) -> None:
+def test_a_missing_table_is_named_with_a_hint(engine: sa.Engine) -> None:
     names = TableNames.read({"alert_thresholds": {"table": "AlertThresholds"}, "devices": {"table": "gateways"}})
 
     with pytest.raises(WrongTablesError) as caught:
@@ -224,7 +224,7 @@ def test_a_table_that_is_not_there_is_named_with_the_way_out(engine: sa.Engine) 
     ]
 
 
-def test_columns_that_are_not_there_are_named_with_the_way_out(engine: sa.Engine) -> None:
+def test_missing_columns_are_named_with_a_hint(engine: sa.Engine) -> None:
     names = TableNames.read({"sensors": {"uuid": "guid"}, "delta_thresholds": {"abs_slope": "slope"}})
 
     with pytest.raises(WrongTablesError) as caught:
@@ -260,7 +260,7 @@ def test_a_failure_that_names_explain_nothing_of_is_unavailable_without_the_stat
     tables.close()
 
 
-def test_values_that_the_database_does_not_take_are_told_apart_from_one_that_is_away(engine: sa.Engine) -> None:
+def test_rejected_values_are_no_unavailable_database(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(
             sa.text("CREATE TRIGGER no BEFORE UPDATE ON alert_thresholds BEGIN SELECT RAISE(ABORT, 'too hot'); END")
@@ -284,7 +284,7 @@ def test_values_that_the_database_does_not_take_are_told_apart_from_one_that_is_
         (("nothing that says so",), False),
     ],
 )
-def test_what_a_driver_minds_is_told_by_its_codes(raised: tuple[object, ...], expected: bool) -> None:
+def test_rejected_values_are_known_by_the_codes_of_a_driver(raised: tuple[object, ...], expected: bool) -> None:
     assert is_of_the_values(sa.exc.ProgrammingError("UPDATE", {}, Exception(*raised))) is expected
 
 

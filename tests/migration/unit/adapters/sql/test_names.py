@@ -38,7 +38,7 @@ def test_names_that_differ_are_given_by_the_classic_ones(as_text: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "message"),
     [
         ({"sensor": {}}, "sensor: there is no such table; there are alert_thresholds, delta_thresholds"),
         ({"devices": {"guid": "x"}}, "devices.guid: there is no such name to give; there are table, id, uuid"),
@@ -49,14 +49,14 @@ def test_names_that_differ_are_given_by_the_classic_ones(as_text: bool) -> None:
         ("{", "the names: Invalid JSON"),
     ],
 )
-def test_a_name_that_nobody_can_mean_is_told_of_with_the_way_out(document: object, told: str) -> None:
+def test_an_invalid_name_is_refused_with_a_hint(document: object, message: str) -> None:
     with pytest.raises(TableNamesError) as caught:
         TableNames.read(document)
 
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_in_one_message() -> None:
     with pytest.raises(TableNamesError) as caught:
         TableNames.read({"sensor": {}, "devices": {"guid": "x"}})
 

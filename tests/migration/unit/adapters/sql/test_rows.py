@@ -1,4 +1,4 @@
-"""What comes of the values that the drivers of databases give."""
+"""Decoding of the values that drivers return."""
 
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
@@ -64,7 +64,7 @@ def test_a_time_is_read_as_whatever_it_is_kept(value: object) -> None:
         (None, False),
     ],
 )
-def test_a_row_is_active_by_whatever_says_yes(value: object, expected: bool) -> None:
+def test_a_row_is_active_by_any_value_that_means_yes(value: object, expected: bool) -> None:
     assert is_active(value) is expected
 
 

@@ -1,4 +1,4 @@
-"""What a secret may hold."""
+"""The forms of a secret."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_or_what_rds_writes_and_rotates(fields: dict[str, object], url: str) -> 
     "secret",
     ["", " ", "{", '{"engine": "postgres"}', json.dumps(RDS | {"port": "p@ss/w"}), json.dumps(RDS | {"host": 1})],
 )
-def test_anything_else_is_refused_without_telling_of_it(secret: str) -> None:
+def test_anything_else_is_refused_without_a_word_of_it(secret: str) -> None:
     with pytest.raises(LegacySqlUrlError, match="write an SQL URL, or an object with engine, host") as caught:
         url_of(secret)
 

@@ -311,7 +311,7 @@ def _templates(thresholds: SensorThresholds, present: Mapping[str, VersionedConf
     )
     if template is None:
         return ()
-    return (f"no thresholds are in force, so the template {template} will judge it",)
+    return (f"no thresholds are in force, so the template {template} will apply to it",)
 
 
 def _with_notes(found: Assessment, notes: tuple[str, ...]) -> Assessment:
