@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from afluente.adapters.http.answers import Answer, document
-from afluente.adapters.http.csv_jobs import (
-    Asker,
+from afluente.adapters.http.csv_jobs import decode_query, is_job_id
+from afluente.adapters.http.csv_uploads import (
+    Creator,
     Renewal,
     decode_announcement,
-    decode_query,
     decode_renewal,
     decode_upload,
-    is_job_id,
 )
 from afluente.adapters.http.errors import RequestError
 from afluente.adapters.http.requests import check_scope
@@ -37,7 +36,7 @@ def _create_job(request: Request, function: HttpIngest) -> Answer:
         is_base64=request.event["isBase64Encoded"],
         headers=request.headers,
         domains=function.settings.domains,
-        asker=_asker(request.grant),
+        creator=_creator(request.grant),
     )
     job = _begin(request, upload.job, function.csv)
     function.csv.uploads.put(_key(job), upload.content)
@@ -48,7 +47,7 @@ def _create_job(request: Request, function: HttpIngest) -> Answer:
 
 def _create_upload(request: Request, function: HttpIngest) -> Answer:
     announced = decode_announcement(
-        request.body(), headers=request.headers, domains=function.settings.domains, asker=_asker(request.grant)
+        request.body(), headers=request.headers, domains=function.settings.domains, creator=_creator(request.grant)
     )
     job = _begin(request, announced.job, function.csv)
     return document(201, _upload(job, Renewal(announced.size, None), function.csv), {"location": _location(job)})
@@ -91,8 +90,8 @@ def _cancel_job(request: Request, function: HttpIngest) -> Answer:
     return document(200, _report(ended, function.csv))
 
 
-def _asker(grant: Grant) -> Asker:
-    return Asker(secrets.token_hex(_JOB_ID_BYTES), grant, time.time())
+def _creator(grant: Grant) -> Creator:
+    return Creator(secrets.token_hex(_JOB_ID_BYTES), grant, time.time())
 
 
 def _begin(request: Request, job: CsvJob, csv: CsvIngest) -> CsvJob:

@@ -32,7 +32,7 @@ from afluente.adapters.codecs.states import decode_state, encode_state
 from afluente.adapters.http import alarms as alarm_requests
 from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import constraints as constraint_requests
-from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import csv_jobs, csv_uploads
 from afluente.adapters.http import points as point_requests
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.http.errors import RequestError
@@ -77,7 +77,7 @@ NOW = 1_700_000_000.0
 _DOMAINS = ("finance", "health", "infrastructure", "iot")
 _MAX_READ_BYTES = 4 * 1024 * 1024
 _GRANT = Grant(key_id="aaaqeaye")
-_ASKER = csv_requests.Asker("0123456789abcdef01234567", _GRANT, NOW)
+_CREATOR = csv_uploads.Creator("0123456789abcdef01234567", _GRANT, NOW)
 
 
 class _Outside:
@@ -160,24 +160,24 @@ def csv_upload(data: bytes) -> None:
     headers = {"content-type": f"multipart/form-data; boundary={settings.get('boundary', 'x')}", **_headers(settings)}
     with _documented(RequestError):
         text = _as_event(body)
-        upload = csv_requests.decode_upload(text, is_base64=True, headers=headers, domains=_DOMAINS, asker=_ASKER)
+        upload = csv_uploads.decode_upload(text, is_base64=True, headers=headers, domains=_DOMAINS, creator=_CREATOR)
         _expect(upload.job)
 
 
 def csv_announcement(data: bytes) -> None:
     """`POST /ingest/csv/uploads`, and the renewal of its URLs."""
     with _documented(RequestError):
-        announcement = csv_requests.decode_announcement(data, headers={}, domains=_DOMAINS, asker=_ASKER)
+        announcement = csv_uploads.decode_announcement(data, headers={}, domains=_DOMAINS, creator=_CREATOR)
         _expect(announcement.job)
     with _documented(RequestError):
-        csv_requests.decode_renewal(data)
+        csv_uploads.decode_renewal(data)
 
 
 def csv_query(data: bytes) -> None:
     """`GET /ingest/csv`: the query string."""
     parameters = dict(parse_qsl(data.decode("utf-8", "surrogateescape"), keep_blank_values=True))
     with _documented(RequestError):
-        csv_requests.decode_query(parameters)
+        csv_jobs.decode_query(parameters)
 
 
 def ws_message(data: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from afluente.adapters.http.csv_jobs import MAX_CSV_BODY_BYTES
+from afluente.adapters.http.csv_forms import MAX_CSV_BODY_BYTES
 from afluente.application.csv.jobs import JobStatus
 from tests.outbox import Outbox
 from tests.stack import LocalStack

@@ -16,7 +16,8 @@ from typer.core import TyperGroup
 from afluente.adapters.codecs import json_documents, json_points
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.http import answers as http_answers
-from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import csv_forms
+from afluente.adapters.http import csv_uploads as http_csv_uploads
 from afluente.adapters.http import points as http_points
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.websocket import messages as websocket_messages
@@ -179,9 +180,9 @@ def test_the_reference_of_http_has_every_member_of_csv_jobs_and_every_option() -
 
 def test_the_reference_of_http_has_the_limits_of_csv_files() -> None:
     numbers = (
-        csv_requests.MAX_CSV_BODY_BYTES,
-        csv_requests.MAX_FILE_NAME_BYTES,
-        csv_requests.MAX_OPTIONS_BYTES,
+        csv_forms.MAX_CSV_BODY_BYTES,
+        http_csv_uploads.MAX_FILE_NAME_BYTES,
+        http_csv_uploads.MAX_OPTIONS_BYTES,
         csv_uploads.MAX_PUT_BYTES,
         csv_progress.MAX_NAMED_STREAMS,
         csv_listing.MAX_PAGE,

@@ -18,7 +18,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from afluente.adapters.codecs import json_points
 from afluente.adapters.http import answers as http_answers
-from afluente.adapters.http import csv_jobs as csv_requests
+from afluente.adapters.http import csv_forms, csv_uploads
 from afluente.adapters.http import points as http_points
 from afluente.adapters.http import requests as http_requests
 from afluente.adapters.http.errors import RequestError
@@ -187,7 +187,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert sequence["maximum"] == datapoints.MAX_SEQUENCE
     assert str(datapoints.MAX_METADATA_BYTES) in point["metadata"]["description"]
     assert f"{datapoints.MAX_FUTURE_SECONDS:.0f} s" in point["timestamp"]["description"]
-    for limit in (http_requests.MAX_BODY_BYTES, csv_requests.MAX_CSV_BODY_BYTES, csv_requests.MAX_OPTIONS_BYTES):
+    for limit in (http_requests.MAX_BODY_BYTES, csv_forms.MAX_CSV_BODY_BYTES, csv_uploads.MAX_OPTIONS_BYTES):
         assert f"{limit:,} bytes" in text
 
 
@@ -214,9 +214,9 @@ def test_the_example_of_a_domain_is_taken_without_a_fault(domain: str) -> None:
 
 def test_the_examples_of_packets_and_files_are_taken_without_a_fault() -> None:
     packet = decode_packet(json.dumps(PACKET).encode(), domains=DOMAINS, now=NOW)
-    asker = csv_requests.Asker("0" * 24, ALL, NOW)
-    announced = csv_requests.decode_announcement(
-        json.dumps(examples.ANNOUNCEMENT).encode(), headers=IN_JSON, domains=DOMAINS, asker=asker
+    creator = csv_uploads.Creator("0" * 24, ALL, NOW)
+    announced = csv_uploads.decode_announcement(
+        json.dumps(examples.ANNOUNCEMENT).encode(), headers=IN_JSON, domains=DOMAINS, creator=creator
     )
 
     assert (len(packet.readings), packet.rejected) == (2, [])
@@ -344,10 +344,10 @@ _announcements: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 @given(_announcements)
 def test_an_announcement_that_is_taken_is_of_the_schema(announcement: dict[str, Any]) -> None:
     headers = IN_JSON | {"x-domain": "iot", "x-source-id": "oven-1"}
-    asker = csv_requests.Asker("0" * 24, ALL, NOW)
+    creator = csv_uploads.Creator("0" * 24, ALL, NOW)
     try:
-        csv_requests.decode_announcement(
-            json.dumps(announcement).encode(), headers=headers, domains=DOMAINS, asker=asker
+        csv_uploads.decode_announcement(
+            json.dumps(announcement).encode(), headers=headers, domains=DOMAINS, creator=creator
         )
         is_taken = True
     except RequestError:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.http.csv_jobs import MAX_CSV_BODY_BYTES
+from afluente.adapters.http.csv_forms import MAX_CSV_BODY_BYTES
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.files import FileVersion

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
-from afluente.adapters.http.csv_jobs import Asker, decode_announcement
+from afluente.adapters.http.csv_uploads import Creator, decode_announcement
 from afluente.adapters.http.errors import RequestError
 from afluente.adapters.http.points import decode_points
 from afluente.adapters.mqtt.messages import MqttMessage, UnusableMessageError, decode_message
@@ -105,11 +105,11 @@ def test_what_a_parser_may_decide_is_decided_without_breaking(entry: Entry, name
 @pytest.mark.parametrize("name", [*VALID, *INVALID, *EITHER])
 def test_as_a_whole_body_none_is_accepted_and_valid_json_gets_its_faults(name: str) -> None:
     body = json_cases()[name]
-    asker = Asker("0123456789abcdef01234567", a_grant(), NOW)
+    creator = Creator("0123456789abcdef01234567", a_grant(), NOW)
     for read in (
         lambda: decode_points(body, headers={}, domains=DOMAINS, grant=a_grant(), request_id="r", now=NOW),
         lambda: decode_packet(body, domains=DOMAINS, now=NOW),
-        lambda: decode_announcement(body, headers={}, domains=DOMAINS, asker=asker),
+        lambda: decode_announcement(body, headers={}, domains=DOMAINS, creator=creator),
     ):
         with pytest.raises(RequestError) as refused:
             read()

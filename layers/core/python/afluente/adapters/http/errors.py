@@ -6,6 +6,9 @@ from typing import Any
 from afluente.adapters.codecs.json_documents import MalformedJsonError
 from afluente.domain.faults import Fault
 
+MAX_FAULTS = 100
+"""Faults that an answer names; a sender of more has one mistake many times."""
+
 
 class RequestError(Exception):
     """The request as a whole is rejected.
@@ -33,6 +36,19 @@ def invalid_request(faults: Sequence[Fault]) -> RequestError:
     """The error of a request that as a whole is not of the form, with all its faults."""
     detail = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
     return RequestError(400, "invalid_request", detail, errors=faults)
+
+
+def bounded(faults: Sequence[Fault], *, max_text: int) -> list[Fault]:
+    """The first of some faults, with texts that are cut and can be written as JSON: they may repeat the request."""
+    return [
+        Fault(fault.code, printable(fault.field, max_text), printable(fault.message, max_text))
+        for fault in faults[:MAX_FAULTS]
+    ]
+
+
+def printable(text: str, max_text: int) -> str:
+    """A text that can be written as JSON, cut to some characters."""
+    return text.encode("utf-8", "backslashreplace").decode()[:max_text]
 
 
 def malformed_json(error: MalformedJsonError) -> RequestError:

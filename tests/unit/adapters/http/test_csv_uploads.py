@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.http.answers import problem
-from afluente.adapters.http.csv_jobs import (
-    MAX_CSV_BODY_BYTES,
+from afluente.adapters.http.csv_forms import MAX_CSV_BODY_BYTES
+from afluente.adapters.http.csv_jobs import decode_query, is_job_id
+from afluente.adapters.http.csv_uploads import (
     MAX_FILE_NAME_BYTES,
     MAX_OPTIONS_BYTES,
-    Asker,
+    Creator,
     Upload,
     decode_announcement,
-    decode_query,
     decode_upload,
-    is_job_id,
 )
 from afluente.adapters.http.errors import RequestError
 from afluente.application.csv.files import upload_key
@@ -33,7 +32,7 @@ from tests.factories import DOMAINS, NOW, a_grant, fields_and_codes
 
 BOUNDARY = "d74496d66958873e"
 CSV = b"time,a\r\n2023-11-14T22:00:00Z,1\r\n"
-ASKER = Asker("0123456789abcdef01234567", a_grant(), NOW)
+CREATOR = Creator("0123456789abcdef01234567", a_grant(), NOW)
 ORIGIN = (("domain", "iot"), ("source_id", "furnace-1"))
 
 Field = tuple[str, str | bytes]
@@ -61,13 +60,13 @@ def a_form(*fields: Field, file: bytes | None = None) -> bytes:
 def decode(form: bytes, **headers: str) -> Upload:
     said = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
     said |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return decode_upload(b64encode(form).decode(), is_base64=True, headers=said, domains=DOMAINS, asker=ASKER)
+    return decode_upload(b64encode(form).decode(), is_base64=True, headers=said, domains=DOMAINS, creator=CREATOR)
 
 
 def announced(document: object, **headers: str) -> CsvJob:
     said = {name.replace("_", "-"): value for name, value in headers.items()}
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return decode_announcement(body, headers=said, domains=DOMAINS, asker=ASKER).job
+    return decode_announcement(body, headers=said, domains=DOMAINS, creator=CREATOR).job
 
 
 def refusal(use: Callable[[], object]) -> RequestError:
@@ -107,7 +106,7 @@ def test_a_form_with_a_file_is_a_job_and_its_content() -> None:
 
     assert upload.content == CSV
     assert upload.job == CsvJob(
-        job_id=ASKER.job_id,
+        job_id=CREATOR.job_id,
         domain="iot",
         source_id="furnace-1",
         file="march.csv",
@@ -121,7 +120,7 @@ def test_a_form_with_a_file_is_a_job_and_its_content() -> None:
 def test_a_form_may_come_as_text() -> None:
     headers = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
 
-    upload = decode_upload(a_form(*ORIGIN).decode(), is_base64=False, headers=headers, domains=DOMAINS, asker=ASKER)
+    upload = decode_upload(a_form(*ORIGIN).decode(), is_base64=False, headers=headers, domains=DOMAINS, creator=CREATOR)
 
     assert upload.content == CSV
 
@@ -495,7 +494,7 @@ def test_options_that_hold_half_a_character_are_refused() -> None:
     body = b'{"domain": "iot", "source_id": "f", "file": "a.csv", "options": {"value_columns": ["price\\ud800"]}}'
 
     with pytest.raises(RequestError) as refused:
-        decode_announcement(body, headers={}, domains=("iot",), asker=ASKER)
+        decode_announcement(body, headers={}, domains=("iot",), creator=CREATOR)
 
     assert refused.value.status == 400
     assert "value_columns holds half a character" in refused.value.detail
