@@ -1,4 +1,4 @@
-"""Writes the documents of the interfaces, says that those in the checkout are not current, or releases them."""
+"""Write the documents of the interfaces, check that those in the checkout are current, or release them."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from apidoc.schemas import Schema
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
 DOCUMENTS: Mapping[str, Callable[[], Schema]] = {"openapi": openapi_document, "asyncapi": asyncapi_document}
-"""What makes each document, by its name."""
+"""Makers of the documents, by their names."""
 
 
 def current(name: str) -> Path:
@@ -23,7 +23,7 @@ def current(name: str) -> Path:
 
 
 def released(name: str) -> Path:
-    """The file of the document that clients were written by."""
+    """The file of the document that clients were written for."""
     return REFERENCE / f"{name}.released.json"
 
 
@@ -37,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m apidoc", description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="fail where a file is not current, or clients would break")
-    what.add_argument("--release", action="store_true", help="make today's documents what changes are measured by")
+    what.add_argument("--release", action="store_true", help="compare later changes with today's documents")
     chosen = parser.parse_args()
     if chosen.check:
         faults = [fault for name in DOCUMENTS for fault in _faults(name)]

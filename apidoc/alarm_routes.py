@@ -20,8 +20,8 @@ _LIST = Operation(
     tag="Alarms",
     summary="List alarms",
     text=(
-        "What was raised and cleared, the oldest report first: of all streams that the key reaches. A page may have "
-        "fewer alarms than `limit`, even none, and a `next` all the same."
+        "Alarms that were raised and cleared, the oldest report first, of all streams that the key reaches. A page may "
+        "have fewer alarms than `limit`, even none, and a `next` all the same."
     ),
     parameters=(
         parameter("domain", "query", TEXT | DOMAIN, "Of the stream."),
@@ -33,15 +33,15 @@ _LIST = Operation(
             TEXT | {"minLength": 1, "maxLength": MAX_PATTERN_LENGTH},
             "A pattern of `domain/source_id/stream_id`, as in a shell.",
         ),
-        parameter("state", "query", ref("AlarmChange"), "What became of the alarm."),
+        parameter("state", "query", ref("AlarmChange"), "The change of the alarm."),
         parameter(
             "since",
             "query",
             _TIME,
             f"From when they were reported on, in Unix seconds; {DEFAULT_SPAN_SECONDS / 3600:.0f} hours before `until` "
-            "unless you say so.",
+            "by default.",
         ),
-        parameter("until", "query", _TIME, "Before when they were reported, in Unix seconds; now unless you say so."),
+        parameter("until", "query", _TIME, "Before when they were reported, in Unix seconds; by default now."),
         parameter(
             "limit",
             "query",

@@ -29,7 +29,7 @@ from apidoc.schemas import DOMAIN, PART, Record, Schema, ref, schemas_of
 _IOT_MESSAGE_BYTES = 128 * 1024
 
 REASONS = ("malformed_json", "invalid_message", "too_many_points", "over_the_burst", "unauthorized", "forbidden")
-"""Why a message cannot be taken, or a connection goes on no longer."""
+"""Reasons to reject a message, or to end a connection."""
 
 _ABOUT = """\
 Measurements over connections that stay open. What HTTP takes is in the OpenAPI document beside this one.
@@ -37,7 +37,7 @@ Measurements over connections that stay open. What HTTP takes is in the OpenAPI 
 * **WebSocket.** A connection is for one source of one domain. It says who it is by headers, by the query or by its
   first message; then every message has one answer. Send the next one after the answer.
 * **MQTT.** A device publishes under its own source, with its certificate, at QoS 1. There is no answer but the PUBACK:
-  what cannot be taken is quarantined.
+  rejected messages and points are quarantined.
 """
 
 
@@ -85,7 +85,7 @@ def _servers() -> Schema:
             "host": "{endpoint}:8883",
             "protocol": "secure-mqtt",
             "protocolVersion": "5",
-            "description": "AWS IoT Core; `connection.json` of a device names it. MQTT 3.1.1 is taken, too.",
+            "description": "AWS IoT Core; `connection.json` of a device names it. MQTT 3.1.1 is accepted, too.",
             "variables": {
                 "endpoint": {"description": "The endpoint of the account, `…-ats.iot.{region}.amazonaws.com`."}
             },
@@ -163,7 +163,7 @@ def _origin(domain: str, source_id: str) -> Schema:
     return {domain: {"type": "string"} | DOMAIN, source_id: {"type": "string"} | PART}
 
 
-# --- who says what ---------------------------------------------------------------------------------------------------
+# --- operations ------------------------------------------------------------------------------------------------------
 
 _PUBLISHED = ("MqttPoint", "MqttPoints", "Senml")
 
@@ -174,7 +174,7 @@ _SENT = {
     "Points": ("sendPoints", ("Acknowledgements",)),
     "PointsOfSource": ("sendPointsOfSource", ("Acknowledgements",)),
 }
-"""What a client says over a WebSocket: the operation, and the answers beside `Error`, `Wait` and `GatewayMessage`."""
+"""Messages of a WebSocket client: the operation, and its answers beside `Error`, `Wait` and `GatewayMessage`."""
 
 _ANSWERS = ("Authenticated", "Pong", "Acknowledgement", "Acknowledgements", "Error", "Wait", "GatewayMessage")
 _OF_ANY = ("Error", "Wait", "GatewayMessage")
@@ -199,7 +199,7 @@ def _operations() -> Schema:
         "endConnection": {
             "action": "send",
             "title": "End a connection",
-            "description": "Unasked, where no message came within the ten seconds that a client has to say who it is.",
+            "description": "Unasked, where a client does not authenticate within ten seconds.",
             "channel": {"$ref": "#/channels/connection"},
             "messages": [_in_channel("connection", "Error")],
             "tags": [{"name": "WebSocket"}],
@@ -245,10 +245,10 @@ def _messages() -> Schema:
         {"bn": "oven-1:", "bt": 1795492666, "bu": "Cel", "n": "top", "v": 180.5},
         {"n": "bottom", "t": 5, "v": 176.4},
     ]
-    said: dict[str, tuple[Schema, str, Any]] = {
+    described: dict[str, tuple[Schema, str, Any]] = {
         "Authenticate": (
             ref("Authenticate"),
-            "Within ten seconds, where the handshake said no key.",
+            "Within ten seconds, where the handshake had no key.",
             {"action": "auth", "domain": "iot", "source_id": "oven-1", "api_key": "afl_…"},
         ),
         "Ping": (ref("Ping"), "Within ten minutes without another message.", {"action": "ping"}),
@@ -261,18 +261,18 @@ def _messages() -> Schema:
         ),
         "Authenticated": (
             ref("Authenticated"),
-            "The connection takes points, and says how far its source is acknowledged.",
+            "The connection accepts points; `last_sequence` is the last acknowledged one of its source.",
             {"type": "authenticated", "domain": "iot", "source_id": "oven-1", "last_sequence": 41},
         ),
         "Pong": (ref("Pong"), "The connection is alive.", {"type": "pong"}),
         "Acknowledgement": (
             ref("Acknowledgement"),
-            "What became of the point: `ok` is final once it is said, and so is `error`.",
+            "The result of the point: `ok` and `error` are both final.",
             {"sequence": 7, "status": "ok"},
         ),
         "Acknowledgements": (
             _array(ref("Acknowledgement")),
-            f"What became of each point; without messages where they would be over {MAX_ANSWER_BYTES:,} bytes.",
+            f"The result of each point; without messages where they would exceed {MAX_ANSWER_BYTES:,} bytes.",
             [
                 {"sequence": 7, "status": "ok"},
                 {
@@ -285,7 +285,7 @@ def _messages() -> Schema:
         ),
         "Error": (
             ref("Error"),
-            f"Nothing of the message is taken. With the code {REFUSED} the connection ends.",
+            f"The message is rejected. With the code {REFUSED} the connection ends.",
             {
                 "type": "error",
                 "code": INVALID,
@@ -295,7 +295,7 @@ def _messages() -> Schema:
         ),
         "Wait": (
             ref("Wait"),
-            "Nothing of the message is taken for certain: send the same message again.",
+            "Nothing of the message is accepted for certain: send the same message again.",
             {
                 "type": "wait",
                 "retry_after": RETRY_AFTER_SECONDS,
@@ -304,7 +304,7 @@ def _messages() -> Schema:
         ),
         "GatewayMessage": (
             ref("GatewayMessage"),
-            "API Gateway's own, where a function ended without an answer or too many messages came: wait, send again.",
+            "API Gateway itself answers where a function ended without one, or too many messages came: retry later.",
             {"message": "Internal server error", "connectionId": "Zr7W2fB5oAMCJrw=", "requestId": "Zr7W6EpLIAMFq_A="},
         ),
         "MqttPoint": (ref("MqttPoint"), f"One point of the stream that the topic names. {limits}", without_stream[0]),
@@ -334,7 +334,7 @@ def _messages() -> Schema:
             "payload": payload,
             "examples": [{"payload": example}],
         }
-        for name, (payload, text, example) in said.items()
+        for name, (payload, text, example) in described.items()
     }
 
 
@@ -371,9 +371,9 @@ _RECORDS = (
         name="Error",
         is_answer=True,
         limits={
-            "code": {"enum": [INVALID, REFUSED, TOO_BIG], "description": "As RFC 6455 numbers ends."},
-            "reason": {"enum": list(REASONS), "description": "Programs go by it."},
-            "message": {"description": "What is wrong with this very message, and the way out, for people."},
+            "code": {"enum": [INVALID, REFUSED, TOO_BIG], "description": "A close code of RFC 6455."},
+            "reason": {"enum": list(REASONS), "description": "The reason, for programs."},
+            "message": {"description": "The fault of this message with a hint, for people."},
         },
     ),
     Record(type=Wait, name="Wait", is_answer=True, limits={"retry_after": {"minimum": 1, "description": "Seconds."}}),
@@ -418,7 +418,10 @@ def _authenticate() -> Schema:
             "action": {"type": "string", "const": "auth"},
             "domain": domain,
             "source_id": source_id | {"description": f"Without it the source is `{MISSING_SOURCE}`."},
-            "api_key": {"type": "string", "description": "Left out, it asks how far the source is acknowledged."},
+            "api_key": {
+                "type": "string",
+                "description": "Without it the message asks for the last acknowledged sequence of the source.",
+            },
         },
         ["action"],
     )

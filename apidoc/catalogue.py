@@ -29,7 +29,7 @@ _RECORDS = (
 def schemas() -> dict[str, Schema]:
     """The schemas of all records, by the names that the document has for them."""
     found = schemas_of(_RECORDS)
-    # Faults of one entry among many say which one they are of.
+    # Faults of one entry among many name the entry.
     found["Fault"]["properties"] |= {
         "index": {"type": "integer", "minimum": 0, "description": "The entry at fault, where many were sent."},
         "name": {"type": "string", "description": "The key or the domain of that entry, as far as it has one."},

@@ -1,8 +1,8 @@
 """Changes of an interface that would break clients of the released one, as sentences for those who made them.
 
-A request may ask for less than before, and an answer may say more. So a schema of requests must take all that it took,
-and a schema of answers must give nothing that it did not give. What is compared are the keywords that these documents
-use; a pattern or a keyword that differs in a way that cannot be judged counts as a change.
+A request may have to hold less than before, and an answer may hold more. So a schema of requests must allow all that it
+allowed, and a schema of answers nothing that it did not allow. The keywords that these documents use are compared; a
+pattern that differs counts as a change.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,32 +19,32 @@ _MAX = float("inf")
 
 
 def breaking_changes(before: Schema, after: Schema) -> list[str]:
-    """What breaks the clients of an OpenAPI document, or of an AsyncAPI document; empty where nothing does.
+    """Changes that break the clients of an OpenAPI or AsyncAPI document; empty if there are none.
 
     Args:
-        before: the document that clients were written by.
-        after: the one that is to take its place.
+        before: the document that clients were written for.
+        after: the one that replaces it.
     """
     compare = _Messages if "asyncapi" in before else _Routes
     return list(dict.fromkeys(compare(before, after).changes()))
 
 
 class _Documents:
-    """Two documents, and what is referred to in each."""
+    """Two documents, which the schemas that are compared refer to."""
 
     def __init__(self, before: Schema, after: Schema) -> None:
         self.before = before
         self.after = after
 
     def narrowed(self, where: str, before: Schema, after: Schema) -> Iterator[str]:
-        """What a sender of requests may no longer send."""
+        """Parts of requests that clients may no longer send."""
         for place, what in _Comparison(self.before, self.after).of(before, after):
             yield f"{where}{place}: a request that was taken is taken no longer: {what}"
         for place in _Comparison(self.before, self.after).lost(before, after):
             yield f"{where}{place}: is gone from requests"
 
     def widened(self, where: str, before: Schema, after: Schema) -> Iterator[str]:
-        """What a reader of answers may now meet, or miss."""
+        """Parts of answers that are new to clients, or that they miss."""
         for place, what in _Comparison(self.after, self.before).of(after, before):
             yield f"{where}{place}: an answer may be what it was not before: {what}"
         for place in _Comparison(self.before, self.after).lost(before, after):
@@ -148,9 +148,9 @@ class _Messages(_Documents):
                 yield f"{name}: is at {new}, and was at {old}"
             if operation["action"] == "receive":
                 yield from self._sent_by_clients(name, operation, now)
-                yield from self._told_to_clients(name, operation.get("reply", {}), now.get("reply", {}))
+                yield from self._sent_to_clients(name, operation.get("reply", {}), now.get("reply", {}))
             else:
-                yield from self._told_to_clients(name, operation, now)
+                yield from self._sent_to_clients(name, operation, now)
 
     def _sent_by_clients(self, where: str, before: Schema, after: Schema) -> Iterator[str]:
         old, new = self._payloads(before, after)
@@ -160,7 +160,7 @@ class _Messages(_Documents):
             else:
                 yield from self.narrowed(f"{where} {name}", payload, new[name])
 
-    def _told_to_clients(self, where: str, before: Schema, after: Schema) -> Iterator[str]:
+    def _sent_to_clients(self, where: str, before: Schema, after: Schema) -> Iterator[str]:
         old, new = self._payloads(before, after)
         for name, payload in new.items():
             if name not in old:
@@ -182,14 +182,14 @@ class _Messages(_Documents):
 
 
 class _Comparison:
-    """Whether all that the schemas of one document allow is allowed by those of another."""
+    """Finds values that schemas of one document allow, and those of another do not."""
 
     def __init__(self, allowed: Schema, allowing: Schema) -> None:
         self._documents = (allowed, allowing)
         self._seen: set[tuple[str, str]] = set()
 
     def of(self, allowed: Schema, allowing: Schema, where: str = "") -> Iterator[tuple[str, str]]:
-        """Where something that `allowed` has is not within `allowing`, and what."""
+        """Places at which `allowed` has more than `allowing`, each with the difference."""
         if self._is_known(allowed, allowing):
             return
         one, other = (
@@ -204,7 +204,7 @@ class _Comparison:
         yield from self._parts(one, other, where)
 
     def lost(self, before: Schema, after: Schema, where: str = "") -> Iterator[str]:
-        """Which properties are there no longer."""
+        """Properties that were removed."""
         if self._is_known(before, after):
             return
         one, other = (_resolved(document, its) for document, its in zip(self._documents, (before, after), strict=True))
@@ -218,7 +218,7 @@ class _Comparison:
             yield from self.lost(one["items"], other["items"], f"{where}[]")
 
     def _alternatives(self, one: Schema, other: Schema, where: str) -> Iterator[tuple[str, str]]:
-        # The codes of problems are an open set: clients are told to expect new ones.
+        # The codes of problems are an open set: clients have to expect new ones.
         if "discriminator" in other and other["discriminator"].get("propertyName") == "code":
             known = other["discriminator"]["mapping"].keys()
             mine = one.get("discriminator", {}).get("mapping", {})
@@ -234,7 +234,7 @@ class _Comparison:
         for its in _alternatives(one) or [one]:
             faults = [list(_Comparison(*self._documents).of(its, theirs, where)) for theirs in allowing]
             if all(faults):
-                # What is nearest says best what has changed.
+                # The nearest alternative shows the change best.
                 yield from min(faults, key=len)
 
     def _parts(self, one: Schema, other: Schema, where: str) -> Iterator[tuple[str, str]]:
@@ -258,7 +258,7 @@ class _Comparison:
             yield from self.of(one.get("items", {}), other["items"], f"{where}[]")
 
     def _is_known(self, one: Schema, other: Schema) -> bool:
-        """Whether the two are compared already; records may hold themselves."""
+        """True if the two are compared already: records may hold themselves."""
         if "$ref" not in one or "$ref" not in other:
             return False
         pair = one["$ref"], other["$ref"]
@@ -275,8 +275,8 @@ def _types(one: Schema, other: Schema) -> Iterator[str]:
 
 
 def _types_of(schema: Schema) -> set[str]:
-    told = schema.get("type", ["array", "boolean", "integer", "null", "number", "object", "string"])
-    return {told} if isinstance(told, str) else set(told)
+    stated = schema.get("type", ["array", "boolean", "integer", "null", "number", "object", "string"])
+    return {stated} if isinstance(stated, str) else set(stated)
 
 
 def _values(one: Schema, other: Schema) -> Iterator[str]:
@@ -331,7 +331,7 @@ def _may_be(schema: Schema, type_: str) -> bool:
 
 
 def _resolved(document: Mapping[str, Any], schema: Schema) -> Schema:
-    """What a reference refers to, with what stands beside it."""
+    """The target of a reference, with the keywords beside the reference."""
     while "$ref" in schema:
         found: Any = document
         for name in schema["$ref"].removeprefix("#/").split("/"):

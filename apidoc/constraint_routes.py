@@ -1,4 +1,4 @@
-"""Routes of constraints: read, write and delete them, one or many; look at their history, and go back in it."""
+"""Routes of constraints: read, write and delete them, one or many; show their history, and roll back."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,7 @@ from apidoc.schemas import DOMAIN, PART, Record, Schema, ref
 
 _TAG = "Constraints"
 
-# What a path cannot carry, the query can.
+# Names with other characters are in the query.
 _IN_PATH = TEXT | PART | {"pattern": f"^[^$%?{FORBIDDEN_CHARACTERS}][^%?{FORBIDDEN_CHARACTERS}]*$"}
 _VERSION: Schema = {"minimum": 1, "maximum": MAX_VERSION}
 
@@ -54,9 +54,9 @@ _PAGE = (
         "limit",
         "query",
         {"type": "integer", "minimum": 1, "maximum": MAX_CHANGES, "default": DEFAULT_CHANGES},
-        "How many at the most.",
+        "The most of a page.",
     ),
-    parameter("before", "query", {"type": "integer"} | _VERSION, "As `next` of an answer has it."),
+    parameter("before", "query", {"type": "integer"} | _VERSION, "The value of `next` in an answer."),
 )
 
 _WRITING = (_IF_MATCH, _IF_NONE_MATCH, CONTENT_ENCODING)
@@ -69,13 +69,13 @@ def _shown(text: str, *headers: str) -> Schema:
     return answer(text, ref("Constraints"), "ETag", *headers, example=_ONE)
 
 
-def _gone(text: str) -> Schema:
+def _deleted(text: str) -> Schema:
     return {"description": text, "headers": {"X-Request-Id": header("X-Request-Id")}}
 
 
 def _known() -> Schema:
     return {
-        "description": "They are of a version that `If-None-Match` says.",
+        "description": "They are of a version that `If-None-Match` names.",
         "headers": {name: header(name) for name in ("X-Request-Id", "ETag")},
     }
 
@@ -99,14 +99,14 @@ def _of_scope(names: str, what: str, parameters: tuple[Schema, ...], whose: str)
             tag=_TAG,
             summary=f"Write the constraints of a {what}",
             text=(
-                f"{whose} In place of those there are; what says the same as they do writes nothing. With `If-Match` "
-                "nobody else's change is overwritten. Constraints that cannot hold are refused, with all that is wrong "
-                f"with them. {_BODY_TEXT}"
+                f"{whose} They replace the ones in force; the same ones again write nothing. With `If-Match` nobody "
+                "else's change is overwritten. Constraints that cannot hold are rejected, with all their faults. "
+                f"{_BODY_TEXT}"
             ),
             parameters=(*parameters, *_WRITING),
             body={JSON: {"schema": ref("ConstraintsBody"), "examples": examples_of(bodies)}},
             answers={
-                200: _shown("They are in force, in place of others."),
+                200: _shown("They are in force, and replace others."),
                 201: _shown("They are in force; there were none before.", "Location"),
             },
             problems=(*BODY_PROBLEMS, "precondition_failed"),
@@ -116,7 +116,7 @@ def _of_scope(names: str, what: str, parameters: tuple[Schema, ...], whose: str)
             summary=f"Delete the constraints of a {what}",
             text=f"{whose} Their history stays.",
             parameters=(*parameters, _IF_MATCH, _IF_NONE_MATCH),
-            answers={204: _gone("They are in force no longer.")},
+            answers={204: _deleted("They are in force no longer.")},
             problems=("invalid_request", "not_found", "precondition_failed"),
         ),
         f"Get{names}History": Operation(
@@ -155,7 +155,7 @@ def _of_scope(names: str, what: str, parameters: tuple[Schema, ...], whose: str)
         ),
         f"RollBack{names}": Operation(
             tag=_TAG,
-            summary=f"Go back to earlier constraints of a {what}",
+            summary=f"Roll back the constraints of a {what}",
             text=f"{whose} Writes those of a version of the history again, as a new version. {_BODY_TEXT}",
             parameters=(*parameters, *_WRITING),
             body={JSON: {"schema": ref("Version"), "example": {"version": 1}}},
@@ -183,9 +183,9 @@ _LIST = Operation(
             "limit",
             "query",
             {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": ConstraintsQuery().limit},
-            "How many at the most.",
+            "The most of a page.",
         ),
-        parameter("next", "query", TEXT, "As `next` of an answer to the same query and key has it."),
+        parameter("next", "query", TEXT, "The value of `next` in an answer to the same query and key."),
     ),
     answers={
         200: answer("A page of constraints.", ref("ConstraintsList"), example={"constraints": [_ONE], "next": None})
@@ -197,8 +197,8 @@ _APPLY = Operation(
     tag=_TAG,
     summary="Write the constraints of many streams and templates",
     text=(
-        f"At most {MAX_ENTRIES:,} entries, each scope once; what they do not name stays as it is. Nothing is written "
-        "if one of them is wrong or beyond the key. An entry that says what is in force already is not written. A body "
+        f"At most {MAX_ENTRIES:,} entries, each scope once; other scopes stay as they are. Nothing is written if "
+        "one of them has a fault or is beyond the key. An entry that is in force already is not written. A body "
         f"has at most {MAX_ENTRIES_BYTES:,} bytes, unpacked. After a 503 some may be written: send all again."
     ),
     parameters=(CONTENT_ENCODING,),
@@ -274,7 +274,7 @@ CONSTRAINT_RECORDS = (
 
 
 def complete(found: dict[str, Schema]) -> dict[str, Schema]:
-    """The schemas of the records, with what they do not say themselves."""
+    """Complete the schemas of the records."""
     # A null in a table is a bound left out, the severity among them.
     severity = found["RateConstraints"]["properties"]["severity"]
     found["RateConstraints"]["properties"]["severity"] = {

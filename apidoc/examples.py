@@ -142,4 +142,4 @@ ANNOUNCEMENT: Example = {
     "size": 82,
     "options": {"delimiter": ";", "timezone": "Europe/Madrid"},
 }
-"""A file that is still to be uploaded."""
+"""A file that will be uploaded."""

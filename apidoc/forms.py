@@ -1,4 +1,4 @@
-"""Forms that the service reads or writes field by field, as records; tests hold them to the readers and the answers."""
+"""Records of forms that the service reads or writes field by field; tests compare them with readers and answers."""
 
 from typing import Any, Literal
 
@@ -12,14 +12,14 @@ from afluente.domain.constraints import RateConstraints, StreamConfig, ValueCons
 
 
 class Announcement(msgspec.Struct):
-    """A file that is still to be uploaded.
+    """A file that will be uploaded.
 
     Attributes:
         file: the name of the file; of a path the last part counts.
-        domain: of its points; may be said by the header X-Domain.
-        source_id: of its points; may be said by the header X-Source-ID. A file has to name its source.
-        size: of the file, in bytes. If it is given, the URL takes a file of just that size.
-        options: how the file is to be read; options may also be fields of their own.
+        domain: of its points; may be given by the header X-Domain.
+        source_id: of its points; may be given by the header X-Source-ID. A file has to name its source.
+        size: of the file, in bytes. If it is given, the URL accepts a file of just that size.
+        options: for reading the file; options may also be fields of their own.
     """
 
     file: str
@@ -42,12 +42,13 @@ class Renewal(msgspec.Struct):
 
 
 class UploadAtOnce(msgspec.Struct):
-    """A URL that takes the whole file.
+    """A URL that accepts the whole file.
 
     Attributes:
         method: of the request that uploads it.
-        url: takes the file without a key.
-        expires_at: until when, in Unix seconds; in an account it may end sooner, with the credentials that signed it.
+        url: accepts the file without a key.
+        expires_at: end of its validity, in Unix seconds; in an account it may end sooner, with the
+            credentials that signed it.
     """
 
     method: Literal["PUT"]
@@ -56,16 +57,16 @@ class UploadAtOnce(msgspec.Struct):
 
 
 class UploadInParts(msgspec.Struct):
-    """URLs that take the parts of a file.
+    """URLs that accept the parts of a file.
 
     Attributes:
-        method: says that the file goes in parts.
-        upload_id: names the upload once its URLs have expired.
+        method: of an upload in parts.
+        upload_id: of the upload, to renew URLs that have expired.
         part_bytes: the size of every part but the last.
         part_urls: a URL for each part, in their order: PUT the part, and keep the header ETag of the answer.
-        complete_url: POST the list of the parts to it once all are up.
-        abort_url: DELETE it to give the upload up.
-        expires_at: until when, in Unix seconds.
+        complete_url: POST the list of the parts to it once all are uploaded.
+        abort_url: DELETE it to abort the upload.
+        expires_at: end of their validity, in Unix seconds.
     """
 
     method: Literal["multipart"]
@@ -78,7 +79,7 @@ class UploadInParts(msgspec.Struct):
 
 
 class UploadBegun(msgspec.Struct):
-    """A job that awaits its file, and where the file is to be uploaded to.
+    """A job that awaits its file, and the URLs of the upload.
 
     Attributes:
         job_id: of the job.
@@ -92,7 +93,7 @@ class UploadBegun(msgspec.Struct):
 
 
 class Next(msgspec.Struct):
-    """Where a list goes on.
+    """The beginning of the next page.
 
     Attributes:
         before: the parameter `before` of the next page.
@@ -117,8 +118,8 @@ class Health(msgspec.Struct):
     """The service answers.
 
     Attributes:
-        status: that it does.
-        service: which it is.
+        status: of the service.
+        service: its name.
         version: of the service.
     """
 
@@ -128,10 +129,10 @@ class Health(msgspec.Struct):
 
 
 class GatewayMessage(msgspec.Struct):
-    """What API Gateway answers itself, before or instead of the service.
+    """An answer of API Gateway itself, before or instead of the service.
 
     Attributes:
-        message: what is wrong.
+        message: the error.
     """
 
     message: str
@@ -141,15 +142,15 @@ class ConstraintsBody(msgspec.Struct):
     """The constraints of a stream, or of a template.
 
     Attributes:
-        stream_type: what kind of stream it is; of a template it may only repeat what the request is for.
+        stream_type: type of the stream; of a template it may only repeat that of the request.
         value_constraints: bounds of the value.
         rate_constraints: bounds of its change.
         consecutive_violations_required: violating points in a row that raise the alarm, and normal ones that clear it.
         cooldown_seconds: between two raises of the alarm, by the time of the data.
-        metadata: anything people want to keep beside it.
-        key: of the stream; may only repeat what the request is for.
-        domain: of the template; may only repeat what the request is for.
-        file, column, version: for people, and passed over: so what is shown can be sent again.
+        metadata: anything else to keep with them.
+        key: of the stream; may only repeat that of the request.
+        domain: of the template; may only repeat that of the request.
+        file, column, version: for people; ignored, so that an answer can be sent again.
     """
 
     value_constraints: ValueConstraints | msgspec.UnsetType = msgspec.UNSET
@@ -171,7 +172,7 @@ class ConstraintsEntry(ConstraintsBody):
     Attributes:
         key: of the stream: `domain/source_id/stream_id`; a stream has no domain of its own here.
         domain: of the template.
-        stream_type: what kind of stream it is; of a template the type that it is for.
+        stream_type: type of the stream; of a template the type of its streams.
     """
 
 
@@ -179,15 +180,15 @@ class ConstraintsShown(msgspec.Struct):
     """Constraints that are in force.
 
     Attributes:
-        version: of them; the ETag says it, too.
+        version: of them; also in the ETag.
         key: of the stream: `domain/source_id/stream_id`.
         domain: of the template.
-        stream_type: what kind of stream it is; of a template the type that it is for.
+        stream_type: type of the stream; of a template the type of its streams.
         value_constraints: bounds of the value.
         rate_constraints: bounds of its change.
-        consecutive_violations_required: left out where it is the default.
-        cooldown_seconds: left out where it is the default.
-        metadata: left out where there is none.
+        consecutive_violations_required: left out if it is the default.
+        cooldown_seconds: left out if it is the default.
+        metadata: left out if there is none.
     """
 
     version: int
@@ -214,24 +215,24 @@ class ConstraintsList(msgspec.Struct):
 
 
 class Version(msgspec.Struct):
-    """Which constraints are to be in force again.
+    """A version of the history to roll back to.
 
     Attributes:
-        version: of the history.
+        version: its number.
     """
 
     version: int
 
 
 class ConstraintsEffect(msgspec.Struct):
-    """What became of an entry.
+    """The result of an entry.
 
     Attributes:
         key: of its stream.
         domain: of its template.
         stream_type: of its template, where it is for a type.
-        result: what became of it.
-        version: that its constraints have since.
+        result: of the entry.
+        version: of its constraints since then.
     """
 
     result: Effect
@@ -242,7 +243,7 @@ class ConstraintsEffect(msgspec.Struct):
 
 
 class ConstraintsApplied(msgspec.Struct):
-    """What became of the entries of a request.
+    """Results of the entries of a request.
 
     Attributes:
         results: one for each entry, in their order.
@@ -255,12 +256,12 @@ class ConstraintsChanged(msgspec.Struct):
     """A change of constraints.
 
     Attributes:
-        version: that they have since.
-        kind: what was done.
-        at: when, in Unix seconds.
-        by: who did it: `key:` and the id of an API key, or the name of a command.
-        restored: the version that a roll back wrote again.
-        constraints: since then, as they were written; null after a deletion.
+        version: of the constraints since the change.
+        kind: of the change.
+        at: time of the change, in Unix seconds.
+        by: `key:` and the id of an API key, or the name of a command.
+        restored: the version that was rolled back to.
+        constraints: since the change, as they were written; null after a deletion.
     """
 
     version: int

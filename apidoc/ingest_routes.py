@@ -1,4 +1,4 @@
-"""Routes of what is sent: points, CSV files and their jobs."""
+"""Routes of points, CSV files and their jobs."""
 
 from collections.abc import Mapping
 
@@ -33,15 +33,15 @@ _POINTS = Operation(
     tag="Points",
     summary="Send points",
     text=(
-        f"Takes 1 to {MAX_POINTS:,} points of one source. The good ones are queued, though others have faults; "
-        "sending a request again is safe. A request says its domain in the body or by the header X-Domain, and its "
-        f"source in the same way; without a source it is `{MISSING_SOURCE}`. {_BODY_TEXT}"
+        f"Accepts 1 to {MAX_POINTS:,} points of one source. Good ones are queued even if others have faults; sending a "
+        "request again is safe. A request has its domain in the body or in the header X-Domain, and its source in the "
+        f"same way; without a source it is `{MISSING_SOURCE}`. {_BODY_TEXT}"
     ),
     parameters=(_X_DOMAIN, _X_SOURCE_ID, CONTENT_ENCODING),
     body={JSON: {"schema": ref("PointsRequest"), "examples": examples_of(examples.POINTS)}},
     answers={
         202: answer(
-            "At least one point is queued for certain; `rejected` says which are not, and why.",
+            "At least one point is queued for certain; `rejected` has those that are not, and their faults.",
             ref("Receipt"),
             example={"inserted": 2, "rejected": [], "request_id": "JKJaXmPLvHcESHA="},
         )
@@ -91,8 +91,8 @@ _CREATE_JOB = Operation(
     tag="CSV files",
     summary="Send a CSV file",
     text=(
-        f"Takes a form with a file, of at most {MAX_CSV_BODY_BYTES:,} bytes together, and begins its job. How the file "
-        "is to be read is found out from it, as far as options do not say it. An empty field is one left out."
+        f"Accepts a form with a file, of at most {MAX_CSV_BODY_BYTES:,} bytes together, and begins its job. Options "
+        "that are not given are inferred from the file. An empty field counts as left out."
     ),
     parameters=(_X_DOMAIN, _X_SOURCE_ID),
     body={
@@ -123,8 +123,8 @@ _CREATE_UPLOAD = Operation(
     tag="CSV files",
     summary="Begin the upload of a CSV file of any size",
     text=(
-        "Begins the job of a file, and says where to upload it to: a file of at most "
-        f"{MAX_PUT_BYTES:,} bytes by one PUT, a larger one, whose size has to be said, in parts. {_BODY_TEXT}"
+        "Begins the job of a file, and answers with the URLs of its upload: a file of at most "
+        f"{MAX_PUT_BYTES:,} bytes by one PUT, a larger one, whose size is required, in parts. {_BODY_TEXT}"
     ),
     parameters=(_X_DOMAIN, _X_SOURCE_ID, CONTENT_ENCODING),
     body={JSON: {"schema": ref("Announcement"), "examples": examples_of({"iot": examples.ANNOUNCEMENT})}},
@@ -137,7 +137,7 @@ _CREATE_UPLOAD = Operation(
 _RENEW_UPLOAD = Operation(
     tag="CSV files",
     summary="Get new URLs for an upload",
-    text="As long as the job awaits its file. Parts that are up stay. `size` and `upload_id` are those of the upload.",
+    text="As long as the job awaits its file. Uploaded parts stay. `size` and `upload_id` are those of the upload.",
     parameters=(_JOB_ID, CONTENT_ENCODING),
     body={JSON: {"schema": ref("Renewal"), "example": {"size": 32212254720, "upload_id": "VXBsb2FkIElE"}}},
     answers={200: answer("The same upload by new URLs.", ref("UploadBegun"), example=_UPLOAD_EXAMPLE)},
@@ -153,7 +153,7 @@ _LIST_JOBS = Operation(
             "domain",
             "query",
             TEXT | {"pattern": f"{DOMAIN['pattern'][:-1]}$|^{NO_DOMAIN}$"},
-            f"Of the jobs. `{NO_DOMAIN}` has files that were dropped where no domain could be known.",
+            f"Of the jobs. `{NO_DOMAIN}` has files that were dropped under no domain.",
         ),
         parameter("source_id", "query", TEXT | PART, "Of the jobs."),
         parameter("status", "query", ref("JobStatus"), "Of the jobs."),
@@ -161,13 +161,13 @@ _LIST_JOBS = Operation(
             "limit",
             "query",
             {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": JobQuery().limit},
-            "How many at the most.",
+            "The most of a page.",
         ),
         parameter(
             "before",
             "query",
             {"type": "number", "minimum": EARLIEST, "maximum": LATEST},
-            "As `next` of an answer has it.",
+            "The value of `next` in an answer.",
         ),
     ),
     answers={
@@ -186,7 +186,7 @@ _LIST_JOBS = Operation(
 _GET_JOB = Operation(
     tag="CSV files",
     summary="Look at a CSV job",
-    text="How far it is, and what was wrong with which rows.",
+    text="Its progress, and the faults of rejected rows.",
     parameters=(_JOB_ID,),
     answers={200: answer("The job.", ref("JobReport"), example=_JOB_EXAMPLE)},
     problems=("not_found",),
@@ -194,8 +194,8 @@ _GET_JOB = Operation(
 
 _CANCEL_JOB = Operation(
     tag="CSV files",
-    summary="End a CSV job before its time",
-    text="The service stops reading; what is queued stays queued. A job that is cancelled already is answered alike.",
+    summary="Cancel a CSV job",
+    text="The service stops reading; queued points stay queued. A cancelled job is answered in the same way.",
     parameters=(_JOB_ID,),
     answers={200: answer("The job.", ref("JobReport"), example=_JOB_EXAMPLE | {"status": "cancelled"})},
     problems=("not_found", "job_has_ended"),
@@ -216,7 +216,7 @@ INGEST_OPERATIONS: Mapping[str, Operation] = {
 
 _SIZE: Schema = {"minimum": 1, "maximum": MAX_FILE_BYTES}
 _UPLOAD_ID: Schema = {"minLength": 1, "maxLength": MAX_UPLOAD_ID_LENGTH, "pattern": "^[!-~]+$"}
-_MORE_OPTIONS = f"How the file is to be read; at most {MAX_OPTIONS_BYTES:,} bytes as compact JSON."
+_MORE_OPTIONS = f"Options for reading the file; at most {MAX_OPTIONS_BYTES:,} bytes as compact JSON."
 _FILE_NAME = f"its name has at most {MAX_FILE_NAME_BYTES} bytes in UTF-8, and ends with .csv, .csv.gz or .csv.zst"
 
 INGEST_RECORDS = (
@@ -261,7 +261,7 @@ INGEST_RECORDS = (
 
 
 def complete(found: dict[str, Schema]) -> dict[str, Schema]:
-    """The schemas of the records, with what they do not say themselves."""
+    """Complete the schemas of the records."""
     options = schema_of_model(CSVIngestConfig, without=("domain", "source_id"))
     found["CsvOptions"] = options | {"title": "CsvOptions"}
     found["CsvForm"] = _csv_form(options)
@@ -271,7 +271,7 @@ def complete(found: dict[str, Schema]) -> dict[str, Schema]:
         "description": "How the file is uploaded.",
     }
     found["JobReport"]["properties"]["errors"]["description"] = (
-        f"What was wrong with rows: each with its code, how often, and the first {FIRST_OF_EACH} of them."
+        f"Faults of rows: each with its code, its count, and the first {FIRST_OF_EACH} rows."
     )
     return found
 
@@ -290,13 +290,13 @@ def _csv_form(options: Schema) -> Schema:
             "format": "binary",
             "description": f"The file, with its name; {_FILE_NAME}.",
         },
-        "domain": TEXT | DOMAIN | {"description": "Of its points; may be said by the header X-Domain."},
-        "source_id": TEXT | PART | {"description": "Of its points; may be said by the header X-Source-ID."},
+        "domain": TEXT | DOMAIN | {"description": "Of its points; may be given by the header X-Domain."},
+        "source_id": TEXT | PART | {"description": "Of its points; may be given by the header X-Source-ID."},
         "options": ref("CsvOptions") | {"description": _MORE_OPTIONS},
     }
     return {
         "title": "CsvForm",
-        "description": "A CSV file, and how it is to be read; each option may also be a field of its own.",
+        "description": "A CSV file, and options for reading it; each option may also be a field of its own.",
         "type": "object",
         "properties": own | options["properties"],
         "required": ["file"],

@@ -27,8 +27,8 @@ LEGACY_OPERATIONS: Mapping[str, Operation] = {
         tag="Points",
         summary="Send readings as clients of the legacy service do",
         text=(
-            f"Takes at most {MAX_POINTS:,} readings, as clients of an older IoT service send them, and answers as it "
-            "was answered. Each answer of the service says by its headers that the call will end; new clients send "
+            f"Accepts at most {MAX_POINTS:,} readings, as clients of the legacy IoT service send them, and answers as "
+            "that service did. The headers of each answer announce the end of the call; new clients send "
             f"points. A body has at most {MAX_BODY_BYTES:,} bytes, unpacked, and {MAX_DEPTH} levels."
         ),
         parameters=(CONTENT_ENCODING,),
@@ -76,7 +76,7 @@ def legacy_schemas() -> dict[str, Schema]:
 def _packet() -> Schema:
     device = {"anyOf": [_UUID, {"type": "null"}], "description": "The device: a UUID in any case."}
     time = _TIME | {
-        "description": "When readings that do not say it were made: ISO 8601, where no zone is UTC, or Unix seconds."
+        "description": "The time of readings without one: ISO 8601, in UTC without a zone, or Unix seconds."
     }
     return {
         "title": "Packet",
@@ -97,11 +97,11 @@ def _reading() -> Schema:
         "description": "The sensor: an integer, which may be digits in a string, or a UUID.",
     }
     uuid = {"anyOf": [_UUID, {"type": "null"}], "description": "The sensor, by its UUID."}
-    time = _TIME | {"description": "When it was made; counts more than that of the packet."}
+    time = _TIME | {"description": "The time of the reading; it takes precedence over that of the packet."}
     kind = {"anyOf": [TEXT | PART, {"type": "null"}], "description": "The type of the stream."}
     return {
         "title": "Reading",
-        "description": "A reading of a sensor, which it has to name: by its id or its UUID.",
+        "description": "A reading of a sensor, with the id or the UUID of the sensor.",
         "type": "object",
         "properties": {
             **dict.fromkeys(readings.SENSOR_ID, sensor),

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the HTTP API: every route of the list, with what it takes and everything it may answer."""
+"""The OpenAPI document of the HTTP API: every route, with its parameters, its body and all its answers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,28 +20,28 @@ _OF_LIMITS = ("RateLimit-Policy", "RateLimit")
 _LIMITED = {str(PROBLEMS[code].status) for code in ("rate_limited", "over_the_burst")}
 _WITH_EVERY_ROUTE = ("around_the_front", "unavailable")
 _AGAIN = {PROBLEMS["unavailable"].status, PROBLEMS["rate_limited"].status}
-# Whose header says how things stand.
+# With the version that is in force, in a header.
 _TAGGED = {412}
 _ABOUT = f"""\
 Measurements from any transport, classified and delivered exactly once in effect to the Kinesis stream of their class.
 
-* **Keys.** All routes but those that describe the service take a key in the header `X-API-Key`. What it is for and
-  which domains and sources it reaches is said when it is made; what it lacks, a `403` names in `missing_scope`. What
-  a key does not reach is answered as if it did not exist.
-* **Errors** are problem details (RFC 9457): programs go by `code`, people by `detail`, which says the way out.
+* **Keys.** All routes but those that describe the service take a key in the header `X-API-Key`. A key's actions,
+  domains and sources are fixed when it is created; a `403` names the missing one in `missing_scope`. Streams and jobs
+  beyond the reach of a key are answered as if they did not exist.
+* **Errors** are problem details (RFC 9457): `code` is for programs, `detail`, with a hint, for people.
   A path that does not exist is a `404` of the code `not_found`, a method that a path does not take a `405` of the code
   `method_not_allowed`. What API Gateway answers itself is an object with a `message` alone.
-* **Try again** on 408, 429, 500, 502, 503 and 504, after `Retry-After` seconds where the answer has them; else after
+* **Retry** on 408, 429, 500, 502, 503 and 504, after `Retry-After` seconds where the answer has them; else after
   {RETRY_AFTER_SECONDS} seconds, and later each time. Sending the same points again changes nothing.
-* **New members** may come to answers without notice, and new codes to problems: pass over what you do not know.
+* **New members** of answers and new codes of problems may be added without notice: ignore unknown ones.
 """
 
 _TAGS = {
-    "Points": "Measurements, as they are made.",
-    "CSV files": "Measurements in files. A file is read by the service, as a job.",
-    "Constraints": "What values may be, and how fast they may change.",
-    "Alarms": "What was raised and cleared.",
-    "Service": "What describes the service itself.",
+    "Points": "Measurements, sent as they are made.",
+    "CSV files": "Measurements in files. The service reads a file as a job.",
+    "Constraints": "Bounds of values, and of their change.",
+    "Alarms": "Alarms that were raised and cleared.",
+    "Service": "Descriptions of the service itself.",
 }
 
 
@@ -52,7 +52,7 @@ def openapi_document() -> Schema:
         "info": {
             "title": "afluente",
             "version": afluente.__version__,
-            "summary": "Takes measurements.",
+            "summary": "Accepts measurements.",
             "description": _ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
@@ -109,8 +109,8 @@ def _responses(route: Route, operation: Operation) -> Schema:
         _with_gateway(answers["401"])
         _with_gateway(answers["403"])
         for number in [one for one in answers if one.startswith("2") or one in _LIMITED]:
-            told = answers[number]["headers"] | {name: header(name) for name in _OF_LIMITS}
-            answers[number] = answers[number] | {"headers": told}
+            headers = answers[number]["headers"] | {name: header(name) for name in _OF_LIMITS}
+            answers[number] = answers[number] | {"headers": headers}
     answers["429"] = _with_gateway(answers.get("429", _of_gateway("More requests a second than the stage allows.")))
     answers["5XX"] = _of_gateway("The authorizer or the function ended without an answer.")
     if "413" in answers:
@@ -163,12 +163,12 @@ def _headers() -> dict[str, Schema]:
         return {"description": description, "schema": {"type": "string", **schema}}
 
     return {
-        "X-Request-Id": text("By which the operators find the request."),
-        "Location": text("The path of what was made."),
-        "ETag": text("Names the content."),
+        "X-Request-Id": text("The id of the request, for the operators."),
+        "Location": text("The path of the new job or of the constraints."),
+        "ETag": text("The version of the content."),
         "Cache-Control": text("How long the content may be kept."),
         "Retry-After": {
-            "description": "After how many seconds the same request may be sent again.",
+            "description": "Seconds until the same request may be sent again.",
             "schema": {"type": "integer", "minimum": 0},
         },
         "RateLimit-Policy": text(
@@ -176,10 +176,10 @@ def _headers() -> dict[str, Schema]:
             examples=['"key-requests";q=1000;w=2, "key-points";q=200000;w=4;qu="points"'],
         ),
         "RateLimit": text(
-            "What may be left of them, and seconds until they are whole again.",
+            "The rest of the limits, and seconds until they are full again.",
             examples=['"key-requests";r=998;t=1, "key-points";r=199900;t=1'],
         ),
         "Deprecation": text("Since when clients should move (RFC 9745).", pattern="^@[0-9]+$"),
-        "Sunset": text("When the call may be gone (RFC 8594)."),
-        "Link": text("Where to go instead, and a guide."),
+        "Sunset": text("The end of the call (RFC 8594)."),
+        "Link": text("The route to use instead, and a guide."),
     }

@@ -1,4 +1,4 @@
-"""What every route of the HTTP API is described by, and what many of them have in common."""
+"""Descriptions of routes of the HTTP API, and the parts that many of them share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,16 +12,16 @@ TEXT: Schema = {"type": "string"}
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route takes and answers.
+    """The description of a route.
 
     Attributes:
         tag: the group that it is shown in.
-        summary: what it does, in a few words.
-        text: the rest that there is to say, in Markdown.
+        summary: in a few words.
+        text: further description, in Markdown.
         parameters: in the path, the query and the headers, as OpenAPI has them.
-        body: the media types that it takes.
-        answers: by status, where it does what it is asked for.
-        problems: the codes of its own, beside those that every route with a key may have.
+        body: by media type.
+        answers: of success, by status.
+        problems: codes of its own, beside those that every route with a key may have.
     """
 
     tag: str
@@ -46,8 +46,8 @@ def header(name: str) -> Schema:
 
 def answer(text: str, schema: Schema, *headers: str, media_type: str = JSON, **more: Any) -> Schema:
     """An answer in JSON, with the headers of these names."""
-    told = {name: header(name) for name in ("X-Request-Id", *headers)}
-    return {"description": text, "headers": told, "content": {media_type: {"schema": schema, **more}}}
+    its = {name: header(name) for name in ("X-Request-Id", *headers)}
+    return {"description": text, "headers": its, "content": {media_type: {"schema": schema, **more}}}
 
 
 def examples_of(values: Mapping[str, Any]) -> Schema:

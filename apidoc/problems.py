@@ -1,4 +1,4 @@
-"""Problems (RFC 9457): what each code means, its status, and the members that it has beside the common ones."""
+"""Problems (RFC 9457): the meaning of each code, its status, and its members beside the common ones."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     Attributes:
         status: of the answer.
-        when: it comes.
+        when: the service answers so.
         members: beside those of every problem, by name.
         may_have: which of them may be missing.
     """
@@ -30,17 +30,17 @@ _FAULTS: Schema = {
     "type": "array",
     "minItems": 1,
     "items": ref("Fault"),
-    "description": "Everything that is wrong, not only the first.",
+    "description": "All faults, not only the first.",
 }
 _JOB_STATUS: Schema = {
     "type": "string",
     "enum": sorted(JobStatus),
-    "description": "How far the job is.",
+    "description": "The status of the job.",
 }
 
 _LIMIT: Schema = {
     "type": "object",
-    "description": "The limit that is over.",
+    "description": "The limit that was exceeded.",
     "examples": [
         {
             "subject": "key",
@@ -53,23 +53,23 @@ _LIMIT: Schema = {
     ],
     "required": ["subject", "name", "dimension", "limit", "needed"],
     "properties": {
-        "subject": {"type": "string", "enum": sorted(Subject), "description": "What it is for."},
-        "name": {"type": "string", "description": "Which one."},
+        "subject": {"type": "string", "enum": sorted(Subject), "description": "The kind of its subject."},
+        "name": {"type": "string", "description": "The name of its subject."},
         "dimension": {
             "type": "string",
             "enum": sorted(Dimension),
-            "description": "What is counted.",
+            "description": "The dimension that is counted.",
         },
         "limit": {
             "type": "integer",
             "minimum": 0,
-            "description": "How many may come at once, or on one day.",
+            "description": "The most at once, or on one day.",
         },
         "per_second": {
             "type": "number",
             "description": "The steady rate; a limit of a day has none.",
         },
-        "needed": {"type": "integer", "minimum": 1, "description": "Of the request."},
+        "needed": {"type": "integer", "minimum": 1, "description": "The need of the request."},
         "retry_after": {
             "type": "integer",
             "minimum": 1,
@@ -85,7 +85,7 @@ PROBLEMS: Mapping[str, Problem] = {
         {"offset": {"type": "integer", "minimum": 0, "description": "The byte at which it is wrong."}},
         frozenset({"offset"}),
     ),
-    "malformed_gzip": Problem(400, "The body says Content-Encoding: gzip and is not, or was cut off."),
+    "malformed_gzip": Problem(400, "The body has Content-Encoding: gzip and is not, or was cut off."),
     "malformed_multipart": Problem(400, "The form cannot be read, or its Content-Type names no boundary."),
     "invalid_request": Problem(
         400, "Fields or parameters are missing, not of the form, or contradict each other.", {"errors": _FAULTS}
@@ -93,26 +93,26 @@ PROBLEMS: Mapping[str, Problem] = {
     "unauthorized": Problem(401, "The key is unknown, expired or revoked."),
     "forbidden": Problem(
         403,
-        "The key is good, but not for this.",
+        "The key is valid, but not for this request.",
         {
             "missing_scope": {
                 "type": "string",
                 "pattern": "^(action|domain|source):",
-                "description": "What the key lacks: `action:…`, `domain:…` or `source:…`.",
+                "description": "The scope that the key lacks: `action:…`, `domain:…` or `source:…`.",
             }
         },
     ),
     "around_the_front": Problem(
-        403, "The stage has a front before the API, and the request did not come through it: ask at its address."
+        403, "The stage has a front before the API, and the request bypassed it: use its address."
     ),
-    "not_found": Problem(404, "There is no such thing, or none that the key reaches: both are answered alike."),
-    "method_not_allowed": Problem(405, "The path takes another method; the header Allow says which."),
+    "not_found": Problem(404, "There is no such resource, or none that the key reaches: both are answered alike."),
+    "method_not_allowed": Problem(405, "The path takes another method; the header Allow names it."),
     "job_has_ended": Problem(409, "The job ended already, and cannot be cancelled.", {"job_status": _JOB_STATUS}),
     "job_has_its_file": Problem(409, "The job awaits no file any more.", {"job_status": _JOB_STATUS}),
-    "gone": Problem(410, "The stage takes packets of the legacy service no longer."),
+    "gone": Problem(410, "The stage no longer accepts packets of the legacy service."),
     "precondition_failed": Problem(
         412,
-        "The constraints are not of the version that the request is for; the header ETag says which they are of.",
+        "The constraints are of another version than the request is for; the header ETag names theirs.",
         {
             "current_version": {
                 "type": ["integer", "null"],
@@ -121,14 +121,14 @@ PROBLEMS: Mapping[str, Problem] = {
         },
     ),
     "version_cannot_hold": Problem(
-        409, "The version is a deletion, or today's rules refuse its constraints.", {"errors": _FAULTS}
+        409, "The version is a deletion, or today's checks reject its constraints.", {"errors": _FAULTS}
     ),
     "too_many_entries": Problem(413, "The request has too many entries."),
     "body_too_large": Problem(413, "The body is too large, unpacked."),
     "file_too_large": Problem(413, "The file is too large."),
     "too_many_points": Problem(413, "The request has too many points."),
-    "unsupported_media_type": Problem(415, "The Content-Type is not taken."),
-    "unsupported_content_encoding": Problem(415, "The Content-Encoding is not taken."),
+    "unsupported_media_type": Problem(415, "The Content-Type is not accepted."),
+    "unsupported_content_encoding": Problem(415, "The Content-Encoding is not accepted."),
     "all_points_rejected": Problem(
         422,
         "Each point has a fault; none is queued.",
@@ -141,12 +141,12 @@ PROBLEMS: Mapping[str, Problem] = {
     "empty_file": Problem(422, "The file has no byte."),
     "over_the_burst": Problem(
         413,
-        "The request has more points than a limit ever lets come at once; `limit` says which and how many.",
+        "The request has more points than a limit ever allows at once, as `limit` shows.",
         {"limit": _LIMIT},
     ),
     "rate_limited": Problem(
         429,
-        "A limit of the address, the key or the source is over; `limit` says which. The same request again, after the "
+        "A limit of the address, the key or the source is exceeded, as `limit` shows. Retrying the request, after the "
         "seconds in Retry-After, is safe.",
         {
             "limit": _LIMIT,
@@ -160,13 +160,13 @@ PROBLEMS: Mapping[str, Problem] = {
         },
     ),
     "unavailable": Problem(
-        503, "A dependency does not answer. The same request again, after the seconds in Retry-After, is safe."
+        503, "A dependency does not answer. Retrying the request, after the seconds in Retry-After, is safe."
     ),
 }
 
 
 def name_of(code: str) -> str:
-    """What the documents call the schema of a problem."""
+    """The name of a problem's schema in the documents."""
     return f"{''.join(word.capitalize() for word in code.split('_'))}Problem"
 
 
@@ -188,7 +188,7 @@ def one_of(codes: Iterable[str]) -> Schema:
 
 
 def example_of(code: str) -> dict[str, object]:
-    """A problem as it comes."""
+    """An example of a problem."""
     problem = PROBLEMS[code]
     return {
         "type": PROBLEM_TYPE + code,
@@ -206,9 +206,9 @@ def _schema(code: str, problem: Problem) -> Schema:
         "type": {"type": "string", "const": PROBLEM_TYPE + code},
         "title": {"type": "string", "const": TITLES[code]},
         "status": {"type": "integer", "const": problem.status},
-        "detail": {"type": "string", "description": "What is wrong with this request and the way out, for people."},
+        "detail": {"type": "string", "description": "The fault of this request with a hint, for people."},
         "code": {"type": "string", "const": code},
-        "request_id": {"type": "string", "description": "By which the operators find the request."},
+        "request_id": {"type": "string", "description": "The id of the request, for the operators."},
     }
     properties = common | dict(problem.members)
     return {

@@ -1,4 +1,4 @@
-"""JSON Schemas of records, with the limits of the domain and what the records' docstrings say of each field."""
+"""JSON Schemas of records, with the limits of the domain and descriptions from the docstrings of the records."""
 
 import inspect
 import re
@@ -30,10 +30,10 @@ PART: Schema = {
     "maxLength": MAX_PART_LENGTH,
     "pattern": f"^[^${FORBIDDEN_CHARACTERS}][^{FORBIDDEN_CHARACTERS}]*$",
 }
-"""What a source id, a stream id or a stream type is."""
+"""A source id, a stream id or a stream type."""
 
 DOMAIN: Schema = {"pattern": f"^{DOMAIN_PATTERN}$"}
-"""What the name of a domain is; which of them are open, each stage says."""
+"""The name of a domain; each stage has its open domains."""
 
 NUMBER: Schema = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
 """A finite number that a double can hold."""
@@ -49,7 +49,7 @@ LIMITS: Mapping[str, Schema] = {
     "domain": DOMAIN,
     "value": {"minimum": -_LARGEST, "maximum": _LARGEST},
     "timestamp": _TIME | {
-        "description": "When it was measured, in Unix seconds, with decimals if you like; at most "
+        "description": "The time of the measurement, in Unix seconds, with or without decimals; at most "
         f"{MAX_FUTURE_SECONDS:.0f} s ahead of the service's clock.",
     },
     "sequence": {"minimum": 0, "maximum": MAX_SEQUENCE},
@@ -59,20 +59,20 @@ LIMITS: Mapping[str, Schema] = {
     },
     "job_id": {"pattern": f"^{JOB_ID_PATTERN}$"},
 }  # fmt: skip
-"""What is true of every field of such a name, in whatever record it is."""
+"""Limits of fields by their names, in whatever record they are."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """How a record is described.
+    """The description of a record.
 
     Attributes:
         type: the record.
-        name: what the documents call it.
-        is_answer: whether the service writes it: a field is then there unless it is left out by default, and what is
-            left out is not null.
+        name: in the documents.
+        is_answer: True if the service writes it: a field is then there unless it is left out by default, and one that
+            is left out is not null.
         limits: of its fields, beyond those that every field of such a name has.
         unlimited: fields to which the limits of their names do not apply.
-        closed: whether a field that is not known is a fault.
+        closed: True if an unknown field is a fault.
     """
 
     type: type
@@ -101,9 +101,9 @@ def schemas_of(records: Iterable[Record]) -> dict[str, Schema]:
 
 
 def schema_of_model(model: type[BaseModel], *, without: Iterable[str] = ()) -> Schema:
-    """The schema of a Pydantic model whose fields may all be null, which is to leave them out."""
+    """The schema of a Pydantic model whose fields may all be null, as if left out."""
     schema = model.model_json_schema()
-    text, fields = told_by(model)
+    text, fields = documentation_of(model)
     properties = {
         name: {key: value for key, value in its.items() if key != "title" and (key, value) != ("default", None)}
         | ({"description": fields[name]} if name in fields else {})
@@ -113,17 +113,17 @@ def schema_of_model(model: type[BaseModel], *, without: Iterable[str] = ()) -> S
     return schema | {"description": text, "properties": properties}
 
 
-def told_by(documented: type) -> tuple[str, dict[str, str]]:
-    """What a docstring says of a record, and of its fields by name; of those that it inherits, that of its base."""
+def documentation_of(documented: type) -> tuple[str, dict[str, str]]:
+    """The descriptions of a record and of its fields, by their docstrings; of inherited fields that of the base."""
     fields: dict[str, str] = {}
     text = ""
     for base in reversed(documented.__mro__):
-        text, its = _told_in(base.__doc__ or "")
+        text, its = _documentation_in(base.__doc__ or "")
         fields |= its
     return text, fields
 
 
-def _told_in(docstring: str) -> tuple[str, dict[str, str]]:
+def _documentation_in(docstring: str) -> tuple[str, dict[str, str]]:
     text = inspect.cleandoc(docstring)
     about, *sections = re.split(r"\n\n(?=[A-Z]\w+:\n)", text)
     fields: dict[str, str] = {}
@@ -132,9 +132,9 @@ def _told_in(docstring: str) -> tuple[str, dict[str, str]]:
         if heading != "Attributes:":
             continue
         for entry in re.split(r"\n(?= {4}\S)", lines):
-            names, _, told = entry.partition(":")
-            told = _sentence(" ".join(told.split()))
-            fields |= dict.fromkeys((name.strip() for name in names.split(",")), told)
+            names, _, described = entry.partition(":")
+            described = _sentence(" ".join(described.split()))
+            fields |= dict.fromkeys((name.strip() for name in names.split(",")), described)
     return _sentence(" ".join(about.split())), fields
 
 
@@ -147,7 +147,7 @@ def _described(schema: Schema, record: Record | None) -> Schema:
     if "enum" in schema:
         schema["type"] = "string"
         return schema
-    text, fields = told_by(record.type) if record else _told_in(schema.get("description", ""))
+    text, fields = documentation_of(record.type) if record else _documentation_in(schema.get("description", ""))
     properties = {
         name: _property(name, its, fields.get(name), record) for name, its in schema.get("properties", {}).items()
     }
@@ -170,7 +170,7 @@ def _required(schema: Schema, record: Record | None) -> list[str]:
     return list(dict.fromkeys([*required, *written]))
 
 
-def _property(name: str, schema: Schema, told: str | None, record: Record | None) -> Schema:
+def _property(name: str, schema: Schema, described: str | None, record: Record | None) -> Schema:
     schema = dict(schema)
     if schema.get("default", ...) is None:
         schema.pop("default")
@@ -180,7 +180,7 @@ def _property(name: str, schema: Schema, told: str | None, record: Record | None
     own = record.limits.get(name, {}) if record else {}
     limited = {} if record and name in record.unlimited else LIMITS.get(name, {})
     limits = limited | own
-    description = {"description": told} if told else {}
+    description = {"description": described} if described else {}
     if "anyOf" in schema:
         keywords = {key: value for key, value in limits.items() if key != "description"}
         schema["anyOf"] = [its if its == {"type": "null"} else its | keywords for its in schema["anyOf"]]

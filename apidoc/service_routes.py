@@ -9,18 +9,18 @@ from apidoc.schemas import Record, Schema, ref
 _HEALTH = Operation(
     tag="Service",
     summary="Ask whether the service answers",
-    text="Says nothing about its data.",
+    text="The answer holds nothing of its data.",
     answers={
-        200: answer("It does.", ref("Health"), example={"status": "ok", "service": "afluente", "version": "0.1.0"})
+        200: answer("It answers.", ref("Health"), example={"status": "ok", "service": "afluente", "version": "0.1.0"})
     },
 )
 
 _FRESH = ("ETag", "Cache-Control")
 _UNCHANGED: Schema = {
-    "description": "It is what `If-None-Match` says.",
+    "description": "It is of the version in `If-None-Match`.",
     "headers": {name: header(name) for name in ("X-Request-Id", *_FRESH)},
 }
-_IF_NONE_MATCH = parameter("If-None-Match", "header", TEXT, "The ETag of an answer that is still at hand.")
+_IF_NONE_MATCH = parameter("If-None-Match", "header", TEXT, "The ETag of a cached answer.")
 
 _GET_OPENAPI = Operation(
     tag="Service",

@@ -19,7 +19,7 @@ ASYNCAPI = asyncapi_document()
 
 
 def after(document: Document, change: Change) -> list[str]:
-    """What a change of a document breaks."""
+    """The changes that break clients."""
     changed = deepcopy(document)
     change(changed)
     assert changed != document, "the change changes nothing"
@@ -239,11 +239,11 @@ MESSAGES: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), BREAKING.values(), ids=BREAKING)
-def test_what_breaks_clients_of_http_is_found(change: Change, told: str) -> None:
+@pytest.mark.parametrize(("change", "sentence"), BREAKING.values(), ids=BREAKING)
+def test_what_breaks_clients_of_http_is_found(change: Change, sentence: str) -> None:
     changes = after(OPENAPI, change)
 
-    assert any(told in its for its in changes), changes
+    assert any(sentence in its for its in changes), changes
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
@@ -251,11 +251,11 @@ def test_what_breaks_no_client_of_http_is_let_pass(change: Change) -> None:
     assert after(OPENAPI, change) == []
 
 
-@pytest.mark.parametrize(("change", "told"), MESSAGES.values(), ids=MESSAGES)
-def test_what_breaks_clients_of_messages_is_found(change: Change, told: str) -> None:
+@pytest.mark.parametrize(("change", "sentence"), MESSAGES.values(), ids=MESSAGES)
+def test_what_breaks_clients_of_messages_is_found(change: Change, sentence: str) -> None:
     changes = after(ASYNCAPI, change)
 
-    assert any(told in its for its in changes), changes
+    assert any(sentence in its for its in changes), changes
 
 
 @pytest.mark.parametrize("document", [OPENAPI, ASYNCAPI], ids=["openapi", "asyncapi"])

@@ -86,7 +86,7 @@ def test_the_openapi_document_is_one() -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(OPENAPI).iter_errors()] == []
 
 
-def test_a_document_that_is_none_is_found_out() -> None:
+def test_a_document_that_is_invalid_is_found() -> None:
     broken = json.loads(json.dumps(OPENAPI))
     broken["paths"]["/health"]["get"]["responses"]["200"].pop("description")
 
@@ -133,7 +133,7 @@ def test_every_route_is_in_the_document_and_no_other() -> None:
 
 
 @every_route
-def test_a_route_says_what_a_key_has_to_be_for(route: Route) -> None:
+def test_a_route_names_the_action_that_its_key_needs(route: Route) -> None:
     operation = operation_of(route)
 
     assert operation["security"] == ([{SCHEME: []}] if route.action else [])
@@ -143,7 +143,7 @@ def test_a_route_says_what_a_key_has_to_be_for(route: Route) -> None:
 
 
 @every_route
-def test_a_route_with_a_key_says_what_happens_without_it(route: Route) -> None:
+def test_a_route_with_a_key_documents_the_answers_without_one(route: Route) -> None:
     answers = operation_of(route)["responses"]
 
     assert ("401" in answers) == ("forbidden" in problems_of(operation_of(route))) == (route.action is not None)
@@ -165,12 +165,12 @@ def test_a_problem_has_the_status_that_the_code_gives_it() -> None:
     assert {(PROBLEMS[code].status, code) for code in PROBLEMS} == given
 
 
-def test_every_reason_of_an_error_over_a_websocket_is_told_of() -> None:
+def test_every_reason_of_an_error_over_a_websocket_is_documented() -> None:
     assert set(REASONS) == set(reasons_in_code())
 
 
 @every_route
-def test_every_parameter_of_a_path_is_told_of(route: Route) -> None:
+def test_every_parameter_of_a_path_is_documented(route: Route) -> None:
     parameters = operation_of(route).get("parameters", [])
 
     assert re.findall(r"\{(\w+)\}", route.path) == [its["name"] for its in parameters if its["in"] == "path"]
@@ -202,7 +202,7 @@ def test_each_domain_has_an_example(domain: str) -> None:
 
 
 @every_domain
-def test_the_example_of_a_domain_is_taken_without_a_fault(domain: str) -> None:
+def test_the_example_of_a_domain_is_accepted_without_a_fault(domain: str) -> None:
     example = examples.POINTS[domain]
 
     request = decoded(example)
@@ -212,7 +212,7 @@ def test_the_example_of_a_domain_is_taken_without_a_fault(domain: str) -> None:
     assert faults_of(example, {"$ref": "#/components/schemas/PointsRequest"}) == []
 
 
-def test_the_examples_of_packets_and_files_are_taken_without_a_fault() -> None:
+def test_the_examples_of_packets_and_files_are_accepted_without_a_fault() -> None:
     packet = decode_packet(json.dumps(PACKET).encode(), domains=DOMAINS, now=NOW)
     creator = csv_uploads.Creator("0" * 24, ALL, NOW)
     announced = csv_uploads.decode_announcement(
@@ -242,7 +242,7 @@ def test_every_example_of_a_message_is_of_its_schema() -> None:
             assert [error.message for error in validator.iter_errors(example["payload"])] == [], name
 
 
-def test_every_example_of_what_is_said_to_a_websocket_is_understood() -> None:
+def test_every_example_of_a_websocket_message_is_understood() -> None:
     understood = {name: read_message(json.dumps(example_of(name))) for name in ("Point", "Points", "PointsOfSource")}
     connection = Connection("c", "iot", "oven-1", "aaaqeaye", NOW)
 
@@ -255,14 +255,14 @@ def test_every_example_of_what_is_said_to_a_websocket_is_understood() -> None:
 
 
 @pytest.mark.parametrize("name", ["MqttPoint", "MqttPoints", "Senml"])
-def test_every_example_of_what_is_published_is_understood(name: str) -> None:
+def test_every_example_of_a_published_message_is_understood(name: str) -> None:
     request = decode_message(published("iot/oven-1/temperature", name), domains=DOMAINS, request_id="r")
 
     assert request.points
     assert request.rejected == []
 
 
-def test_the_example_of_an_old_reading_is_understood() -> None:
+def test_the_example_of_a_legacy_reading_is_understood() -> None:
     readings = decode_legacy_message(published("iot/sensors/42/readings", "Readings"), domains=DOMAINS)
 
     assert (len(readings.readings), readings.rejected) == (1, [])
@@ -303,7 +303,7 @@ _GOOD = {"stream_id": "s", "value": 1, "timestamp": NOW}
 
 
 @given(st.builds(lambda base, changed: base | changed, st.sampled_from([{}, _GOOD]), _points))
-def test_a_point_is_of_the_schema_if_and_only_if_it_is_taken(point: dict[str, Any]) -> None:
+def test_a_point_is_of_the_schema_if_and_only_if_it_is_accepted(point: dict[str, Any]) -> None:
     # As a sender would have it: a number that no double holds is no number of JSON's.
     (item,) = json.loads(json.dumps([point]))
     _, rejected = json_points.partition_points([item], domain="iot", source_id="s", now=NOW)
@@ -321,10 +321,10 @@ def test_a_point_is_of_the_schema_if_and_only_if_it_is_taken(point: dict[str, An
 def test_the_name_of_a_domain_is_of_the_schema_if_and_only_if_it_is_well_formed(domain: str) -> None:
     schema = OPENAPI["components"]["schemas"]["PointsRequest"]["properties"]["domain"]
 
-    is_told_of = any("lower-case letter" in fault.message for fault in domain_faults(domain))
+    is_malformed = any("lower-case letter" in fault.message for fault in domain_faults(domain))
 
     # A dollar sign of Python's expressions lets a last end of line pass, that of JSON Schema does not.
-    assert bool(faults_of(domain, schema)) == is_told_of or domain.endswith("\n")
+    assert bool(faults_of(domain, schema)) == is_malformed or domain.endswith("\n")
 
 
 _announcements: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -342,7 +342,7 @@ _announcements: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 @given(_announcements)
-def test_an_announcement_that_is_taken_is_of_the_schema(announcement: dict[str, Any]) -> None:
+def test_an_announcement_that_is_accepted_is_of_the_schema(announcement: dict[str, Any]) -> None:
     headers = IN_JSON | {"x-domain": "iot", "x-source-id": "oven-1"}
     creator = csv_uploads.Creator("0" * 24, ALL, NOW)
     try:
@@ -390,7 +390,7 @@ _entries: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 @given(_entries)
-def test_constraints_are_of_the_schema_if_and_only_if_they_are_taken(body: dict[str, Any]) -> None:
+def test_constraints_are_of_the_schema_if_and_only_if_they_are_accepted(body: dict[str, Any]) -> None:
     try:
         parse_entry({"key": "iot/oven-1/oven-1:temperature", **body})
         codes = set()
@@ -403,7 +403,7 @@ def test_constraints_are_of_the_schema_if_and_only_if_they_are_taken(body: dict[
 
 
 def _is_of_two_bounds(fault: Fault) -> bool:
-    """Whether a fault is that two bounds contradict each other, which no schema can say."""
+    """True if two bounds contradict each other, which no schema can say."""
     return fault.code is FaultCode.IMPOSSIBLE and fault.field.startswith("value_constraints")
 
 
@@ -463,7 +463,7 @@ def members(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def contents(document: Schema) -> Iterator[dict[str, Any]]:
-    """What is in each media type of requests and answers."""
+    """The contents of each media type of requests and answers."""
     for name, value in members(document["paths"]):
         if name == "content":
             yield from value.values()
