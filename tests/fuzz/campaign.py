@@ -48,7 +48,7 @@ class Campaign(msgspec.Struct, frozen=True):
     begun: float
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CampaignResult(msgspec.Struct, frozen=True):
     """The result of a campaign of a target."""
 
     target: str
@@ -87,9 +87,9 @@ def _folder() -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-def _all(names: Sequence[str], seconds: int, findings: Path, folder: Path) -> list[Outcome]:
+def _all(names: Sequence[str], seconds: int, findings: Path, folder: Path) -> list[CampaignResult]:
     waiting, running = list(names), dict[int, Campaign]()
-    results: dict[str, Outcome] = {}
+    results: dict[str, CampaignResult] = {}
     while waiting or running:
         while waiting and len(running) < (os.cpu_count() or 1):
             name = waiting.pop(0)
@@ -136,7 +136,7 @@ def _fuzz(campaign: Campaign, options: Mapping[str, object], corpus: Sequence[Pa
     atheris.Fuzz()
 
 
-def _outcome(campaign: Campaign, exit_code: int) -> Outcome:
+def _outcome(campaign: Campaign, exit_code: int) -> CampaignResult:
     log = (campaign.folder / "log").read_text(encoding="utf-8", errors="replace")
     executed, found = _EXECUTED.search(log), None
     if exit_code:
@@ -144,7 +144,7 @@ def _outcome(campaign: Campaign, exit_code: int) -> Outcome:
         found = written[1] if written else f"ended with {exit_code}"
         print(f"--- {campaign.target}", *_findings(log), sep="\n", file=sys.stderr)
     inputs = int(executed[1]) if executed else 0
-    return Outcome(campaign.target, inputs, time.monotonic() - campaign.begun, found)
+    return CampaignResult(campaign.target, inputs, time.monotonic() - campaign.begun, found)
 
 
 def _findings(log: str) -> list[str]:

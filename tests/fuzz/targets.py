@@ -136,7 +136,7 @@ def http_points(data: bytes) -> None:
         request = point_requests.decode_points(
             raw, headers=headers, domains=_DOMAINS, grant=_GRANT, request_id="r", now=NOW
         )
-        _take(request)
+        _accept_request(request)
 
 
 def http_gzip(data: bytes) -> None:
@@ -151,7 +151,7 @@ def legacy_packet(data: bytes) -> None:
     """`POST /ingest/packets`."""
     with _documented(RequestError):
         readings = legacy_packets.decode_packet(data, domains=_DOMAINS, now=NOW)
-        _take(readings.request("r", {}))
+        _accept_request(readings.request("r", {}))
 
 
 def csv_upload(data: bytes) -> None:
@@ -482,7 +482,7 @@ class _documented:  # noqa: N801 - reads as a statement
         return True
 
 
-def _take(request: PointsRequest) -> None:
+def _accept_request(request: PointsRequest) -> None:
     """A request through the HTTP function: queue, quarantine, answer."""
     _accept(request)
     point_requests.receipt(len(request.points), request.rejected, "r").body.encode()

@@ -1,4 +1,4 @@
-"""Suites of others as tests use them; README.md says whose they are."""
+"""Public test suites as data; README.md names their sources."""
 
 import json
 from base64 import b64decode
@@ -18,7 +18,7 @@ def json_cases() -> dict[str, bytes]:
 
 @cache
 def naughty_strings() -> tuple[str, ...]:
-    """The Big List of Naughty Strings, each once, and what it lacks: escapes of terminals, ends of lines, formulas."""
+    """The Big List of Naughty Strings, each once, and some more: escapes of terminals, ends of lines, formulas."""
     listed: list[str] = json.loads((_FOLDER / "naughty_strings.json").read_text(encoding="utf-8"))
     return tuple(dict.fromkeys([*listed, *_MORE]))
 

@@ -105,7 +105,7 @@ def decode_points(
     if len(decoded.datapoints) > MAX_POINTS:
         detail = f"{len(decoded.datapoints)} points are more than {MAX_POINTS}; send them in several requests"
         raise RequestError(413, "too_many_points", detail)
-    points, rejected = _sorted(decoded.datapoints, domain, source_id, now)
+    points, rejected = _partitioned(decoded.datapoints, domain, source_id, now)
     return PointsRequest(request_id, "http", domain, source_id, now, points, rejected)
 
 
@@ -123,7 +123,7 @@ def rejected_points(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
     ]
 
 
-def _sorted(
+def _partitioned(
     items: Sequence[object], domain: str, source_id: str, now: float
 ) -> tuple[list[DataPoint], list[RejectedPoint]]:
     try:

@@ -72,7 +72,7 @@ def read_message(body: str, *, sent_at: float) -> MqttMessage:
 
 
 def decode_message(message: MqttMessage, *, domains: Collection[str], request_id: str) -> PointsRequest:
-    """Sort the points of a message into those that can be taken and those that cannot.
+    """Partition the points of a message into sound and rejected ones.
 
     Args:
         message: its topic says domain, source and stream; SenML names its streams itself.
@@ -90,11 +90,11 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
     points: list[DataPoint] = []
     rejected: list[RejectedPoint] = []
     for index, raw in enumerate(items):
-        taken = _taken(raw, key, arrived_at, names_streams=names_streams)
-        if isinstance(taken, DataPoint):
-            points.append(taken)
+        decoded = _decoded(raw, key, arrived_at, names_streams=names_streams)
+        if isinstance(decoded, DataPoint):
+            points.append(decoded)
         else:
-            rejected.append(RejectedPoint(index, taken, raw))
+            rejected.append(RejectedPoint(index, decoded, raw))
     origin = {"topic": message.topic, "client_id": message.client_id}
     return PointsRequest(request_id, "mqtt", key.domain, key.source_id, arrived_at, points, rejected, origin)
 
@@ -196,7 +196,7 @@ def _listed(document: Any) -> Sequence[object]:
     return document
 
 
-def _taken(raw: object, key: StreamKey, arrived_at: float, *, names_streams: bool) -> DataPoint | tuple[Fault, ...]:
+def _decoded(raw: object, key: StreamKey, arrived_at: float, *, names_streams: bool) -> DataPoint | tuple[Fault, ...]:
     """A point with what the topic and the broker say of it, or its faults."""
     if isinstance(raw, dict):
         own = raw.get("stream_id")

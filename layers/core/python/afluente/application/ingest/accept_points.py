@@ -78,8 +78,8 @@ class AcceptPoints:
         """Accept a request; on return its sound points may be acknowledged.
 
         Returns:
-            Whether the rejected points are quarantined. The client is told of them in any case, so an unavailable
-            quarantine does not fail the request.
+            Whether the rejected points are quarantined. The client gets their faults in any case, so an
+            unavailable quarantine does not fail the request.
 
         Raises:
             UnavailableError: not every sound point is queued; the client is to send the request again.
