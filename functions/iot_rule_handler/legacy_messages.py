@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
-from afluente.migration.adapters.packets import LegacyReadings, decode_legacy_message, is_legacy_topic
+from afluente.migration.adapters.legacy_readings import LegacyReadings
+from afluente.migration.adapters.messages import decode_legacy_message, is_legacy_topic
 from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.observability import LogCode, Metric, count, logger
 

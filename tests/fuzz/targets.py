@@ -62,6 +62,7 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Classification, Reason
 from afluente.domain.faults import FaultyError
 from afluente.domain.stream_keys import StreamKey
+from afluente.migration.adapters import messages as legacy_messages
 from afluente.migration.adapters import packets as legacy_packets
 from cli.constraints.files import parse_text
 from cli.core.errors import CommandError
@@ -495,9 +496,9 @@ def _same_points(points: tuple[DataPoint, ...]) -> None:
 
 
 def _read_mqtt(message: mqtt_messages.MqttMessage) -> None:
-    if legacy_packets.is_legacy_topic(message.topic):
-        old = legacy_packets.decode_legacy_message(message, domains=_DOMAINS)
-        _accept(old.request("m", {}))
+    if legacy_messages.is_legacy_topic(message.topic):
+        legacy = legacy_messages.decode_legacy_message(message, domains=_DOMAINS)
+        _accept(legacy.request("m", {}))
     else:
         _accept(mqtt_messages.decode_message(message, domains=_DOMAINS, request_id="m"))
 

@@ -39,7 +39,8 @@ from afluente.application.websocket.connections import Connection
 from afluente.domain import datapoints
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import MAX_PART_LENGTH, domain_faults
-from afluente.migration.adapters.packets import decode_legacy_message, decode_packet
+from afluente.migration.adapters.messages import decode_legacy_message
+from afluente.migration.adapters.packets import decode_packet
 from apidoc import examples
 from apidoc.__main__ import DOCUMENTS, current, released, text_of
 from apidoc.asyncapi import REASONS, asyncapi_document

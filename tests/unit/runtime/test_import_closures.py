@@ -96,13 +96,12 @@ CLOSURES = {
         "afluente.adapters.codecs.json_documents afluente.adapters.codecs.json_points afluente.adapters.codecs.senml",
         "afluente.adapters.mqtt.messages afluente.adapters.aws.sqs_records",
         "afluente.runtime.iot_rule_handler iot_rule_handler.*",
-        # Legacy devices: the migration wing, and the HTTP that its packets share with theirs.
+        # Legacy devices: the migration wing.
         "afluente.migration.domain.legacy_service afluente.migration.domain.thresholds",
         "afluente.migration.application.sensors afluente.application.read_through_cache",
-        "afluente.migration.adapters.dynamodb_sensors afluente.migration.adapters.packets",
-        "afluente.migration.adapters.readings afluente.migration.adapters.sender_words",
-        "afluente.runtime.migration.sensors",
-        "afluente.adapters.http.* afluente.application.access.grants",
+        "afluente.migration.adapters.dynamodb_sensors afluente.migration.adapters.messages",
+        "afluente.migration.adapters.legacy_readings afluente.migration.adapters.readings",
+        "afluente.migration.adapters.sender_words afluente.runtime.migration.sensors",
     ),
     "ws_ingest": (
         *EVERY_FUNCTION,

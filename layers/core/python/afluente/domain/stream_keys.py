@@ -1,6 +1,7 @@
 """Stream keys: `{domain}/{source_id}/{stream_id}`, the same on MQTT topics, in tables and on command lines."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Self
@@ -106,6 +107,14 @@ def domain_faults(value: object) -> tuple[Fault, ...]:
         message = "must be a lower-case letter, then at most 31 of a-z, 0-9, '_' and '-'"
         return (Fault(FaultCode.OUT_OF_RANGE, "domain", message),)
     return ()
+
+
+def closed_domain_faults(domain: str, domains: Collection[str]) -> tuple[Fault, ...]:
+    """A fault if a domain is not one of those that are open."""
+    if domain in domains:
+        return ()
+    names = ", ".join(sorted(domains))
+    return (Fault(FaultCode.UNKNOWN_DOMAIN, "domain", f"'{domain}' is not open; open are {names}"),)
 
 
 def shard_of(source: str, shards: int) -> int:

@@ -13,7 +13,7 @@ from afluente.adapters.http.errors import RequestError, invalid_request, malform
 from afluente.adapters.http.routes import Route
 from afluente.application.access.grants import Grant
 from afluente.domain.faults import Fault, FaultCode
-from afluente.domain.stream_keys import domain_faults, json_type
+from afluente.domain.stream_keys import closed_domain_faults, domain_faults, json_type
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Of a body once it is unpacked. API Gateway takes 10 MB, of which Lambda takes 6 MB (4.5 MB of binary as base64)."""
@@ -117,11 +117,7 @@ def open_domain_faults(domain: object, domains: Collection[str]) -> tuple[Fault,
     """What keeps `domain` from being one of those that are open."""
     if domain is None:
         return (Fault(FaultCode.MISSING, "domain", "is required, in the body or as the header X-Domain"),)
-    form = domain_faults(domain)
-    if not form and domain not in domains:
-        open_ones = ", ".join(sorted(domains))
-        return (Fault(FaultCode.UNKNOWN_DOMAIN, "domain", f"'{domain}' is not open; open are {open_ones}"),)
-    return form
+    return domain_faults(domain) or closed_domain_faults(str(domain), domains)
 
 
 def object_of(body: bytes) -> dict[str, Any]:
