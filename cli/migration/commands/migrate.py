@@ -1,8 +1,8 @@
-"""`afluente migrate …`: the thresholds of an older IoT service move over, and can go back at any time."""
+"""`afluente migrate …`: the thresholds of a legacy IoT service move over, and can go back at any time."""
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,20 +28,16 @@ from cli.migration.options import (
 
 if TYPE_CHECKING:
     from afluente.migration.application.assess import Choice
-    from afluente.migration.application.ports import LegacyTables
-    from afluente.migration.application.records import RunProgress, SensorRecord
-    from afluente.migration.application.rollback import Rollback, RolledBack
+    from afluente.migration.application.records import RunProgress
     from afluente.migration.application.run import Migration
     from afluente.migration.application.selection import Selection
     from cli.core.target import Target
-    from cli.migration.pace import Pace
-    from cli.migration.reports import ReportFile
 
 _HELP = """
-Move the thresholds of an older IoT service's SQL database to afluente, and go back if need be.
+Move the thresholds of a legacy IoT service's SQL database to afluente, and go back if need be.
 
 The database is named by AFLUENTE_SQL_URL, such as postgresql://reader:password@db.example.org/iot; mssql:// and \
-sqlite:// are taken too. Tables and columns that are not called by their classic names are named in a file, --tables.
+sqlite:// are accepted too. Tables and columns that are not called by their classic names are named in a file, --tables.
 
 [dim]The way:[/]
 
@@ -119,10 +115,8 @@ def run(
     """
     from afluente.application.errors import UnavailableError
     from afluente.migration.application.assess import Choice
-    from afluente.migration.application.plan import COLUMNS
     from afluente.migration.application.ports import StaleRunError
-    from cli.migration.pace import Pace
-    from cli.migration.reports import ReportFile
+    from cli.migration.walks import move_sensors
 
     choice = Choice(overwrite_conflicts=overwrite_conflicts, refresh_baselines=refresh_baselines)
     if dry_run:
@@ -130,11 +124,10 @@ def run(
         err().print("this was a dry run: nothing was written")
         return
     selection = _selection(only, exclude)
-    with _migration(target, sql_url, tables) as (migration, sensors):
+    with _migration(target, sql_url, tables) as (migration, total):
         begun = migration.begin(selection, choice, run_id=uuid.uuid4().hex, anew=anew)
-        file = ReportFile(report, COLUMNS, goes_on=begun.after is not None)
         try:
-            progress = _go_on(migration, begun, (selection, choice), pace=Pace(rate), file=file, sensors=sensors)
+            progress = move_sensors(migration, begun, selection, choice, report, rate=rate, total=total)
         except StaleRunError:
             raise CommandError(
                 "another 'afluente migrate run' has gone on meanwhile, so this one ended",
@@ -171,26 +164,13 @@ def verify(
 
     [dim]Example:[/]  afluente migrate verify --report verify.ndjson
     """
-    from afluente.migration.application.verify import COLUMNS, Finding, Verification
-    from cli.migration.findings import Findings
-    from cli.migration.rendering import Walk
-    from cli.migration.reports import ReportFile
+    from afluente.migration.application.verify import Finding
     from cli.migration.stores import legacy_tables, stores_of
+    from cli.migration.walks import verify_sensors
 
-    findings = Findings()
     selection = _selection(only, exclude)
     with legacy_tables(sql_url, tables) as database:
-        stores = stores_of(resolve(target))
-        verification = Verification(
-            tables=database, constraints=stores.constraints, records=stores.records, directory=stores.directory
-        )
-        walk = Walk(err(), "verifying", _count(database))
-        with ReportFile(report, COLUMNS) as file, walk.shown():
-            for looked_at, page in verification.verify(selection):
-                for found in page:
-                    findings.add(found)
-                    file.add(found)
-                walk.advance(looked_at, f"{findings.counts[Finding.DIFFERENT]:,} different")
+        findings = verify_sensors(database, stores_of(resolve(target)), selection, report)
     _refuse_nothing(findings.counts.total(), selection)
     if as_json:
         print_json(findings.as_document())
@@ -227,6 +207,7 @@ def rollback(
     from afluente.migration.application.rollback import Reverted, Rollback
     from cli.migration.results import document_of_rollback, show_rollback
     from cli.migration.stores import WRITERS, stores_of
+    from cli.migration.walks import roll_back_sensors
 
     found = resolve(target)
     stores = stores_of(found)
@@ -235,7 +216,7 @@ def rollback(
         rolling = Rollback(constraints=stores.constraints, records=stores.records, executor=executor, clock=time.time)
         moved = rolling.moved(selection)
         _prepare_rollback(found, len(moved), selection, yes=yes)
-        done = _roll_back(rolling, moved, report, overwrite_conflicts=overwrite_conflicts)
+        done = roll_back_sensors(rolling, moved, report, overwrite_conflicts=overwrite_conflicts)
     if as_json:
         print_json(document_of_rollback(done))
     else:
@@ -256,30 +237,13 @@ def _plan(
     *,
     as_json: bool,
 ) -> None:
-    from afluente.migration.application.assess import Assessor
-    from afluente.migration.application.plan import COLUMNS, PlannedSensor, Totals
-    from afluente.migration.application.plan import plan as plan_sensors
-    from afluente.migration.application.run import PASSED_OVER
-    from cli.migration.rendering import Walk
-    from cli.migration.reports import ReportFile
     from cli.migration.results import document_of_plan, show_plan
     from cli.migration.stores import legacy_tables, stores_of
+    from cli.migration.walks import plan_sensors
 
-    passed_over: list[PlannedSensor] = []
     selection = _selection(*names)
     with legacy_tables(*database) as tables:
-        stores = stores_of(resolve(target))
-        assessor = Assessor(constraints=stores.constraints, records=stores.records)
-        totals = Totals(tuple(tables.orphans()))
-        walk = Walk(err(), "planning", _count(tables))
-        with ReportFile(report, COLUMNS) as file, walk.shown():
-            for looked_at, lines in plan_sensors(tables, assessor, selection, choice):
-                for line in lines:
-                    totals.add(line)
-                    file.add(line)
-                    if line.prospect in PASSED_OVER:
-                        passed_over.append(line)
-                walk.advance(looked_at, f"{len(passed_over):,} cannot be moved")
+        totals, passed_over = plan_sensors(tables, stores_of(resolve(target)), selection, choice, report)
     _refuse_nothing(totals.sensors, selection)
     if as_json:
         print_json(document_of_plan(totals, report))
@@ -297,10 +261,11 @@ def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -
     """The migration, and the number of sensors."""
     from afluente.migration.application.run import Migration
     from cli.migration.stores import WRITERS, legacy_tables, stores_of
+    from cli.migration.walks import count_sensors
 
     with legacy_tables(sql_url, tables) as database, ThreadPoolExecutor(WRITERS) as executor:
         stores = stores_of(resolve(target))
-        sensors = _count(database)
+        total = count_sensors(database)
         yield (
             Migration(
                 tables=database,
@@ -310,38 +275,8 @@ def _migration(target: TargetChoice, sql_url: str | None, tables: Path | None) -
                 executor=executor,
                 clock=time.time,
             ),
-            sensors,
+            total,
         )
-
-
-def _go_on(
-    migration: "Migration",
-    begun: "RunProgress",
-    what: "tuple[Selection, Choice]",
-    *,
-    pace: "Pace",
-    file: "ReportFile",
-    sensors: int,
-) -> "RunProgress":
-    """Move sensors until the run is through or the user ends it."""
-    from afluente.migration.application.plan import planned
-    from cli.migration.interrupts import Interrupts
-    from cli.migration.rendering import Walk
-
-    console = err()
-    if begun.after is not None:
-        console.print(f"going on after sensor {begun.after}, with {begun.sensors:,} sensors done")
-    walk = Walk(console, "moving", sensors, done=begun.sensors)
-    progress = begun
-    with file as lines, Interrupts(console) as interrupts, walk.shown():
-        for so_far, assessments in migration.go_on(begun, *what, pace=pace):
-            progress = so_far
-            for assessment in assessments:
-                lines.add(planned(assessment))
-            walk.advance(len(assessments))
-            if interrupts.asked:
-                break
-    return progress
 
 
 def _show_run(progress: "RunProgress", *, as_json: bool) -> None:
@@ -374,39 +309,13 @@ def _prepare_rollback(target: "Target", sensors: int, selection: "Selection", *,
         err().print("the canary was rolled back: every source goes the old way")
 
 
-def _roll_back(
-    rolling: "Rollback", moved: "Sequence[SensorRecord]", report: Path | None, *, overwrite_conflicts: bool
-) -> "list[RolledBack]":
-    from afluente.migration.application.rollback import COLUMNS
-    from cli.migration.rendering import Walk
-    from cli.migration.reports import ReportFile
-
-    done: list[RolledBack] = []
-    walk = Walk(err(), "taking back", len(moved))
-    with ReportFile(report, COLUMNS) as file, walk.shown():
-        for page in rolling.take_back(moved, overwrite_conflicts=overwrite_conflicts):
-            done += page
-            for its in page:
-                file.add(its.line)
-            walk.advance(len(page))
-    return done
-
-
-# --- what all share --------------------------------------------------------------------------------------------------
+# --- selections ------------------------------------------------------------------------------------------------------
 
 
 def _selection(only: list[str] | None, exclude: list[str] | None) -> "Selection":
     from afluente.migration.application.selection import Selection
 
     return Selection.of(only or (), exclude or ())
-
-
-def _count(tables: "LegacyTables") -> int:
-    """The number of sensors; tables without any are taken for the wrong ones."""
-    sensors = tables.count()
-    if not sensors:
-        raise CommandError("the legacy tables have no sensors", hint="check AFLUENTE_SQL_URL and --tables")
-    return sensors
 
 
 def _refuse_nothing(sensors: int, selection: "Selection") -> None:
