@@ -12,7 +12,7 @@ LAYER = ROOT / "layers" / "core" / "python"
 WING = ("afluente/migration", "afluente/runtime/migration")
 
 
-def test_points_are_classified_in_a_layer_without_the_migration_wing(tmp_path: Path) -> None:
+def test_points_are_accepted_and_classified_in_a_layer_without_the_migration_wing(tmp_path: Path) -> None:
     layer = tmp_path / "python"
     shutil.copytree(LAYER, layer, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in WING:
@@ -31,6 +31,7 @@ def test_points_are_classified_in_a_layer_without_the_migration_wing(tmp_path: P
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "layer": str(layer / "afluente"),
+        "status": 202,
         "returned": {"batchItemFailures": []},
         "classes": {"alert": [60], "warning": [45], "anomaly": [], "normal": [20]},
     }

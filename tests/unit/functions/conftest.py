@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,6 +14,11 @@ from afluente.runtime.observability import logger
 EVENTS = Path(__file__).parents[2] / "events"
 
 CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
+
+
+def no_sensors() -> NoReturn:
+    """In place of the legacy service's sensors, which only packets need."""
+    raise AssertionError("no packet is sent here")
 
 
 @pytest.fixture

@@ -20,13 +20,11 @@ from afluente.application.csv.registry import JobRegistry
 from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PUT_BYTES, URL_SECONDS, MultipartUpload
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.migration.adapters.memory import MemorySensors
-from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.http_ingest import CsvIngest, HttpIngest, HttpIngestSettings
 from http_ingest.handler import handle
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, NOW, Clock, a_csv_job, some_rate_limits
-from tests.unit.functions.conftest import CONTEXT, LogLines
+from tests.factories import DOMAINS, NOW, a_csv_job, some_rate_limits
+from tests.unit.functions.conftest import CONTEXT, LogLines, no_sensors
 
 Event = dict[str, Any]
 Events = Callable[[str], Event]
@@ -48,8 +46,7 @@ class World:
     def function(self) -> HttpIngest:
         accept = AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)
         csv = CsvIngest(JobRegistry(store=self.store, domains=DOMAINS), self.store, self)
-        sensors = SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock())
-        return HttpIngest(self.settings, accept, csv, lambda: sensors, some_rate_limits(), front=None)
+        return HttpIngest(self.settings, accept, csv, no_sensors, some_rate_limits(), front=None)
 
     def put(self, key: str, body: bytes) -> None:
         if self.is_away:

@@ -24,13 +24,11 @@ from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.limits.stage_limits import Limits, StageLimits
-from afluente.migration.adapters.memory import MemorySensors
-from afluente.migration.application.sensors import SensorLookup
 from afluente.runtime.http_ingest import CsvIngest, HttpIngest, HttpIngestSettings
 from http_ingest.handler import handle
 from tests.conformity import assert_documented
-from tests.factories import DOMAINS, Clock, some_rate_limits
-from tests.unit.functions.conftest import CONTEXT, LogLines
+from tests.factories import DOMAINS, some_rate_limits
+from tests.unit.functions.conftest import CONTEXT, LogLines, no_sensors
 
 Event = dict[str, Any]
 Events = Callable[[str], Event]
@@ -70,7 +68,7 @@ class World:
             settings=self.settings,
             accept=AcceptPoints(queue=self, quarantine=self, shards=64),
             csv=CsvIngest(JobRegistry(store=store, domains=DOMAINS), store, MemoryCsvUploads()),
-            sensors=lambda: SensorLookup(MemorySensors(), ttl_seconds=60, clock=Clock()),
+            sensors=no_sensors,
             limits=self.limits,
             front=None,
         )
