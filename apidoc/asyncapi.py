@@ -16,6 +16,7 @@ from afluente.adapters.websocket.messages import (
     Acknowledgement,
     Authenticated,
     ErrorMessage,
+    ExceededLimit,
     Pong,
     Wait,
 )
@@ -376,6 +377,7 @@ _RECORDS = (
             "message": {"description": "The fault of this message with a hint, for people."},
         },
     ),
+    Record(type=ExceededLimit, name="LimitTold"),
     Record(type=Wait, name="Wait", is_answer=True, limits={"retry_after": {"minimum": 1, "description": "Seconds."}}),
 )
 

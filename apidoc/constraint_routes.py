@@ -2,14 +2,8 @@
 
 from collections.abc import Mapping
 
-from afluente.adapters.http.constraints import (
-    DEFAULT_CHANGES,
-    MAX_CHANGES,
-    MAX_ENTRIES,
-    MAX_ENTRIES_BYTES,
-    MAX_ENTRY_BYTES,
-    MAX_VERSION,
-)
+from afluente.adapters.http.constraint_bodies import MAX_ENTRIES, MAX_ENTRIES_BYTES, MAX_ENTRY_BYTES
+from afluente.adapters.http.constraint_queries import DEFAULT_CHANGES, MAX_CHANGES, MAX_VERSION
 from afluente.application.constraints.listing import MAX_PAGE, ConstraintsQuery
 from afluente.domain.constraints import RATE_NAMES, RateConstraints, ValueConstraints
 from afluente.domain.stream_keys import FORBIDDEN_CHARACTERS

@@ -4,23 +4,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from afluente.adapters.http.answers import Answer, document
-from afluente.adapters.http.constraints import (
+from afluente.adapters.http.conditions import Conditions, conditions_of, etag_of
+from afluente.adapters.http.constraint_bodies import decode_entries, decode_entry, decode_version
+from afluente.adapters.http.constraint_queries import (
     OF_HISTORY,
-    Conditions,
-    cannot_hold,
-    changes,
-    conditions_of,
-    constraints,
-    decode_entries,
-    decode_entry,
     decode_history_query,
     decode_listing,
-    decode_version,
-    etag_of,
+    reached_scope,
+)
+from afluente.adapters.http.constraints import (
+    cannot_hold,
+    changes,
+    constraints,
     listing,
     not_there,
     precondition_failed,
-    reached_scope,
 )
 from afluente.adapters.http.errors import RequestError
 from afluente.application.constraints.changes import UnknownVersionError, apply, roll_back
@@ -57,7 +55,7 @@ def _get(request: Request, function: HttpAdmin) -> Answer:
         raise not_there(scope)
     if not conditions.match_holds(found):
         raise precondition_failed(scope, found)
-    if conditions.tells_known(found):
+    if conditions.is_known(found):
         return Answer(304, "", {"etag": etag_of(found.version)})
     return constraints(scope, found)
 

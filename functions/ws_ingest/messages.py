@@ -110,7 +110,7 @@ def _ingest(message: Points, event: Event, connection: Connection, admitted: All
     _record_sequence(connection, request, function)
     _report(request, quarantined=quarantined)
     answers = acknowledgements(message, request.rejected)
-    return answers[0] if message.is_one else answers
+    return answers[0] if message.is_single else answers
 
 
 def _sender(event: Event, connection: Connection) -> Sender:

@@ -31,10 +31,11 @@ from afluente.adapters.codecs.packs import UndecodablePackError, decode_pack, en
 from afluente.adapters.codecs.states import decode_state, encode_state
 from afluente.adapters.http import alarms as alarm_requests
 from afluente.adapters.http import answers as http_answers
-from afluente.adapters.http import constraints as constraint_requests
-from afluente.adapters.http import csv_jobs, csv_uploads
+from afluente.adapters.http import constraint_bodies, constraint_queries, csv_jobs, csv_uploads
+from afluente.adapters.http import constraints as constraint_answers
 from afluente.adapters.http import points as point_requests
 from afluente.adapters.http import requests as http_requests
+from afluente.adapters.http.conditions import conditions_of
 from afluente.adapters.http.errors import RequestError
 from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.adapters.memory.constraints import MemoryConstraints
@@ -345,12 +346,12 @@ def constraint_body(data: bytes) -> None:
     event = {"body": _as_event(data), "isBase64Encoded": True, "headers": {}}
     for scope in _SCOPES:
         with _documented(RequestError):
-            _can_be_rendered(scope, constraint_requests.decode_entry(event, scope))
+            _can_be_rendered(scope, constraint_bodies.decode_entry(event, scope))
     with _documented(RequestError):
-        for entry in constraint_requests.decode_entries(event, _GRANT):
+        for entry in constraint_bodies.decode_entries(event, _GRANT):
             _can_be_rendered(entry.scope, entry)
     with _documented(RequestError):
-        assert 1 <= constraint_requests.decode_version(event) <= constraint_requests.MAX_VERSION
+        assert 1 <= constraint_bodies.decode_version(event) <= constraint_queries.MAX_VERSION
 
 
 def constraint_query(data: bytes) -> None:
@@ -361,12 +362,12 @@ def constraint_query(data: bytes) -> None:
     for parameters in (*_PATHS, {"domain": "iot", **named}):
         event = {"rawQueryString": given, "pathParameters": parameters}
         with _documented(RequestError):
-            scope = constraint_requests.reached_scope(event, _GRANT, beside=constraint_requests.OF_HISTORY)
-            assert _found_at(constraint_requests.location_of(scope)) == scope
+            scope = constraint_queries.reached_scope(event, _GRANT, beside=constraint_queries.OF_HISTORY)
+            assert _found_at(constraint_queries.location_of(scope)) == scope
         with _documented(RequestError):
-            constraint_requests.decode_history_query(event)
+            constraint_queries.decode_history_query(event)
     with _documented(RequestError):
-        asked, after = constraint_requests.decode_listing({"rawQueryString": given}, _GRANT)
+        asked, after = constraint_queries.decode_listing({"rawQueryString": given}, _GRANT)
         _listed(asked, after)
 
 
@@ -375,7 +376,7 @@ def constraint_conditions(data: bytes) -> None:
     match, newline, none_match = data.decode("utf-8", "surrogateescape").partition("\n")
     headers = {"if-match": match, **({"if-none-match": none_match} if newline else {})}
     with _documented(RequestError):
-        conditions = constraint_requests.conditions_of(headers)
+        conditions = conditions_of(headers)
         assert conditions.are_given
         for present in (None, _VERSIONED):
             conditions.hold(present)
@@ -387,7 +388,7 @@ def constraint_page(data: bytes) -> None:
     for text in (data, digest_of(asked, _GRANT).encode() + data):
         token = base64.urlsafe_b64encode(text).decode().rstrip("=")
         with _documented(RequestError):
-            query, after = constraint_requests.decode_listing({"rawQueryString": f"next={token}"}, _GRANT)
+            query, after = constraint_queries.decode_listing({"rawQueryString": f"next={token}"}, _GRANT)
             assert query == asked
             _listed(query, after)
 
@@ -553,7 +554,7 @@ def _constraints(data: bytes, name: str) -> None:
 def _can_be_rendered(scope: str, entry: ConstraintEntry) -> None:
     """An accepted entry is of its scope, and reads the same once it was rendered."""
     assert entry.scope == scope
-    answer = constraint_requests.constraints(scope, VersionedConfig(entry.config, 1), status=201)
+    answer = constraint_answers.constraints(scope, VersionedConfig(entry.config, 1), status=201)
     rendered = json.loads(answer.body)
     del rendered["version"]
     assert parse_entry(rendered) == entry
@@ -564,14 +565,14 @@ def _found_at(location: str) -> str:
     """The scope that a client reaches where it is sent to."""
     path, _, query = location.partition("?")
     parts = dict(zip(_PATH, (unquote(part) for part in path.split("/")[2:]), strict=False))
-    return constraint_requests.reached_scope({"rawQueryString": query, "pathParameters": parts}, _GRANT)
+    return constraint_queries.reached_scope({"rawQueryString": query, "pathParameters": parts}, _GRANT)
 
 
 def _listed(query: ConstraintsQuery, after: str | None) -> None:
     """A page that begins where it was asked for, and its answer."""
     assert after is None or len(after.encode()) < _MAX_SORT_KEY_BYTES, after
     page = list_constraints(_catalogue, query, after=after, domains=_DOMAINS, grant=_GRANT)
-    constraint_requests.listing(page, query, _GRANT).body.encode()
+    constraint_answers.listing(page, query, _GRANT).body.encode()
 
 
 def _settings(data: bytes) -> tuple[dict[str, Any], bytes]:

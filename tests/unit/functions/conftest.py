@@ -1,4 +1,4 @@
-"""Functions with memory in place of AWS: the composition is replaced at its root, all else is what is deployed."""
+"""Handlers of functions that are composed of memory twins."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ class LogLines(logging.Handler):
 
 @pytest.fixture
 def log() -> Iterator[LogLines]:
-    """What a function writes into its log."""
+    """The log of a function."""
     lines = LogLines()
     logger().addHandler(lines)
     yield lines

@@ -29,7 +29,7 @@ FIRST, SECOND = "059f36b4-87a3-44ab-83d2-661975470001", "059f36b4-87a3-44ab-83d2
 
 
 class World:
-    """What is behind the function, in memory; each part can be away."""
+    """The ports of the function, in memory; each can be unavailable."""
 
     def __init__(self) -> None:
         self.away: set[str] = set()
@@ -64,7 +64,7 @@ class World:
         return {name.value: [point.value for point in points] for name, points in self.streams.points.items() if points}
 
     def failures_of(self, event: Event) -> list[str]:
-        """The messages that are to come again, once Lambda could hand them on."""
+        """The messages that are retried, as JSON carries the answer."""
         answer = json.loads(json.dumps(handle(event, CONTEXT, self.function)))
         assert set(answer) == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

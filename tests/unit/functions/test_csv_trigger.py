@@ -50,7 +50,7 @@ class PointsQueue(MemoryPackQueue):
 
 
 class World:
-    """What `csv_trigger` works with, in memory; also the queue of parts."""
+    """The ports of `csv_trigger`, in memory; it is the queue of parts, too."""
 
     def __init__(self) -> None:
         self.files = MemoryCsvFiles(clock=Clock())
@@ -85,7 +85,7 @@ class World:
         self.retried_later.append((receipt, seconds))
 
     def returned(self, event: dict[str, Any]) -> list[str]:
-        """The messages of an event that are to come again."""
+        """The messages of an event that are retried."""
 
         def remaining() -> int:
             self.remaining -= 1

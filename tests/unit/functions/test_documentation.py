@@ -131,7 +131,7 @@ def test_the_page_loads_nothing(ask: Ask) -> None:
 
 
 class _Page(HTMLParser):
-    """What a browser would fetch of a page, and where it links to."""
+    """Resources that a browser fetches for a page, and targets of its links."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 import http_admin.handler
-from afluente.adapters.http.constraints import MAX_ENTRIES, MAX_ENTRY_BYTES, MAX_TOLD_FAULTS
+from afluente.adapters.http.constraint_bodies import MAX_ENTRIES, MAX_ENTRY_BYTES
+from afluente.adapters.http.errors import MAX_FAULTS
 from afluente.adapters.memory.alarms import MemoryAlarmLog
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.memory.limits import MemoryLimits
@@ -57,7 +58,7 @@ class Reply(NamedTuple):
 
 
 class World:
-    """What is behind the function, in memory; another may be quicker, and the table away."""
+    """The ports of the function, in memory; another writer may be quicker, and the table unavailable."""
 
     def __init__(self) -> None:
         self.constraints = MemoryConstraints(Clock(), by="migrate")
@@ -545,9 +546,9 @@ def test_so_many_entries_are_taken_at_once_and_no_more(world: World, ask: Ask) -
 
 def test_who_makes_one_mistake_everywhere_is_told_of_it_so_many_times_and_no_more(ask: Ask) -> None:
     answer = ask("POST /constraints", [{"key": "x"}] * MAX_ENTRIES, path={})
-    assert len(answer.body["errors"]) == MAX_TOLD_FAULTS
+    assert len(answer.body["errors"]) == MAX_FAULTS
     answer = ask(f"PUT {STREAM}", {f"field {number}": 1 for number in range(500)})
-    assert len(answer.body["errors"]) == MAX_TOLD_FAULTS
+    assert len(answer.body["errors"]) == MAX_FAULTS
 
 
 # --- listing ---------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ JOB_ID = "0123456789abcdef01234567"
 
 
 class World:
-    """What is behind the function, in memory; the bucket and the table can be away."""
+    """The ports of the function, in memory; the bucket and the table can be unavailable."""
 
     def __init__(self) -> None:
         self.store = MemoryCsvJobs()

@@ -37,7 +37,7 @@ GOOD = {"stream_id": "temperature", "value": 20.5, "timestamp": 1_699_996_400}
 
 
 class World:
-    """What is behind the function, in memory; either part can be away."""
+    """The ports of the function, in memory; queue and quarantine can be unavailable."""
 
     def __init__(self) -> None:
         self.queue = MemoryPackQueue()

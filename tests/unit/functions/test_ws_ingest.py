@@ -62,7 +62,7 @@ class Store(MemoryConnections):
 
 
 class World:
-    """What is behind the function, in memory, and what becomes of connections; each part can be away."""
+    """The ports of the function, in memory, and the fate of connections; each port can be unavailable."""
 
     def __init__(self) -> None:
         self.queue = MemoryPackQueue()
@@ -147,14 +147,14 @@ class World:
         return answer
 
     def say(self, message: object) -> Any:
-        """What a message is answered; None where the connection is dropped instead."""
+        """The answer to a message; None where the connection is dropped instead."""
         body = message if isinstance(message, str) else json.dumps(message)
         answer = self.handle(event("MESSAGE", body=body))
         assert answer["statusCode"] == 200
         return json.loads(answer["body"]) if "body" in answer else None
 
     def look_at(self, *connection_ids: str) -> list[str]:
-        """Have the function look at connections whose time is over; gives back those that are to come again."""
+        """Have the function look at connections that should have authenticated; returns those that are retried."""
         records = [{"messageId": f"message-{id_}", "body": id_} for id_ in connection_ids]
         answer = self.handle({"Records": records})
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

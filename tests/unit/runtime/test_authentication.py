@@ -1,4 +1,4 @@
-"""Who is calling, as far as the runtime has a part in it."""
+"""Authentication in a function."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the authorizer tells the function behind it."""
+"""The grant that the authorizer hands to the function behind it."""
 
 from typing import Any
 

@@ -77,13 +77,13 @@ def refusal(use: Callable[[], object]) -> RequestError:
 
 
 def is_answered(error: RequestError) -> bool:
-    """Whether there is an answer to a request that is refused."""
+    """True if a refused request has an answer."""
     answer = problem(error.status, error.code, error.detail, request_id="r", extra=error.extra)
     return answer.status in {400, 413, 415, 422} and len(answer.body) < 1_000_000
 
 
 def taken(use: Callable[[], Taken]) -> Taken | None:
-    """What a request that is taken becomes; None of one that is refused."""
+    """The outcome of an accepted request; None for a refused one."""
     try:
         return use()
     except RequestError as error:

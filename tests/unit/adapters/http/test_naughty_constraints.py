@@ -10,14 +10,9 @@ from urllib.parse import unquote
 import pytest
 
 from afluente.adapters.http.answers import problem
-from afluente.adapters.http.constraints import (
-    constraints,
-    decode_entries,
-    decode_entry,
-    decode_listing,
-    location_of,
-    reached_scope,
-)
+from afluente.adapters.http.constraint_bodies import decode_entries, decode_entry
+from afluente.adapters.http.constraint_queries import decode_listing, location_of, reached_scope
+from afluente.adapters.http.constraints import constraints
 from afluente.adapters.http.errors import RequestError
 from afluente.application.constraints.documents import ConstraintEntry
 from afluente.domain.constraints import VersionedConfig

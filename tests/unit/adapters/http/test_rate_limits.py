@@ -1,4 +1,4 @@
-"""What an answer says of limits: the header fields of the draft, and the problem of what is over."""
+"""Header fields of rate limits, as the draft has them, and the problem of a throttled request."""
 
 import pytest
 

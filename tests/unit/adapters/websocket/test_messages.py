@@ -35,7 +35,7 @@ def read(document: object) -> Any:
 
 
 def answers(document: object) -> list[Any]:
-    """What a client is told of each point of a message."""
+    """The acknowledgements of the points of a message."""
     message = read(document)
     request = points_request(message, a_connection(), request_id="request-1", now=NOW)
     return [json.loads(encode(told)) for told in acknowledgements(message, request.rejected)]
@@ -62,9 +62,9 @@ def test_each_shape_of_a_message_holds_its_point(shape: object) -> None:
 
 
 def test_only_a_point_of_its_own_is_answered_by_one_acknowledgement() -> None:
-    assert read(GOOD).is_one is True
-    assert read([GOOD]).is_one is False
-    assert read({"datapoints": [GOOD]}).is_one is False
+    assert read(GOOD).is_single is True
+    assert read([GOOD]).is_single is False
+    assert read({"datapoints": [GOOD]}).is_single is False
 
 
 def test_sound_points_are_read_the_quick_way() -> None:

@@ -1,1 +1,1 @@
-"""The composition root: settings, logs, metrics and clients, and what each function is made of."""
+"""Composition of the functions: settings, clients, logs, metrics, and the HTTP pipeline."""

@@ -50,7 +50,7 @@ class ClassifierSettings(Settings):
 
     @property
     def has_legacy_tables(self) -> bool:
-        """Whether points of the legacy service are classified by its own tables."""
+        """True where points of the legacy service are classified by its own tables."""
         return bool(self.old_sql_secret) and not self.use_agnostic_constraints
 
 

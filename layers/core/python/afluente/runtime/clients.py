@@ -1,7 +1,7 @@
 """Clients of AWS services, by the environment's region, credentials and endpoint.
 
-Made by botocore, without boto3's resources and transfers, and each when it is first used: imports and clients are most
-of a cold start, and few invocations quarantine a record or raise an alarm.
+Made by botocore, without boto3's resources and transfers, and each at its first use: imports and clients are most of a
+cold start, and few invocations quarantine a record or raise an alarm.
 """
 
 from functools import cache, cached_property
@@ -15,17 +15,17 @@ from afluente.adapters.aws.calls import CLIENT_CONFIG
 
 
 def client(service: str, endpoint: str | None = None, config: Config = CLIENT_CONFIG) -> Any:
-    """The client of a service; the adapters say by their types which one they take.
+    """The client of a service, made at its first use; the types of the adapters tell which one they take.
 
     Args:
         service: by the name that botocore has for it.
-        endpoint: the URL where it is, if not where all services are.
-        config: how it behaves.
+        endpoint: its URL, if it is not that of all services.
+        config: timeouts and retries.
     """
     return _LazyClient(service, endpoint, config)
 
 
-# A session makes one client at a time, and the threads of a function's pool come for the same one together.
+# A session makes one client at a time, and threads of a pool may need the same one at once.
 _making = Lock()
 
 

@@ -1,4 +1,4 @@
-"""Logs and metrics: every line has a code of one list, every metric a name of one list."""
+"""Logs and metrics: each line has a code of one list, each metric a name of one list."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ METRICS_NAMESPACE = "afluente"
 
 
 class LogCode(StrEnum):
-    """What a log line reports; people and filters look for these."""
+    """Codes of log lines, which people and filters look for."""
 
     REQUEST_ACCEPTED = "REQUEST_ACCEPTED"
     REQUEST_REFUSED = "REQUEST_REFUSED"
@@ -60,7 +60,7 @@ class LogCode(StrEnum):
 
 
 class Metric(StrEnum):
-    """Names of the metrics; docs/reference/metrics.md says what each counts."""
+    """Names of metrics; docs/reference/metrics.md describes each."""
 
     POINTS_ACCEPTED = "PointsAccepted"
     POINTS_REJECTED = "PointsRejected"
@@ -92,7 +92,7 @@ class Metric(StrEnum):
 
 
 class _MaskingFormatter(LambdaPowertoolsFormatter):
-    """Masks secrets, wherever in a line they are: in an exception that quotes what a client sent, for one."""
+    """Masks secrets anywhere in a line, such as in an exception that quotes a request."""
 
     def serialize(self, log: LogRecord) -> str:
         return redacted(super().serialize(log))
@@ -102,8 +102,8 @@ class _MaskingFormatter(LambdaPowertoolsFormatter):
 def logger() -> Logger:
     """The structured logger; service and level come from the environment.
 
-    A line is one object in ASCII: names of others may hold signs that readers of logs take for ends of lines, or that a
-    terminal obeys, or halves of characters that no file could hold.
+    A line is one object in ASCII: names that senders choose may hold characters that end a line, control a terminal, or
+    cannot be written at all.
     """
     as_ascii = partial(json.dumps, default=str, separators=(",", ":"))
     return Logger(logger_formatter=_MaskingFormatter(json_serializer=as_ascii))
@@ -116,7 +116,7 @@ def _metrics() -> Metrics:
 
 @contextmanager
 def invocation(context: Any) -> Iterator[None]:
-    """Put the invocation's id on every log line.
+    """Add the invocation's id to each log line.
 
     Args:
         context: Lambda's context object.
@@ -129,13 +129,13 @@ def invocation(context: Any) -> Iterator[None]:
 
 
 def count_of(client: str, metric: Metric) -> None:
-    """Report one more of a metric, with the dimension `client`: each value of it is a metric that costs money."""
+    """Count one of a metric, with the dimension `client`: each of its values is a metric that costs money."""
     with single_metric(metric, MetricUnit.Count, 1, namespace=METRICS_NAMESPACE) as one:
         one.add_dimension("client", client)
 
 
 def count(counts: Mapping[Metric, int]) -> None:
-    """Report counts, in CloudWatch's embedded metric format: a log line, no call. Zeros are left out."""
+    """Report counts in CloudWatch's embedded metric format, a log line; zeros are left out."""
     metrics = _metrics()
     if not any(counts.values()):
         return

@@ -14,16 +14,16 @@ from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import domain_faults, part_faults
 
 DEFAULT_SPAN_SECONDS = 24 * 3600.0
-"""How far back alarms are looked for where nothing is said."""
+"""Time span of a query by default."""
 
 LATEST = 1e11
-"""The last time that is asked for, in Unix seconds."""
+"""The last time of a query, in Unix seconds."""
 
 MAX_PATTERN_LENGTH = 512
-"""Characters of a pattern of keys."""
+"""Characters of a pattern of stream keys."""
 
 NEXT_PATTERN = "[0-9]{1,11}-[0-9]{1,9}"
-"""What tells the place where a page ended."""
+"""Form of the parameter `next`."""
 
 _PARAMETERS = ("domain", "source_id", "stream_id", "key", "state", "since", "until", "limit", "next")
 _NEXT = re.compile(NEXT_PATTERN)
@@ -32,7 +32,7 @@ _LIMIT = re.compile(r"[0-9]{1,9}")
 
 
 class Alarm(AlarmEvent, frozen=True, kw_only=True):
-    """An alarm event as it was published, and when it was reported.
+    """An alarm event as it was published, and the time of its report.
 
     Attributes:
         reported_at: in Unix seconds; `timestamp` and `raised_at` are times of the data.
@@ -46,7 +46,7 @@ class AlarmList(msgspec.Struct, frozen=True):
 
     Attributes:
         alarms: they may be fewer than `limit`, even none.
-        next: the parameter `next` of the next page; null where there is none.
+        next: the parameter `next` of the next page; null on the last page.
     """
 
     alarms: list[Alarm]
@@ -54,7 +54,7 @@ class AlarmList(msgspec.Struct, frozen=True):
 
 
 def decode_alarm_query(parameters: Mapping[str, str], now: float) -> AlarmQuery:
-    """Read which alarms are asked for.
+    """Decode a query for alarms.
 
     Args:
         parameters: of the query string, by name.
@@ -66,9 +66,7 @@ def decode_alarm_query(parameters: Mapping[str, str], now: float) -> AlarmQuery:
     faults: list[Fault] = []
     for name in sorted(parameters.keys() - set(_PARAMETERS)):
         message = f"is no parameter; parameters are {', '.join(_PARAMETERS)}"
-        # Half a character in it could not be told.
-        told = name.encode("utf-8", "backslashreplace").decode()
-        faults.append(Fault(FaultCode.UNKNOWN_FIELD, told, message))
+        faults.append(Fault(FaultCode.UNKNOWN_FIELD, name, message))
     if "domain" in parameters:
         faults += domain_faults(parameters["domain"])
     for name in ("source_id", "stream_id"):
@@ -94,7 +92,7 @@ def decode_alarm_query(parameters: Mapping[str, str], now: float) -> AlarmQuery:
 
 
 def alarm_list(page: AlarmPage) -> AlarmList:
-    """A page as it is told."""
+    """The answer with a page."""
     following = None if page.cursor is None else f"{page.cursor.second}-{page.cursor.seen}"
     return AlarmList([_alarm(reported) for reported in page.alarms], following)
 

@@ -39,18 +39,18 @@ TITLES = {
     "rate_limited": "A limit is over",
     "unavailable": "The service cannot do this at the moment",
 }
-"""What each problem is called, by its code: the closed set of them."""
+"""Titles of the problems, by their codes: the closed set of them."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What goes back to the client.
+    """An answer to the client.
 
     Attributes:
         status: the HTTP status.
-        body: text, of JSON where the headers say nothing else.
-        headers: with a content type only where it is another one.
-        is_problem: whether the body is a problem.
-        is_base64: whether the body is bytes in base64.
+        body: text, which is JSON unless the headers name another content type.
+        headers: by lower-case name.
+        is_problem: true for a problem (RFC 9457).
+        is_base64: true for a body of bytes in base64.
     """
 
     status: int
@@ -61,21 +61,21 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def content_type(self) -> str:
-        """By RFC 9457 for a problem."""
+        """The content type of JSON, or of a problem."""
         return "application/problem+json" if self.is_problem else "application/json"
 
 
 def document(status: int, body: object, headers: dict[str, str] | None = None) -> Answer:
-    """Anything as JSON."""
+    """An answer of JSON."""
     return Answer(status, _json(body), headers or {})
 
 
 def deprecation(deprecated_on: date | None, sunset_on: date | None, links: Mapping[str, str]) -> dict[str, str]:
-    """Headers that tell a client that a call is to be replaced: Deprecation (RFC 9745), Sunset (RFC 8594) and Link.
+    """Headers of a deprecated call: Deprecation (RFC 9745), Sunset (RFC 8594) and Link.
 
     Args:
-        deprecated_on: from when on; without a date the header is left out.
-        sunset_on: from when on the call may be taken no longer; likewise.
+        deprecated_on: the first day of the deprecation; without it the header is left out.
+        sunset_on: the first day on which the call may be gone; likewise.
         links: targets by their relation; an empty target is left out.
     """
     headers = {}
@@ -83,8 +83,8 @@ def deprecation(deprecated_on: date | None, sunset_on: date | None, links: Mappi
         headers["deprecation"] = f"@{int(_midnight(deprecated_on).timestamp())}"
     if sunset_on is not None:
         headers["sunset"] = format_datetime(_midnight(sunset_on), usegmt=True)
-    told = ", ".join(f'<{target}>; rel="{relation}"' for relation, target in links.items() if target)
-    return {**headers, "link": told} if told else headers
+    link = ", ".join(f'<{target}>; rel="{relation}"' for relation, target in links.items() if target)
+    return {**headers, "link": link} if link else headers
 
 
 def problem(
@@ -100,9 +100,9 @@ def problem(
 
     Args:
         status: the HTTP status.
-        code: which problem it is; its title belongs to it.
-        detail: what is wrong with this request, and the way out.
-        request_id: by which the operators find the request.
+        code: of the problem; its title follows from it.
+        detail: the fault of this request, and a hint.
+        request_id: the id by which the operators find the request.
         headers: more headers.
         extra: more members of the problem.
     """
@@ -115,7 +115,7 @@ def problem(
         "request_id": request_id,
         **(extra or {}),
     }
-    # A fault is told with what the client sent, which may be a key in the wrong place.
+    # A fault repeats a part of the request, which may be a key in the wrong place.
     return Answer(status, redacted(_json(body)), headers or {}, is_problem=True)
 
 

@@ -29,7 +29,7 @@ class Front:
         self._secrets = secrets
 
     def has_passed(self, event: Mapping[str, Any]) -> bool:
-        """Whether a request has passed the front; takes equally long for each wrong secret.
+        """True for a request that has passed the front; takes equally long for each wrong secret.
 
         Raises:
             UnavailableError: the secrets cannot be read.

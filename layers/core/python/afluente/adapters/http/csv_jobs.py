@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from afluente.adapters.http.errors import bounded, invalid_request
+from afluente.adapters.http.errors import invalid_request
 from afluente.application.csv.files import NO_DOMAIN
 from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.listing import MAX_PAGE, JobQuery
@@ -17,7 +17,6 @@ JOB_ID_PATTERN = "[0-9a-f]{24}"
 EARLIEST, LATEST = 1.0, 1e12
 """The first and the last time for which jobs are listed, in Unix seconds."""
 
-_MAX_TEXT = 1_000
 _JOB_ID = re.compile(JOB_ID_PATTERN)
 _LIMIT = re.compile(r"[0-9]{1,9}")
 
@@ -45,7 +44,7 @@ def decode_query(parameters: Mapping[str, str]) -> JobQuery:
         message = f"is no parameter; parameters are {', '.join(JobQuery.__struct_fields__)}"
         faults.append(Fault(FaultCode.UNKNOWN_FIELD, name, message))
     if faults:
-        raise invalid_request(bounded(faults, max_text=_MAX_TEXT))
+        raise invalid_request(faults)
     return query
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from afluente.adapters.codecs.csv.options import CSVIngestConfig, option_faults
 from afluente.adapters.http.csv_forms import FILE, OPTIONS, options_object, read_form
-from afluente.adapters.http.errors import RequestError, bounded, invalid_request
+from afluente.adapters.http.errors import RequestError, invalid_request
 from afluente.adapters.http.requests import (
     agreed,
     object_of,
@@ -31,7 +31,6 @@ MAX_OPTIONS_BYTES = 65_536
 MAX_UPLOAD_ID_LENGTH = 1_024
 """Longest id of an upload in parts, as S3 gives it."""
 
-_MAX_TEXT = 1_000
 _SIZE = "size"
 _UPLOAD_ID = "upload_id"
 _FROM_REQUEST = "request"
@@ -152,7 +151,7 @@ def decode_renewal(body: bytes) -> Renewal:
     known = f"is unknown; there are {_SIZE} and {_UPLOAD_ID}"
     faults += [Fault(FaultCode.UNKNOWN_FIELD, name, known) for name in document]
     if faults:
-        raise invalid_request(bounded(faults, max_text=_MAX_TEXT))
+        raise invalid_request(faults)
     _check_largest(size)
     return Renewal(size, upload_id)
 
@@ -178,7 +177,7 @@ def _job(
     faults += _name_faults(file)
     faults += option_faults(given) or _length_faults(given)
     if faults:
-        raise invalid_request(bounded(faults, max_text=_MAX_TEXT))
+        raise invalid_request(faults)
     file = str(file)
     if not file.lower().endswith(FILE_SUFFIXES):
         endings = ", ".join(FILE_SUFFIXES)

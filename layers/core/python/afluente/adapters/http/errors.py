@@ -9,6 +9,9 @@ from afluente.domain.faults import Fault
 MAX_FAULTS = 100
 """Faults that an answer names; a sender of more has one mistake many times."""
 
+MAX_TEXT = 1_000
+"""Characters of a text in an answer that may repeat parts of the request."""
+
 
 class RequestError(Exception):
     """The request as a whole is rejected.
@@ -33,22 +36,19 @@ class RequestError(Exception):
 
 
 def invalid_request(faults: Sequence[Fault]) -> RequestError:
-    """The error of a request that as a whole is not of the form, with all its faults."""
-    detail = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
-    return RequestError(400, "invalid_request", detail, errors=faults)
+    """The error of a request that as a whole is not of the form, with its first faults."""
+    shown = [Fault(its.code, printable(its.field), printable(its.message)) for its in faults[:MAX_FAULTS]]
+    return RequestError(400, "invalid_request", sentence(shown), errors=shown)
 
 
-def bounded(faults: Sequence[Fault], *, max_text: int) -> list[Fault]:
-    """The first of some faults, with texts that are cut and can be written as JSON: they may repeat the request."""
-    return [
-        Fault(fault.code, printable(fault.field, max_text), printable(fault.message, max_text))
-        for fault in faults[:MAX_FAULTS]
-    ]
+def sentence(faults: Sequence[Fault]) -> str:
+    """Faults as a sentence."""
+    return "; ".join(f"{fault.field} {fault.message}" for fault in faults)
 
 
-def printable(text: str, max_text: int) -> str:
-    """A text that can be written as JSON, cut to some characters."""
-    return text.encode("utf-8", "backslashreplace").decode()[:max_text]
+def printable(text: str) -> str:
+    """A text that may repeat parts of a request, cut, and such that it can be written as JSON."""
+    return text[:MAX_TEXT].encode("utf-8", "backslashreplace").decode()
 
 
 def malformed_json(error: MalformedJsonError) -> RequestError:

@@ -21,7 +21,7 @@ from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import MISSING_SOURCE, json_type, part_faults
 
 MAX_POINTS = 20_000
-"""Of one request."""
+"""Points of one request."""
 
 
 class PointsBody(msgspec.Struct):
@@ -39,7 +39,7 @@ class PointsBody(msgspec.Struct):
 
 
 class _LooseBody(msgspec.Struct):
-    """A body of which not even the types are certain."""
+    """A body with fields of any type."""
 
     datapoints: list[object]
     domain: object
@@ -51,9 +51,9 @@ class PointFault(msgspec.Struct, frozen=True):
 
     Attributes:
         index: the place of the point in the request, from 0.
-        code: which of the closed set of faults it is.
+        code: code of the fault, one of a closed set.
         field: the field at fault.
-        message: what is wrong and the way out, for people.
+        message: the fault and a hint, for people.
     """
 
     index: int
@@ -63,12 +63,12 @@ class PointFault(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What became of the points of a request.
+    """Receipt for the points of a request.
 
     Attributes:
-        inserted: how many are queued for certain.
-        rejected: each fault of each point that is not.
-        request_id: by which the operators find the request.
+        inserted: number of points that are queued for certain.
+        rejected: the faults of all other points.
+        request_id: the id by which the operators find the request.
     """
 
     inserted: int
@@ -82,19 +82,19 @@ _decoder = msgspec.json.Decoder(PointsBody)
 def decode_points(
     body: bytes, *, headers: Mapping[str, str], domains: Collection[str], grant: Grant, request_id: str, now: float
 ) -> PointsRequest:
-    """Sort the points of a body into those that can be taken and those that cannot.
+    """Partition the points of a body into sound and rejected ones.
 
     Args:
         body: as `read_body` gives it.
         headers: by lower-case name; `x-domain` and `x-source-id` fill what the body lacks.
         domains: the domains that are open.
-        grant: what the sender may do.
+        grant: of the sender.
         request_id: the transport's id of the request.
         now: the time of arrival, in Unix seconds.
 
     Raises:
-        RequestError: 403 for a domain that the sender does not reach; 400 for a body that is no JSON, or that as a
-            whole is not of the form; 413 for too many points.
+        RequestError: 403 for a domain that the sender does not reach; 400 for a body that is no JSON or malformed as a
+            whole; 413 for too many points.
     """
     decoded: PointsBody | _LooseBody
     try:
@@ -105,17 +105,17 @@ def decode_points(
     if len(decoded.datapoints) > MAX_POINTS:
         detail = f"{len(decoded.datapoints)} points are more than {MAX_POINTS}; send them in several requests"
         raise RequestError(413, "too_many_points", detail)
-    points, rejected = _partitioned(decoded.datapoints, domain, source_id, now)
+    points, rejected = _partition(decoded.datapoints, domain, source_id, now)
     return PointsRequest(request_id, "http", domain, source_id, now, points, rejected)
 
 
 def receipt(inserted: int, rejected: Iterable[RejectedPoint], request_id: str) -> Answer:
-    """202: points were queued, and these were not."""
+    """The answer 202 to a request with points."""
     return document(202, Receipt(inserted, rejected_points(rejected), request_id))
 
 
 def rejected_points(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
-    """Every fault of every point."""
+    """The faults of all rejected points."""
     return [
         PointFault(point.index, fault.code, redacted(fault.field), redacted(fault.message))
         for point in rejected
@@ -123,7 +123,7 @@ def rejected_points(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
     ]
 
 
-def _partitioned(
+def _partition(
     items: Sequence[object], domain: str, source_id: str, now: float
 ) -> tuple[list[DataPoint], list[RejectedPoint]]:
     try:
@@ -133,7 +133,7 @@ def _partitioned(
 
 
 def _decode_loosely(body: bytes) -> _LooseBody:
-    """Read a body that does not fit the form: either it is no JSON, or some of its fields are wrong."""
+    """Decode a body that is no JSON, or has fields of wrong types."""
     document = object_of(body)
     datapoints = document.get("datapoints")
     if not isinstance(datapoints, list):
@@ -149,7 +149,7 @@ def _decode_loosely(body: bytes) -> _LooseBody:
 def _origin(
     body: PointsBody | _LooseBody, headers: Mapping[str, str], domains: Collection[str], grant: Grant
 ) -> tuple[str, str]:
-    """The domain and the source that a request is from, by its body and its headers."""
+    """The domain and the source of a request, by its body and its headers."""
     faults: list[Fault] = []
     if not body.datapoints:
         faults.append(Fault(FaultCode.EMPTY, "datapoints", "must have a point or more"))

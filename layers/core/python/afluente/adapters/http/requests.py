@@ -16,7 +16,7 @@ from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import closed_domain_faults, domain_faults, json_type
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-"""Of a body once it is unpacked. API Gateway takes 10 MB, of which Lambda takes 6 MB (4.5 MB of binary as base64)."""
+"""Largest body, unpacked. API Gateway takes 10 MB, of which Lambda takes 6 MB (4.5 MB of binary as base64)."""
 
 _JSON = "application/json"
 _HEADERS = {"domain": "x-domain", "source_id": "x-source-id"}
@@ -44,14 +44,14 @@ def permitted(event: Mapping[str, Any], route: Route) -> Grant:
 
 
 def check_scope(grant: Grant, missing: str | None) -> None:
-    """Refuse what goes beyond a grant.
+    """Refuse a request beyond a grant.
 
     Args:
-        grant: what the caller may do.
-        missing: the scope that it lacks for what it asks for; None where nothing is missing.
+        grant: of the caller.
+        missing: the scope that it lacks for the request; None where it lacks none.
 
     Raises:
-        RequestError: 403 where something is missing.
+        RequestError: 403 where it lacks a scope.
     """
     if missing:
         detail = f"the key {grant.key_id} lacks the scope {missing}; ask the operators for a key that has it"
@@ -67,8 +67,8 @@ def read_body(body: str | None, *, is_base64: bool, headers: Mapping[str, str]) 
         headers: by lower-case name.
 
     Raises:
-        RequestError: 413 for too large a body, 415 for a content type or coding that is not taken, 400 for a body that
-            is not in the coding that it says.
+        RequestError: 413 for too large a body, 415 for another content type or coding, 400 for a body that is not in
+            the coding of its header.
     """
     media_type = headers.get("content-type", _JSON).split(";")[0].strip().lower()
     if media_type != _JSON:
@@ -92,7 +92,7 @@ def raw_body(body: str | None, *, is_base64: bool) -> bytes:
 
 
 def agreed(field: str, in_body: object, headers: Mapping[str, str], faults: list[Fault]) -> object:
-    """What body and header say of `domain` or `source_id`; a fault more where they contradict each other."""
+    """The value of `domain` or `source_id` in body or header; appends a fault where they contradict each other."""
     header = _HEADERS[field]
     in_header = headers.get(header)
     if in_body is None or in_header is None or in_body == in_header:
@@ -103,10 +103,10 @@ def agreed(field: str, in_body: object, headers: Mapping[str, str], faults: list
 
 
 def reachable_domain_faults(domain: object, domains: Collection[str], grant: Grant) -> tuple[Fault, ...]:
-    """What keeps `domain` from being one of those that are open; of the others a caller is told its own alone.
+    """Faults of a domain that is malformed or not open; they name no domain beyond the caller's reach.
 
     Raises:
-        RequestError: 403 where the caller does not reach it, whether it is open or not.
+        RequestError: 403 for a domain that the caller does not reach, open or not.
     """
     if not domain_faults(domain):
         check_scope(grant, grant.missing_domain(str(domain)))
@@ -114,17 +114,17 @@ def reachable_domain_faults(domain: object, domains: Collection[str], grant: Gra
 
 
 def open_domain_faults(domain: object, domains: Collection[str]) -> tuple[Fault, ...]:
-    """What keeps `domain` from being one of those that are open."""
+    """Faults of a domain that is missing, malformed or not open."""
     if domain is None:
         return (Fault(FaultCode.MISSING, "domain", "is required, in the body or as the header X-Domain"),)
     return domain_faults(domain) or closed_domain_faults(str(domain), domains)
 
 
 def object_of(body: bytes) -> dict[str, Any]:
-    """The object that a body is.
+    """The JSON object of a body.
 
     Raises:
-        RequestError: 400 for what is no JSON, or no object.
+        RequestError: 400 for a body that is no JSON, or no object.
     """
     try:
         document = parse_json(body)
@@ -136,7 +136,7 @@ def object_of(body: bytes) -> dict[str, Any]:
 
 
 def _gunzip(packed: bytes) -> bytes:
-    """Unpack at most a byte more than is allowed, so that a small body cannot become a large one in memory."""
+    """Unpack at most a byte more than is allowed, so that no small body becomes a large one in memory."""
     try:
         with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
             return file.read(MAX_BODY_BYTES + 1)

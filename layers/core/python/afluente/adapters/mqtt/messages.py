@@ -1,4 +1,4 @@
-"""Messages of the MQTT inbox: what the rules of AWS IoT Core put there, and the points in their payloads."""
+"""Messages of the MQTT inbox, as the topic rules of AWS IoT Core write them, and the points in their payloads."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Sequence
@@ -15,17 +15,17 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import StreamKey, json_type
 
-# What the error action has for a message that came by none, over HTTP.
+# The client id of a message that was published over HTTP, in the error action.
 _NO_CLIENT = "N/A"
 
 
 class MqttMessage(msgspec.Struct, frozen=True):
-    """A message as a topic rule hands it on.
+    """A message as a topic rule writes it.
 
     Attributes:
         payload: as the device sent it, in base64.
-        topic: that it was published to.
-        arrived_at: when the broker had it, in Unix milliseconds.
+        topic: of the publication.
+        arrived_at: its arrival at the broker, in Unix milliseconds.
         client_id: of the device.
     """
 
@@ -36,7 +36,7 @@ class MqttMessage(msgspec.Struct, frozen=True):
 
 
 class _UndeliveredMessage(msgspec.Struct, frozen=True):
-    """What a topic rule hands to its error action; when the broker had the message is no part of it."""
+    """A message as the error action of a topic rule writes it, without the time of its arrival."""
 
     payload: str = msgspec.field(name="base64OriginalPayload")
     topic: str
@@ -44,7 +44,7 @@ class _UndeliveredMessage(msgspec.Struct, frozen=True):
 
 
 class UnusableMessageError(Exception):
-    """No point can be made of a message; says why."""
+    """A message without any point; its text is the cause, for people."""
 
 
 _decoder = msgspec.json.Decoder(MqttMessage)
@@ -52,14 +52,14 @@ _undelivered_decoder = msgspec.json.Decoder(_UndeliveredMessage)
 
 
 def read_message(body: str, *, sent_at: float) -> MqttMessage:
-    """Read a message of the inbox: of a rule's action, or of its error action, redriven.
+    """Read a message of the inbox: of a rule's action, or of its error action after a redrive.
 
     Args:
-        body: the message as the inbox has it.
-        sent_at: when the inbox got it, in Unix seconds; the arrival of a message whose rule failed.
+        body: of the message.
+        sent_at: the time of the inbox, in Unix seconds; it stands for the arrival of a message of an error action.
 
     Raises:
-        UnusableMessageError: no rule of ours wrote it.
+        UnusableMessageError: no topic rule of ours wrote it.
     """
     try:
         return _decoder.decode(body)
@@ -75,7 +75,7 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
     """Partition the points of a message into sound and rejected ones.
 
     Args:
-        message: its topic says domain, source and stream; SenML names its streams itself.
+        message: its topic names domain, source and stream; SenML names its streams itself.
         domains: the domains that are open.
         request_id: the inbox's id of the message.
 
@@ -90,11 +90,11 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
     points: list[DataPoint] = []
     rejected: list[RejectedPoint] = []
     for index, raw in enumerate(items):
-        decoded = _decoded(raw, key, arrived_at, names_streams=names_streams)
-        if isinstance(decoded, DataPoint):
-            points.append(decoded)
+        point = _point(raw, key, arrived_at, names_streams=names_streams)
+        if isinstance(point, DataPoint):
+            points.append(point)
         else:
-            rejected.append(RejectedPoint(index, decoded, raw))
+            rejected.append(RejectedPoint(index, point, raw))
     origin = {"topic": message.topic, "client_id": message.client_id}
     return PointsRequest(request_id, "mqtt", key.domain, key.source_id, arrived_at, points, rejected, origin)
 
@@ -119,7 +119,7 @@ def quarantined_body(body: str, cause: str, *, message_id: str, failed_at: float
     """The quarantined record of a message of the inbox that no topic rule wrote.
 
     Args:
-        body: the message as the inbox has it.
+        body: of the message.
         cause: why it is quarantined, for a person.
         message_id: the inbox's id of the message.
         failed_at: in Unix seconds.
@@ -155,8 +155,8 @@ def _key(topic: str, domains: Collection[str]) -> StreamKey:
     try:
         key = StreamKey.parse(topic)
     except FaultyError as error:
-        told = "; ".join(f"{fault.field} {fault.message}" for fault in error.faults)
-        raise UnusableMessageError(f"the topic is not domain/source/stream: {told}") from error
+        faults = "; ".join(f"{fault.field} {fault.message}" for fault in error.faults)
+        raise UnusableMessageError(f"the topic is not domain/source/stream: {faults}") from error
     if key.domain not in domains:
         raise UnusableMessageError(f"the domain '{key.domain}' is not open; open are {', '.join(sorted(domains))}")
     return key
@@ -166,7 +166,7 @@ def payload_document(payload: str) -> Any:
     """The JSON of a payload.
 
     Raises:
-        UnusableMessageError: it is no base64, empty, or no JSON.
+        UnusableMessageError: the payload is no base64, empty, or no JSON.
     """
     try:
         raw = b64decode(payload, validate=True)
@@ -191,13 +191,13 @@ def _listed(document: Any) -> Sequence[object]:
     if isinstance(document, dict):
         document = document.get("datapoints", [document])
     if not isinstance(document, list) or not document:
-        what = "an empty array" if document == [] else json_type(document)
-        raise UnusableMessageError(f"the payload must be a point, an array of points or SenML, not {what}")
+        found = "an empty array" if document == [] else json_type(document)
+        raise UnusableMessageError(f"the payload must be a point, an array of points or SenML, not {found}")
     return document
 
 
-def _decoded(raw: object, key: StreamKey, arrived_at: float, *, names_streams: bool) -> DataPoint | tuple[Fault, ...]:
-    """A point with what the topic and the broker say of it, or its faults."""
+def _point(raw: object, key: StreamKey, arrived_at: float, *, names_streams: bool) -> DataPoint | tuple[Fault, ...]:
+    """A point with the stream of the topic and the time of the broker where it has none, or its faults."""
     if isinstance(raw, dict):
         own = raw.get("stream_id")
         if own is None:
@@ -210,7 +210,7 @@ def _decoded(raw: object, key: StreamKey, arrived_at: float, *, names_streams: b
 
 
 def _with_timestamp(raw: dict[str, Any], arrived_at: float) -> dict[str, Any]:
-    """The point with the time of its arrival, where it has none of its own; its metadata says so."""
+    """The point with the time of its arrival, where it has none, and a note of that in its metadata."""
     if raw.get("timestamp") is not None:
         return raw
     metadata = {} if raw.get("metadata") is None else raw["metadata"]

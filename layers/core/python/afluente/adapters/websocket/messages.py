@@ -16,22 +16,22 @@ from afluente.domain.datapoints import MAX_SEQUENCE
 from afluente.domain.stream_keys import json_type
 
 MAX_POINTS = 1_000
-"""Of one message."""
+"""Points of one message."""
 
 MAX_ANSWER_BYTES = 120_000
 """A little under the 128 KB of a message of API Gateway ("WebSocket message payload size")."""
 
 RETRY_AFTER_SECONDS = 2
-"""How long a client is told to wait while the queue does not take points."""
+"""Seconds that a client waits while the queue is unavailable."""
 
 INVALID = 1007
 REFUSED = 1008
 TOO_BIG = 1009
-"""What errors are numbered by: RFC 6455, section 7.4.1."""
+"""Codes of errors: those of RFC 6455, section 7.4.1."""
 
 
 class Authentication(msgspec.Struct, frozen=True):
-    """`{"action": "auth"}`: who sends. Without a key, the question how far the source is acknowledged."""
+    """`{"action": "auth"}`: credentials. Without a key, a query for the last acknowledged sequence."""
 
     domain: object = None
     source_id: object = None
@@ -43,21 +43,21 @@ class Ping(msgspec.Struct, frozen=True):
 
 
 class Points(msgspec.Struct, frozen=True):
-    """Points to be taken.
+    """Points of a message.
 
     Attributes:
         items: `JsonPoint`s, or JSON values of any kind.
-        is_one: whether it was a point of its own and no array; its acknowledgement is one then, too.
-        said: what the message itself says of the domain and the source of its points.
+        is_single: true for one point without an array; its acknowledgement is one without an array, too.
+        origin: domain and source of the points, as far as the message names them.
     """
 
     items: Sequence[object]
-    is_one: bool = False
-    said: dict[str, object] = {}
+    is_single: bool = False
+    origin: dict[str, object] = {}
 
 
 class ErrorMessage(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
-    """A message that cannot be taken as a whole; with the code 1008 the connection ends."""
+    """The answer to a message that is rejected as a whole; with the code 1008 the connection ends."""
 
     code: int
     reason: str
@@ -65,7 +65,7 @@ class ErrorMessage(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
 
 
 class Authenticated(msgspec.Struct, frozen=True, tag_field="type", tag="authenticated"):
-    """The answer to `auth`: how far the source is acknowledged."""
+    """The answer to `auth`, with the last acknowledged sequence of the source."""
 
     domain: str
     source_id: str
@@ -76,15 +76,15 @@ class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
     """The answer to `ping`."""
 
 
-class LimitTold(msgspec.Struct, frozen=True):
-    """A limit that is over.
+class ExceededLimit(msgspec.Struct, frozen=True):
+    """A limit that a message exceeds.
 
     Attributes:
-        subject: what it is for: `ip`, `key` or `source`.
-        name: which one.
-        dimension: what is counted: `requests`, `points` or `points_per_day`.
-        limit: how many may come at once, or on one day.
-        per_second: the steady rate; None of a day.
+        subject: the kind of its subject: `ip`, `key` or `source`.
+        name: the subject.
+        dimension: `requests`, `points` or `points_per_day`.
+        limit: the most that may come at once, or on one day.
+        per_second: the steady rate; null for a day.
         needed: by the message.
     """
 
@@ -97,21 +97,21 @@ class LimitTold(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True, tag_field="type", tag="wait", omit_defaults=True):
-    """Nothing of the message is taken for certain; it is to be sent again after so many seconds.
+    """The answer to a message of which nothing is accepted for certain, and which the client is to send again.
 
     Attributes:
         retry_after: seconds.
-        message: why, for a person.
-        limit: the one that is over, where that is why.
+        message: the cause, for a person.
+        limit: the exceeded one, if that is the cause.
     """
 
     retry_after: int
     message: str
-    limit: LimitTold | None = None
+    limit: ExceededLimit | None = None
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one point."""
+    """The acknowledgement of one point."""
 
     sequence: int | None
     status: str
@@ -126,9 +126,9 @@ _encoder = msgspec.json.Encoder()
 
 
 def read_message(body: str) -> Incoming:
-    """What a client says, or what is wrong with it."""
+    """Read a message of a client, or the error in it."""
     try:
-        # The quick way, for an array of sound points.
+        # The fast path, for an array of sound points.
         return _points(_points_decoder.decode(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
@@ -144,10 +144,10 @@ def read_message(body: str) -> Incoming:
 
 
 def points_request(message: Points, connection: Connection, *, request_id: str, now: float) -> PointsRequest:
-    """Sort the points of a message into those that can be taken and those that cannot.
+    """Partition the points of a message into sound and rejected ones.
 
     Raises:
-        MalformedJsonError: a point that has a fault nests too deeply to be kept.
+        MalformedJsonError: a rejected point nests too deeply to be quarantined.
     """
     domain, source_id = connection.domain, connection.source_id
     points, rejected = partition_points(message.items, domain=domain, source_id=source_id, now=now)
@@ -158,34 +158,34 @@ def points_request(message: Points, connection: Connection, *, request_id: str, 
 
 
 def contradiction(message: Points, connection: Connection) -> ErrorMessage | None:
-    """What a message says of its source against what its connection is for."""
-    for name, said in message.said.items():
+    """The error of a message that names another domain or source than its connection."""
+    for name, value in message.origin.items():
         bound = getattr(connection, name)
-        if said != bound:
-            return _invalid(f"{name} is {said!a}, but the connection is for '{bound}'; leave it out, or connect anew")
+        if value != bound:
+            return _invalid(f"{name} is {value!a}, but the connection is for '{bound}'; leave it out, or connect anew")
     return None
 
 
 def acknowledgements(message: Points, rejected: Sequence[RejectedPoint]) -> list[Acknowledgement]:
-    """An acknowledgement a point, in their order; without messages where the answer would be too large with them."""
+    """An acknowledgement for each point, in their order; without messages if they made the answer too large."""
     faulty = {point.index: point for point in rejected}
-    told = []
+    answers = []
     for index, item in enumerate(message.items):
         sequence = _sequence(item)
         if index not in faulty:
-            told.append(Acknowledgement(sequence, "ok"))
+            answers.append(Acknowledgement(sequence, "ok"))
             continue
         faults = faulty[index].faults
         text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
-        told.append(Acknowledgement(sequence, "error", faults[0].code, text))
-    if len(_encoder.encode(told)) > MAX_ANSWER_BYTES:
-        # The client has to have the acknowledgements; what is wrong it can look up by the codes, or in quarantine.
-        return [msgspec.structs.replace(one, message=None) for one in told]
-    return told
+        answers.append(Acknowledgement(sequence, "error", faults[0].code, text))
+    if len(_encoder.encode(answers)) > MAX_ANSWER_BYTES:
+        # The client needs the acknowledgements; the codes and the quarantine tell the faults as well.
+        return [msgspec.structs.replace(one, message=None) for one in answers]
+    return answers
 
 
 def encode(answer: object) -> str:
-    """An answer as a client gets it; a fault is told with what the client sent, but for a key in it."""
+    """Encode an answer; a fault repeats a part of the message, in which a key is masked."""
     return redacted(_encoder.encode(answer).decode())
 
 
@@ -194,23 +194,23 @@ def throttled_answer(throttled: Throttled) -> Wait | ErrorMessage:
     if throttled.retry_after is None:
         return ErrorMessage(TOO_BIG, "over_the_burst", explain(throttled))
     rule, demand = throttled.rule, throttled.demand
-    limit = LimitTold(demand.kind, demand.name, rule.dimension, int(rule.size), rule.rate or None, throttled.needed)
+    limit = ExceededLimit(demand.kind, demand.name, rule.dimension, int(rule.size), rule.rate or None, throttled.needed)
     return Wait(throttled.retry_after, f"{explain(throttled)}; nothing of the message is taken", limit)
 
 
 def refusal(reason: str, message: str) -> ErrorMessage:
-    """The error with which a connection ends."""
+    """The error that ends a connection."""
     return ErrorMessage(REFUSED, reason, message)
 
 
 def _object(document: dict[str, Any]) -> Points | ErrorMessage:
-    said = {name: document[name] for name in ("domain", "source_id") if document.get(name) is not None}
+    origin = {name: document[name] for name in ("domain", "source_id") if document.get(name) is not None}
     if "datapoints" not in document:
-        return Points([document], is_one=True, said=said)
+        return Points([document], is_single=True, origin=origin)
     items = document["datapoints"]
     if not isinstance(items, list):
         return _invalid(f"datapoints must be an array, not {json_type(items)}")
-    return _points(items, said)
+    return _points(items, origin)
 
 
 def _action(document: dict[str, Any]) -> Incoming:
@@ -223,13 +223,13 @@ def _action(document: dict[str, Any]) -> Incoming:
             return _invalid(f"the action {action!a} is unknown; there are auth and ping, and points have none")
 
 
-def _points(items: Sequence[object], said: dict[str, object] | None = None) -> Points | ErrorMessage:
+def _points(items: Sequence[object], origin: dict[str, object] | None = None) -> Points | ErrorMessage:
     if not items:
         return _invalid(f"an array must have 1 to {MAX_POINTS} points")
     if len(items) > MAX_POINTS:
-        told = f"{len(items)} points are more than {MAX_POINTS}; send them in several messages"
-        return ErrorMessage(TOO_BIG, "too_many_points", told)
-    return Points(items, said=said or {})
+        detail = f"{len(items)} points are more than {MAX_POINTS}; send them in several messages"
+        return ErrorMessage(TOO_BIG, "too_many_points", detail)
+    return Points(items, origin=origin or {})
 
 
 def _invalid(message: str) -> ErrorMessage:
