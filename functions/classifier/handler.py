@@ -1,18 +1,17 @@
 """Classifier: packs of the queue become points on the streams of their classes, a batch an invocation."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from afluente.adapters.aws.sqs_records import batch_answer, quarantined_pack, received_pack
 from afluente.adapters.codecs.packs import UndecodablePackError
-from afluente.application.classification.classify_packs import BatchResult
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.classifier import ClassifierFunction, compose
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.observability import LogCode, Metric, count, logger
+from classifier.reporting import report
 
 Record = dict[str, Any]
 
@@ -26,7 +25,7 @@ def handle(event: dict[str, Any], _context: Any, function: ClassifierFunction) -
     if packs:
         result = function.classify(packs)
         failed |= result.failed
-        _report(result)
+        report(result)
     retried = [record for record in event["Records"] if _group(record) in failed]
     if retried:
         _retry_later(retried, failed, function)
@@ -60,21 +59,6 @@ def _retry_later(records: Sequence[Record], failed: Mapping[str, Exception], fun
         function.retry_later(receipts)
     except UnavailableError as error:
         logger().warning("visibility unchanged", code=LogCode.PACKS_RETURNED, cause=str(error))
-
-
-def _report(result: BatchResult) -> None:
-    logger().info("packs classified", code=LogCode.PACKS_CLASSIFIED, classes=dict(result.classes))
-    counts: Counter[Metric] = Counter({Metric(f"Points{name.title()}"): n for name, n in result.classes.items()})
-    counts += Counter(
-        {
-            Metric.POINTS_LATE: result.late,
-            Metric.POINTS_DUPLICATE: result.duplicates,
-            Metric.POINTS_REPEATED: result.repeated,
-            Metric.ALARMS_RAISED: result.alarms["raised"],
-            Metric.ALARMS_CLEARED: result.alarms["cleared"],
-        }
-    )
-    count(counts)
 
 
 def _group(record: Record) -> str:

@@ -127,7 +127,7 @@ CLOSURES = {
         "afluente.adapters.aws.dynamodb_constraints afluente.adapters.aws.dynamodb_states",
         "afluente.adapters.aws.eventbridge afluente.adapters.aws.kinesis",
         "afluente.adapters.aws.s3_quarantine afluente.adapters.aws.sqs_packs afluente.adapters.aws.sqs_records",
-        "afluente.runtime.classifier afluente.runtime.jitter classifier.handler",
+        "afluente.runtime.classifier afluente.runtime.jitter classifier.*",
     ),
     "csv_trigger": (
         *EVERY_FUNCTION,
