@@ -274,7 +274,7 @@ def _alarm(alert: AlertThresholds, adjusted: list[str]) -> dict[str, Any]:
 
 
 def _origin(thresholds: SensorThresholds) -> dict[str, Any]:
-    """The rows that the constraints come from, for whoever asks why a constraint is as it is."""
+    """The rows that the constraints come from, so that people can trace a constraint back."""
     alert, delta = thresholds.alert, thresholds.delta
     origin = {
         "sensor_uuid": thresholds.sensor.uuid,

@@ -1,1 +1,1 @@
-"""Composition of what the functions take from the migration wing."""
+"""Composition of the migration wing, for the functions that use it."""
