@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.app import synthesise
 from infra.atomic_dir import atomic_dir
 from infra.layer_build import LayerFolders, stand_in_layers
 from infra.node import use_node
+from infra.paths import FUNCTIONS
 from infra.stage import PRESETS, Stage
+from infra.stage import local as local_stage
 from tests.infrastructure.deployment import Deployment
 
 # Before a test module imports aws_cdk, which starts Node.js.
@@ -50,7 +53,7 @@ def deployed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
             with _locked(assembly.with_suffix(".lock")):
                 if not assembly.exists():
                     layers = stand_in_layers(tmp_path_factory.mktemp("layers"), legacy_sql=stage.reads_legacy_tables)
-                    _synthesise(stage, layers, assembly)
+                    _assemble(stage, layers, assembly)
             read[digest] = Deployment.read(stage, assembly)
         return read[digest]
 
@@ -77,6 +80,27 @@ def local(deployment_of: Callable[[str], Deployment]) -> Deployment:
     return deployment_of("local")
 
 
+@pytest.fixture(scope="session")
+def local_assembly(shared: Path) -> Path:
+    """The assembly that is deployed to the emulator, with built layers, from sources with bytecode beside them."""
+    assembly = shared / "local-assembly"
+    with _locked(assembly.with_suffix(".lock")):
+        if not assembly.exists():
+            with _bytecode(), atomic_dir(assembly) as unfinished:
+                synthesise(local_stage(), unfinished)
+    return assembly
+
+
+@contextmanager
+def _bytecode() -> Iterator[None]:
+    folder = FUNCTIONS / "classifier" / "__pycache__"
+    folder.mkdir(exist_ok=True)
+    stale = folder / "stale.cpython-311.pyc"
+    stale.touch()
+    yield
+    stale.unlink()
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
@@ -84,7 +108,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _synthesise(stage: Stage, layers: LayerFolders, assembly: Path) -> None:
+def _assemble(stage: Stage, layers: LayerFolders, assembly: Path) -> None:
     from infra.assembly import assemble  # noqa: PLC0415 - starts Node.js
 
     with atomic_dir(assembly) as unfinished:

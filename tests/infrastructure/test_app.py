@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,28 +14,12 @@ from infra.paths import ROOT
 from infra.stage import local
 
 
-@pytest.fixture(scope="module")
-def bytecode() -> Iterator[Path]:
-    folder = ROOT / "functions" / "classifier" / "__pycache__"
-    folder.mkdir(exist_ok=True)
-    stale = folder / "stale.cpython-311.pyc"
-    stale.touch()
-    yield stale
-    stale.unlink()
-
-
-@pytest.fixture(scope="module")
-def assembly(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Path:
-    """An assembly with the layers that are deployed, from sources with bytecode beside them."""
-    return app.synthesise(local(), tmp_path_factory.mktemp("app") / "assembly")
-
-
-def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(assembly: Path) -> None:
-    assert json.loads((assembly / "afluente-local-data.assets.json").read_text())["files"].keys()
-    files = json.loads((assembly / "afluente-local-service.assets.json").read_text())["files"]
-    template = (assembly / "afluente-local-service.template.json").read_text()
+def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(local_assembly: Path) -> None:
+    assert json.loads((local_assembly / "afluente-local-data.assets.json").read_text())["files"].keys()
+    files = json.loads((local_assembly / "afluente-local-service.assets.json").read_text())["files"]
+    template = (local_assembly / "afluente-local-service.template.json").read_text()
     folders = {
-        file["displayName"]: assembly / file["source"]["path"]
+        file["displayName"]: local_assembly / file["source"]["path"]
         for hash_, file in files.items()
         if file["source"]["packaging"] == "zip" and hash_ in template
     }
@@ -48,17 +31,17 @@ def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(assembly
     assert len(folders) == 5  # the functions share one
 
 
-def test_an_asset_holds_no_bytecode(assembly: Path, bytecode: Path) -> None:
-    assert list(assembly.rglob(bytecode.name)) == []
-    assert list(assembly.rglob("__pycache__")) == []
+def test_an_asset_holds_no_bytecode(local_assembly: Path) -> None:
+    assert list(local_assembly.rglob("*.pyc")) == []
+    assert list(local_assembly.rglob("__pycache__")) == []
 
 
-def test_the_same_sources_give_the_same_templates(assembly: Path, tmp_path: Path) -> None:
+def test_the_same_sources_give_the_same_templates(local_assembly: Path, tmp_path: Path) -> None:
     again = app.synthesise(local(), tmp_path / "again")
 
     for name in ("data", "service"):
         template = f"afluente-local-{name}.template.json"
-        assert (assembly / template).read_bytes() == (again / template).read_bytes()
+        assert (local_assembly / template).read_bytes() == (again / template).read_bytes()
 
 
 def test_the_toolkit_gets_the_stage_of_its_context_where_it_wants_it(

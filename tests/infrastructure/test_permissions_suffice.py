@@ -30,9 +30,7 @@ from cli.local_stack import assembly as assemblies
 from cli.local_stack import cloudformation
 from cli.local_stack.assembly import StackTemplate
 from cli.local_stack.health import edition_at
-from infra.app import synthesise
 from infra.paths import ROOT
-from infra.stage import local
 from tests.infrastructure.deployment import as_list
 from tests.infrastructure.grants import GRANTS
 
@@ -116,8 +114,8 @@ def connection(port: int) -> Connection:
 
 
 @pytest.fixture(scope="module")
-def outputs(connection: Connection, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    assembly = assemblies.read(synthesise(local(), tmp_path_factory.mktemp("assembly")))
+def outputs(connection: Connection, local_assembly: Path) -> Mapping[str, str]:
+    assembly = assemblies.read(local_assembly)
     cloudformation.upload(connection, assembly.assets.values(), REGION)
     for stack in assembly.stacks:
         cloudformation.deploy(connection, as_the_emulator_can_enforce_it(stack))
