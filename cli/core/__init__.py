@@ -1,1 +1,1 @@
-"""What every command shares: target, API client, retry, output, errors, times."""
+"""Shared by all commands: target, API client, retry, output, errors, times."""

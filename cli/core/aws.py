@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the clients of a deployment connect to, and as whom.
+    """Endpoint and credentials of the clients of a deployment.
 
     Attributes:
-        session: credentials and region; None where there are none, since the API alone is reached.
+        session: credentials and region; None where only the API is reached.
         endpoint: the emulator's URL; None for AWS itself.
     """
 
@@ -25,15 +25,15 @@ class Connection:
 
     @property
     def region(self) -> str | None:
-        """Where its clients are, unless they are told otherwise."""
+        """The default region of its clients."""
         return self.session.region_name if self.session else None
 
     # The caller says which client it asked for; boto3's stubs know that from a literal only.
     def client(self, service: str, **options: Any) -> Any:
-        """A client of a service, with retries for throttling and without the user's proxies for the local stack.
+        """A client of a service: it retries when throttled, and uses no proxy for the local stack.
 
         Raises:
-            CommandError: the API alone is reached.
+            CommandError: only the API is reached.
         """
         if self.session is None:
             raise needs_credentials()
@@ -57,7 +57,7 @@ def needs_credentials() -> CommandError:
 
 
 def local_connection(endpoint: str, region: str) -> Connection:
-    """The emulator at `endpoint`; a user's profile, keys and configuration files play no part."""
+    """The emulator at `endpoint`; the user's profile, keys and configuration files are ignored."""
     import boto3  # noqa: PLC0415 - half a second that most commands need not spend
     import botocore.session  # noqa: PLC0415
 
@@ -79,7 +79,7 @@ def account_connection(profile: str | None, region: str | None) -> Connection:
 
 
 def no_connection() -> Connection:
-    """None: whoever comes with an API key alone has no credentials, and none that lie about are used."""
+    """No endpoint and no session: with an API key alone, the user's AWS credentials are not used."""
     return Connection(None)
 
 

@@ -1,10 +1,10 @@
-"""How a command says that it could not do what it was asked, and with which exit code."""
+"""Failures of commands, and their exit codes."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the exit code of `afluente` means; `afluente --help` lists them."""
+    """Exit codes of `afluente`; `afluente --help` lists them."""
 
     OK = 0
     FAILED = 1

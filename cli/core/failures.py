@@ -1,4 +1,4 @@
-"""Failures of the libraries below the commands, told as sentences."""
+"""Failures of libraries, rendered as sentences for users."""
 
 import sys
 
@@ -7,7 +7,7 @@ from cli.core.errors import CommandError, ExitCode
 
 
 def explain(error: Exception) -> CommandError | None:
-    """What an expected exception means for the user; None for one that is a fault of afluente itself."""
+    """The error to show for an expected exception; None for a bug of afluente itself."""
     # A library that was never imported has raised nothing; importing it to find out would be slow.
     if "botocore" in sys.modules:
         explained = _explain_aws(error)

@@ -28,11 +28,11 @@ def exclusive(path: Path, *, on_wait: Callable[[], None]) -> Iterator[None]:
 
 
 def hold_until_exit(path: Path, *, patience: float) -> bool:
-    """Take the lock at `path` for the life of this process; False where another process keeps it.
+    """Acquire the lock at `path` for the life of this process; False if another process holds it.
 
     Args:
         path: the lock file.
-        patience: seconds to try for; `is_held` takes a free lock for an instant.
+        patience: seconds to try for, since `is_held` acquires a free lock for an instant.
     """
     descriptor = _open(path)
     deadline = time.monotonic() + patience
@@ -45,7 +45,7 @@ def hold_until_exit(path: Path, *, patience: float) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock at `path`."""
+    """True if a living process holds the lock at `path`."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:

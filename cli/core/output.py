@@ -1,7 +1,7 @@
-"""What people see: progress on standard error, results on standard output.
+"""Console output: progress on standard error, results on standard output.
 
-Names, units and messages of the service were written by others, who might write signs that a terminal obeys: that clear
-it, rename its window, type for its user. Whatever is shown goes through here, where such signs are made visible.
+Names, units and messages of the service are untrusted: they might hold control sequences that clear the terminal,
+rename its window or type for its user. All output goes through here, where such sequences are shown as escapes.
 """
 
 import re
@@ -26,7 +26,7 @@ _IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class SafeConsole(Console):
-    """A console that lets through no sign that a terminal obeys, but for its own."""
+    """Console that escapes untrusted control sequences."""
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         safe = (part if part.control else part._replace(text=harmless(part.text)) for part in buffer)
@@ -34,7 +34,7 @@ class SafeConsole(Console):
 
 
 def harmless(text: str) -> str:
-    """Text that a terminal shows and does not obey: control characters are shown as escapes, backslash x1b."""
+    """Text with its control characters as visible escapes, such as backslash x1b."""
     return _OBEYED.sub(_visible, text)
 
 
@@ -55,12 +55,12 @@ def print_json(document: Any) -> None:
 
 
 def print_json_line(line: str) -> None:
-    """Write a line of JSON as it is; on a terminal what JSON lets stand and a terminal obeys is written as escapes."""
+    """Write a line of JSON as it is; on a terminal with its control characters as JSON escapes."""
     sys.stdout.write((_IN_JSON.sub(_as_json_escape, line) if sys.stdout.isatty() else line) + "\n")
 
 
 def print_bytes(piece: bytes) -> None:
-    """Write bytes of a file of others as they are; on a terminal as text that it does not obey."""
+    """Write the bytes of an untrusted file as they are; on a terminal with control characters as escapes."""
     if sys.stdout.isatty():
         sys.stdout.write(harmless(piece.decode("utf-8", "replace").replace("\r\n", "\n")))
     else:

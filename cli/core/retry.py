@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeVar
 from cli.core.errors import CommandError, ExitCode
 
 MAX_ATTEMPTS = 8
-"""At one request or message."""
+"""Attempts at one request or message."""
 
 LONGEST_WAIT_SECONDS = 3_600.0
-"""That a service may ask for; beyond it, as for the points of a day, a person is to decide."""
+"""Longest pause that is waited for; if a service asks for more, such as a day, a person decides."""
 
 _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 20.0
@@ -25,7 +25,7 @@ class Busy(NamedTuple):
 
     Attributes:
         reason: for people.
-        retry_after: seconds that the service asks to be left alone for; None where it does not say.
+        retry_after: seconds that the service asks to wait; None if it names none.
     """
 
     reason: str
@@ -44,7 +44,7 @@ class Retry:
         on_wait: called with seconds and the reason before each pause.
         sleep: waits.
         attempts: at one request.
-        load: what the service is asked to take, in messages.
+        load: the thing that is sent, named in messages.
     """
 
     on_wait: Callable[[float, str], None] = _ignore
@@ -100,9 +100,9 @@ class Retry:
 
 
 def delay(attempt: int) -> float:
-    """Seconds to wait after an attempt, counted from 0: doubling, with half of it left to chance.
+    """Seconds to wait after an attempt, counted from 0: doubling, half of it random.
 
-    So that many senders do not come back together.
+    The random half keeps many senders from retrying at the same moment.
     """
     whole = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0**attempt)
     return whole * random.uniform(0.5, 1.0)  # noqa: S311 - no secret hangs on it

@@ -1,4 +1,4 @@
-"""What the local stack keeps on disk: one state directory a checkout, or wherever a setting says."""
+"""Files of the local stack: one state directory a checkout, or the configured one."""
 
 import os
 import tempfile
@@ -35,22 +35,22 @@ class StateDir:
 
     @property
     def emulator_lock(self) -> Path:
-        """Held by the emulator as long as it lives, so a stale process id is never taken for it."""
+        """Held by the emulator as long as it lives, so that a stale process id is never mistaken for it."""
         return self.path / "emulator.lock"
 
     @property
     def emulator_record(self) -> Path:
-        """Where the running emulator is reached (`EmulatorRecord`)."""
+        """Address of the running emulator (`EmulatorRecord`)."""
         return self.path / "emulator.json"
 
     @property
     def emulator_log(self) -> Path:
-        """What the emulator prints."""
+        """Output of the emulator."""
         return self.path / "emulator.log"
 
     @property
     def deployment_record(self) -> Path:
-        """What was deployed to the emulator last (`DeploymentRecord`)."""
+        """The last deployment to the emulator (`DeploymentRecord`)."""
         return self.path / "deployment.json"
 
     @property
@@ -60,7 +60,7 @@ class StateDir:
 
     @property
     def synthesis_log(self) -> Path:
-        """What the last synthesis printed."""
+        """Output of the last synthesis."""
         return self.path / "synthesis.log"
 
     @property
@@ -75,11 +75,11 @@ class StateDir:
 
     @property
     def positions(self) -> Path:
-        """How far each interrupted `afluente send` got."""
+        """Positions of interrupted `afluente send` runs."""
         return self.path / "positions"
 
     def create(self) -> None:
-        """Make the directory, and keep git from seeing it wherever it lies."""
+        """Make the directory, ignored by git wherever it lies."""
         self.path.mkdir(parents=True, exist_ok=True)
         ignore = self.path / ".gitignore"
         if not ignore.exists():

@@ -1,4 +1,4 @@
-"""Which deployment a command works on: the local stack, a stage in an AWS account, or an API by its address."""
+"""Deployments that commands work on: the local stack, a stage in an AWS account, or an API by its address."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class TargetChoice:
-    """What the user said about the deployment.
+    """The user's options that choose a deployment.
 
     Attributes:
         state: state directory of the local stack.
@@ -23,7 +23,7 @@ class TargetChoice:
         profile: an AWS profile, with a stage.
         region: an AWS region, with a stage.
         url: base of an HTTP API, to be reached with a key alone.
-        websocket_url: of a WebSocket API, to be reached so.
+        websocket_url: base of a WebSocket API, to be reached with a key alone.
     """
 
     state: StateDir
@@ -35,7 +35,7 @@ class TargetChoice:
 
     @property
     def is_api_alone(self) -> bool:
-        """Whether the deployment is reached with an API key and nothing else."""
+        """True if the deployment is reached with an API key and nothing else."""
         return bool(self.url or self.websocket_url)
 
 
@@ -50,8 +50,8 @@ class Target:
         api_url: base of its HTTP API, without a slash at the end.
         state: the state directory, for what is kept on this machine.
         is_local: whether it is the local stack.
-        is_api_alone: whether it is reached with an API key and nothing else; all that takes AWS credentials fails then.
-        given_websocket_url: the WebSocket API by the address that was given; None where none was.
+        is_api_alone: whether it is reached with an API key and nothing else; work with AWS credentials fails then.
+        given_websocket_url: the WebSocket API's address as given by the user; None if none was given.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Target:
 
     @property
     def uses_proxies(self) -> bool:
-        """Whether the user's proxy settings count; on this machine they do not."""
+        """True if the user's proxy settings apply: not for addresses on this machine."""
         return not self.is_local and urlsplit(self.given_websocket_url or self.api_url).hostname not in _LOOPBACK
 
     @property
@@ -107,7 +107,7 @@ class Target:
         """The bucket of CSV files.
 
         Raises:
-            CommandError: the stage takes none.
+            CommandError: the stage accepts no CSV files.
         """
         if "CsvBucket" not in self.outputs:
             raise CommandError(
@@ -156,7 +156,7 @@ def resolve(choice: TargetChoice) -> Target:
 
 
 class _NoOutputs(Mapping[str, str]):
-    """The outputs of a deployment of which nothing but an address is known."""
+    """The outputs of a deployment that is known by its address alone."""
 
     def __getitem__(self, name: str) -> str:
         raise aws.needs_credentials()
@@ -193,7 +193,7 @@ def _address(text: str, scheme: str) -> str:
     """The address of an API, without a slash at the end.
 
     Raises:
-        CommandError: it is none, or one over which the key could be read on its way.
+        CommandError: it is no address, or one without encryption, which would expose the key.
     """
     try:
         url = urlsplit(text)

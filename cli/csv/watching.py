@@ -70,7 +70,7 @@ def _watch(api: CsvApi, job_id: str) -> JobReport:
 
 @contextmanager
 def _leaving_jobs(left: Callable[[], Sequence[Sent]]) -> Iterator[None]:
-    """Where the block is ended by Ctrl-C, show the jobs that are left: they go on."""
+    """Show the unfinished jobs, which go on, if Ctrl-C ends the block."""
     try:
         yield
     except KeyboardInterrupt:

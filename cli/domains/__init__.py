@@ -1,1 +1,1 @@
-"""What a new domain is made of: its constraints, its example client and its place in the stage."""
+"""Parts of a new domain: its constraints, its example client and its place in the stage."""

@@ -58,12 +58,12 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def overwrites(self) -> bool:
-        """Whether constraints or files are overwritten that somebody may have changed."""
+        """True if constraints or files are overwritten that somebody may have changed."""
         return bool(self.changed or self.changed_files)
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether everything is there already."""
+        """True if everything is there already."""
         return not (self.opens or self.created or self.new_files or self.overwrites)
 
 

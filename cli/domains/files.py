@@ -1,4 +1,4 @@
-"""What a domain has in a folder of its own: constraints to change, and a client to begin from."""
+"""Files of a domain in a folder of its own: constraints to change, and a client to begin from."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ _CONSTRAINTS_HEAD = """\
 
 
 def folder_of(domain: str) -> Path:
-    """Where the files of a domain go unless somebody says otherwise."""
+    """The default folder for the files of a domain."""
     return Path("domains") / domain
 
 
@@ -39,7 +39,7 @@ def files_of(domain: Domain, folder: Path) -> dict[str, str]:
 
 
 def differing(files: Mapping[str, str], folder: Path) -> tuple[list[str], list[str]]:
-    """The names of the files that are not in the folder yet, and of those that are others there."""
+    """The names of the files that are missing from the folder, and of those that differ there."""
     new = [name for name in files if not (folder / name).exists()]
     others = [name for name, text in files.items() if name not in new and _text(folder / name) != text]
     return new, others

@@ -32,7 +32,7 @@ class OpenDomains(NamedTuple):
 
     @property
     def differ(self) -> bool:
-        """Whether the deployment has other domains than the file."""
+        """True if the deployment has other domains than the file."""
         return self.is_deployed and any(one.stage != one.deployed for one in self.domains)
 
 

@@ -23,16 +23,16 @@ from cli.constraints.files import read_document
 from cli.core.errors import CommandError, ExitCode
 
 SHIPPED = Path(__file__).parent / "templates"
-"""Those that come with afluente."""
+"""Folder of the templates that come with afluente."""
 
 MAX_SECONDS_AGO = 86_400.0
-"""Examples are of the last day."""
+"""Time range of the examples: the last day."""
 
 _AT = 1_800_000_000.0
-"""When examples are tried: any time will do."""
+"""Arbitrary time at which examples are tried."""
 
 _OF_A_SCOPE = ("key", "domain")
-"""What an entry of a file of constraints has, and one of a template has not."""
+"""Fields of an entry in a file of constraints that an entry of a template lacks."""
 
 _Name = Annotated[str, Field(min_length=1)]
 
@@ -66,7 +66,7 @@ class Example(BaseModel):
 
 
 class DomainTemplate(BaseModel):
-    """What people write in the file of a template.
+    """The content of a template's file.
 
     Attributes:
         description: what is measured there.
@@ -90,17 +90,17 @@ class DomainTemplate(BaseModel):
 
 
 class TemplateFault(msgspec.Struct, frozen=True):
-    """What is wrong with a field of a template, with what to do."""
+    """A fault in a field of a template, with a hint."""
 
     field: str
     message: str
 
 
 class TemplateError(Exception):
-    """A template that cannot be taken.
+    """A template with faults.
 
     Attributes:
-        faults: everything that is wrong with it.
+        faults: all of them.
     """
 
     def __init__(self, faults: Sequence[TemplateFault]) -> None:
@@ -118,7 +118,7 @@ class Domain:
 
 
 def shipped_names() -> list[str]:
-    """What the templates are called that come with afluente."""
+    """The names of the templates that come with afluente."""
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
@@ -213,7 +213,7 @@ def _path(place: Iterable[int | str]) -> str:
 
 
 def _constraints(raw: object, domain: str) -> tuple[list[ConstraintEntry], list[TemplateFault]]:
-    """The entries that can be taken, and what is wrong with the others; what is no list the model has told of."""
+    """The valid entries, and the faults of the others; the model reports an input that is no list."""
     given = {index: entry for index, entry in enumerate(_listed(raw)) if isinstance(entry, Mapping)}
     faults = [
         TemplateFault(f"constraints[{index}].{name}", "leave it out: the domain is the one that is added")
@@ -239,7 +239,7 @@ def _faults_of(faulty: Iterable[EntryFaults], places: Sequence[int]) -> Iterator
 
 
 def _sound_examples(raw: object) -> dict[int, Example]:
-    """The examples that are of the form, by their place; of the others the model has told."""
+    """The well-formed examples by their index; the model reports the others."""
     sound = {}
     for index, example in enumerate(_listed(raw)):
         with suppress(ValidationError):

@@ -1,4 +1,4 @@
-"""What a cloud assembly holds: stacks in the order they depend on each other, and the files they need in S3."""
+"""Contents of a cloud assembly: stacks in order of dependency, and the files they need in S3."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ class Asset:
     """A file for the asset bucket.
 
     Attributes:
-        source: a folder that is to be archived, or a file that is taken as it is.
+        source: a folder that is archived, or a file that is copied as it is.
         bucket: may hold the placeholders of CloudFormation (`${AWS::AccountId}`).
         key: the object's key, which templates name.
         is_live: whether `source` is a folder of the checkout.
@@ -36,7 +36,7 @@ class Asset:
 
     @cached_property
     def content(self) -> bytes:
-        """What the object holds."""
+        """Body of the object."""
         return archive(self.source) if self.source.is_dir() else self.source.read_bytes()
 
 

@@ -112,7 +112,7 @@ def _raise_unless_deployed(connection: Connection, name: str) -> None:
 
 
 def _failures(connection: Connection, name: str) -> list[str]:
-    """What CloudFormation says of the resources that failed, first failure first."""
+    """CloudFormation's reasons for the resources that failed, first failure first."""
     cloudformation: CloudFormationClient = connection.client("cloudformation")
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     return [

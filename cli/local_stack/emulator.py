@@ -34,7 +34,7 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
         port: where it has to listen; None for the last port used or the first free one from 4566.
 
     Raises:
-        CommandError: the port is taken, or the emulator ends before it answers.
+        CommandError: the port is in use, or the emulator ends before it answers.
     """
     last = read_document(state.emulator_record, EmulatorRecord)
     for _ in range(_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""What the emulator does otherwise than AWS, put right where the service depends on it."""
+"""Corrections of the emulator where it differs from AWS and the service depends on it."""
 
 import asyncio
 import http
@@ -14,7 +14,7 @@ _is_coded: ContextVar[bool] = ContextVar("_is_coded", default=False)
 
 
 def apply(broker: socket.socket) -> None:
-    """Put the emulator right; once, in its own process, before it serves.
+    """Correct the emulator; called once, in its own process, before it serves.
 
     Args:
         broker: the socket at which the MQTT broker is to listen.
@@ -31,8 +31,8 @@ def apply(broker: socket.socket) -> None:
 def _hand_on_coded_bodies_as_bytes() -> None:
     """Give a function the body of a request with a Content-Encoding as base64.
 
-    API Gateway does so whatever the content type is. The emulator (1.5.33) goes by the content type alone: it takes a
-    gzipped `application/json` for text and replaces what is no UTF-8, after which nobody can unpack it.
+    API Gateway does so for every content type. The emulator (1.5.33) goes by the content type alone: it treats a
+    gzipped `application/json` as text and replaces bytes that are no UTF-8, after which nobody can unpack it.
     """
     from ministack.services import apigateway  # noqa: PLC0415 - it reads its settings on import
 
@@ -54,7 +54,7 @@ def _hand_on_coded_bodies_as_bytes() -> None:
 def _serve_mqtt_at(broker: socket.socket) -> None:
     """Let the MQTT broker listen on this machine alone.
 
-    The emulator (1.5.33) has it listen on every interface, and goes on without a broker where the port is taken.
+    The emulator (1.5.33) has it listen on every interface, and goes on without a broker if the port is in use.
     """
     from ministack.services import iot  # noqa: PLC0415 - it reads its settings on import
 
@@ -71,7 +71,7 @@ def _serve_mqtt_at(broker: socket.socket) -> None:
 def _ask_for_client_certificates() -> None:
     """End a connection that brings no client certificate in the TLS handshake, as AWS IoT Core does on port 8883.
 
-    The emulator (1.5.33) takes it for one that may do everything.
+    The emulator (1.5.33) lets such a connection do everything.
     """
     from ministack.services import iot  # noqa: PLC0415 - it reads its settings on import
 
@@ -86,7 +86,7 @@ def _ask_for_client_certificates() -> None:
 
 
 def _hold_devices_to_their_policies() -> None:
-    """Judge what a device does by the IoT policies of its certificate.
+    """Authorize a device by the IoT policies of its certificate.
 
     The emulator (1.5.33) does so only with AUTH=true, which would ask for real credentials everywhere else too.
     """
@@ -123,11 +123,11 @@ def _know_the_attributes_of_things() -> None:
 def _gather_batches() -> None:
     """Let an event source mapping of a standard queue have its batch size and its batching window.
 
-    Lambda waits until there are as many messages or the window is over, and takes up to 10,000. The emulator (1.5.33)
-    takes at once what there is, and ten messages at the most.
+    Lambda waits until the batch is full or the window ends, with up to 10,000 messages a batch. The emulator (1.5.33)
+    does not wait, and receives at most ten messages.
 
-    Batches that are gathered are taken one at a time. AWS takes two at least, of which one may overtake the other; here
-    what comes out is not to depend on how busy the machine is.
+    Gathered batches run one at a time. AWS runs at least two, of which one may overtake the other; here the output must
+    not depend on the load of the machine.
     """
     from ministack.services import lambda_svc, sqs  # noqa: PLC0415 - it reads its settings on import
 

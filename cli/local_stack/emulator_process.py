@@ -18,7 +18,7 @@ _LOCK_PATIENCE_SECONDS = 2.0
 
 
 def main(arguments: list[str]) -> int:
-    """Run the emulator until it is told to stop; at once 1 if this state directory has one already."""
+    """Run the emulator until a signal stops it; return 1 at once if this state directory has one already."""
     state_path, port, mqtt_port, token = arguments
     state = StateDir(Path(state_path))
     if not hold_until_exit(state.emulator_lock, patience=_LOCK_PATIENCE_SECONDS):

@@ -1,4 +1,4 @@
-"""Whether an emulator answers, and which one."""
+"""Health check of the emulator, with its edition."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Which ports the emulator listens on."""
+"""Ports of the emulator."""
 
 import socket
 
@@ -6,7 +6,7 @@ from cli.core.errors import CommandError
 from cli.core.local_stack import LOOPBACK
 
 FIRST_PORT = 4566
-"""What AWS emulators listen on by custom."""
+"""The usual port of AWS emulators."""
 
 FIRST_MQTT_PORT = 8883
 """The port of MQTT over TLS (IANA: secure-mqtt)."""
@@ -16,10 +16,10 @@ _BACKLOG = 128
 
 
 def choose(wanted: int | None, *, remembered: int | None, first: int = FIRST_PORT) -> int:
-    """A free port: the wanted one, else the remembered one, else the first free one from `first`.
+    """A free port: the wanted one, else the last one used, else the first free one from `first`.
 
     Raises:
-        CommandError: the wanted port is taken, or all that were tried.
+        CommandError: the wanted port is in use, or all that were tried.
     """
     if wanted is not None:
         if is_free(wanted):
@@ -42,13 +42,13 @@ def listen(port: int) -> socket.socket:
     """A socket that listens at `port` of the loopback interface.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is in use.
     """
     return socket.create_server((LOOPBACK, port), backlog=_BACKLOG)
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens at `port` of the loopback interface and this process may."""
+    """True if `port` of the loopback interface is free and this process may listen there."""
     with socket.socket() as probe:
         if probe.connect_ex((LOOPBACK, port)) == 0:
             return False

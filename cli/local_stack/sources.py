@@ -1,4 +1,4 @@
-"""What the stack is made of, named by its content."""
+"""Sources of the stack, hashed by content."""
 
 import hashlib
 import os
@@ -10,23 +10,23 @@ from pathlib import Path
 from infra.paths import STAGES_VARIABLE, stages_directory
 
 TEMPLATE_SOURCES = ("infra", "stages", "uv.lock", "docs/reference/openapi.json", "docs/reference/asyncapi.json")
-"""What decides the templates and the layers that are built; the stages may be in a folder of their own."""
+"""Sources of the templates and built layers; the stages may be in a folder of their own."""
 
 CODE_SOURCES = ("functions", "layers/core")
-"""What the functions run; a change of it alone needs no new template."""
+"""Sources of the functions; a change of these alone needs no new template."""
 
 _IGNORED_FOLDERS = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
 _IGNORED_SUFFIXES = frozenset({".pyc", ".pyo"})
 
 
 def template_hash(checkout: Path) -> str:
-    """Names what a synthesis of the checkout gives on this machine with this Python."""
+    """Hash that names the synthesis of the checkout on this machine with this Python."""
     machine = f"{sys.platform} {platform.machine()} {platform.python_version()}"
     return _digest(checkout, TEMPLATE_SOURCES, seed=machine)
 
 
 def code_hash(checkout: Path) -> str:
-    """Names the code of the functions and of their own layer."""
+    """Hash of the code of the functions and of their own layer."""
     return _digest(checkout, CODE_SOURCES, seed="")
 
 

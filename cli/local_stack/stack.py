@@ -1,4 +1,4 @@
-"""The local stack as a whole: brought up to date with the checkout, taken down, looked at."""
+"""The local stack as a whole: bring it up to date with the checkout, stop it, inspect it."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.1
 
 
 class Change(StrEnum):
-    """What bringing the stack up to date took."""
+    """The work that brought the stack up to date."""
 
     NOTHING = "nothing"
     CODE = "code"
@@ -80,7 +80,7 @@ def up(state: StateDir, port: int | None) -> UpdatedStack:
 
 
 def down(state: StateDir) -> bool:
-    """Stop the local stack and forget what it held; False where none ran."""
+    """Stop the local stack, which loses its data; False if none ran."""
     if not state.path.exists():
         return False
     with locks.exclusive(state.command_lock, on_wait=lambda: _say_waiting(state)):

@@ -45,5 +45,5 @@ def _is_healthy(port: int, path: str) -> bool:
 
 
 def _answers(client: "LambdaClient", function: str, event: dict[str, Any]) -> bool:
-    """Whether the function takes an event that asks nothing of it."""
+    """True if the function accepts an event without work."""
     return "FunctionError" not in client.invoke(FunctionName=function, Payload=json.dumps(event))

@@ -1,4 +1,4 @@
-"""Moves dead letters back to the queue they are to come from again."""
+"""Dead letters: counts, and their redrive to the queues they came from."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,10 @@ class DeadLetterQueue(StrEnum):
     """MQTT messages that could not be queued: the inbox's, and those that a topic rule could not put into the inbox."""
 
     CSV_INBOX = "csv-inbox"
-    """What S3 told of new CSV files that did not become jobs."""
+    """Notifications of S3 about new CSV files that did not become jobs."""
 
     CSV_JOBS = "csv-jobs"
-    """CSV jobs that came to no end."""
+    """CSV jobs that did not finish."""
 
 
 # The output that names each, and that of the queue to which its messages go back.
@@ -54,13 +54,13 @@ class Redrive(msgspec.Struct, frozen=True):
 
 
 def dead_letters(target: Target, queue: DeadLetterQueue) -> QueueStatus:
-    """What lies in a dead-letter queue."""
+    """The messages of a dead-letter queue, counted."""
     source, _ = _OUTPUTS[queue]
     return queue_status(target, target[source])
 
 
 def redrive(target: Target, queue: DeadLetterQueue) -> Redrive:
-    """Give all dead letters of a queue back, those of one group in their order."""
+    """Redrive all dead letters of a queue, those of one group in order."""
     sqs: SQSClient = target.client("sqs")
     source, destination = (target[output] for output in _OUTPUTS[queue])
     if target.is_local:

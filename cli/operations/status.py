@@ -1,4 +1,4 @@
-"""How a deployment is doing: its functions and what waits in its queues."""
+"""Status of a deployment: its functions and the depth of its queues."""
 
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,7 @@ def status_of(target: Target) -> DeploymentStatus:
 
 
 def queue_status(target: Target, url: str) -> QueueStatus:
-    """What waits in a queue."""
+    """The depth of a queue."""
     sqs: SQSClient = target.client("sqs")
     answer = sqs.get_queue_attributes(
         QueueUrl=url,

@@ -1,1 +1,1 @@
-"""Reading what a deployment says: logs, alarms and the streams of the classes."""
+"""Output of a deployment: logs, alarms and the streams of the classes."""

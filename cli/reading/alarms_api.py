@@ -1,4 +1,4 @@
-"""Alarms as the API tells them, once or for as long as somebody looks."""
+"""Alarms over the API, once or continuously."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from cli.core.api import Api
 
 POLL_SECONDS = 2.0
-"""Between two looks; each is a request."""
+"""Pause between two requests."""
 
 LATENESS_SECONDS = 30.0
-"""How far behind the newest report another one may still turn up: several classifiers report at the same time."""
+"""Longest delay of a report behind newer ones: several classifiers report at the same time."""
 
 _PAGE = 500
 

@@ -1,4 +1,4 @@
-"""What functions and the emulator write down."""
+"""Logs of the functions and of the emulator."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _USUAL_FIELDS = frozenset(
 
 
 def function_lines(target: Target, function_output: str, *, since: datetime, follow: bool) -> Iterator[str]:
-    """What a function logged, a line each, for people."""
+    """Log lines of a function, rendered for people."""
     functions: LambdaClient = target.client("lambda")
     configuration = functions.get_function_configuration(FunctionName=target[function_output])
     group = configuration["LoggingConfig"]["LogGroup"]
@@ -34,7 +34,7 @@ def function_lines(target: Target, function_output: str, *, since: datetime, fol
 
 
 def emulator_lines(state: StateDir, *, follow: bool) -> Iterator[str]:
-    """What the emulator of the local stack printed, and prints."""
+    """Output of the local stack's emulator so far, and as it goes on."""
     with state.emulator_log.open(encoding="utf-8", errors="replace") as file:
         while True:
             line = file.readline()

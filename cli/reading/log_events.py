@@ -1,4 +1,4 @@
-"""Reads a log group of CloudWatch Logs, once or for as long as somebody looks."""
+"""Reads a log group of CloudWatch Logs, once or continuously."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ _PAGE = 10_000
 
 _POLL_SECONDS = 1.0
 _LATENESS_MS = 30_000
-"""How far behind the newest event another one may still turn up: logs arrive from many places."""
+"""Longest delay of an event behind newer ones: logs arrive from many places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def read(
 
 
 def _events_from(client: "CloudWatchLogsClient", group: str, start: int) -> Iterator[tuple[Hashable, LogEvent]]:
-    """The events from `start` on, some of them twice, each with what tells it from every other."""
+    """The events from `start` on with their unique ids; some are repeated."""
     arguments: dict[str, Any] = {"logGroupName": group, "limit": _PAGE, "startTime": start}
     copies: Counter[Hashable] = Counter()
     while True:

@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where to begin in a stream.
+    """Starting position in a stream.
 
     Attributes:
         kind: LATEST, TRIM_HORIZON (the oldest record) or AT_TIMESTAMP.
@@ -90,7 +90,7 @@ class ShardReader:
             self.sleep(_POLL_SECONDS)
 
     def _read(self, shard: _Shard) -> Iterator[bytes]:
-        """What a shard has to give now."""
+        """The records that a shard has now."""
         from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
 
         if shard.iterator is None:

@@ -25,7 +25,7 @@ _MAX_TOPIC_BYTES = 256
 
 _CONNECT_SECONDS = 30.0
 _PATIENCE_SECONDS = 120.0
-"""How long the broker may be away before the sender gives up."""
+"""Longest absence of the broker before the sender gives up."""
 
 _POLL_SECONDS = 5.0
 _LONGEST_DELAY_MS = 10_000
@@ -45,7 +45,7 @@ class MqttTransport:
     """Publishes points of one source as arrays, one message of a stream in flight.
 
     The SDK's client keeps what is not acknowledged while the broker is away, reconnects with growing pauses and sends
-    it again. What the broker acknowledges is taken; which points have faults shows only in quarantine.
+    it again. Acknowledged points may still have faults: those show only in quarantine.
 
     Args:
         device: the folder of a device.
@@ -175,7 +175,7 @@ class MqttTransport:
 
 
 def _by_stream(points: Sequence[Readable], prefix: str) -> tuple[dict[str, list[Readable]], list[Rejected]]:
-    """Points by their stream, and those whose stream makes no topic: nobody could publish them."""
+    """Points by stream, and the points that cannot be published since their stream makes no topic."""
     streams: dict[str, list[Readable]] = {}
     rejected: list[Rejected] = []
     for readable in points:
@@ -189,7 +189,7 @@ def _by_stream(points: Sequence[Readable], prefix: str) -> tuple[dict[str, list[
 
 
 def _stream_id(readable: Readable) -> object:
-    """What a point says of its stream, whatever that is."""
+    """The stream id of a point, not validated."""
     point = readable.point
     return msgspec.json.decode(point, type=_Stream).stream_id if isinstance(point, msgspec.Raw) else point.stream_id
 
@@ -206,7 +206,7 @@ def _topic_faults(prefix: str, stream_id: object) -> tuple[Fault, ...]:
 
 
 def _messages(points: Sequence[Readable]) -> tuple[list[tuple[bytes, int]], list[Rejected]]:
-    """As few messages as hold the points of one stream, each with their number; and the points that none can hold."""
+    """The points of one stream in as few messages as possible, with their counts; and the points too large for one."""
     messages: list[tuple[bytes, int]] = []
     rejected: list[Rejected] = []
     texts: list[bytes] = []

@@ -15,10 +15,10 @@ from cli.core.retry import Busy, Retry
 from cli.sending.points import Fault, Outcome, Readable, Rejected
 
 MAX_POINTS = 1_000
-"""Of one message; the service takes no more."""
+"""Most points of one message."""
 
 _MAX_MESSAGE_BYTES = 120_000
-"""A little under the 128 KB that API Gateway takes ("WebSocket message payload size")."""
+"""A little under the 128 KB that API Gateway accepts ("WebSocket message payload size")."""
 
 _FRAME_BYTES = 32_000
 """A little under its 32 KB ("WebSocket frame size")."""
