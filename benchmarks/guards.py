@@ -268,7 +268,7 @@ def counted(seen: Sequence[Seen]) -> str:
 async def open_loop(
     at: tuple[str, int], request: Callable[[int], bytes], *, rate: float, seconds: float, connections: int
 ) -> list[Seen]:
-    """Send requests at their times over some connections; what found none free until the end is not sent at all."""
+    """Send requests at their times over some connections; those that find none free until the end are not sent."""
     begun = time.perf_counter()
     places = iter(range(int(rate * seconds)))
     seen: list[Seen] = []

@@ -22,7 +22,7 @@ from pathlib import Path
 ATTEMPTS = 8
 TAKEN = 202
 PASSING = {408, 429, 500, 502, 503, 504}
-"""What may be otherwise when the same request is sent again."""
+"""Status codes of transient failures: the same request may succeed later."""
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def measured(points: list[dict]) -> list[dict]:
 
 
 def as_sent(point: dict) -> dict:
-    """What the service takes of a point, without its stream and source."""
+    """The fields of a point in a request, without its stream and source."""
     fields = ("stream_type", "value", "timestamp")
     return {name: point[name] for name in fields if point.get(name) is not None}
 

@@ -75,7 +75,7 @@ def test_every_command_is_there_with_what_it_needs() -> None:
 
 
 def test_a_revoked_key_opens_nothing_after_a_minute() -> None:
-    """API Gateway and the authorizer remember one after the other; so does the WebSocket's function, twice."""
+    """API Gateway and the authorizer cache one after the other; so does the WebSocket's function, twice."""
     authorizer, websocket = (
         settings.model_fields["key_ttl_seconds"].default for settings in (HttpAuthorizerSettings, WsIngestSettings)
     )

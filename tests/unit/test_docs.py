@@ -65,14 +65,14 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 
 
 class Block(NamedTuple):
-    """A code block: the language it says, and its lines."""
+    """A code block: its language and its lines."""
 
     language: str
     text: str
 
 
 class Heading(NamedTuple):
-    """A heading: how deep, and what it says."""
+    """A heading: its depth and its text."""
 
     level: int
     text: str
@@ -379,7 +379,7 @@ def yaml_of(page: Path) -> list[str]:
 
 
 def is_domain_template(document: object) -> bool:
-    """Whether a document is a template of a domain, and no file of constraints."""
+    """True if a document is a template of a domain, not a file of constraints."""
     return isinstance(document, dict) and "examples" in document
 
 
@@ -393,13 +393,13 @@ def headings_of(page: Path) -> list[Heading]:
 
 
 def links_in(page: Path) -> list[str]:
-    """Where the links of a page lead, but for those that leave the project."""
+    """The targets of a page's links, except those that leave the project."""
     targets = re.findall(r"\]\(([^)\s]+)\)", prose_of(page))
     return [target for target in targets if "://" not in target]
 
 
 def pages_linked_from(page: Path) -> set[str]:
-    """Where the links of a page lead on other pages, in whichever language."""
+    """The other pages that a page links to, in either language."""
     own = page.name.replace(".es", "")
     targets = {target.replace(".es.md", ".md") for target in links_in(page) if not target.startswith("#")}
     return targets - {own}

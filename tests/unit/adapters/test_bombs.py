@@ -1,4 +1,4 @@
-"""What a bomb costs in memory: 256 MiB unpacked, and the peak of the process that reads it grows by a part of that."""
+"""Memory cost of a bomb of 256 MiB unpacked: the peak of the reading process grows by a fraction of that."""
 
 import os
 import subprocess

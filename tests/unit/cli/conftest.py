@@ -1,4 +1,4 @@
-"""What the tests of `afluente csv` share: a service, and the commands with a target that is this service."""
+"""Shared by the tests of `afluente csv`: a service, and the commands that target it."""
 
 from collections.abc import Iterator
 from pathlib import Path

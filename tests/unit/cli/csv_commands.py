@@ -12,7 +12,7 @@ from cli import main as command_line
 
 
 class Told(NamedTuple):
-    """What a command said, and its exit code."""
+    """A command's output and exit code."""
 
     code: int
     out: str

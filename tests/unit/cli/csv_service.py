@@ -1,4 +1,4 @@
-"""The API of CSV jobs with the bucket behind it, on the loopback interface; both fail as they are told to."""
+"""The API of CSV jobs with the bucket behind it, on the loopback interface; both fail on demand."""
 
 import json
 import re
@@ -26,7 +26,7 @@ class Came(NamedTuple):
 
 @dataclass
 class Fault:
-    """What happens to a request in place of an answer.
+    """A fault injected in place of an answer.
 
     Attributes:
         method, path: of the request; the path is the beginning of one.

@@ -1,4 +1,4 @@
-"""A service on the loopback interface that answers as it is told to."""
+"""A service on the loopback interface with scripted answers."""
 
 import gzip
 import json

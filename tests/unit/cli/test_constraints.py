@@ -33,7 +33,7 @@ SCOPE = "iot/furnace-7/what? 100% ü"
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What a command said, and its exit code."""
+    """A command's output and exit code."""
 
     code: int
     out: str
@@ -45,7 +45,7 @@ class Told(msgspec.Struct, frozen=True):
 
     @property
     def told(self) -> str:
-        """All it said, as one line however wide the screen is."""
+        """The whole output as one line, at any width of the screen."""
         return " ".join(f"{self.out} {self.err}".split())
 
 
@@ -110,7 +110,7 @@ def afluente(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 
 def _gateway(world: World) -> type[BaseHTTPRequestHandler]:
-    """Makes events of requests as API Gateway does, and answers of what the function says."""
+    """Turns requests into events and results into answers, as API Gateway does."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:

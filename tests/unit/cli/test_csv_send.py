@@ -1,4 +1,4 @@
-"""Sending CSV files: what arrives is the file, what is told is what became of it, no fault leaves halves."""
+"""Sending CSV files: the file arrives unchanged, its outcome is reported, and no fault leaves a half."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The example client of a domain: what it sends over HTTP comes through what passes."""
+"""The example client of a domain: its points arrive over HTTP despite transient failures."""
 
 import importlib.util
 import threading
@@ -28,7 +28,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int | None]]:
-    """What the API answers, in turn: a status each, or a connection that breaks."""
+    """The API's answers in turn: a status each, or None for a connection that breaks."""
     to_come: list[int | None] = []
 
     class Api(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Templates of domains: those that come with afluente are sound, and a file that is not is told all its faults."""
+"""Templates of domains: those that come with afluente are sound, and all faults of a file are reported."""
 
 import copy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Adding a domain: what would change is shown first, is done once, and nothing is written over unasked."""
+"""Adding a domain: changes are shown first and made once, and nothing is overwritten unasked."""
 
 import copy
 import json

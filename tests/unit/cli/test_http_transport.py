@@ -1,4 +1,4 @@
-"""Sending over HTTP: what comes back is told of each point, and a fault on the way loses and repeats nothing."""
+"""Sending over HTTP: the result of each point is reported, and a fault on the way loses and repeats nothing."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What is sent: files and standard input."""
+"""Inputs of a sending: files and standard input."""
 
 import subprocess
 import sys

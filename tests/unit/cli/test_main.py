@@ -1,4 +1,4 @@
-"""The command line as a whole: what it says and with which exit code it ends."""
+"""The command line as a whole: output and exit codes."""
 
 import inspect
 import subprocess

@@ -1,4 +1,4 @@
-"""What a batch of points becomes over MQTT: messages of one stream each, small enough, in the order of the points."""
+"""Batches of points over MQTT: messages of one stream each, small enough, in the order of the points."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is shown of text that others wrote: a terminal shows it and does not obey it."""
+"""Output of untrusted text: a terminal shows its control sequences and does not execute them."""
 
 import io
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is deployed is named by its content, and is what lies in the checkout now."""
+"""Deployed code: named by its content, and the same as in the checkout now."""
 
 import io
 import json

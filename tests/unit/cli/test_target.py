@@ -1,4 +1,4 @@
-"""Where the WebSocket API of a deployment is."""
+"""Address of the WebSocket API of a deployment."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Sending over WebSocket: what is told of each point comes back, and a break anywhere loses and repeats nothing."""
+"""Sending over WebSocket: the result of each point is reported, and a break anywhere loses and repeats nothing."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ Behaviour = Callable[[ServerConnection, str], None]
 
 @dataclass
 class Service:
-    """A service on the loopback interface: behaves as it is told, in turn, then takes everything."""
+    """A service on the loopback interface: follows its script in turn, then accepts everything."""
 
     url: str = ""
     behaviours: list[Behaviour] = field(default_factory=list)

@@ -123,7 +123,7 @@ class World:
         return answer["statusCode"], body, answer["headers"]
 
     def published(self, topic: str, payload: bytes, *, arrived_at: float = NOW) -> list[str]:
-        """Publish a message; gives back the ids of the messages that are to come again."""
+        """Publish a message; returns the ids of the messages that are retried."""
         body = {
             "payload": b64encode(payload).decode(),
             "topic": topic,

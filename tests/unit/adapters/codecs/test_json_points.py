@@ -1,7 +1,7 @@
-"""JSON of every kind in a request: what the grammar has is taken, what it lacks is refused, and nothing breaks.
+"""JSON of every kind in a request: valid JSON is accepted, the rest is rejected, and nothing breaks.
 
-The cases are of the three kinds that JSON parsing suites know: y (must be taken), n (must be refused), i (a parser may
-do either). Each stands where a client could put it: as a value inside metadata, or as the whole body.
+The cases are of the three kinds that JSON parsing suites know: y (must be accepted), n (must be rejected), i (a parser
+may do either). Each stands where a client could put it: as a value inside metadata, or as the whole body.
 """
 
 import json

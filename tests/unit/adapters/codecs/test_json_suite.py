@@ -1,7 +1,7 @@
-"""JSONTestSuite at every place where JSON comes in: what the grammar has is taken, what it lacks is refused.
+"""JSONTestSuite at every place where JSON comes in: valid JSON is accepted, the rest is rejected.
 
-By design three of its documents are read that the grammar lacks, NaN and the infinities, so that of many points only
-the one that has such a value is lost. What is read of them is refused by what it says.
+By design three documents outside the grammar are read, NaN and the infinities, so that of many points only the one with
+such a value is lost. Their values are rejected later.
 """
 
 from base64 import b64encode

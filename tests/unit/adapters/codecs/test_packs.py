@@ -21,7 +21,7 @@ SOURCE = ["iot", "furnace-1", [POINT]]
 
 
 def body_of(pack: object) -> str:
-    """A body as the codec packs it, of whatever is said to be a pack."""
+    """The codec's body of any document as a pack."""
     return base64.b64encode(zlib.compress(msgspec.msgpack.encode(pack))).decode()
 
 

@@ -1,4 +1,4 @@
-"""The Big List of Naughty Strings in constraints: refused as what it is, or told again unchanged."""
+"""The Big List of Naughty Strings in constraints: rejected for what it is, or returned unchanged."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def event_of(body: object = None, *, query: str = "", path: dict[str, str] | Non
 
 
 def refusal_of(read: Callable[[], object]) -> RequestError | None:
-    """The error of a request that is refused; None of one that is taken."""
+    """The error of a rejected request; None for an accepted one."""
     try:
         read()
     except RequestError as error:
@@ -42,7 +42,7 @@ def refusal_of(read: Callable[[], object]) -> RequestError | None:
 
 
 def refused_fields(entry: dict[str, Any]) -> set[str]:
-    """The fields at fault of an entry; none where it is taken."""
+    """The fields at fault of an entry; none if it is accepted."""
     error = refusal_of(lambda: decode_entries(event_of([entry]), a_grant()))
     if error is None:
         return set()

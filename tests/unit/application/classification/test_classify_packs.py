@@ -1,4 +1,4 @@
-"""Classify packs: once in effect, whatever comes again, crashes or comes late."""
+"""Classify packs: once in effect despite retries, crashes and late arrivals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
