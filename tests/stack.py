@@ -6,7 +6,6 @@ All tests share one stack, and keep apart by their sources: each test sends from
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import threading
@@ -28,10 +27,11 @@ from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState
 from cli.access.stores import keys_of, pepper_of
 from cli.constraints.catalogue import catalogue_of
-from cli.core.local_stack import LOOPBACK, EmulatorRecord
-from cli.core.state import StateDir
+from cli.core import locks
+from cli.core.local_stack import LOOPBACK, STAGE, EmulatorRecord
+from cli.core.state import CHECKOUT, StateDir
 from cli.core.target import Target, TargetChoice, resolve
-from cli.local_stack import stack
+from cli.local_stack import sources, stack, synthesis
 from cli.operations.status import FUNCTIONS
 from cli.reading.log_events import read
 from tests.conformity import assert_documented, route_of
@@ -298,12 +298,10 @@ def running_stack(state: StateDir) -> Iterator[LocalStack]:
     """A stack for the block, however that ends.
 
     Args:
-        state: a state directory of its own; templates that the checkout has synthesised for this code are used.
+        state: a state directory of its own.
     """
     state.create()
-    synthesised = StateDir.of(None).assemblies
-    if synthesised.exists():
-        shutil.copytree(synthesised, state.assemblies, ignore=shutil.ignore_patterns("unfinished-*"))
+    use_templates_of_the_checkout(state)
     try:
         running = stack.up(state, free_port())
         assert running.not_answering == ()
@@ -312,6 +310,17 @@ def running_stack(state: StateDir) -> Iterator[LocalStack]:
             yield started
     finally:
         stack.down(state)
+
+
+def use_templates_of_the_checkout(state: StateDir) -> None:
+    """Let a stack use the templates of the checkout, which are synthesised once for all workers."""
+    shared = StateDir.of(None)
+    shared.create()
+    with locks.exclusive(shared.command_lock, on_wait=lambda: None):
+        template_hash = sources.template_hash(CHECKOUT)
+        assembly = synthesis.cached(shared, template_hash) or synthesis.synthesise(shared, STAGE, template_hash)
+    state.assemblies.mkdir(parents=True)
+    (state.assemblies / assembly.name).symlink_to(assembly)
 
 
 def request_body(points: Sequence[DataPoint]) -> bytes:

@@ -21,6 +21,8 @@ WITHIN_SECONDS = 120.0
 # Of its pieces the one at which something happens: not the first, not the last.
 PIECE = 3
 
+AGAIN = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def reader_calls(local_stack: LocalStack) -> Iterator[FaultProxy]:
@@ -58,14 +60,19 @@ def assert_each_row_once(stack: LocalStack, bucket: CsvBucket, outbox: Outbox, s
     assert not any(line["late"] for line in outbox.lines(source))
 
 
+# A unit test kills the loader at each of its calls: test_load_file.py.
 @pytest.mark.parametrize(
     ("service", "operation", "after"),
     [
-        pytest.param("AmazonSQS", "SendMessageBatch", False, id="before a piece is queued"),
+        pytest.param(
+            "AmazonSQS", "SendMessageBatch", False, id="before a piece is queued", marks=pytest.mark.exhaustive
+        ),
         pytest.param("AmazonSQS", "SendMessageBatch", True, id="after a piece is queued"),
-        pytest.param("DynamoDB", "UpdateItem", False, id="before it is kept how far it got"),
+        pytest.param(
+            "DynamoDB", "UpdateItem", False, id="before it is kept how far it got", marks=pytest.mark.exhaustive
+        ),
         pytest.param("DynamoDB", "UpdateItem", True, id="after it is kept how far it got"),
-        pytest.param("S3", "GET", False, id="before more of the file is read"),
+        pytest.param("S3", "GET", False, id="before more of the file is read", marks=AGAIN),
     ],
 )
 def test_a_reader_that_is_killed_goes_on_where_it_was(

@@ -62,9 +62,9 @@ def test_two_classifiers_at_once_write_each_state_once(
         event = local_stack.received()
         with ThreadPoolExecutor(4) as executor:
             answers = [executor.submit(local_stack.invoke, "classifier", event) for _ in range(4)]
-        given_back = [len(answer.result()["batchItemFailures"]) for answer in answers]
+        failed = [len(answer.result()["batchItemFailures"]) for answer in answers]
 
-    assert set(given_back) <= {0, 1}
+    assert set(failed) <= {0, 1}
     run.end()
     # Once before, once for the pack, once after: the retry of a pack finds that its states are saved.
     assert local_stack.bucket_versions(run.source) == [3, 3, 3]

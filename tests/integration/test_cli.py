@@ -61,7 +61,10 @@ def start(local_stack: LocalStack) -> Afluente:
 def ended(process: "subprocess.Popen[str]", code: int = ExitCode.OK) -> str:
     """The output of a command, once it has ended with the expected code."""
     with process:
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        try:
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()  # Of no effect on one that has ended.
     assert process.returncode == code, err
     return out
 
@@ -164,8 +167,15 @@ def test_a_file_goes_over_a_websocket_but_for_the_points_with_faults(
     assert [point["value"] for point in came] == [value for value in range(2_500) if value != 7]
 
 
-@pytest.mark.parametrize("transport", ["http", "ws"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "a crash"])
+@pytest.mark.parametrize(
+    ("transport", "number"),
+    [
+        pytest.param("http", signal.SIGKILL, id="a crash, over HTTP"),
+        pytest.param("ws", signal.SIGINT, id="Ctrl-C, over a WebSocket"),
+        pytest.param("http", signal.SIGINT, id="Ctrl-C, over HTTP", marks=pytest.mark.exhaustive),
+        pytest.param("ws", signal.SIGKILL, id="a crash, over a WebSocket", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_file_whose_sending_was_interrupted_is_sent_whole_and_once(
     start: Afluente,
     local_stack: LocalStack,

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.stack import LocalStack
+from tests.stack import PATIENCE_SECONDS, LocalStack
 
 pytestmark = pytest.mark.integration
 
@@ -96,7 +96,7 @@ def test_every_stream_can_be_named_by_the_query(api: Api, source: str, stream: s
 def test_of_writers_with_the_same_tag_one_wins_each_time(api: Api, source: str) -> None:
     path = f"/constraints/iot/{source}/raced"
     api("PUT", path, limits(0))
-    start = threading.Barrier(4)
+    start = threading.Barrier(4, timeout=PATIENCE_SECONDS)
 
     def write(writer: int) -> list[int]:
         won = []

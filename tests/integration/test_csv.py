@@ -110,8 +110,9 @@ def test_the_same_file_three_times_is_queued_once(
     assert values(outbox, local_stack, source) == [1, 2, 3]
 
 
-def test_two_hundred_small_files_at_once_are_a_job_each(
-    local_stack: LocalStack, bucket: CsvBucket, outbox: Outbox, source_id: str
+@pytest.mark.parametrize("files", [50, pytest.param(200, marks=pytest.mark.exhaustive)])
+def test_many_small_files_at_once_are_a_job_each(
+    local_stack: LocalStack, bucket: CsvBucket, outbox: Outbox, source_id: str, files: int
 ) -> None:
     def drop(number: int) -> None:
         day = f"2024-{1 + number // 28:02d}-{1 + number % 28:02d}"
@@ -119,12 +120,12 @@ def test_two_hundred_small_files_at_once_are_a_job_each(
         bucket.drop(f"iot/{source_id}/{day}.csv", table.encode())
 
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(drop, range(200)))
+        list(pool.map(drop, range(files)))
 
-    jobs = bucket.ended(f"iot/{source_id}", 200, within=180)
+    jobs = bucket.ended(f"iot/{source_id}", files, within=180)
     assert {job.status for job in jobs} == {JobStatus.COMPLETE}
-    assert sum(job.points_queued for job in jobs) == 400
-    assert values(outbox, local_stack, f"iot/{source_id}") == [number for number in range(200) for _ in range(2)]
+    assert sum(job.points_queued for job in jobs) == 2 * files
+    assert values(outbox, local_stack, f"iot/{source_id}") == [number for number in range(files) for _ in range(2)]
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(

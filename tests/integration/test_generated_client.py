@@ -23,6 +23,8 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "client_of_afluente"
+
+_PATIENCE_SECONDS = 300.0
 NOBODY = "afl_aaaaaaaa_nobody"
 
 
@@ -76,6 +78,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generated]:
             f"--output-path={folder / PACKAGE}",
         ],
         check=True,
+        timeout=_PATIENCE_SECONDS,
         # It calls ruff to put what it writes into form.
         env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
     )
@@ -238,6 +241,7 @@ def test_the_program_of_the_guide_does_what_the_guide_describes(generated: Gener
         capture_output=True,
         text=True,
         check=True,
+        timeout=_PATIENCE_SECONDS,
     )
 
     assert done.stdout.splitlines() == ["1 queued", '201 "1"']

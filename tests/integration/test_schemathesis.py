@@ -20,6 +20,8 @@ pytestmark = pytest.mark.integration
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "16"))
 """The seconds of a campaign with a key; one without takes a quarter of it."""
 
+_PATIENCE_SECONDS = 300.0
+
 CHECKS = ",".join(
     (
         "not_a_server_error",
@@ -48,6 +50,7 @@ def campaign(local_stack: LocalStack, folder: Path, *options: str, seconds: int)
         text=True,
         cwd=folder,
         env={**os.environ, "NO_PROXY": "*", "no_proxy": "*"},
+        timeout=seconds + _PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))

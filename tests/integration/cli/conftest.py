@@ -11,11 +11,13 @@ import pytest
 from cli import main as command_line
 from cli.core.state import CHECKOUT, StateDir
 from cli.local_stack import stack
+from cli.local_stack.sources import CODE_SOURCES, TEMPLATE_SOURCES
+from tests.stack import use_templates_of_the_checkout
 
 USERS_VARIABLES = {"AWS_PROFILE": "precious", "HTTP_PROXY": "http://127.0.0.1:1", "SOME_SECRET": "precious"}
 """Variables that a user may have set and a local stack must not use."""
 
-_PARTS = ("functions", "infra", "layers", "stages", "uv.lock")
+_PARTS = (*TEMPLATE_SOURCES, *CODE_SOURCES)
 _WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
 
@@ -40,6 +42,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         if part.is_dir():
             shutil.copytree(part, copy / name, ignore=_WITHOUT_CACHES)
         elif part.exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(part, copy / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cli.local_stack.stack.CHECKOUT", copy)
@@ -49,11 +52,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def state(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDir]:
-    """The state directory of a stack that is up; an assembly that the checkout has already is taken from there."""
+    """The state directory of a stack that is up."""
     state = StateDir.of(tmp_path_factory.mktemp("state"))
-    made = StateDir.of(None).assemblies
-    if made.exists():
-        shutil.copytree(made, state.assemblies, ignore=shutil.ignore_patterns("unfinished-*"))
+    use_templates_of_the_checkout(state)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in USERS_VARIABLES.items():
             patch.setenv(name, value)

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.application.access.api_keys import ApiKey
+from afluente.application.access.tenants import Tenant
 from cli.access.stores import keys_of, tenants_of
 from cli.core.errors import ExitCode
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
+from cli.devices import devices
 from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration
@@ -26,21 +29,19 @@ def target(state: StateDir) -> Target:
 
 
 @pytest.fixture
-def tenant(afluente: Afluente, target: Target) -> Iterator[str]:
-    """A tenant that has its own sources of iot, gone after the test."""
-    without_old_devices(afluente)
+def tenant(target: Target) -> Iterator[str]:
+    """A tenant that has its own sources of iot, deleted after the test."""
+    revoke_legacy_devices(target)
     name = f"acme-{secrets.token_hex(3)}"
-    made = afluente("tenants", "create", name, "--domain", "iot", "--source", f"{name}-*")
-    assert (made.code, made.out) == (0, f"made {name}: its boundary is iot / {name}-*\n")
+    tenants_of(target).put(Tenant(name=name, domains=("iot",), sources=(f"{name}-*",), created_at=time.time()))
     yield name
     tenants_of(target).remove(name)
 
 
-def without_old_devices(afluente: Afluente) -> None:
+def revoke_legacy_devices(target: Target) -> None:
     """Those of other tests publish for every sensor of iot, which keeps it from having tenants."""
-    for one in json.loads(afluente("devices", "list", "--json").out):
-        if one["legacy"]:
-            afluente("devices", "revoke", one["name"])
+    for name in devices.active_legacy_devices(target):
+        devices.revoke(target, name)
 
 
 def created(afluente: Afluente, *options: str) -> dict[str, Any]:
@@ -285,9 +286,13 @@ def test_keys_of_the_operators_that_cross_the_boundary_of_a_new_tenant_are_shown
     assert f"{key['key_id']} (tests) of the operators crosses its boundary" in made.err
 
 
-def test_a_tenant_is_removed_when_it_has_no_keys_and_no_devices_any_more(
-    afluente: Afluente, tenant: str, tmp_path: Path
+def test_a_tenant_is_made_and_is_removed_when_it_has_no_keys_and_no_devices_any_more(
+    afluente: Afluente, target: Target, tmp_path: Path
 ) -> None:
+    revoke_legacy_devices(target)
+    tenant = f"acme-{secrets.token_hex(3)}"
+    made = afluente("tenants", "create", tenant, "--domain", "iot", "--source", f"{tenant}-*")
+    assert (made.code, made.out) == (0, f"made {tenant}: its boundary is iot / {tenant}-*\n")
     key = created(afluente, "--tenant", tenant)
     device = (
         "devices",
@@ -322,7 +327,7 @@ def test_a_legacy_device_keeps_a_part_of_its_domain_from_being_a_tenants(
     refused = afluente("tenants", "create", "quux", "--domain", "iot", "--source", "quux-*")
     elsewhere = afluente("tenants", "create", "quux", "--domain", "health", "--source", "quux-*")
     tenants_of(target).remove("quux")
-    without_old_devices(afluente)
+    revoke_legacy_devices(target)
     afterwards = afluente("tenants", "create", "quux", "--domain", "iot", "--source", "quux-*")
     tenants_of(target).remove("quux")
 

@@ -86,38 +86,39 @@ def test_a_second_up_changes_nothing_within_a_second(state: StateDir) -> None:
     assert time.monotonic() - started < 1.0
 
 
-def test_a_changed_function_is_deployed_without_synthesis_or_cloudformation(
-    state: StateDir, checkout: Path, monkeypatch: pytest.MonkeyPatch
+def test_changed_code_is_deployed_without_synthesis_or_cloudformation(
+    afluente: Afluente, state: StateDir, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr(synthesis, "synthesise", forbidden)
     monkeypatch.setattr(cloudformation, "deploy", forbidden)
+
+    # A function. Each of the next steps also undoes the one before it.
     with appended(checkout / "functions/http_ingest/handler.py", TEAPOT):
         running = stack.up(state, None)
         assert running.change is Change.CODE
         assert running.not_answering == ("http_ingest",)
         assert health(state).status_code == httpx.codes.IM_A_TEAPOT
-    assert stack.up(state, None).not_answering == ()
-    assert health(state).status_code == httpx.codes.OK
 
-
-def test_a_changed_layer_is_deployed_the_same_way(state: StateDir, checkout: Path) -> None:
+    # The layer.
     with appended(checkout / "layers/core/python/afluente/__init__.py", '__version__ = "changed"'):
-        assert stack.up(state, None).change is Change.CODE
+        running = stack.up(state, None)
+        assert running.change is Change.CODE
+        assert running.not_answering == ()
+        assert health(state).status_code == httpx.codes.OK
         assert health(state).json()["version"] == "changed"
-    stack.up(state, None)
-    assert health(state).json()["version"] != "changed"
 
-
-def test_a_function_that_does_not_start_is_named(afluente: Afluente, checkout: Path) -> None:
+    # A function that does not start.
     with appended(checkout / "functions/classifier/handler.py", "import nonsense"):
         done = afluente("up")
         assert done.code == ExitCode.FAILED
         assert "deployed, but not answering as they should: classifier" in done.err
         assert "afluente logs classifier" in done.err
         assert "nonsense" in afluente("logs", "emulator").out
+        assert health(state).json()["version"] != "changed"
+
     assert afluente("up").code == 0
 
 
@@ -162,11 +163,56 @@ def test_a_stack_that_cannot_be_deployed_is_reported_and_can_be_put_right(state:
     connection.client("cloudformation").delete_stack(StackName="broken")
 
 
-def test_two_stacks_run_side_by_side_without_any_setting(state: StateDir, own_state: StateDir) -> None:
-    ours = stack.up(own_state, None)
-    theirs = find_stack(state)
-    assert ours.emulator.port != theirs.emulator.port
+def test_a_stack_recovers_from_interruptions_kills_and_hangs(
+    state: StateDir, own_state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # Ctrl-C leaves nothing running.
+    with monkeypatch.context() as patch:
+        patch.setattr("cli.local_stack.stack.warm_up", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stack.up(own_state, None)
+    assert processes_of(own_state) == []
+
+    # An emulator that an interrupted `up` has left is used, beside another stack and without any setting.
+    left = emulator.start(own_state, None)
+    first = stack.up(own_state, None)
+    assert first.emulator == left
+    assert first.not_answering == ()
+    assert first.emulator.port != find_stack(state).emulator.port
     assert health(own_state).status_code == health(state).status_code == httpx.codes.OK
+
+    # No process outlives an emulator that is killed.
+    assert len(processes_of(own_state)) >= 4
+    os.kill(left.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while processes_of(own_state) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_of(own_state) == []
+    with pytest.raises(CommandError, match="no local stack is running"):
+        find_stack(own_state)
+
+    # An emulator that does not answer is replaced, on the port that the stack had.
+    hanging = emulator.start(own_state, None)
+    os.kill(hanging.pid, signal.SIGSTOP)
+    with monkeypatch.context() as patch:
+        patch.setattr("cli.local_stack.stack._ANSWER_SECONDS", 0.0)
+        patch.setattr("cli.local_stack.emulator._STOP_SECONDS", 0.2)
+        patch.setattr("cli.local_stack.health._TIMEOUT_SECONDS", 0.2)
+        second = stack.up(own_state, None)
+    assert second.emulator.pid != hanging.pid
+    assert len({left.token, hanging.token, second.emulator.token}) == 3
+    assert left.port == hanging.port == second.emulator.port
+    assert health(own_state).status_code == httpx.codes.OK
+
+    # Nor does one outlive an emulator that is stopped.
+    assert any(own_state.scratch.iterdir())
+    assert stack.down(own_state)
+    assert processes_of(own_state) == []
+    assert not own_state.scratch.exists()
+    assert not stack.down(own_state)
 
 
 def test_a_port_can_be_given_but_not_changed_while_it_runs(own_state: StateDir) -> None:
@@ -178,39 +224,6 @@ def test_a_port_can_be_given_but_not_changed_while_it_runs(own_state: StateDir) 
     with pytest.raises(CommandError) as caught:
         stack.up(own_state, port + 1)
     assert caught.value.code is ExitCode.USAGE
-
-
-def test_ctrl_c_leaves_nothing_running(own_state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("cli.local_stack.stack.warm_up", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            stack.up(own_state, None)
-    assert processes_of(own_state) == []
-    assert stack.up(own_state, None).not_answering == ()
-
-
-def test_no_process_outlives_an_emulator_that_is_killed_or_stopped(own_state: StateDir) -> None:
-    first = stack.up(own_state, None).emulator
-    assert len(processes_of(own_state)) >= 4
-    os.kill(first.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while processes_of(own_state) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_of(own_state) == []
-    with pytest.raises(CommandError, match="no local stack is running"):
-        find_stack(own_state)
-    second = stack.up(own_state, None).emulator
-    assert second.token != first.token
-    assert second.port == first.port
-    assert health(own_state).status_code == httpx.codes.OK
-    assert any(own_state.scratch.iterdir())
-    assert stack.down(own_state)
-    assert processes_of(own_state) == []
-    assert not own_state.scratch.exists()
-    assert not stack.down(own_state)
 
 
 def test_a_port_that_was_taken_for_a_moment_is_tried_again(
@@ -234,20 +247,6 @@ def test_a_port_that_was_taken_for_a_moment_is_tried_again(
     monkeypatch.setattr(emulator, "_start_at", until_it_is_free)
 
     assert emulator.start(own_state, None).port != taken
-
-
-def test_an_emulator_that_an_interrupted_up_left_is_used(own_state: StateDir) -> None:
-    left = emulator.start(own_state, None)
-    assert stack.up(own_state, None).emulator == left
-
-
-def test_an_emulator_that_does_not_answer_is_replaced(own_state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.local_stack.stack._ANSWER_SECONDS", 0.0)
-    monkeypatch.setattr("cli.local_stack.emulator._STOP_SECONDS", 0.2)
-    monkeypatch.setattr("cli.local_stack.health._TIMEOUT_SECONDS", 0.2)
-    hanging = emulator.start(own_state, None)
-    os.kill(hanging.pid, signal.SIGSTOP)
-    assert stack.up(own_state, None).emulator.pid != hanging.pid
 
 
 def test_an_emulator_that_cannot_start_is_reported_with_the_cause(
