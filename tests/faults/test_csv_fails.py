@@ -1,4 +1,4 @@
-"""CSV jobs whose loader is killed or whose dependencies fail: each row is queued once, whatever happens."""
+"""CSV jobs whose loader is killed or held up, or whose dependencies fail: each row is queued once, whatever happens."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from afluente.application.csv.jobs import JobStatus
 from tests.csv_bucket import CsvBucket, slow_file
-from tests.faults.faults import answer_lost, away, delayed, killed
+from tests.faults.faults import Held, answer_lost, away, delayed, killed
 from tests.faults.proxy import Fault, FaultProxy
 from tests.outbox import Outbox
 from tests.stack import LocalStack
@@ -141,6 +141,24 @@ def test_a_job_that_needs_more_time_than_an_invocation_has_goes_on_by_itself(
 
     assert any("CSV_PART_PAUSED" in line for line in local_stack.log_lines("csv_trigger", since=began))
     assert_each_row_once(local_stack, bucket, outbox, f"iot/{source_id}")
+
+
+def test_a_cancelled_job_stops_and_its_content_can_be_dropped_again(
+    local_stack: LocalStack, reader_calls: FaultProxy, bucket: CsvBucket, source_id: str
+) -> None:
+    source, content, held = f"iot/{source_id}", slow_file(ROWS, start=START), Held()
+    with reader_calls.injected(held, "AmazonSQS", "SendMessageBatch", when=Nth(PIECE), times=1):
+        bucket.drop(f"{source}/file.csv", content)
+        held.wait()
+        url = f"{local_stack.target.api_url}/ingest/csv/{bucket.begun(source).job_id}"
+        answer = local_stack.http.delete(url, headers={"X-API-Key": local_stack.api_key})
+        held.let_go()
+        [cancelled] = bucket.ended(source, within=WITHIN_SECONDS)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert 0 < cancelled.points_queued < ROWS
+    bucket.drop(f"{source}/file.csv", content)
+    assert bucket.ended(source, 2, within=WITHIN_SECONDS)[1].status is JobStatus.COMPLETE
 
 
 def test_a_large_file_is_read_in_parts_side_by_side(

@@ -142,24 +142,6 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(
     assert values(outbox, local_stack, source) == [*range(10_000), -1]
 
 
-def test_a_cancelled_job_stops_and_its_content_can_be_dropped_again(
-    local_stack: LocalStack, bucket: CsvBucket, source_id: str
-) -> None:
-    source = f"iot/{source_id}"
-    content = slow_file(60_000, start=START)
-    bucket.drop(f"{source}/large.csv", content)
-    job = bucket.begun(source)
-
-    url = f"{local_stack.target.api_url}/ingest/csv/{job.job_id}"
-    answer = local_stack.http.delete(url, headers={"X-API-Key": local_stack.api_key})
-
-    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
-    [cancelled] = bucket.ended(source)
-    assert 0 < cancelled.points_queued < 60_000
-    bucket.drop(f"{source}/large.csv", content)
-    assert bucket.ended(source, 2)[1].status is JobStatus.COMPLETE
-
-
 # --- options ---------------------------------------------------------------------------------------------------------
 
 LOCAL_TIMES = b"when;v\n01/02/2024 10:00;1,5\n02/02/2024 10:00;2,5\n"
