@@ -92,6 +92,13 @@ def test_every_row_is_read_once_however_it_is_written(encode: Any) -> None:
     assert chunks[-1].position.offset == chunks[-1].bytes_done == len(content)
 
 
+def test_a_row_with_a_cell_too_many_does_not_make_up_for_one_with_a_cell_too_few() -> None:
+    chunks = read(b"time,a,b\n2024-01-01,1,2\n2024-01-02,1\n2024-01-03,1,2,3\n2024-01-04,1,2\n")
+
+    assert [(line, code) for line, _, code in faults(chunks)] == [(3, "ragged_row"), (4, "ragged_row")]
+    assert [len(series) for series in points(chunks).values()] == [2, 2]
+
+
 def test_a_bad_row_is_rejected_and_its_neighbours_are_read() -> None:
     bad = [
         ("2024-02-01,1,2", RowFaultCode.RAGGED_ROW),

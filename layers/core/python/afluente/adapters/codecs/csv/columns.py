@@ -45,6 +45,9 @@ class ColumnReader:
         self._plain_nulls = [null for null in layout.nulls if not self._numbers.is_number(null)]
         self._reads_texts = bool(layout.notation.thousands) or len(self._plain_nulls) < len(layout.nulls)
         self._values = streams.columns()
+        delimiter = layout.delimiter.encode()
+        self._separators = delimiter * (len(layout.columns) - 1) + b"\n"
+        self._no_separators = bytes(set(range(256)) - {*delimiter, *b"\n"})
         self._options = self._reading_options()
 
     def read(self, block: bytes, row: int, now: float) -> RowsRead:
@@ -105,13 +108,11 @@ class ColumnReader:
     def _check_shape(self, block: bytes) -> int:
         """Count the rows, if each line is one and has all its cells."""
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
-        delimiter = self._layout.delimiter.encode()
         # Every other piece is outside quotes.
-        outside = block.split(_QUOTE)[::2] if _QUOTE in block else [block]
-        if sum(piece.count(delimiter) for piece in outside) != lines * (len(self._layout.columns) - 1):
+        outside = b"".join(block.split(_QUOTE)[::2]) if _QUOTE in block else block
+        found = outside.translate(None, self._no_separators)
+        if found.removesuffix(b"\n") != (self._separators * lines).removesuffix(b"\n"):
             raise NotPlainError("cells")
-        if len(outside) > 1 and sum(piece.count(b"\n") for piece in outside) != block.count(b"\n"):
-            raise NotPlainError("lines in quotes")
         return lines
 
     def _as_utf8(self, block: bytes) -> bytes:
