@@ -9,7 +9,7 @@ import typer
 
 from afluente.application.csv.jobs import JobStatus
 from cli.core.errors import ExitCode
-from cli.core.options import ApiKeyOption, targeted_by_api
+from cli.core.options import ApiKeyOption, CsvOptions, CsvOptionsFile, targeted_by_api
 from cli.core.output import err, out, print_json
 from cli.core.target import TargetChoice, resolve
 
@@ -32,24 +32,6 @@ dropped into the bucket, under inbox/DOMAIN/SOURCE/, starts a job too.
 app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Of the job, as 'afluente csv jobs' shows it.")]
-OptionsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--options",
-        metavar="FILE.json",
-        exists=True,
-        dir_okay=False,
-        help="How to read it: a JSON file, as 'afluente csv inspect --save' writes it.",
-    ),
-]
-SingleOptions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        metavar="NAME=VALUE",
-        help="One option, in place of that of --options; repeat it. The value is JSON, or else a string.",
-    ),
-]
 
 
 @app.command()
@@ -60,8 +42,8 @@ def send(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="CSV files, packed with gzip or zstd or not.")],
     domain: Annotated[str, typer.Option("--domain", help="Domain of the points, such as iot.")],
     source: Annotated[str, typer.Option("--source", help="The machine, server, market or patient they come from.")],
-    options: OptionsFile = None,
-    option: SingleOptions = None,
+    options: CsvOptionsFile = None,
+    option: CsvOptions = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="End when the files are uploaded.")] = False,
     allow_duplicate: Annotated[
         bool, typer.Option("--allow-duplicate", help="Read a file though its content was read before.")
@@ -110,8 +92,8 @@ def send(
 def inspect(
     *,
     file: Annotated[str, typer.Argument(metavar="FILE", help="A CSV file, packed with gzip or zstd or not.")],
-    options: OptionsFile = None,
-    option: SingleOptions = None,
+    options: CsvOptionsFile = None,
+    option: CsvOptions = None,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="OPTIONS.json", dir_okay=False, help="Write the options there.")
     ] = None,

@@ -1,18 +1,15 @@
 """`afluente send …`: measurements from a file to the service."""
 
-import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from cli.core.errors import ExitCode
-from cli.core.options import ApiKeyOption, targeted_by_api
-from cli.core.output import err, out, print_json
+from cli.core.options import ApiKeyOption, CsvOptions, CsvOptionsFile, targeted_by_api
+from cli.core.output import out, print_json
 from cli.core.target import Target, TargetChoice, resolve
 
 if TYPE_CHECKING:
@@ -39,17 +36,6 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier r
 AsJson = Annotated[bool, typer.Option("--json", help="Write the counts as one JSON object at the end.")]
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """What `--json` writes when a sending is over: counts of the whole file, the rate of this run."""
-
-    file: str
-    read: int
-    inserted: int
-    rejected: int
-    seconds: float
-    points_per_second: float
-
-
 @app.command()
 @targeted_by_api
 def http(
@@ -60,6 +46,8 @@ def http(
     source: Source,
     column: Columns = None,
     stream_type: StreamType = None,
+    options: CsvOptionsFile = None,
+    option: CsvOptions = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Points of one request.")] = 1000,
     key: ApiKeyOption = None,
     rejects: RejectsFile = None,
@@ -68,8 +56,9 @@ def http(
 ) -> None:
     """Send measurements over HTTP, in order, until the service has all of them.
 
-    A CSV file needs a header and a time column: timestamp, time, date, datetime or ts, in ISO 8601 (UTC where no zone
-    is named) or Unix seconds. Every other numeric column is a stream, called SOURCE:COLUMN. An empty cell is no point.
+    A CSV file, plain or packed with gzip or zstd, is read as 'afluente csv send' has the service read it: encoding,
+    delimiter, times and streams are inferred, and 'afluente csv inspect' shows how. Where that is wrong, say it with
+    --option or --options. A numeric column is a stream, called SOURCE:COLUMN. An empty cell is no point.
 
     A line of an NDJSON file is one data point: stream_id, value, timestamp and, if wanted, stream_type, sequence and
     metadata.
@@ -81,22 +70,21 @@ def http(
     """
     from cli.access.api_key import key_for
     from cli.sending.http import HttpTransport
-    from cli.sending.job import Choices
 
     found = resolve(target)
     api_key = key_for(found, key)
 
-    def transport(display: "SendingProgress") -> HttpTransport:
+    def transport(progress: "SendingProgress") -> HttpTransport:
         return HttpTransport(
             found.api_url,
             api_key,
             domain=domain,
             source=source,
             use_proxies=found.uses_proxies,
-            on_wait=display.waiting,
+            on_wait=progress.waiting,
         )
 
-    choices = Choices(file, source, tuple(column or ()), stream_type, resume)
+    choices = _choices(file, source, column, stream_type, options, option, resume=resume)
     _send(found, choices, (found.api_url, domain), transport, batch=batch, rejects=rejects, as_json=as_json)
 
 
@@ -110,6 +98,8 @@ def ws(
     source: Source,
     column: Columns = None,
     stream_type: StreamType = None,
+    options: CsvOptionsFile = None,
+    option: CsvOptions = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1_000, help="Points of one message.")] = 1000,
     key: ApiKeyOption = None,
     ws_url: Annotated[
@@ -136,18 +126,17 @@ def ws(
     [dim]Example:[/]  afluente send ws --domain iot --source furnace-1 readings.csv
     """
     from cli.access.api_key import key_for
-    from cli.sending.job import Choices
     from cli.sending.ws import WsTransport
 
     found = resolve(replace(target, websocket_url=ws_url))
     url, api_key = found.websocket_url, key_for(found, key)
 
-    def transport(display: "SendingProgress") -> WsTransport:
+    def transport(progress: "SendingProgress") -> WsTransport:
         return WsTransport(
-            url, api_key, domain=domain, source=source, use_proxies=found.uses_proxies, on_wait=display.waiting
+            url, api_key, domain=domain, source=source, use_proxies=found.uses_proxies, on_wait=progress.waiting
         )
 
-    choices = Choices(file, source, tuple(column or ()), stream_type, resume)
+    choices = _choices(file, source, column, stream_type, options, option, resume=resume)
     _send(found, choices, (url, domain), transport, batch=batch, rejects=rejects, as_json=as_json)
 
 
@@ -161,6 +150,8 @@ def mqtt(
     source: Source,
     column: Columns = None,
     stream_type: StreamType = None,
+    options: CsvOptionsFile = None,
+    option: CsvOptions = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Points that are sent together.")] = 1000,
     device: Annotated[
         Path | None,
@@ -181,17 +172,40 @@ def mqtt(
     [dim]Example:[/]  afluente send mqtt --domain iot --source furnace-1 --device devices/furnace-1 readings.csv
     """
     from cli.devices.devices import device_for
-    from cli.sending.job import Choices
     from cli.sending.mqtt import MqttTransport
 
     found = resolve(target)
     folder = device or device_for(found, domain, source)
 
-    def transport(display: "SendingProgress") -> MqttTransport:
-        return MqttTransport(folder, domain=domain, source=source, on_wait=display.waiting)
+    def transport(progress: "SendingProgress") -> MqttTransport:
+        return MqttTransport(folder, domain=domain, source=source, on_wait=progress.waiting)
 
-    choices = Choices(file, source, tuple(column or ()), stream_type, resume)
+    choices = _choices(file, source, column, stream_type, options, option, resume=resume)
     _send(found, choices, (found.name, "mqtt", domain), transport, batch=batch, rejects=rejects, as_json=as_json)
+
+
+def _choices(  # noqa: PLR0917 - options of the commands, as they are given
+    file: str,
+    source: str,
+    columns: list[str] | None,
+    stream_type: str | None,
+    options_file: Path | None,
+    options: list[str] | None,
+    *,
+    resume: bool,
+) -> "Choices":
+    from cli.sending.job import Choices
+
+    own: dict[str, Any] = {}
+    if columns:
+        own["value_columns"] = columns
+    if stream_type is not None:
+        own["stream_type"] = stream_type
+    if not (own or options_file or options):
+        return Choices(file, source, resume=resume)
+    from cli.csv.choices import chosen_options
+
+    return Choices(file, source, chosen_options(options_file, options or (), own), resume)
 
 
 def _send(
@@ -204,36 +218,12 @@ def _send(
     rejects: Path | None,
     as_json: bool,
 ) -> None:
-    """Send a file by a transport, with everything that a person sees of it."""
-    from cli.sending.job import open_job, run
-    from cli.sending.progress import SendingProgress
-    from cli.sending.rejects import Rejects
+    from cli.sending.sending import send_file, show_summary
 
-    console = err()
-    with ExitStack() as stack:
-        job = stack.enter_context(open_job(choices, target.state.positions, destination))
-        display = SendingProgress(console, job.input.name, job.input.size, job.input.bytes_read, begin=job.begin.read)
-        made = transport(display)
-        stack.callback(made.close)
-        rejected_file = stack.enter_context(rejects.open("ab" if choices.resume else "wb")) if rejects else None
-        started = time.monotonic()
-        totals = run(job, made, batch=batch, display=display, rejects=Rejects(console, rejected_file))
-    seconds = time.monotonic() - started
-    rate = (totals.read - job.begin.read) / seconds
-    _report(
-        Summary(job.input.name, totals.read, totals.inserted, totals.rejected, round(seconds, 3), round(rate, 1)),
-        as_json=as_json,
-    )
-    if totals.rejected:
-        raise typer.Exit(int(ExitCode.REJECTED))
-
-
-def _report(summary: Summary, *, as_json: bool) -> None:
+    summary = send_file(choices, target.state.positions, destination, transport, batch=batch, rejects=rejects)
     if as_json:
         print_json(summary)
-        return
-    rejected = f"[yellow]{summary.rejected:,} rejected[/]" if summary.rejected else "none rejected"
-    out().print(
-        f"[green]{summary.inserted:,} points sent[/], {rejected}, in {summary.seconds:.1f} s"
-        f" ({summary.points_per_second:,.0f} points/s)"
-    )
+    else:
+        show_summary(out(), summary)
+    if summary.rejected:
+        raise typer.Exit(int(ExitCode.REJECTED))

@@ -61,6 +61,26 @@ ApiKeyOption = Annotated[
 ]
 """The option of commands that go over the API."""
 
+CsvOptionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--options",
+        metavar="FILE.json",
+        exists=True,
+        dir_okay=False,
+        help="CSV: how to read it: a JSON file, as 'afluente csv inspect --save' writes it.",
+    ),
+]
+CsvOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="CSV: one option, in place of that of --options; repeat it. The value is JSON, or else a string.",
+    ),
+]
+"""The options of commands that read CSV files."""
+
 
 def targeted(command: Callable[..., None]) -> Callable[..., None]:
     """Turn the parameter `target: TargetChoice` of a command into the options that make one.

@@ -1,6 +1,6 @@
 """Options of a CSV file from the command line: a file of options, and single ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from afluente.adapters.codecs.csv.options import option_faults
 from cli.core.errors import CommandError, ExitCode
 
 
-def chosen_options(file: Path | None, single: Sequence[str]) -> dict[str, Any]:
-    """The options of a file, replaced by single ones, `name=value`.
+def chosen_options(file: Path | None, single: Sequence[str], own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The options of a file, replaced by single ones, `name=value`, and these by options of the command.
 
     A value is JSON where it is JSON (`10`, `true`, `["a","b"]`), else a string as it stands.
 
@@ -28,6 +28,7 @@ def chosen_options(file: Path | None, single: Sequence[str]) -> dict[str, Any]:
                 code=ExitCode.USAGE,
             )
         options[name.strip()] = _value(value)
+    options |= own or {}
     faults = option_faults(options)
     if faults:
         lines = "".join(f"\n  {fault.field}: {fault.message}" for fault in faults)

@@ -16,8 +16,9 @@ from cli.csv.client import CsvApi
 from cli.demo.streams import LEGACY_TRANSPORTS, DemoStream
 from cli.devices.devices import device_for
 from cli.migration.demo_clients import LegacyMqttClient, PacketClient
-from cli.sending.csv_reader import read_table
+from cli.sending.csv_reader import CsvReader
 from cli.sending.http import HttpTransport
+from cli.sending.inputs import open_input
 from cli.sending.mqtt import MqttTransport
 from cli.sending.run import Totals, Transport, send_all
 from cli.sending.ws import WsTransport
@@ -49,11 +50,11 @@ def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int],
             return
         with (
             closing(_transport(target, name, StreamKey(domain, source, "_"), ids)) as transport,
-            file.open(newline="", encoding="utf-8") as lines,
+            open_input(str(file)) as opened,
         ):
-            table = read_table(lines, source=source, columns=columns)
+            reader = CsvReader(opened, source=source, options={"value_columns": columns}, now=time.time())
             send_all(
-                table.points,
+                reader.reads(),
                 transport,
                 batch=_BATCH,
                 begin=sent,

@@ -1,4 +1,4 @@
-"""The file or standard input that is sent."""
+"""Files and standard input that are sent."""
 
 import hashlib
 import io
@@ -10,15 +10,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from afluente.application.csv.files import FILE_SUFFIXES
 from cli.core.errors import CommandError, ExitCode
 
 STDIN = "-"
-_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson"}
+_SUFFIXES = {".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson"}
 _PEEKED_BYTES = 4096
 
 
 class Format(StrEnum):
-    """How points are written down."""
+    """Format of a file of points."""
 
     CSV = "csv"
     NDJSON = "ndjson"
@@ -31,8 +32,8 @@ class Input:
     Attributes:
         name: for people.
         path: the file; None for standard input.
-        size: bytes, where it is known.
-        file: its content.
+        size: in bytes; None where it is not known.
+        file: its content, packed or not.
     """
 
     name: str
@@ -41,7 +42,9 @@ class Input:
     file: "io.BufferedReader[Any]"
 
     def format(self) -> Format:
-        """What its name says, or else whether it begins as a JSON object does."""
+        """The format by its name, or else by its beginning: NDJSON begins with a JSON object."""
+        if self.name.lower().endswith(FILE_SUFFIXES):
+            return Format.CSV
         named = _SUFFIXES.get(self.path.suffix.lower()) if self.path else None
         if named:
             return Format(named)
@@ -49,11 +52,11 @@ class Input:
         return Format.NDJSON if beginning.startswith(b"{") else Format.CSV
 
     def bytes_read(self) -> int:
-        """How far it is read."""
+        """The bytes read so far; 0 for standard input."""
         return self.file.tell() if self.size is not None and not self.file.closed else 0
 
     def lines(self) -> Iterator[str]:
-        """Its lines with their ends, as text.
+        """The lines of a plain file with their ends, as text.
 
         Raises:
             CommandError: it is not UTF-8.
@@ -89,6 +92,6 @@ def open_input(name: str) -> Iterator[Input]:
 
 
 def content_hash(path: Path) -> str:
-    """Names the content of a file, whatever it is called."""
+    """SHA-256 of the content of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,18 +1,20 @@
-"""A file on its way to the service: what is read from it, from where on, and how the place is kept."""
+"""A file that is sent: its points, and the position up to which it has been sent."""
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from cli.core.errors import CommandError, ExitCode
 from cli.core.output import err
-from cli.sending.csv_reader import read_table
 from cli.sending.inputs import STDIN, Format, Input, open_input
 from cli.sending.ndjson_reader import read_ndjson
 from cli.sending.points import Read
-from cli.sending.positions import PositionFile
+from cli.sending.positions import Position, PositionFile
 from cli.sending.progress import SendingProgress
 from cli.sending.rejects import Rejects
 from cli.sending.run import Totals, Transport, send_all
@@ -22,123 +24,128 @@ _SAVE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What is to be read, and how.
+    """The file to send, and how it is read.
 
     Attributes:
         file: a path, or `-` for standard input.
-        source: the source; a CSV column is its stream `{source}:{column}`.
-        columns: CSV columns to send; none for all numeric ones.
-        stream_type: type of the streams of a CSV file.
+        source: of the points.
+        options: of a CSV file; those that are not given are inferred.
         resume: go on where an earlier run stopped.
     """
 
     file: str
     source: str
-    columns: tuple[str, ...] = ()
-    stream_type: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An open file with the place to begin at.
+    """An open file with the position to begin at.
 
     Attributes:
         input: the file.
-        reads: what its reader gives.
-        begin: what earlier runs have done.
-        position: where the place is kept; None for standard input, which nobody can read again.
+        reads: the items of its reader.
+        bytes_read: gives the bytes of the file that were read.
+        began_at: time of the first run, by which points of the future are rejected, in Unix seconds.
+        begin: totals of earlier runs.
+        position: file of the position; None for standard input, which cannot be read again.
     """
 
     input: Input
     reads: Iterator[Read]
+    bytes_read: Callable[[], int]
+    began_at: float
     begin: Totals
     position: PositionFile | None
 
 
 @contextlib.contextmanager
 def open_job(choices: Choices, positions: Path, destination: Sequence[str]) -> Iterator[Job]:
-    """What is to be sent, open for the block.
+    """Open a file to send, for the block.
 
     Args:
-        choices: what to read.
-        positions: folder of the kept places.
-        destination: everything that says where it is sent to; another destination has another place.
+        choices: the file.
+        positions: folder of the saved positions.
+        destination: everything that names the destination; another destination has a position of its own.
 
     Raises:
-        CommandError: it cannot be read, or not from the place where an earlier run stopped.
+        CommandError: it cannot be read, or not from the position where an earlier run stopped.
     """
     if choices.file == STDIN and choices.resume:
         raise CommandError("standard input cannot be read again", hint="send a file", code=ExitCode.USAGE)
     with open_input(choices.file) as opened:
-        reads = _reads(opened, choices)
         if opened.path is None:
-            yield Job(opened, reads, Totals(), None)
+            began_at = time.time()
+            yield Job(opened, *_reads(opened, choices, began_at), began_at, Totals(), None)
             return
-        decisive = (*destination, choices.source, repr(choices.stream_type), *choices.columns)
-        position = PositionFile(positions, opened.path, decisive)
-        yield Job(opened, reads, _begin(position, resume=choices.resume), position)
+        options = msgspec.json.encode(choices.options, order="deterministic").decode()
+        position = PositionFile(positions, opened.path, (*destination, choices.source, options))
+        saved = position.load()
+        resumed = saved if choices.resume else None
+        began_at = resumed.began_at if resumed else time.time()
+        reads, bytes_read = _reads(opened, choices, began_at)
+        _show_position(saved, resume=choices.resume)
+        begin = Totals(resumed.read, resumed.inserted, resumed.rejected) if resumed else Totals()
+        yield Job(opened, reads, bytes_read, began_at, begin, position)
 
 
-def run(job: Job, transport: Transport, *, batch: int, display: SendingProgress, rejects: Rejects) -> Totals:
-    """Send what is left of the file; where that ends early, the place is kept."""
-    with display.shown(), _keeping_place(job) as keep:
+def run(job: Job, transport: Transport, *, batch: int, progress: SendingProgress, rejects: Rejects) -> Totals:
+    """Send the rest of the file; if that ends early, the position is saved."""
+    with progress.shown(), _saving_position(job) as save:
 
         def on_progress(totals: Totals) -> None:
-            keep(totals)
-            display.update(totals)
+            save(totals)
+            progress.update(totals)
 
         return send_all(
             job.reads, transport, batch=batch, begin=job.begin, on_rejected=rejects.add, on_progress=on_progress
         )
 
 
-def _reads(opened: Input, choices: Choices) -> Iterator[Read]:
+def _reads(opened: Input, choices: Choices, now: float) -> tuple[Iterator[Read], Callable[[], int]]:
+    """The items of the file's reader, and what gives the bytes that it has read."""
     if opened.format() is Format.NDJSON:
-        if choices.columns or choices.stream_type:
+        if choices.options:
             raise CommandError(
-                "--column and --stream-type are for tables; a line of NDJSON says both itself", code=ExitCode.USAGE
+                "--column, --stream-type, --option and --options are for tables; a line of NDJSON says all itself",
+                code=ExitCode.USAGE,
             )
-        return read_ndjson(opened.lines())
-    table = read_table(opened.lines(), source=choices.source, columns=choices.columns, stream_type=choices.stream_type)
-    console = err()
-    console.print(f"time: {table.time_column} · streams: {', '.join(table.streams.values())}", markup=False)
-    if table.left_out and not choices.columns:
-        console.print(f"left out, since not numeric: {', '.join(table.left_out)}", markup=False)
-    return table.points
+        return read_ndjson(opened.lines()), opened.bytes_read
+    from cli.sending.csv_reader import CsvReader, show_reading  # noqa: PLC0415 - NDJSON is sent without pydantic
+
+    reader = CsvReader(opened, source=choices.source, options=choices.options, now=now)
+    show_reading(err(), reader.inspection, with_left_out="value_columns" not in choices.options)
+    return reader.reads(), reader.bytes_read
 
 
-def _begin(position: PositionFile, *, resume: bool) -> Totals:
-    kept = position.load()
-    if kept is None:
-        if resume:
-            err().print("no earlier run of this file stopped on the way: sending it from the beginning")
-        return Totals()
-    if resume:
-        err().print(f"going on after {kept.read:,} points")
-        return Totals(kept.read, kept.inserted, kept.rejected)
-    err().print(f"an earlier run stopped after {kept.read:,} points; --resume would go on from there")
-    return Totals()
+def _show_position(saved: Position | None, *, resume: bool) -> None:
+    if saved is not None and resume:
+        err().print(f"going on after {saved.read:,} points")
+    elif saved is not None:
+        err().print(f"an earlier run stopped after {saved.read:,} points; --resume would go on from there")
+    elif resume:
+        err().print("no earlier run of this file stopped on the way: sending it from the beginning")
 
 
 @contextlib.contextmanager
-def _keeping_place(job: Job) -> Iterator[Callable[[Totals], None]]:
-    """Keep the place about every second, so that even a killed run can be resumed, and when the block ends early."""
+def _saving_position(job: Job) -> Iterator[Callable[[Totals], None]]:
+    """Save the position about every second, so that even a killed run can be resumed, and when the block ends early."""
     latest = job.begin
     saved_at = time.monotonic()
 
-    def keep(totals: Totals) -> None:
+    def save(totals: Totals) -> None:
         nonlocal latest, saved_at
         latest = totals
         if job.position is not None and time.monotonic() - saved_at >= _SAVE_SECONDS:
-            job.position.save(totals)
+            job.position.save(totals, job.began_at)
             saved_at = time.monotonic()
 
     try:
-        yield keep
+        yield save
     except BaseException:
         if job.position is not None and latest.read:
-            job.position.save(latest)
+            job.position.save(latest, job.began_at)
             err().print(f"stopped after {latest.read:,} points (line {latest.line}); --resume goes on from there")
         raise
     if job.position is not None:

@@ -10,10 +10,9 @@ _decoder = msgspec.json.Decoder(dict[str, object])
 
 
 def read_ndjson(lines: Iterable[str]) -> Iterator[Read]:
-    """The points of the lines; empty lines are passed over.
+    """The points of the lines; empty lines are skipped.
 
-    Only the syntax is looked at, so that one bad line cannot spoil a request; what the fields hold is for the service
-    to judge.
+    Only the syntax is checked, so that one bad line cannot spoil a request; the service checks the fields.
     """
     for number, line in enumerate(lines, start=1):
         text = line.strip()
@@ -22,8 +21,8 @@ def read_ndjson(lines: Iterable[str]) -> Iterator[Read]:
         try:
             _decoder.decode(text)
         except msgspec.ValidationError:
-            yield Unreadable(number, text, Fault("wrong_type", "line", "must be a JSON object"))
+            yield Unreadable(number, text, (Fault("wrong_type", "line", "must be a JSON object"),))
         except msgspec.DecodeError as error:
-            yield Unreadable(number, text, Fault("malformed", "line", str(error)))
+            yield Unreadable(number, text, (Fault("malformed", "line", str(error)),))
         else:
             yield Readable(number, msgspec.Raw(text))

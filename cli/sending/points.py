@@ -1,4 +1,4 @@
-"""What readers give to transports."""
+"""Points between readers and transports."""
 
 from typing import NamedTuple, Self
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class SentPoint(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A data point as the service takes it, made from a cell of a table."""
+    """A data point of a cell of a table, in the form of a request."""
 
     stream_id: str
     value: float
@@ -18,7 +18,7 @@ class Readable(NamedTuple):
     """A point that can be sent.
 
     Attributes:
-        line: where it stands in the file, from 1.
+        line: its place in the file, from 1.
         point: a `SentPoint`, or JSON that is sent as it is.
     """
 
@@ -27,7 +27,7 @@ class Readable(NamedTuple):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What is wrong with one field of a point; the codes are the service's."""
+    """A fault of one field of a point; the codes are those of the service."""
 
     code: str
     field: str
@@ -35,28 +35,28 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Unreadable(NamedTuple):
-    """Something in the file that no point can be made of.
+    """A line, or a row or cells of it, that is no point.
 
     Attributes:
-        line: where it stands in the file, from 1.
-        text: what stands there.
-        fault: why it is no point.
+        line: its place in the file, from 1.
+        text: of the line or row.
+        faults: everything that is wrong with it.
     """
 
     line: int
     text: str
-    fault: Fault
+    faults: tuple[Fault, ...]
 
 
 Read = Readable | Unreadable
-"""What a reader gives, in the order of the file."""
+"""An item of a reader, in the order of the file."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A point that the service did not take.
+    """A point that was rejected by the service or the transport.
 
     Attributes:
-        line: where it stands in the file, from 1.
+        line: its place in the file, from 1.
         faults: everything that is wrong with it.
         point: the point.
     """
@@ -67,7 +67,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of the points of one or more requests."""
+    """The result of one or more requests: the number of accepted points, and the rejected ones."""
 
     inserted: int = 0
     rejected: tuple[Rejected, ...] = ()

@@ -1,4 +1,4 @@
-"""How far an interrupted sending got, so that another run can go on from there."""
+"""Positions of interrupted runs, from which another run can go on."""
 
 import hashlib
 import time
@@ -13,30 +13,32 @@ from cli.sending.run import Totals
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A place in a file.
+    """A position in a file.
 
     Attributes:
         file: name of the file, for people.
-        read: how many points and unreadable things of it are dealt with.
-        inserted: how many points the service took.
-        rejected: how many it or the reader did not.
-        saved_at: Unix seconds.
+        read: items of its reader that are done.
+        inserted: points that the service accepted.
+        rejected: points and items that the service or the reader rejected.
+        began_at: time of the first run, in Unix seconds.
+        saved_at: in Unix seconds.
     """
 
     file: str
     read: int
     inserted: int
     rejected: int
+    began_at: float
     saved_at: float
 
 
 class PositionFile:
-    """Where the position of one file on its way to one place is kept.
+    """The saved position of one file for one destination.
 
     Args:
         folder: for all positions.
         path: the file; another content is another file.
-        choices: everything else that decides what is sent where: destination, domain, source, columns.
+        choices: everything else that decides what is sent where: destination, domain, source, options.
     """
 
     def __init__(self, folder: Path, path: Path, choices: Sequence[str]) -> None:
@@ -45,14 +47,14 @@ class PositionFile:
         self._file = path.name
 
     def load(self) -> Position | None:
-        """The position that was kept last; None where the file was never begun, or was finished."""
+        """The position that was saved last; None where the file was never begun, or was finished."""
         return read_document(self._path, Position)
 
-    def save(self, totals: Totals) -> None:
-        """Keep a position."""
-        position = Position(self._file, totals.read, totals.inserted, totals.rejected, time.time())
+    def save(self, totals: Totals, began_at: float) -> None:
+        """Save a position."""
+        position = Position(self._file, totals.read, totals.inserted, totals.rejected, began_at, time.time())
         write_document(self._path, position)
 
     def clear(self) -> None:
-        """Forget the position: the file is finished."""
+        """Delete the position: the file is finished."""
         self._path.unlink(missing_ok=True)

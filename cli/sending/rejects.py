@@ -1,4 +1,4 @@
-"""What becomes of the points that were not taken: the first of them shown, all of them in a file."""
+"""Rejected points: the first of them are shown, all of them are written to a file."""
 
 from collections.abc import Sequence
 from typing import IO
@@ -15,10 +15,10 @@ class RejectedLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of the file of rejected points.
 
     Attributes:
-        line: where the point stands in the input, from 1.
+        line: place of the point in the input, from 1.
         faults: everything that is wrong with it.
-        point: the point, if one could be made.
-        text: what stands there, if none could.
+        point: the point, if there is one.
+        text: the line or row, if there is none.
     """
 
     line: int
@@ -28,11 +28,11 @@ class RejectedLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Rejects:
-    """Takes what was rejected.
+    """Shows and writes rejected points.
 
     Args:
-        console: shows the first ones.
-        file: takes all of them as NDJSON; None where nobody asked for that.
+        console: for the first ones.
+        file: for all of them, as NDJSON; None for none.
     """
 
     def __init__(self, console: Console, file: IO[bytes] | None) -> None:
@@ -41,7 +41,7 @@ class Rejects:
         self._left = _SHOWN
 
     def add(self, rejected: Sequence[Rejected | Unreadable]) -> None:
-        """Show and write down what was rejected."""
+        """Show and write rejected points."""
         for one in map(_line, rejected):
             if self._file is not None:
                 self._file.write(msgspec.json.encode(one) + b"\n")
@@ -61,5 +61,5 @@ class Rejects:
 
 def _line(one: Rejected | Unreadable) -> RejectedLine:
     if isinstance(one, Unreadable):
-        return RejectedLine(one.line, (one.fault,), text=one.text)
+        return RejectedLine(one.line, one.faults, text=one.text)
     return RejectedLine(one.line, one.faults, point=one.point)

@@ -1,4 +1,4 @@
-"""Takes everything a reader gives to a transport, batch by batch, and keeps count."""
+"""Sends the items of a reader over a transport, batch by batch, and counts them."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from cli.sending.points import Outcome, Read, Readable, Rejected, Unreadable
 
 
 class Transport(Protocol):
-    """Takes points of one source to the service."""
+    """Sends points of one source to the service."""
 
     def send(self, points: Sequence[Readable]) -> Outcome:
         """Send points, in this order, and return when the service has them."""
@@ -22,13 +22,13 @@ class Transport(Protocol):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """How far a sending is.
+    """Counts of a file that is sent.
 
     Attributes:
-        read: points and unreadable things of the input that are dealt with.
-        inserted: points the service took.
-        rejected: points the service did not take, and what was unreadable.
-        line: the last line that was dealt with.
+        read: items of the reader that are done.
+        inserted: points that the service accepted.
+        rejected: points and items that the service or the reader rejected.
+        line: the last line that is done.
     """
 
     read: int = 0
@@ -49,39 +49,39 @@ def send_all(
     """Send everything, in order and `batch` points at a time.
 
     Args:
-        reads: what a reader gives, from the beginning of the input.
-        transport: takes the points.
+        reads: the items of a reader, from the beginning of the input.
+        transport: sends the points.
         batch: points of one request.
-        begin: what is done already; as many of `reads` are passed over.
-        on_rejected: called after each batch with what was not taken, in the order of the input.
-        on_progress: called after each batch, when everything up to there is dealt with.
+        begin: what is done already; as many of `reads` are skipped.
+        on_rejected: called after each batch with the rejected points and items, in the order of the input.
+        on_progress: called after each batch, when everything up to there is done.
     """
     totals = begin
     rest = itertools.islice(reads, begin.read, None)
-    while taken := _take_batch(rest, batch):
-        points = [read for read in taken if isinstance(read, Readable)]
+    while items := _next_batch(rest, batch):
+        points = [read for read in items if isinstance(read, Readable)]
         outcome = transport.send(points) if points else Outcome()
         refused: list[Rejected | Unreadable] = [*outcome.rejected]
-        refused += [read for read in taken if isinstance(read, Unreadable)]
+        refused += [read for read in items if isinstance(read, Unreadable)]
         if refused:
             on_rejected(sorted(refused, key=lambda one: one.line))
         totals = Totals(
-            read=totals.read + len(taken),
+            read=totals.read + len(items),
             inserted=totals.inserted + outcome.inserted,
             rejected=totals.rejected + len(refused),
-            line=taken[-1].line,
+            line=items[-1].line,
         )
         on_progress(totals)
     return totals
 
 
-def _take_batch(reads: Iterator[Read], points: int) -> list[Read]:
-    """What to deal with next: so many points with the unreadable things between them."""
-    taken: list[Read] = []
+def _next_batch(reads: Iterator[Read], points: int) -> list[Read]:
+    """The next items: so many points with the unreadable items between them."""
+    items: list[Read] = []
     readable = 0
     for read in reads:
-        taken.append(read)
+        items.append(read)
         readable += isinstance(read, Readable)
         if readable == points:
             break
-    return taken
+    return items

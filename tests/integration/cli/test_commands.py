@@ -20,6 +20,8 @@ from tests.integration.cli.conftest import Afluente
 
 pytestmark = pytest.mark.integration
 
+BEGIN = 1_700_000_000
+
 CONSTRAINTS = """
 - key: iot/{source}/{source}:value
   value_constraints: {{max_value: 10, warning_max: 5}}
@@ -62,20 +64,21 @@ def test_a_file_comes_out_classified(afluente: Afluente, tmp_path: Path, source:
         "unchanged": 0,
     }
     assert afluente("constraints", "apply", constraints).out == "0 created, 0 updated, 2 unchanged\n"
+    rows = {100: 1, 200: 4.5, 300: 6, 400: 11, 500: 12, 600: 4}.items()
     file = tmp_path / "readings.csv"
-    file.write_text("time,value\n100,1\n200,4.5\n300,6\n400,11\n500,12\n600,4\n")
+    file.write_text("time,value\n" + "".join(f"{BEGIN + second},{value}\n" for second, value in rows))
     done = afluente("send", "http", "--domain", "iot", "--source", source, file, "--json")
     assert done.code == 0
     assert json.loads(done.out)["inserted"] == 6
     out = afluente("tail", "--from-start", "--until-idle", "1.5", "--json", "--key", f"iot/{source}/*")
-    classes = {point["timestamp"]: point["classification"] for point in lines(out.out)}
+    classes = {point["timestamp"] - BEGIN: point["classification"] for point in lines(out.out)}
     assert classes == {100: "normal", 200: "anomaly", 300: "warning", 400: "alert", 500: "alert", 600: "normal"}
     shown = afluente("tail", "alert", "warning", "--since", "1h", "--until-idle", "0.5", "--key", f"iot/{source}/*").out
-    assert "1970-01-01T00:06:40.000Z  ALERT" in shown
+    assert "2023-11-14T22:20:00.000Z  ALERT" in shown
     assert "> max_value 10, > warning_max 5" in shown
     assert "ANOMALY" not in shown
     alarms = lines(afluente("alarms", "--json", "--key", f"iot/{source}/*").out)
-    assert [(alarm["state"], alarm["timestamp"]) for alarm in alarms] == [
+    assert [(alarm["state"], alarm["timestamp"] - BEGIN) for alarm in alarms] == [
         ("raised", 200),
         ("raised", 500),
         ("cleared", 600),
@@ -123,7 +126,7 @@ def test_keys_are_made_shown_once_listed_and_revoked(afluente: Afluente, tmp_pat
     assert plain.out.count("\n") == 1
     assert created["key_id"] in afluente("keys", "list").out
     file = tmp_path / "readings.csv"
-    file.write_text("time,value\n100,1\n")
+    file.write_text(f"time,value\n{BEGIN},1\n")
     allowed = afluente("send", "http", "--domain", "iot", "--source", "hall-1", "--key", created["key"], file)
     assert allowed.code == 0
     forbidden = afluente("send", "http", "--domain", "iot", "--source", source, "--key", created["key"], file)
@@ -158,7 +161,7 @@ def test_the_key_of_the_local_stack_is_for_its_owner_alone_and_kept(
     afluente: Afluente, state: StateDir, tmp_path: Path, source: str
 ) -> None:
     file = tmp_path / "readings.csv"
-    file.write_text("time,value\n100,1\n")
+    file.write_text(f"time,value\n{BEGIN},1\n")
     command = ("send", "http", "--domain", "iot", "--source", source, file)
     assert afluente(*command).code == 0
     kept = state.api_key.read_text()
@@ -189,7 +192,7 @@ def test_status_is_for_people_and_programs(afluente: Afluente, state: StateDir) 
 
 def test_logs_are_those_of_the_function(afluente: Afluente, tmp_path: Path, source: str) -> None:
     file = tmp_path / "readings.csv"
-    file.write_text("time,value\n100,1\n")
+    file.write_text(f"time,value\n{BEGIN},1\n")
     afluente("send", "http", "--domain", "iot", "--source", source, file)
     assert "request accepted" in afluente("logs", "http_ingest").out
     assert "request accepted" not in afluente("logs", "http_ingest", "--since", "2999-01-01").out

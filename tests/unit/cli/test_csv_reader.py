@@ -1,175 +1,271 @@
-"""Tables: which column is the time, which are streams, and what becomes of every cell."""
+"""CSV files that are sent point by point: read as the service reads an uploaded file, each point with its line."""
 
-from collections.abc import Iterable
+import gzip
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import pytest
+from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
+from afluente.adapters.codecs.csv.chunks import ChunkReader
+from afluente.adapters.codecs.csv.inference import inspect, sample_of
+from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv.unpacking import open_unpacked
+from afluente.application.csv.faults import NotReadableError
 from cli.core.errors import CommandError, ExitCode
-from cli.sending.csv_reader import Table, read_table
+from cli.core.state import CHECKOUT
+from cli.sending.csv_reader import CsvReader, show_reading
+from cli.sending.inputs import Input, open_input
 from cli.sending.points import Readable, SentPoint, Unreadable
 
+NOW = 1_767_225_600.0
+BEGIN = 1_700_000_000
+DATA = CHECKOUT / "data"
 
-def table(text: str, columns: Iterable[str] = (), stream_type: str | None = None) -> Table:
-    return read_table(text.splitlines(keepends=True), source="s", columns=tuple(columns), stream_type=stream_type)
-
-
-def points(text: str, columns: Iterable[str] = ()) -> list[SentPoint]:
-    reads = list(table(text, columns).points)
-    assert all(isinstance(read, Readable) for read in reads)
-    return [read.point for read in reads if isinstance(read, Readable) and isinstance(read.point, SentPoint)]
+Point = tuple[float, float, str | None]
 
 
-def faults(text: str) -> list[tuple[int, str, str]]:
-    reads = table(text).points
-    return [(read.line, read.fault.field, read.fault.code) for read in reads if isinstance(read, Unreadable)]
+class Reading(NamedTuple):
+    """A file as it was read: points by stream, rejected rows, and why it could not be read to its end."""
+
+    points: dict[str, list[Point]]
+    rejected: list[tuple[int, str, list[tuple[str, str]]]]
+    failure: str | None
 
 
-def refusal(text: str, columns: Iterable[str] = ()) -> str:
-    with pytest.raises(CommandError) as caught:
-        list(table(text, columns).points)
-    return caught.value.message
+def as_sent(content: bytes, name: str = "a.csv", **options: Any) -> Reading:
+    """The file as `send` reads it."""
+    points: dict[str, list[Point]] = {}
+    rejected = []
+    try:
+        for read in reader_of(content, name, options).reads():
+            if isinstance(read, Unreadable):
+                faults = [(fault.code, fault.message) for fault in read.faults]
+                rejected.append((read.line, read.text, faults))
+            else:
+                assert isinstance(read.point, SentPoint)
+                point = read.point
+                points.setdefault(point.stream_id, []).append((point.timestamp, point.value, point.stream_type))
+    except CommandError as error:
+        return Reading(points, rejected, error.message)
+    return Reading(points, rejected, None)
 
 
-def test_every_numeric_column_is_a_stream_of_the_source() -> None:
-    assert points("time,a,b\n10,1,2.5\n") == [SentPoint("s:a", 1.0, 10.0), SentPoint("s:b", 2.5, 10.0)]
+def as_loaded(content: bytes, name: str = "a.csv", **options: Any) -> Reading:
+    """The file as the loader of the service reads it."""
+    points: dict[str, list[Point]] = {}
+    rejected = []
+    failure = None
+    try:
+        sample, is_whole = sample_of(open_unpacked(io.BytesIO(content), name))
+        config = CSVIngestConfig.model_validate({**options, "source_id": "s"})
+        layout = inspect(sample, is_whole=is_whole, given=config, file=name).layout
+        file = open_unpacked(io.BytesIO(content), name)
+        file.read(layout.begins.offset)
+        reader = ChunkReader(layout, "s", part=0, parts=1, clock=lambda: NOW, now=NOW)
+        for chunk in reader.chunks(file, layout.begins, lambda: 0):
+            for series in chunk.series:
+                its = zip(series.timestamps, series.values, strict=True)
+                points.setdefault(series.stream_id, []).extend((*point, series.stream_type) for point in its)
+            for row in chunk.rejected:
+                text = row.row.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                rejected.append((row.line, text, [(str(fault.code), fault.message) for fault in row.faults]))
+            if chunk.damage is not None:
+                failure = f"{name}: {chunk.damage.message} ({chunk.damage.code})"
+    except NotReadableError as error:
+        failure = f"{name}: {error.reason.message} ({error.reason.code})"
+    return Reading(points, rejected, failure)
 
 
-def test_the_stream_type_is_on_every_point() -> None:
-    (read,) = table("time,a\n10,1\n", stream_type="temperature").points
-    assert isinstance(read, Readable)
-    assert read.point == SentPoint("s:a", 1.0, 10.0, "temperature")
+def reader_of(content: bytes, name: str = "a.csv", options: Mapping[str, Any] | None = None) -> CsvReader:
+    opened = Input(name, Path(name), len(content), io.BufferedReader(cast("io.RawIOBase", io.BytesIO(content))))
+    return CsvReader(opened, source="s", options=options or {}, now=NOW)
 
 
-def test_points_know_their_line() -> None:
-    reads = table("time,a\n10,1\n\n11,2\n").points
-    assert [read.line for read in reads] == [2, 4]
+@contextmanager
+def reader_of_file(path: Path) -> Iterator[CsvReader]:
+    with open_input(str(path)) as opened:
+        yield CsvReader(opened, source="s", options={}, now=NOW)
 
 
-def test_an_empty_cell_is_no_point() -> None:
-    assert points("time,a,b\n10,,2\n11, ,3\n") == [SentPoint("s:b", 2.0, 10.0), SentPoint("s:b", 3.0, 11.0)]
+# --- the same as the service -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["timestamp", "TIME", "Date", "datetime", "ts"])
-def test_the_time_column_is_found_by_its_name_in_any_case(name: str) -> None:
-    assert table(f"a,{name}\n1,10\n").time_column == name
+@pytest.mark.parametrize("file", sorted(DATA.rglob("*.csv")), ids=lambda file: str(file.relative_to(DATA)))
+def test_real_files_have_the_same_points_whether_they_are_sent_or_loaded(file: Path) -> None:
+    sent = as_sent(file.read_bytes(), file.name)
 
-
-def test_timestamp_comes_before_other_names_of_a_time_column() -> None:
-    found = table("date,timestamp\n3,10\n")
-    assert found.time_column == "timestamp"
-    assert found.streams == {"date": "s:date"}
+    assert sent == as_loaded(file.read_bytes(), file.name)
+    assert sent.points
+    assert sent.failure is None
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"),
+    "content",
     [
-        ("1970-01-01T00:01:00Z", 60.0),
-        ("1970-01-01 00:01:00", 60.0),
-        ("1970-01-01T01:01:00+01:00", 60.0),
-        ("1970-01-02", 86_400.0),
-        ("2016-11-24 13:58:58.081000", 1_479_995_938.081),
-        ("60", 60.0),
-        ("60.5", 60.5),
-        ("6e1", 60.0),
+        b"time,a,b\n2024-01-01,1,2.5\n\n2024-01-02,,3\n",
+        b"time;a\r\n2024-01-01 10:00;1,5\r\n2024-01-01 11:00;2,75\r\n",
+        b"date,hora,valor\n2024-01-13,10:00,1\n2024-01-14,10:30,2\n",
+        b"time,symbol,price\n2024-01-01,A,1\n2024-01-01,B,2\n2024-01-02,A,3\n2024-01-02,B,x\n",
+        b"a,b\n1,2\n3,4\n",
+        b"Report of today\n\ntime,a\n2024-01-01,1\n2024-01-02,2\n",
+        b"sep=;\ntime;a\n2024-01-01;1\n",
+        b'time,a\n2024-01-01,"1\n2024-01-02,2\n2024-01-03,3"4\n2024-01-04,4\n',
+        b"time,a\n2024-01-01,1,2\n2024-01-02\nyesterday,3\n,4\n2024-01-05,NaN\n2030-01-01,6\n2024-01-07,1e999\n",
+        b"time,a\n2024-01-01,1\n2024-01-02,\xff\n",
+        "time,tempé\n2024-01-01,1\n".encode("latin-1"),
+        "time,a\n2024-01-01,1\n2024-01-02,2\n".encode("utf-16"),
+        b"time,a/b,a+b\n2024-01-01,1,2\n",
+        b"rejected_line,rejected_code,rejected_reason,time,a\n2,not_a_number,x,2024-01-01,'=1\n3,x,y,2024-01-02,2\n",
+        b"time,a\n0,1\n1,2\n2,3\n",
+        b"date,a\n01/02/2024,1\n02/03/2024,2\n",
+        b"time,a\n2024-01-01,x\n",
+        b"PK\x03\x04",
+        b"",
+        b"\n",
+        b"time,a",
+    ],
+    ids=lambda content: f"{content[:30]!r} ({len(content)})",
+)
+def test_a_file_gives_the_same_points_rejects_and_refusals_whether_it_is_sent_or_loaded(content: bytes) -> None:
+    assert as_sent(content) == as_loaded(content)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"value_columns": ["b"]},
+        {"stream_type": "temperature"},
+        {"stream_type": {"a": "temperature"}},
+        {"timezone": "Europe/Madrid"},
+        {"max_rows": 3},
+        {"timestamp_column": [], "start": 5.0, "step": 2.0},
+        {"stream_column": "b", "value_columns": ["a"]},
+        {"value_columns": ["c"]},
     ],
 )
-def test_times_are_iso_8601_in_utc_or_unix_seconds(text: str, seconds: float) -> None:
-    assert points(f"time,a\n{text},1\n") == [SentPoint("s:a", 1.0, seconds)]
+def test_options_count_the_same_whether_a_file_is_sent_or_loaded(options: dict[str, Any]) -> None:
+    content = b"time,a,b\n" + b"".join(b"2024-01-01 10:%02d,%d,%d\n" % (i, i, i % 2) for i in range(10))
+
+    assert as_sent(content, **options) == as_loaded(content, **options)
 
 
-def test_a_time_of_the_other_kind_is_no_point_rather_than_a_guess() -> None:
-    assert faults("time,a\n2024-01-01,1\n1700000000,2\nnonsense,3\n") == [
-        (3, "time", "wrong_type"),
-        (4, "time", "wrong_type"),
+@pytest.mark.parametrize(
+    ("name", "pack"), [("a.csv.gz", gzip.compress), ("a.csv.zst", zstd.compress), ("A.CSV.GZ", gzip.compress)]
+)
+def test_packed_files_are_read_and_of_damaged_ones_all_that_comes_before(name: str, pack: Any) -> None:
+    content = b"time,a\n" + b"".join(b"%d,%d\n" % (BEGIN + i, i * 7_919) for i in range(20_000))
+    packed = pack(content)
+
+    whole, cut = as_sent(packed, name), as_sent(packed[: len(packed) // 2], name)
+
+    assert len(whole.points["s:a"]) == 20_000
+    assert cut == as_loaded(packed[: len(packed) // 2], name)
+    assert 0 < len(cut.points["s:a"]) < 20_000
+    assert "damaged_archive" in (cut.failure or "")
+
+
+_CELLS = st.sampled_from(["", "1", "-2.5", "x", "NaN", "1e3", '"7"', '"8', '9"', '"a\n1"', "2024-01-01", "1,5"])
+_ROWS = st.tuples(st.integers(0, 28 * 24), st.lists(_CELLS, min_size=1, max_size=3))
+
+
+@given(st.lists(_ROWS, max_size=60), st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n"]))
+def test_any_table_gives_the_same_points_and_rejects(
+    rows: list[tuple[int, list[str]]], delimiter: str, end: str
+) -> None:
+    lines = [delimiter.join(["time", "a", "b"])]
+    lines += [delimiter.join([f"2024-02-{hour // 24 + 1:02d}T{hour % 24:02d}:00:00Z", *cells]) for hour, cells in rows]
+    content = end.join([*lines, ""]).encode()
+
+    assert as_sent(content) == as_loaded(content)
+
+
+# --- lines, order and progress ---------------------------------------------------------------------------------------
+
+
+def test_points_come_in_the_order_of_rows_and_cells_each_with_its_line() -> None:
+    content = b'title\ntime,a,b,note\n2024-01-01,1,2,"two\nlines"\n\n2024-01-02,x,3,\n2024-01-03,4,5,\n'
+
+    reads = list(reader_of(content).reads())
+
+    assert [read.line for read in reads] == [3, 3, 6, 6, 7, 7]
+    values = [read.point.value for read in reads if isinstance(read, Readable) and isinstance(read.point, SentPoint)]
+    assert values == [1, 2, 3, 4, 5]
+    assert isinstance(reads[3], Unreadable)
+    assert (reads[3].text, reads[3].faults[0].field) == ("2024-01-02,x,3,", "a")
+
+
+def test_a_fault_of_a_whole_row_is_one_of_the_row() -> None:
+    [rejected] = [
+        read for read in reader_of(b"time,a\n2024-01-01,1\n2024-01-02\n").reads() if isinstance(read, Unreadable)
     ]
 
-
-def test_the_first_time_that_can_be_read_says_of_which_kind_all_are() -> None:
-    assert faults("time,a\n?,1\n60,2\n") == [(2, "time", "wrong_type")]
+    assert [(fault.field, fault.code) for fault in rejected.faults] == [("row", "ragged_row")]
 
 
-@pytest.mark.parametrize(
-    ("cell", "code"),
-    [
-        ("abc", "wrong_type"),
-        ("1_0", "wrong_type"),
-        ('"1,5"', "wrong_type"),
-        ("nan", "not_finite"),
-        ("-inf", "not_finite"),
-    ],
-)
-def test_a_cell_that_is_no_finite_number_is_told_never_left_out(cell: str, code: str) -> None:
-    rows = "".join(f"{row},1\n" for row in range(5))
-    assert faults(f"time,a\n{rows}9,{cell}\n") == [(7, "a", code)]
+def test_bytes_that_are_no_text_can_be_written_as_json() -> None:
+    reads = list(reader_of(b"time,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03,\xc3\xa9\xff\n").reads())
+
+    assert isinstance(reads[-1], Unreadable)
+    assert reads[-1].text == "2024-01-03,é\ufffd"
 
 
-def test_a_row_with_too_few_or_too_many_cells_is_no_point() -> None:
-    assert faults("time,a\n1,2,3\n1\n2,3\n") == [(2, "row", "malformed"), (3, "row", "malformed")]
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_the_bytes_that_were_read_grow_row_by_row_up_to_all_of_them(tmp_path: Path, name: str) -> None:
+    content = b"time,a\n" + b"".join(b"%d,%d\n" % (BEGIN + i, i) for i in range(1_000))
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    with reader_of_file(path) as reader:
+        seen = [reader.bytes_read() for _ in reader.reads()]
+
+        assert seen == sorted(seen)
+        assert len(set(seen)) > 100
+        assert reader.bytes_read() == path.stat().st_size
 
 
-def test_columns_that_are_not_numeric_are_left_out_and_named() -> None:
-    found = table("time,symbol,price\n10,A,1\n11,B,2\n")
-    assert found.streams == {"price": "s:price"}
-    assert found.left_out == ("symbol",)
+def test_a_row_that_is_too_long_is_rejected_and_the_next_one_is_read() -> None:
+    content = b"time,a\n2024-01-01,1\n" + b"x" * 9_000_000 + b"\n2024-01-02,2\n"
+
+    sent = as_sent(content)
+
+    assert sent == as_loaded(content)
+    assert [(line, codes[0][0]) for line, _, codes in sent.rejected] == [(3, "row_too_long")]
+    assert len(sent.points["s:a"]) == 2
 
 
-def test_a_column_that_is_empty_at_first_is_not_lost() -> None:
-    rows = "".join(f"{row},1,\n" for row in range(300))
-    assert points(f"time,a,late\n{rows}400,1,7\n")[-1] == SentPoint("s:late", 7.0, 400.0)
+# --- what people see -------------------------------------------------------------------------------------------------
 
 
-def test_a_column_without_a_name_is_left_out() -> None:
-    assert table(",time,a\n0,10,1\n").streams == {"a": "s:a"}
+def shown(content: bytes, *, with_left_out: bool = True, **options: Any) -> str:
+    console = Console(record=True, width=200, quiet=False)
+    show_reading(console, reader_of(content, options=options).inspection, with_left_out=with_left_out)
+    return console.export_text()
 
 
-def test_chosen_columns_are_sent_and_no_others() -> None:
-    assert points("time,a,b\n10,1,2\n", columns=["b"]) == [SentPoint("s:b", 2.0, 10.0)]
+def test_time_streams_and_columns_that_are_left_out_are_shown() -> None:
+    content = b"timestamp,temperature,state\n2024-01-01,71.2,on\n2024-01-02,71.3,on\n"
+
+    assert shown(content) == "time: timestamp · streams: s:temperature\nleft out: state (not numeric)\n"
+    assert "left out" not in shown(content, with_left_out=False)
 
 
-def test_a_chosen_column_that_is_not_there_is_refused_with_those_that_are() -> None:
-    assert refusal("time,a,b\n10,1,2\n", columns=["c"]) == "the table has no column 'c' to send; it has a, b"
+def test_a_file_without_times_is_shown_to_be_counted() -> None:
+    text = shown(b"a,b\n1,2\n3,4\n")
+
+    assert "time: by the place of the row · streams: s:a, s:b" in text
+    assert "note: no column holds times" in text
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_other_delimiters_are_recognised(delimiter: str) -> None:
-    assert points(f"time{delimiter}a\n10{delimiter}1\n") == [SentPoint("s:a", 1.0, 10.0)]
-
-
-def test_quoted_cells_are_read() -> None:
-    assert points('"time","a, really"\n"10","1"\n') == [SentPoint("s:a, really", 1.0, 10.0)]
-
-
-def test_a_table_without_a_time_column_is_refused_before_anything_is_sent() -> None:
-    assert "no column is called timestamp" in refusal("when,a\n10,1\n")
-
-
-def test_a_table_without_times_is_refused() -> None:
-    assert "'Jan 1 2000' is neither ISO 8601 nor Unix seconds" in refusal("date,a\nJan 1 2000,1\n")
-
-
-def test_a_table_without_numbers_is_refused() -> None:
-    assert refusal("time,a\n10,x\n11,y\n") == "no column of the table is numeric"
-
-
-@pytest.mark.parametrize("text", ["", "\n", ",,\n"])
-def test_an_empty_table_is_refused(text: str) -> None:
-    assert refusal(text) == "the table is empty"
-
-
-def test_a_table_with_a_header_alone_has_no_points() -> None:
-    assert points("time,a\n") == []
-
-
-def test_two_columns_of_one_name_are_refused() -> None:
-    assert refusal("time,a,a\n10,1,2\n") == "two columns are called 'a'"
-
-
-def test_what_is_no_table_is_refused_with_its_line() -> None:
-    text = f"time,a\n10,1\n11,{'9' * 200_000}\n"
-    assert refusal(text).startswith("line 3 is no row of a table")
-
-
-def test_a_refusal_is_wrong_usage() -> None:
+def test_a_refusal_is_wrong_usage_with_a_hint_how_to_say_it() -> None:
     with pytest.raises(CommandError) as caught:
-        table("a\n1\n")
+        reader_of(b"date,a\n01/02/2024,1\n02/03/2024,2\n")
+
     assert caught.value.code is ExitCode.USAGE
+    assert "(ambiguous_dates)" in caught.value.message
+    assert "--option" in caught.value.hint

@@ -146,7 +146,7 @@ def test_an_error_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("cli.commands.stack.stack.down", fail)
+    monkeypatch.setattr("cli.local_stack.stack.down", fail)
     monkeypatch.setattr(sys, "argv", ["afluente", "down"])
     with pytest.raises(ZeroDivisionError):
         command_line.main()
@@ -156,7 +156,7 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cli.commands.stack.stack.down", interrupt)
+    monkeypatch.setattr("cli.local_stack.stack.down", interrupt)
     assert run(monkeypatch, "down") == ExitCode.INTERRUPTED
 
 
@@ -193,7 +193,7 @@ def test_a_failure_below_a_command_is_shown_as_a_sentence(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("cli.commands.stack.stack.down", fail)
+    monkeypatch.setattr("cli.local_stack.stack.down", fail)
     assert run(monkeypatch, "down") == ExitCode.FAILED
     assert capsys.readouterr().err == "error: disk full\n"
 

@@ -22,7 +22,7 @@ def test_empty_lines_are_passed_over_and_counted() -> None:
 
 
 def test_a_line_that_is_no_object_is_unreadable() -> None:
-    found = [(read.line, read.fault.code) for read in reads('[1]\n3\n"x"\n') if isinstance(read, Unreadable)]
+    found = [(read.line, read.faults[0].code) for read in reads('[1]\n3\n"x"\n') if isinstance(read, Unreadable)]
     assert found == [(1, "wrong_type"), (2, "wrong_type"), (3, "wrong_type")]
 
 
@@ -30,5 +30,5 @@ def test_a_line_that_is_no_json_is_unreadable_and_its_neighbours_are_not() -> No
     good, bad, after = reads('{"a":1}\n{"a":NaN}\n{"a":2}\n')
     assert isinstance(good, Readable)
     assert isinstance(bad, Unreadable)
-    assert (bad.line, bad.text, bad.fault.code) == (2, '{"a":NaN}', "malformed")
+    assert (bad.line, bad.text, bad.faults[0].code) == (2, '{"a":NaN}', "malformed")
     assert isinstance(after, Readable)

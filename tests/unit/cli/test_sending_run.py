@@ -15,6 +15,8 @@ from cli.sending.progress import SendingProgress
 from cli.sending.rejects import Rejects
 from cli.sending.run import Totals
 
+BEGIN = 1_700_000_000
+
 
 class FakeTransport:
     """Takes points, unless a value is negative, until it is told to stop."""
@@ -50,8 +52,8 @@ def console() -> Console:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "readings.csv"
-    rows = [f"{row},{row}\n" for row in range(10)]
-    rows[3], rows[5] = "3,-1\n", "5,oops\n"
+    rows = [f"{BEGIN + row},{row}\n" for row in range(10)]
+    rows[3], rows[5] = f"{BEGIN + 3},-1\n", f"{BEGIN + 5},oops\n"
     path.write_text("time,a\n" + "".join(rows))
     return path
 
@@ -61,18 +63,18 @@ def open_file(tmp_path: Path, file: Path) -> Iterator[Callable[..., Job]]:
     with ExitStack() as stack:
 
         def open_(*, resume: bool = False, destination: str = "there") -> Job:
-            choices = Choices(str(file), "s", ("a",), resume=resume)
+            choices = Choices(str(file), "s", {"value_columns": ["a"]}, resume=resume)
             return stack.enter_context(open_job(choices, tmp_path / "positions", (destination, "iot")))
 
         yield open_
 
 
 def send(job: Job, transport: FakeTransport, console: Console, rejects: Path | None = None) -> Totals:
-    display = SendingProgress(console, job.input.name, job.input.size, job.input.bytes_read)
+    progress = SendingProgress(console, job.input.name, job.input.size, job.bytes_read)
     if rejects is None:
-        return run(job, transport, batch=4, display=display, rejects=Rejects(console, None))
+        return run(job, transport, batch=4, progress=progress, rejects=Rejects(console, None))
     with rejects.open("wb") as file:
-        return run(job, transport, batch=4, display=display, rejects=Rejects(console, file))
+        return run(job, transport, batch=4, progress=progress, rejects=Rejects(console, file))
 
 
 def test_everything_is_sent_in_order_and_counted(open_file: Callable[..., Job], console: Console) -> None:
@@ -88,12 +90,12 @@ def test_what_was_not_taken_is_shown_and_written_in_the_order_of_the_file(
     send(open_file(), FakeTransport(), console, tmp_path / "rejects")
     written = [msgspec.json.decode(line) for line in (tmp_path / "rejects").read_bytes().splitlines()]
     assert [line["line"] for line in written] == [5, 7]
-    assert written[0]["point"] == {"stream_id": "s:a", "value": -1.0, "timestamp": 3.0}
+    assert written[0]["point"] == {"stream_id": "s:a", "value": -1.0, "timestamp": BEGIN + 3.0}
     assert written[0]["faults"] == [{"code": "negative", "field": "value", "message": "must be 0 or more"}]
-    assert written[1]["text"] == "oops"
+    assert written[1]["text"] == f"{BEGIN + 5},oops"
     shown = console.export_text()
     assert "rejected line 5: value: must be 0 or more (negative)" in shown
-    assert "rejected line 7: a: 'oops' is not a number" in shown
+    assert "rejected line 7: a: 'oops' is not a number (not_a_number)" in shown
 
 
 def test_of_many_rejected_points_the_first_are_shown(console: Console) -> None:
@@ -142,7 +144,7 @@ def test_the_place_belongs_to_content_and_destination(
     with pytest.raises(CommandError):
         send(open_file(), FakeTransport(stop_after=1), console)
     assert open_file(resume=True, destination="elsewhere").begin == Totals()
-    file.write_text(file.read_text() + "11,11\n")
+    file.write_text(file.read_text() + f"{BEGIN + 11},11\n")
     assert open_file(resume=True).begin == Totals()
 
 
@@ -174,7 +176,10 @@ def test_standard_input_has_no_place(tmp_path: Path) -> None:
 def test_table_options_for_ndjson_are_wrong_usage(tmp_path: Path) -> None:
     path = tmp_path / "a.ndjson"
     path.write_text('{"stream_id":"a"}\n')
-    with pytest.raises(CommandError) as caught, open_job(Choices(str(path), "s", ("a",)), tmp_path, ()):
+    with (
+        pytest.raises(CommandError) as caught,
+        open_job(Choices(str(path), "s", {"value_columns": ["a"]}), tmp_path, ()),
+    ):
         pass
     assert caught.value.code is ExitCode.USAGE
 
