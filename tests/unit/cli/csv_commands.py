@@ -11,7 +11,7 @@ import pytest
 from cli import main as command_line
 
 
-class Told(NamedTuple):
+class CommandResult(NamedTuple):
     """A command's output and exit code."""
 
     code: int
@@ -30,13 +30,13 @@ class Commands:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
-    def __call__(self, *words: str, targeted: bool = True) -> Told:
+    def __call__(self, *words: str, targeted: bool = True) -> CommandResult:
         target = ["--stage", "dev", "--region", "eu-west-1", "--key", "the-key"] if targeted else []
         self._monkeypatch.setattr(sys, "argv", ["afluente", "csv", *words, *target])
         with pytest.raises(SystemExit) as caught:
             command_line.main()
-        told = self._capsys.readouterr()
-        return Told(int(caught.value.code or 0), told.out, told.err)
+        captured = self._capsys.readouterr()
+        return CommandResult(int(caught.value.code or 0), captured.out, captured.err)
 
 
 def press_ctrl_c() -> None:

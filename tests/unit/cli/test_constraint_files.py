@@ -59,17 +59,19 @@ def test_faults_come_with_the_good_entries(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("a.json", '{"streams":\n [,]}', "a.json, line 2, column 3"),
         ("a.yaml", "- a: 1\n- b: [\n", "a.yaml, line 3, column 1"),
         ("a.yaml", "- a: \x01\n", "a.yaml"),
     ],
 )
-def test_what_is_neither_json_nor_yaml_is_told_with_its_place(tmp_path: Path, name: str, text: str, told: str) -> None:
+def test_a_file_that_is_no_json_or_yaml_is_reported_with_its_place(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
     with pytest.raises(CommandError) as caught:
         load(write(tmp_path, name, text))
-    assert told in caught.value.message
+    assert message in caught.value.message
 
 
 def test_yaml_cannot_make_objects(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_applying_writes_what_differs_and_counts() -> None:
     assert versions == {first[0].scope: 1, changed.scope: 2, "iot#temperature": 1}
 
 
-def test_a_change_is_told_by_the_fields_that_are_others() -> None:
+def test_a_change_is_rendered_by_the_fields_that_differ() -> None:
     before = {"key": "iot/a/b", "value_constraints": {"max_value": 105.0, "min_value": 0.0}, "stream_type": "t"}
     after = {"key": "iot/a/b", "value_constraints": {"max_value": 140.5}, "stream_type": "t", "cooldown_seconds": 60}
     assert differences(before, after) == (
@@ -146,7 +148,7 @@ def test_a_change_is_told_by_the_fields_that_are_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("a.yaml", "- {domain: iot, metadata: {since: 2023-15-14}}", "month must be in 1..12"),
         ("a.yaml", "- &a [*a]", "more than 100,000 values"),
@@ -157,7 +159,7 @@ def test_a_change_is_told_by_the_fields_that_are_others() -> None:
     ids=["no such date", "holds itself", "a billion values", "nested", "digits"],
 )
 def test_what_no_parser_should_be_given_is_refused_in_a_sentence(
-    tmp_path: Path, name: str, text: str, told: str
+    tmp_path: Path, name: str, text: str, message: str
 ) -> None:
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         load(write(tmp_path, name, text))

@@ -28,11 +28,11 @@ from tests.conformity import route_of
 from tests.factories import DOMAINS, NOW, Clock, a_config, a_grant
 from tests.unit.functions.conftest import CONTEXT
 
-Afluente = Callable[..., "Told"]
+Afluente = Callable[..., "CommandResult"]
 SCOPE = "iot/furnace-7/what? 100% ü"
 
 
-class Told(msgspec.Struct, frozen=True):
+class CommandResult(msgspec.Struct, frozen=True):
     """A command's output and exit code."""
 
     code: int
@@ -44,7 +44,7 @@ class Told(msgspec.Struct, frozen=True):
         return json.loads(self.out)
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The whole output as one line, at any width of the screen."""
         return " ".join(f"{self.out} {self.err}".split())
 
@@ -97,14 +97,14 @@ def afluente(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("cli.core.retry.delay", lambda _: 0.0)
 
-    def run(*words: str | Path) -> Told:
+    def run(*words: str | Path) -> CommandResult:
         arguments = [*map(str, words), "--url", url, "--key", "the-key"]
         monkeypatch.setattr(sys, "argv", ["afluente", "constraints", *arguments])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        told = capsys.readouterr()
-        return Told(int(ended.value.code or 0), told.out, told.err)
+        captured = capsys.readouterr()
+        return CommandResult(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
 
@@ -192,27 +192,27 @@ def test_large_files_are_applied_in_parts(world: World, afluente: Afluente) -> N
 def test_a_file_with_a_fault_is_not_sent(world: World, afluente: Afluente) -> None:
     applied = afluente("apply", write({"domain": "iot"}, {"domain": "iot", "colour": 1}))
     assert applied.code == ExitCode.FAILED
-    assert "1 of 2 entries have faults; nothing was written" in applied.told
+    assert "1 of 2 entries have faults; nothing was written" in applied.text
     assert world.requests == []
 
 
-def test_who_comes_only_half_way_is_told_so_and_how_to_go_on(world: World, afluente: Afluente) -> None:
+def test_a_half_applied_file_is_reported_with_the_way_to_go_on(world: World, afluente: Afluente) -> None:
     world.scope = {"sources": ["furnace-1"]}
     entries = [{"key": f"iot/furnace-1/{number}"} for number in range(300)]
     applied = afluente("apply", write(*entries, {"key": "iot/furnace-2/1"}))
     assert applied.code == ExitCode.FAILED
-    assert "250 of 301 entries are applied; then the service did not take the constraints: 403" in applied.told
-    assert "source:furnace-2" in applied.told
-    assert "the same command goes on" in applied.told
+    assert "250 of 301 entries are applied; then the service did not take the constraints: 403" in applied.text
+    assert "source:furnace-2" in applied.text
+    assert "the same command goes on" in applied.text
     assert len(dict(world.constraints.list())) == 250
 
 
-def test_what_the_key_does_not_reach_is_told_by_the_scope_that_is_missing(world: World, afluente: Afluente) -> None:
+def test_a_forbidden_scope_is_reported_by_name(world: World, afluente: Afluente) -> None:
     world.scope = {"domains": ["health"]}
     for command in (["apply", write({"domain": "iot"})], ["get", "iot"], ["delete", "iot"], ["history", "iot"]):
         done = afluente(*command)
-        assert (done.code, "lacks the scope domain:iot" in done.told) == (ExitCode.FAILED, True)
-        assert "ask the operators for a key that has the scope" in done.told
+        assert (done.code, "lacks the scope domain:iot" in done.text) == (ExitCode.FAILED, True)
+        assert "ask the operators for a key that has the scope" in done.text
 
 
 def test_a_service_that_is_busy_is_asked_again(world: World, afluente: Afluente) -> None:
@@ -221,9 +221,9 @@ def test_a_service_that_is_busy_is_asked_again(world: World, afluente: Afluente)
     assert len(world.requests) == 3
 
 
-def test_an_answer_that_cannot_be_read_is_told_as_such(world: World, afluente: Afluente) -> None:
+def test_an_unreadable_answer_is_reported_as_such(world: World, afluente: Afluente) -> None:
     world.unreadable = True
-    assert "the service answered 200 with something unreadable" in afluente("get", "iot").told
+    assert "the service answered 200 with something unreadable" in afluente("get", "iot").text
 
 
 # --- get, list, delete -----------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_constraints_are_shown_as_a_file_that_can_be_applied(world: World, aflue
 
 
 def test_constraints_are_listed_all_or_some(world: World, afluente: Afluente) -> None:
-    assert "the key reaches no such constraints" in afluente("list").told
+    assert "the key reaches no such constraints" in afluente("list").text
     for number in range(600):
         world.constraints.put(f"iot/furnace-{number % 2}/{number:03}", a_config(max_value=7_000_000_000))
     world.constraints.put("iot#wind", a_config(stream_type="wind"))
@@ -264,18 +264,18 @@ def test_constraints_are_deleted(world: World, afluente: Afluente, scope: str, w
     assert world.present(scope) is None
     again = afluente("delete", *words)
     assert (again.code, again.out) == (ExitCode.FAILED, "")
-    assert f"there are no constraints for {scope} → 'afluente constraints list' shows which are" in again.told
+    assert f"there are no constraints for {scope} → 'afluente constraints list' shows which are" in again.text
     assert afluente("get", *words).code == ExitCode.FAILED
 
 
-def test_who_has_not_seen_the_last_change_is_told_where_to_look(world: World, afluente: Afluente) -> None:
+def test_a_change_over_an_unseen_version_is_rejected_with_a_hint(world: World, afluente: Afluente) -> None:
     for limit in (1, 2):
         world.constraints.put("iot#wind", a_config(max_value=limit))
     for command in (["delete", "iot", "--type", "wind"], ["rollback", "iot", "1", "--type", "wind"]):
         done = afluente(*command, "--if-version", "1")
         assert done.code == ExitCode.FAILED
-        assert "are of version 2 now" in done.told
-        assert "'afluente constraints history iot --type wind' shows who changed them, and how" in done.told
+        assert "are of version 2 now" in done.text
+        assert "'afluente constraints history iot --type wind' shows who changed them, and how" in done.text
     assert afluente("delete", "iot", "--type", "wind", "--if-version", "2").code == 0
 
 
@@ -290,8 +290,8 @@ def test_the_history_says_who_changed_what_and_when(world: World, afluente: Aflu
     assert afluente("rollback", SCOPE, "1").out == f"{SCOPE} is as in version 1 again, in version 4\n"
     assert afluente("rollback", SCOPE, "4", "--json").document["version"] == 5
 
-    told = [" ".join(line.split()) for line in afluente("history", SCOPE).out.splitlines()]
-    assert told == [
+    shown = [" ".join(line.split()) for line in afluente("history", SCOPE).out.splitlines()]
+    assert shown == [
         "version when who what",
         "5 2023-11-14T22:14:20.000Z key:aaaqeaye as in version 4",
         "4 2023-11-14T22:14:20.000Z key:aaaqeaye as in version 1",
@@ -311,9 +311,9 @@ def test_the_history_says_who_changed_what_and_when(world: World, afluente: Aflu
 def test_a_part_of_the_history_says_what_changed_in_all_of_it(world: World, afluente: Afluente) -> None:
     for limit in range(250):
         world.constraints.put("iot", a_config(max_value=limit))
-    told = afluente("history", "iot", "--limit", "2").out
-    assert "value_constraints.max_value 247 → 248" in told
-    assert "246" not in told
+    shown = afluente("history", "iot", "--limit", "2").out
+    assert "value_constraints.max_value 247 → 248" in shown
+    assert "246" not in shown
     changes = afluente("history", "iot", "--limit", "230", "--json").document
     assert [change["version"] for change in changes] == list(range(250, 20, -1))
     assert changes[0] == {
@@ -330,8 +330,8 @@ def test_a_version_that_there_is_not_or_that_is_a_deletion_is_no_way_back(world:
     world.constraints.put("iot", a_config())
     world.constraints.delete("iot")
     missing = afluente("rollback", "iot", "7")
-    assert (missing.code, "the history has no version 7 of iot" in missing.told) == (ExitCode.FAILED, True)
-    assert "'afluente constraints history iot' shows which there are" in missing.told
+    assert (missing.code, "the history has no version 7 of iot" in missing.text) == (ExitCode.FAILED, True)
+    assert "'afluente constraints history iot' shows which there are" in missing.text
     deletion = afluente("rollback", "iot", "2")
-    assert (deletion.code, "is a deletion" in deletion.told) == (ExitCode.FAILED, True)
+    assert (deletion.code, "is a deletion" in deletion.text) == (ExitCode.FAILED, True)
     assert afluente("history", "health").code == ExitCode.FAILED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.core.errors import ExitCode
-from tests.unit.cli.csv_commands import Commands, Told
+from tests.unit.cli.csv_commands import CommandResult, Commands
 
 SPANISH = (
     "Fecha;Hora;Temperatura;estado;P [bar]\n"
@@ -23,14 +23,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def look(afluente_csv: Commands, *words: str) -> Told:
+def look(afluente_csv: Commands, *words: str) -> CommandResult:
     return afluente_csv("inspect", *words, targeted=False)
 
 
 def test_what_is_inferred_is_shown(afluente_csv: Commands, file: Path) -> None:
-    told = look(afluente_csv, str(file))
-    assert told.code == 0
-    lines = [" ".join(line.split()) for line in told.out.splitlines()]
+    result = look(afluente_csv, str(file))
+    assert result.code == 0
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
     for expected in (
         'delimiter ";"',
         'decimal sign ","',
@@ -44,13 +44,13 @@ def test_what_is_inferred_is_shown(afluente_csv: Commands, file: Path) -> None:
     ):
         assert expected in lines
     for place in ("--save OPTIONS.json", "a.csv.json", "_ingest.json", "'afluente csv send --options'"):
-        assert place in told.err
+        assert place in result.err
 
 
 def test_options_are_heeded(afluente_csv: Commands, file: Path) -> None:
-    told = look(afluente_csv, str(file), "--option", "source_id=mill-1", "--option", "timezone=Europe/Madrid")
-    assert "mill-1:Temperatura" in told.out
-    assert "2026-02-13T09:00:00Z" in told.out
+    result = look(afluente_csv, str(file), "--option", "source_id=mill-1", "--option", "timezone=Europe/Madrid")
+    assert "mill-1:Temperatura" in result.out
+    assert "2026-02-13T09:00:00Z" in result.out
 
 
 def test_a_program_gets_one_object(afluente_csv: Commands, file: Path) -> None:
@@ -63,8 +63,8 @@ def test_a_program_gets_one_object(afluente_csv: Commands, file: Path) -> None:
 
 
 def test_saved_options_say_the_same_of_the_file(afluente_csv: Commands, file: Path) -> None:
-    told = look(afluente_csv, str(file), "--save", "o.json")
-    assert "saved as o.json" in told.err
+    result = look(afluente_csv, str(file), "--save", "o.json")
+    assert "saved as o.json" in result.err
     saved = json.loads(Path("o.json").read_bytes())
     assert saved["decimal"] == ","
     assert Path("o.json").read_text().startswith('{\n  "')
@@ -74,9 +74,9 @@ def test_saved_options_say_the_same_of_the_file(afluente_csv: Commands, file: Pa
 
 def test_nothing_is_overwritten_unless_it_is_wanted(afluente_csv: Commands, file: Path) -> None:
     Path("o.json").write_text("mine")
-    told = look(afluente_csv, str(file), "--save", "o.json")
-    assert told.code == ExitCode.USAGE
-    assert "--force" in told.err
+    result = look(afluente_csv, str(file), "--save", "o.json")
+    assert result.code == ExitCode.USAGE
+    assert "--force" in result.err
     assert Path("o.json").read_text() == "mine"
     assert look(afluente_csv, str(file), "--save", "o.json", "--force").code == 0
     assert Path("o.json").read_text() != "mine"
@@ -86,19 +86,19 @@ def test_of_a_packed_file_the_beginning_of_what_is_in_it_is_looked_at(afluente_c
     rows = "".join(f"{1_767_225_600 + second},{second}\n" for second in range(100_000))
     path = tmp_path / "b.CSV.gz"
     path.write_bytes(gzip.compress(f"timestamp,value\n{rows}".encode()))
-    told = look(afluente_csv, str(path))
-    assert told.code == 0
-    assert "as Unix time in s" in told.out
-    assert "2026-01-01T00:00:00Z" in told.out
-    assert "time zone" not in told.out
+    result = look(afluente_csv, str(path))
+    assert result.code == 0
+    assert "as Unix time in s" in result.out
+    assert "2026-01-01T00:00:00Z" in result.out
+    assert "time zone" not in result.out
 
 
-def test_a_file_without_times_and_header_is_told_to_be_so(afluente_csv: Commands, tmp_path: Path) -> None:
+def test_a_file_without_times_and_header_is_reported_as_such(afluente_csv: Commands, tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("1.5,2.5\n3.5,1.5\n2.5,9.5\n")
-    told = look(afluente_csv, "c.csv")
-    assert "by the place of the row" in told.out
-    assert "header no" in " ".join(told.out.split())
-    assert "note: no column holds times" in told.out
+    result = look(afluente_csv, "c.csv")
+    assert "by the place of the row" in result.out
+    assert "header no" in " ".join(result.out.split())
+    assert "note: no column holds times" in result.out
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_a_file_without_times_and_header_is_told_to_be_so(afluente_csv: Commands
         ("c.csv", b'{"a": 1}\n', "(not_csv)"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_reason(
+def test_an_unreadable_file_is_reported_with_its_reason(
     afluente_csv: Commands, tmp_path: Path, name: str, content: bytes, said: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    told = look(afluente_csv, name)
-    assert told.code == ExitCode.FAILED
-    assert said in told.err
-    assert told.out == ""
+    result = look(afluente_csv, name)
+    assert result.code == ExitCode.FAILED
+    assert said in result.err
+    assert result.out == ""
 
 
 @pytest.mark.parametrize("words", [["x.txt"], ["-"], ["a.csv", "--option", "zone=1"]], ids=" ".join)

@@ -52,39 +52,39 @@ def _ragged(line: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("command", ["send", "inspect", "jobs", "job", "rejects", "cancel"])
 def test_every_command_teaches_with_an_example(afluente_csv: Commands, command: str) -> None:
-    told = afluente_csv(command, "--help", targeted=False)
-    assert told.code == 0
-    assert f"afluente csv {command}" in told.out.split("Example")[1]
+    result = afluente_csv(command, "--help", targeted=False)
+    assert result.code == 0
+    assert f"afluente csv {command}" in result.out.split("Example")[1]
 
 
 @pytest.mark.parametrize("command", [["jobs"], ["job", "x"], ["rejects", "x"], ["cancel", "x"]], ids=" ".join)
 def test_without_a_stack_they_say_how_to_start_one(afluente_csv: Commands, command: list[str]) -> None:
-    told = afluente_csv(*command, targeted=False)
-    assert told.code == ExitCode.UNREACHABLE
-    assert told.err == "error: no local stack is running\n→ run 'afluente up'\n"
+    result = afluente_csv(*command, targeted=False)
+    assert result.code == ExitCode.UNREACHABLE
+    assert result.err == "error: no local stack is running\n→ run 'afluente up'\n"
 
 
 def test_jobs_are_listed_page_by_page_newest_first(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, *(a_report(job_id=f"job-{number}", created_at=1000.0 + number) for number in range(7)))
-    told = afluente_csv("jobs", "--limit", "5", "--json")
-    assert told.code == 0
-    assert [job["job_id"] for job in told.json_lines[0]] == ["job-6", "job-5", "job-4", "job-3", "job-2"]
+    result = afluente_csv("jobs", "--limit", "5", "--json")
+    assert result.code == 0
+    assert [job["job_id"] for job in result.json_lines[0]] == ["job-6", "job-5", "job-4", "job-3", "job-2"]
     assert [came.query["limit"] for came in csv_service.came] == ["5", "3", "1"]
     assert len(afluente_csv("jobs", "--json").json_lines[0]) == 7
 
 
 def test_what_is_asked_for_is_what_is_listed(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, a_report(job_id="job-1"), a_report(job_id="job-2", status="failed", reason=REASON))
-    told = afluente_csv("jobs", "--domain", "iot", "--source", "s", "--status", "failed")
+    result = afluente_csv("jobs", "--domain", "iot", "--source", "s", "--status", "failed")
     assert csv_service.came[0].query == {"domain": "iot", "source_id": "s", "status": "failed", "limit": "20"}
-    assert "job-2" in told.out
-    assert "job-1" not in told.out
+    assert "job-2" in result.out
+    assert "job-1" not in result.out
 
 
 def test_a_table_of_jobs_has_a_line_each(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, full_report(csv_service), a_report(job_id="job-2", status="awaiting_upload", file="[x].csv"))
-    told = afluente_csv("jobs")
-    header, first, second = told.out.splitlines()
+    result = afluente_csv("jobs")
+    header, first, second = result.out.splitlines()
     assert header.split() == ["id", "status", "file", "source", "rows", "points", "rejected", "age", "duration"]
     assert first.split()[:7] == ["job-1", "complete", "a.csv", "iot/s", "1,000", "1,995", "5"]
     assert first.rstrip().endswith("1 min 5 s")
@@ -99,9 +99,9 @@ def test_no_jobs_are_said_to_be_none(csv_service: CsvService, afluente_csv: Comm
 
 def test_a_job_is_shown_with_everything(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, full_report(csv_service))
-    told = afluente_csv("job", "job-1")
-    assert told.code == 0
-    lines = [" ".join(line.split()) for line in told.out.splitlines()]
+    result = afluente_csv("job", "job-1")
+    assert result.code == 0
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
     for expected in (
         "source iot/s",
         "read 50.0 kB of 50.0 kB, 1,000 rows",
@@ -117,15 +117,17 @@ def test_a_job_is_shown_with_everything(csv_service: CsvService, afluente_csv: C
         "9 has 3 cells, not 2 [b]1,2,3",
     ):
         assert expected in lines
-    assert "s:stream-21" not in told.out
-    assert "afluente csv rejects job-1" in told.out
+    assert "s:stream-21" not in result.out
+    assert "afluente csv rejects job-1" in result.out
 
 
 def test_a_failed_job_is_shown_with_the_hint(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, a_report(status="failed", reason=REASON))
-    told = afluente_csv("job", "job-1")
-    assert told.code == 0
-    assert "'x' [sic] is no time (unreadable_times)\n→ see how it is read with 'afluente csv inspect FILE'" in told.out
+    result = afluente_csv("job", "job-1")
+    assert result.code == 0
+    assert (
+        "'x' [sic] is no time (unreadable_times)\n→ see how it is read with 'afluente csv inspect FILE'" in result.out
+    )
 
 
 def test_a_program_gets_a_job_as_the_api_tells_of_it(csv_service: CsvService, afluente_csv: Commands) -> None:
@@ -137,34 +139,34 @@ def test_a_job_is_watched_until_it_has_ended(csv_service: CsvService, afluente_c
     add(csv_service, a_report(status="reading", bytes_total=100))
     csv_service.objects["/bucket/job-1"] = b""
     csv_service.steps["a.csv"] = [{"bytes_done": 50}, {"bytes_done": 100, "status": "complete"}]
-    told = afluente_csv("job", "job-1", "--watch", "--json")
-    assert [job["status"] for job in told.json_lines] == ["complete"]
-    assert told.err == "a.csv: reading, 50% of 100 bytes, 0 rows read, 0 points queued, 0 rows rejected\n"
+    result = afluente_csv("job", "job-1", "--watch", "--json")
+    assert [job["status"] for job in result.json_lines] == ["complete"]
+    assert result.err == "a.csv: reading, 50% of 100 bytes, 0 rows read, 0 points queued, 0 rows rejected\n"
 
 
 def test_ctrl_c_ends_the_watching_alone(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, a_report(status="reading"))
     csv_service.faults = [Fault("GET", "/stage/ingest/csv/job-1", act=press_ctrl_c)]
-    told = afluente_csv("job", "job-1", "--watch")
-    assert told.code == ExitCode.INTERRUPTED
-    assert "job job-1 goes on by itself" in told.err
+    result = afluente_csv("job", "job-1", "--watch")
+    assert result.code == ExitCode.INTERRUPTED
+    assert "job job-1 goes on by itself" in result.err
     assert csv_service.requests("DELETE") == []
 
 
 @pytest.mark.parametrize("command", ["job", "rejects", "cancel"])
 def test_a_job_that_is_none_is_said_to_be_so(csv_service: CsvService, afluente_csv: Commands, command: str) -> None:
-    told = afluente_csv(command, "a/b?c")
-    assert told.code == ExitCode.FAILED
-    assert "404 Not Found: there is no such job" in told.err
-    assert "'afluente csv jobs' shows" in told.err
+    result = afluente_csv(command, "a/b?c")
+    assert result.code == ExitCode.FAILED
+    assert "404 Not Found: there is no such job" in result.err
+    assert "'afluente csv jobs' shows" in result.err
     assert csv_service.came[0].path == "/stage/ingest/csv/a%2Fb%3Fc"
 
 
 def test_a_wrong_key_has_a_hint(csv_service: CsvService, afluente_csv: Commands) -> None:
-    told = afluente_csv("jobs", "--key", "another", "--stage", "dev", "--region", "eu-west-1", targeted=False)
-    assert told.code == ExitCode.FAILED
-    assert "401 Unauthorized: Unauthorized" in told.err
-    assert "afluente keys create" in told.err
+    result = afluente_csv("jobs", "--key", "another", "--stage", "dev", "--region", "eu-west-1", targeted=False)
+    assert result.code == ExitCode.FAILED
+    assert "401 Unauthorized: Unauthorized" in result.err
+    assert "afluente keys create" in result.err
 
 
 def test_an_answer_that_nobody_can_read_is_an_error(csv_service: CsvService, afluente_csv: Commands) -> None:
@@ -175,17 +177,17 @@ def test_an_answer_that_nobody_can_read_is_an_error(csv_service: CsvService, afl
 
 def test_a_job_is_cancelled(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, a_report(status="reading", points_queued=7))
-    told = afluente_csv("cancel", "job-1")
-    assert told.code == 0
-    assert "a.csv: cancelled; 7 points queued stay so" in told.out
+    result = afluente_csv("cancel", "job-1")
+    assert result.code == 0
+    assert "a.csv: cancelled; 7 points queued stay so" in result.out
     assert [job["status"] for job in afluente_csv("cancel", "job-1", "--json").json_lines] == ["cancelled"]
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, a_report())
-    told = afluente_csv("cancel", "job-1")
-    assert told.code == ExitCode.FAILED
-    assert "409 Conflict: job-1 has ended: it is complete" in told.err
+    result = afluente_csv("cancel", "job-1")
+    assert result.code == ExitCode.FAILED
+    assert "409 Conflict: job-1 has ended: it is complete" in result.err
 
 
 @pytest.mark.parametrize("to_file", [False, True])
@@ -205,31 +207,31 @@ def test_rejected_rows_are_fetched_whole(
     add(csv_service, full_report(csv_service))
     csv_service.rejects = REJECTS
     csv_service.faults = [Fault(**vars(fault)) for fault in faults]
-    told = afluente_csv("rejects", "job-1", *(["--output", "r.csv"] if to_file else []))
-    assert told.code == 0
-    assert (Path("r.csv").read_bytes() if to_file else told.out.encode()) == REJECTS
+    result = afluente_csv("rejects", "job-1", *(["--output", "r.csv"] if to_file else []))
+    assert result.code == 0
+    assert (Path("r.csv").read_bytes() if to_file else result.out.encode()) == REJECTS
     assert all("x-api-key" not in came.headers for came in csv_service.requests("GET", "/bucket"))
     assert csv_service.faults == []
-    assert bool(faults) is ("again in" in told.err)
-    assert not to_file or f"wrote {len(REJECTS):,} bytes to r.csv" in told.err
+    assert bool(faults) is ("again in" in result.err)
+    assert not to_file or f"wrote {len(REJECTS):,} bytes to r.csv" in result.err
 
 
 def test_a_file_of_rejected_rows_is_whole_or_not_there(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, full_report(csv_service))
     csv_service.rejects = REJECTS
     csv_service.faults = [Fault("GET", "/bucket", after=100, is_done=True), Fault("GET", "/bucket", 403)]
-    told = afluente_csv("rejects", "job-1", "--output", "r.csv")
-    assert told.code == ExitCode.FAILED
-    assert "cannot be fetched: 403 Forbidden" in told.err
+    result = afluente_csv("rejects", "job-1", "--output", "r.csv")
+    assert result.code == ExitCode.FAILED
+    assert "cannot be fetched: 403 Forbidden" in result.err
     assert list(Path.cwd().iterdir()) == []
 
 
 def test_rejected_rows_that_stay_away_are_given_up(csv_service: CsvService, afluente_csv: Commands) -> None:
     add(csv_service, full_report(csv_service))
     csv_service.faults = [Fault("GET", "/bucket", 503) for _ in range(8)]
-    told = afluente_csv("rejects", "job-1")
-    assert told.code == ExitCode.UNREACHABLE
-    assert told.err.count("again in") == 7
+    result = afluente_csv("rejects", "job-1")
+    assert result.code == ExitCode.UNREACHABLE
+    assert result.err.count("again in") == 7
 
 
 @pytest.mark.parametrize(
@@ -244,9 +246,9 @@ def test_where_there_are_no_rejected_rows_it_says_why(
     csv_service: CsvService, afluente_csv: Commands, changes: dict[str, Any], code: ExitCode, said: str
 ) -> None:
     add(csv_service, a_report(**changes))
-    told = afluente_csv("rejects", "job-1")
-    assert (told.code, told.out) == (code, "")
-    assert said in told.err
+    result = afluente_csv("rejects", "job-1")
+    assert (result.code, result.out) == (code, "")
+    assert said in result.err
 
 
 @pytest.fixture
@@ -320,17 +322,17 @@ def test_every_failure_has_a_hint(log: Console, code: JobFault) -> None:
 
 
 @pytest.mark.parametrize("status", JobStatus)
-def test_every_status_can_be_told(log: Console, status: JobStatus) -> None:
+def test_every_status_can_be_rendered(log: Console, status: JobStatus) -> None:
     show_result(log, as_report(status=status))
     assert log.export_text().startswith("a.csv: ")
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected"),
     [(-1.0, "0.0 s"), (3.14, "3.1 s"), (60.0, "1 min"), (3_725.0, "1 h 2 min"), (100_000.0, "1 d 3 h")],
 )
-def test_spans_have_the_units_that_matter(seconds: float, told: str) -> None:
-    assert span(seconds) == told
+def test_spans_have_the_units_that_matter(seconds: float, expected: str) -> None:
+    assert span(seconds) == expected
 
 
 def test_moments_before_1970_are_moments_too() -> None:

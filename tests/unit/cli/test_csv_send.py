@@ -46,13 +46,13 @@ def test_a_file_arrives_as_it_is_and_its_job_is_watched_to_the_end(
 ) -> None:
     reading = {"status": "reading", "rows_read": 10, "bytes_done": 300, "bytes_total": 1_500}
     csv_service.steps["a.csv"] = [{"status": "queued"}, reading, DONE]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == 0
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == 0
     assert csv_service.announced == [{"domain": "iot", "source_id": "s", "file": "a.csv", "size": len(CONTENT)}]
     assert csv_service.objects == {"/bucket/job-1": CONTENT}
-    assert "a.csv: 60 points queued, 60 rows read, none rejected" in told.out
-    assert "(job job-1)" in told.out
-    assert told.err.splitlines() == [
+    assert "a.csv: 60 points queued, 60 rows read, none rejected" in result.out
+    assert "(job job-1)" in result.out
+    assert result.err.splitlines() == [
         "uploading a.csv (1.4 kB)",
         "uploaded a.csv",
         "a.csv: queued",
@@ -76,8 +76,8 @@ def test_options_of_a_file_and_single_ones_go_with_it(
     csv_service.steps["a.csv"] = [DONE]
     options = a_file(tmp_path, "o.json", b'{"timezone": "UTC", "delimiter": ";"}')
     single = ["--option", "timezone=Europe/Madrid", "--option", "skip_rows=2", "--option", 'value_columns=["a","b"]']
-    told = afluente_csv("send", str(file), *TO, "--options", str(options), *single, "--allow-duplicate")
-    assert told.code == 0
+    result = afluente_csv("send", str(file), *TO, "--options", str(options), *single, "--allow-duplicate")
+    assert result.code == 0
     assert csv_service.announced[0]["options"] == {
         "timezone": "Europe/Madrid",
         "delimiter": ";",
@@ -99,9 +99,9 @@ def test_options_of_a_file_and_single_ones_go_with_it(
 def test_what_is_no_option_is_said_before_anything_is_sent(
     csv_service: CsvService, afluente_csv: Commands, file: Path, words: list[str], said: str
 ) -> None:
-    told = afluente_csv("send", str(file), *TO, *words)
-    assert told.code == ExitCode.USAGE
-    assert said in told.err
+    result = afluente_csv("send", str(file), *TO, *words)
+    assert result.code == ExitCode.USAGE
+    assert said in result.err
     assert csv_service.came == []
 
 
@@ -123,34 +123,34 @@ def test_one_wrong_file_keeps_all_of_them_here(
     file = a_file(Path.cwd(), "a.csv")
     if content is not None:
         a_file(file.parent, name, content)
-    told = afluente_csv("send", str(file), name, *TO)
-    assert told.code == ExitCode.USAGE
-    assert said in told.err
+    result = afluente_csv("send", str(file), name, *TO)
+    assert result.code == ExitCode.USAGE
+    assert said in result.err
     assert csv_service.came == []
 
 
-def test_rejected_rows_are_told_by_what_is_wrong_with_exit_code_4(
+def test_rejected_rows_are_reported_by_fault_with_exit_code_4(
     csv_service: CsvService, afluente_csv: Commands, file: Path
 ) -> None:
     csv_service.steps["a.csv"] = [REJECTED]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == ExitCode.REJECTED
-    assert "57 points queued, 60 rows read, 3 rejected" in told.out
-    assert "line 4, 7, 1,009: time: 'x' is no time" in told.out
-    assert "afluente csv rejects job-1" in told.out
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == ExitCode.REJECTED
+    assert "57 points queued, 60 rows read, 3 rejected" in result.out
+    assert "line 4, 7, 1,009: time: 'x' is no time" in result.out
+    assert "afluente csv rejects job-1" in result.out
 
 
-def test_a_failed_job_is_told_with_a_hint_and_the_others_go_on(
+def test_a_failed_job_is_reported_with_a_hint_and_the_others_go_on(
     csv_service: CsvService, afluente_csv: Commands, tmp_path: Path
 ) -> None:
     files = [str(a_file(tmp_path, name)) for name in ("a.csv", "b.csv", "c.csv.gz")]
     reason = {"code": "ambiguous_dates", "message": "01/02/2026 [or] can be read in two ways"}
     csv_service.steps = {"a.csv": [{"status": "failed", "reason": reason}], "b.csv": [REJECTED], "c.csv.gz": [DONE]}
-    told = afluente_csv("send", *files, *TO)
-    assert told.code == ExitCode.FAILED
-    assert "a.csv: failed: 01/02/2026 [or] can be read in two ways (ambiguous_dates)" in told.out
-    assert "--option" in told.out
-    assert "c.csv.gz: 60 points queued" in told.out
+    result = afluente_csv("send", *files, *TO)
+    assert result.code == ExitCode.FAILED
+    assert "a.csv: failed: 01/02/2026 [or] can be read in two ways (ambiguous_dates)" in result.out
+    assert "--option" in result.out
+    assert "c.csv.gz: 60 points queued" in result.out
     assert len(csv_service.objects) == 3
 
 
@@ -158,28 +158,28 @@ def test_a_file_that_was_read_before_is_said_to_be_so(
     csv_service: CsvService, afluente_csv: Commands, file: Path
 ) -> None:
     csv_service.steps["a.csv"] = [{"status": "duplicate", "duplicate_of": "job-9"}]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == 0
-    assert "read before by job job-9" in told.out
-    assert "--allow-duplicate" in told.out
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == 0
+    assert "read before by job job-9" in result.out
+    assert "--allow-duplicate" in result.out
 
 
 def test_a_program_gets_a_line_a_job(csv_service: CsvService, afluente_csv: Commands, tmp_path: Path) -> None:
     files = [str(a_file(tmp_path, name)) for name in ("a.csv", "b.csv")]
     csv_service.steps = {"a.csv": [DONE], "b.csv": [REJECTED]}
-    told = afluente_csv("send", *files, *TO, "--json")
-    assert told.code == ExitCode.REJECTED
-    assert [(job["job_id"], job["file"], job["status"]) for job in told.json_lines] == [
+    result = afluente_csv("send", *files, *TO, "--json")
+    assert result.code == ExitCode.REJECTED
+    assert [(job["job_id"], job["file"], job["status"]) for job in result.json_lines] == [
         ("job-1", "a.csv", "complete"),
         ("job-2", "b.csv", "complete"),
     ]
 
 
 def test_nobody_need_wait(csv_service: CsvService, afluente_csv: Commands, file: Path) -> None:
-    told = afluente_csv("send", str(file), *TO, "--no-wait", "--json")
-    assert told.code == 0
-    assert [job["status"] for job in told.json_lines] == ["awaiting_upload"]
-    assert "afluente csv job job-1 --watch" in told.err
+    result = afluente_csv("send", str(file), *TO, "--no-wait", "--json")
+    assert result.code == 0
+    assert [job["status"] for job in result.json_lines] == ["awaiting_upload"]
+    assert "afluente csv job job-1 --watch" in result.err
     assert csv_service.objects == {"/bucket/job-1": CONTENT}
 
 
@@ -212,10 +212,10 @@ def test_what_is_not_answered_is_sent_again(
     csv_service.multipart = multipart
     csv_service.steps["a.csv"] = [DONE]
     csv_service.faults = [Fault(**vars(fault))]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == 0
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == 0
     assert csv_service.objects == {"/bucket/job-1": CONTENT}
-    assert "again in" in told.err
+    assert "again in" in result.err
 
 
 @pytest.mark.parametrize(
@@ -258,9 +258,9 @@ def test_an_upload_that_is_refused_leaves_nothing_and_the_others_go_on(
     csv_service.steps["b.csv"] = [DONE]
     expired = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
     csv_service.faults = [Fault("PUT", "/bucket/job-1", 403, expired) for _ in range(2 if multipart else 1)]
-    told = afluente_csv("send", str(a_file(tmp_path, "a.csv")), str(a_file(tmp_path, "b.csv")), *TO)
-    assert told.code == ExitCode.FAILED
-    assert "a.csv was not sent: S3 did not take the file: 403 Forbidden: Request has expired AccessDenied" in told.err
+    result = afluente_csv("send", str(a_file(tmp_path, "a.csv")), str(a_file(tmp_path, "b.csv")), *TO)
+    assert result.code == ExitCode.FAILED
+    assert "a.csv was not sent: S3 did not take the file: 403 Forbidden: Request has expired AccessDenied" in result.err
     assert csv_service.jobs["job-1"]["status"] == "cancelled"
     assert csv_service.objects == {"/bucket/job-2": CONTENT}
     assert csv_service.parts == {}
@@ -270,24 +270,24 @@ def test_a_service_that_stays_away_ends_it_with_exit_code_3(
     csv_service: CsvService, afluente_csv: Commands, tmp_path: Path
 ) -> None:
     csv_service.faults = [Fault("PUT", "/bucket/job-2", 503) for _ in range(8)]
-    told = afluente_csv("send", *(str(a_file(tmp_path, name)) for name in ("a.csv", "b.csv", "c.csv")), *TO)
-    assert told.code == ExitCode.UNREACHABLE
-    assert "did not take the file after 8 attempts: 503 Service Unavailable" in told.err
-    assert "a.csv: job job-1 goes on by itself" in told.err
+    result = afluente_csv("send", *(str(a_file(tmp_path, name)) for name in ("a.csv", "b.csv", "c.csv")), *TO)
+    assert result.code == ExitCode.UNREACHABLE
+    assert "did not take the file after 8 attempts: 503 Service Unavailable" in result.err
+    assert "a.csv: job job-1 goes on by itself" in result.err
     assert csv_service.jobs["job-2"]["status"] == "cancelled"
     assert len(csv_service.announced) == 2
 
 
-def test_a_problem_is_told_with_all_its_errors(csv_service: CsvService, afluente_csv: Commands, file: Path) -> None:
+def test_a_problem_is_reported_with_all_its_errors(csv_service: CsvService, afluente_csv: Commands, file: Path) -> None:
     problem = (
         b'{"title":"t","status":422,"detail":"the options have faults","code":"invalid_request","errors":'
         b'[{"code":"out_of_range","field":"options.step","message":"must be more than 0"},{"message":"and so on"}]}'
     )
     csv_service.faults = [Fault("POST", "/stage", 422, problem)]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == ExitCode.FAILED
-    assert "422 Unprocessable" in told.err
-    assert ": the options have faults\n  options.step: must be more than 0 (out_of_range)\n  and so on" in told.err
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == ExitCode.FAILED
+    assert "422 Unprocessable" in result.err
+    assert ": the options have faults\n  options.step: must be more than 0 (out_of_range)\n  and so on" in result.err
 
 
 def test_a_file_that_grows_is_not_sent_in_part(csv_service: CsvService, afluente_csv: Commands, file: Path) -> None:
@@ -296,9 +296,9 @@ def test_a_file_that_grows_is_not_sent_in_part(csv_service: CsvService, afluente
             more.write(b"more")
 
     csv_service.faults = [Fault("PUT", "/bucket", act=grow, is_done=True, status=200)]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == ExitCode.FAILED
-    assert "is being changed" in told.err
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == ExitCode.FAILED
+    assert "is being changed" in result.err
     assert csv_service.jobs["job-1"]["status"] == "cancelled"
 
 
@@ -307,9 +307,9 @@ def test_a_file_that_shrinks_is_not_sent(
     csv_service: CsvService, afluente_csv: Commands, file: Path, length: int
 ) -> None:
     csv_service.faults = [Fault("PUT", "/bucket", act=lambda: os.truncate(file, length))]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == ExitCode.FAILED
-    assert "is being changed" in told.err
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == ExitCode.FAILED
+    assert "is being changed" in result.err
 
 
 @pytest.mark.parametrize("multipart", [None, 1_000])
@@ -318,10 +318,10 @@ def test_ctrl_c_while_a_file_goes_up_leaves_nothing_of_it(
 ) -> None:
     csv_service.multipart = multipart
     csv_service.faults = [Fault("PUT", "/bucket/job-2", after=10, act=press_ctrl_c)]
-    told = afluente_csv("send", *(str(a_file(tmp_path, name)) for name in ("a.csv", "b.csv", "c.csv")), *TO)
-    assert told.code == ExitCode.INTERRUPTED
-    assert "nothing is kept of what was not uploaded whole" in told.err
-    assert "a.csv: job job-1 goes on by itself" in told.err
+    result = afluente_csv("send", *(str(a_file(tmp_path, name)) for name in ("a.csv", "b.csv", "c.csv")), *TO)
+    assert result.code == ExitCode.INTERRUPTED
+    assert "nothing is kept of what was not uploaded whole" in result.err
+    assert "a.csv: job job-1 goes on by itself" in result.err
     assert csv_service.jobs["job-2"]["status"] == "cancelled"
     assert set(csv_service.objects) == {"/bucket/job-1"}
     assert csv_service.parts == {}
@@ -332,28 +332,28 @@ def test_ctrl_c_while_the_service_reads_does_not_stop_it(
 ) -> None:
     csv_service.steps = {"a.csv": [DONE], "b.csv": [{"status": "reading"}]}
     csv_service.faults = [Fault("GET", "/stage/ingest/csv/job-2", act=press_ctrl_c)]
-    told = afluente_csv("send", str(a_file(tmp_path, "a.csv")), str(a_file(tmp_path, "b.csv")), *TO)
-    assert told.code == ExitCode.INTERRUPTED
-    assert "a.csv: 60 points queued" in told.out
-    assert "b.csv: job job-2 goes on by itself" in told.err
-    assert "'afluente csv job job-2 --watch'" in told.err
-    assert "'afluente csv cancel job-2'" in told.err
-    assert "job-1" not in told.err
+    result = afluente_csv("send", str(a_file(tmp_path, "a.csv")), str(a_file(tmp_path, "b.csv")), *TO)
+    assert result.code == ExitCode.INTERRUPTED
+    assert "a.csv: 60 points queued" in result.out
+    assert "b.csv: job job-2 goes on by itself" in result.err
+    assert "'afluente csv job job-2 --watch'" in result.err
+    assert "'afluente csv cancel job-2'" in result.err
+    assert "job-1" not in result.err
     assert csv_service.requests("DELETE") == []
 
 
 def test_what_cannot_be_taken_back_is_said(csv_service: CsvService, afluente_csv: Commands, file: Path) -> None:
     csv_service.faults = [Fault("PUT", "/bucket", 403), Fault("DELETE", "/stage", 503)]
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == ExitCode.FAILED
-    assert "job job-1 was not taken back" in told.err
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == ExitCode.FAILED
+    assert "job job-1 was not taken back" in result.err
 
 
 def test_a_stage_without_csv_says_how_to_switch_it_on(
     csv_service: CsvService, afluente_csv: Commands, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.core.aws.outputs_of", lambda *_: {"HttpApiUrl": csv_service.url})
-    told = afluente_csv("send", str(file), *TO)
-    assert told.code == ExitCode.FAILED
-    assert "CSV ingestion is switched off there" in told.err
-    assert "enable_csv_ingest" in told.err
+    result = afluente_csv("send", str(file), *TO)
+    assert result.code == ExitCode.FAILED
+    assert "CSV ingestion is switched off there" in result.err
+    assert "enable_csv_ingest" in result.err

@@ -66,13 +66,13 @@ def test_what_passes_is_waited_for(client: ModuleType, answers: list[int | None]
     assert answers == []
 
 
-@pytest.mark.parametrize(("to_come", "told"), [([403], "403"), ([503] * 8, "503"), ([BROKEN] * 8, "no answer")])
+@pytest.mark.parametrize(("to_come", "message"), [([403], "403"), ([503] * 8, "503"), ([BROKEN] * 8, "no answer")])
 def test_what_does_not_pass_ends_the_client(
-    client: ModuleType, answers: list[int | None], to_come: list[int | None], told: str
+    client: ModuleType, answers: list[int | None], to_come: list[int | None], message: str
 ) -> None:
     answers += to_come
 
-    with pytest.raises(SystemExit, match=told):
+    with pytest.raises(SystemExit, match=message):
         client.over_http("water", POINTS)
 
     assert answers == []

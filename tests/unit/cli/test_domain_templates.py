@@ -51,7 +51,7 @@ def test_the_constraints_of_a_template_are_those_of_the_domain() -> None:
     assert domain.constraints[1].config.value_constraints.warning_max == 253
 
 
-def test_all_faults_of_a_template_are_told_at_once() -> None:
+def test_all_faults_of_a_template_are_reported_at_once() -> None:
     document = with_(
         colour="green",
         constraints=[
@@ -87,7 +87,7 @@ def test_all_faults_of_a_template_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "text"])
-def test_what_is_no_object_is_told_what_one_has(document: object) -> None:
+def test_a_document_that_is_no_object_is_reported_with_the_fields_of_one(document: object) -> None:
     assert faults_of(document) == {
         "template": "must be an object with description, source, stream, constraints, examples"
     }
@@ -138,7 +138,7 @@ def test_a_template_is_found_by_name_or_by_path(tmp_path: Path) -> None:
     assert "domains show iot > nowhere.yaml" in refused.value.hint
 
 
-def test_a_name_that_is_no_template_is_told_those_there_are() -> None:
+def test_an_unknown_template_is_reported_with_the_known_ones() -> None:
     with pytest.raises(CommandError) as refused:
         templates.text_of("../secret")
 

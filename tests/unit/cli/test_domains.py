@@ -44,9 +44,9 @@ class Run:
         self._monkeypatch.setattr(sys, "argv", ["afluente", "domains", *arguments])
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        told = self._capsys.readouterr()
-        assert ended.value.code == code, told.err
-        return told.out + told.err
+        captured = self._capsys.readouterr()
+        assert ended.value.code == code, captured.err
+        return captured.out + captured.err
 
 
 @pytest.fixture
@@ -113,11 +113,11 @@ def test_the_call_by_hand_is_a_request_of_the_domain(name: str, tmp_path: Path) 
 
 
 def test_a_stage_in_an_account_is_to_be_deployed_next(run: Run, tmp_path: Path) -> None:
-    told = run("add", "water", "--template", "iot", "--stage", "dev")
+    output = run("add", "water", "--template", "iot", "--stage", "dev")
 
-    assert "make diff STAGE=dev" in told
-    assert "make deploy STAGE=dev" in told
-    assert "afluente constraints apply domains/water/constraints.yaml --stage dev" in told
+    assert "make diff STAGE=dev" in output
+    assert "make deploy STAGE=dev" in output
+    assert "afluente constraints apply domains/water/constraints.yaml --stage dev" in output
     assert '"water"' in (tmp_path / "stages" / "dev.toml").read_text()
     assert sorted(path.name for path in (tmp_path / "domains" / "water").iterdir()) == sorted(
         ["README.md", "client.py", "constraints.yaml", "points.json"]
@@ -139,10 +139,10 @@ def test_what_somebody_changed_is_written_over_on_demand_alone(run: Run, tmp_pat
 
 
 def test_a_trial_changes_nothing(run: Run, tmp_path: Path) -> None:
-    told = run("add", "water", "--template", "iot", "--dry-run")
+    output = run("add", "water", "--template", "iot", "--dry-run")
 
-    assert "nothing was changed" in told
-    assert "once the local stack is up" in told
+    assert "nothing was changed" in output
+    assert "once the local stack is up" in output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -152,16 +152,16 @@ def test_a_plan_can_be_read_by_a_program(run: Run) -> None:
     assert (plan["domain"], plan["stage"], plan["opens"], plan["deployment"]) == ("water", "dev", True, False)
 
 
-def test_a_file_with_faults_is_told_all_of_them_and_changes_nothing(run: Run, tmp_path: Path) -> None:
+def test_all_faults_of_a_file_are_reported_and_nothing_changes(run: Run, tmp_path: Path) -> None:
     document: dict[str, Any] = copy.deepcopy(GOOD) | {"colour": "green"}
     document["examples"][0]["becomes"] = "alert"
     (tmp_path / "energy.yaml").write_text(yaml.safe_dump(document))
 
-    told = run("add", "energy", "--template", "energy.yaml", "--stage", "dev", code=ExitCode.FAILED)
+    output = run("add", "energy", "--template", "energy.yaml", "--stage", "dev", code=ExitCode.FAILED)
 
-    assert "colour" in told
-    assert "is warning by the constraints (warning_zone: warning_max), not alert" in told
-    assert "energy.yaml has 2 fault(s); nothing was changed" in told
+    assert "colour" in output
+    assert "is warning by the constraints (warning_zone: warning_max), not alert" in output
+    assert "energy.yaml has 2 fault(s); nothing was changed" in output
     assert not (tmp_path / "stages").exists()
 
 
@@ -175,10 +175,10 @@ def test_a_domain_that_the_stage_cannot_have_is_refused_before_anything_is_chang
     before = (tmp_path / "stages" / "dev.toml").read_text()
 
     for more in ([], ["--dry-run"]):
-        told = run("add", "smart_grid", "--template", "iot", "--stage", "dev", *more, code=ExitCode.USAGE)
-        assert "'smart-grid' is too like 'smart_grid'" in told
+        output = run("add", "smart_grid", "--template", "iot", "--stage", "dev", *more, code=ExitCode.USAGE)
+        assert "'smart-grid' is too like 'smart_grid'" in output
         # Not even what would change, of which the constraints are the first to be written.
-        assert "constraints  " not in told
+        assert "constraints  " not in output
 
     assert (tmp_path / "stages" / "dev.toml").read_text() == before
     assert not (tmp_path / "domains" / "smart_grid").exists()

@@ -124,21 +124,21 @@ def test_it_does_not_wait_for_tomorrow(service: Service, transport: HttpTranspor
     assert slept == []
 
 
-def test_waiting_is_told_with_its_reason(service: Service) -> None:
-    told: list[tuple[float, str]] = []
+def test_waiting_is_reported_with_its_reason(service: Service) -> None:
+    waits: list[tuple[float, str]] = []
     transport = HttpTransport(
         service.url,
         "k",
         domain="iot",
         source="s",
         use_proxies=False,
-        on_wait=lambda seconds, reason: told.append((seconds, reason)),
+        on_wait=lambda seconds, reason: waits.append((seconds, reason)),
         sleep=lambda _: None,
     )
     service.answers = [Answer(503, {"title": "Unavailable", "detail": "the queue is away"}, {"Retry-After": "2"})]
     transport.send(some_points(1))
     transport.close()
-    assert told == [(2.0, "503 Service Unavailable: the queue is away")]
+    assert waits == [(2.0, "503 Service Unavailable: the queue is away")]
 
 
 def test_a_service_that_stays_away_is_given_up_with_exit_code_3(service: Service, slept: list[float]) -> None:
@@ -167,7 +167,7 @@ def test_a_single_point_that_is_too_large_is_rejected(service: Service, transpor
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "message"),
     [
         (401, {"message": "Unauthorized"}, "401 Unauthorized: Unauthorized"),
         (403, {"title": "Forbidden", "detail": "lacks the scope domain:iot"}, "lacks the scope domain:iot"),
@@ -176,13 +176,13 @@ def test_a_single_point_that_is_too_large_is_rejected(service: Service, transpor
         (422, {"title": "no points"}, "no points"),
     ],
 )
-def test_a_refusal_is_told_and_not_repeated(
-    service: Service, transport: HttpTransport, status: int, body: object, told: str
+def test_a_refusal_is_reported_and_not_retried(
+    service: Service, transport: HttpTransport, status: int, body: object, message: str
 ) -> None:
     service.answers = [Answer(status, body)]
     with pytest.raises(CommandError) as caught:
         transport.send(some_points(1))
-    assert told in caught.value.message
+    assert message in caught.value.message
     assert caught.value.code is ExitCode.FAILED
     assert len(service.requests) == 1
 

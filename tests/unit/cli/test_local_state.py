@@ -114,7 +114,7 @@ def test_a_port_that_is_taken_is_not_free() -> None:
     assert ports.choose(None, remembered=port) == port
 
 
-def test_no_free_port_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_free_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _: False)
     with pytest.raises(CommandError, match="no port from 4566"):
         ports.choose(None, remembered=None)

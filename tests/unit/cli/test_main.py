@@ -76,9 +76,9 @@ def test_without_a_stack_every_command_says_how_to_start_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     assert run(monkeypatch, *command) == ExitCode.UNREACHABLE
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err == "error: no local stack is running\n→ run 'afluente up'\n"
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "error: no local stack is running\n→ run 'afluente up'\n"
 
 
 def test_a_program_can_ask_whether_a_stack_runs(
@@ -123,15 +123,15 @@ def test_a_sound_file_of_constraints_is_said_to_be_so(
     assert capsys.readouterr().out == "entries: 1, none with a fault\n"
 
 
-def test_faults_of_constraints_are_told_with_entry_and_field(
+def test_faults_of_constraints_are_reported_with_entry_and_field(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("- domain: iot\n  value_constraints: {min_value: 3, max_value: 1}\n")
     assert run(monkeypatch, "constraints", "validate", str(file)) == ExitCode.FAILED
-    told = capsys.readouterr().err
-    assert "value_constraints.min_value" in told
-    assert "(impossible)" in told
+    captured = capsys.readouterr().err
+    assert "value_constraints.min_value" in captured
+    assert "(impossible)" in captured
     assert run(monkeypatch, "constraints", "validate", str(file), "--json") == ExitCode.FAILED
     assert '"index":0,"name":"iot"' in capsys.readouterr().out
 
@@ -161,7 +161,7 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told", "code"),
+    ("error", "message", "code"),
     [
         (UnavailableError("DynamoDB table t: AccessDenied"), "DynamoDB table t", ExitCode.UNREACHABLE),
         (PermissionError(13, "denied", "/x"), "no permission for /x", ExitCode.FAILED),
@@ -180,10 +180,10 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_expected_failures_are_sentences(error: Exception, told: str, code: ExitCode) -> None:
+def test_expected_failures_are_sentences(error: Exception, message: str, code: ExitCode) -> None:
     explained = explain(error)
     assert explained is not None
-    assert told in explained.message
+    assert message in explained.message
     assert explained.code is code
 
 

@@ -43,14 +43,14 @@ ALARM = AlarmEvent(
 )
 
 
-def test_a_point_is_told_with_everything_it_violated() -> None:
+def test_a_point_is_rendered_with_everything_it_violated() -> None:
     assert point_line(POINT).plain == (
         "2013-12-02T21:15:00.500Z  ALERT    iot/furnace-1/furnace-1:value  104.25"
         "  > alert_max 103, > warning_max 100, abs_delta 8.049 > 6  late"
     )
 
 
-def test_a_normal_point_is_told_with_its_reason() -> None:
+def test_a_normal_point_is_rendered_with_its_reason() -> None:
     point = msgspec.structs.replace(
         POINT,
         classification=Classification.NORMAL,
@@ -68,7 +68,7 @@ def test_a_point_comes_from_its_line_on_the_stream() -> None:
     assert decode_point(b"x") is None
 
 
-def test_an_alarm_is_told_with_what_brought_it_about() -> None:
+def test_an_alarm_is_rendered_with_its_cause() -> None:
     assert alarm_line(ALARM).plain == (
         "2013-12-02T21:15:00.000Z  RAISED   iot/furnace-1/furnace-1:value  104.25"
         "  alert: 3 violations in a row (alert_zone)"
@@ -82,7 +82,7 @@ def test_an_alarm_comes_from_its_line_in_the_log() -> None:
     assert decode_alarm("START RequestId") is None
 
 
-def test_a_structured_line_of_a_function_is_told_as_a_sentence() -> None:
+def test_a_structured_line_of_a_function_is_rendered_as_a_sentence() -> None:
     line = '{"level":"INFO","message":"request accepted","timestamp":"t","service":"s","inserted":5}'
     assert _for_people(LogEvent(0, line)) == '1970-01-01T00:00:00.000+00:00 INFO     request accepted {"inserted":5}'
 

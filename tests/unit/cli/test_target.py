@@ -58,7 +58,7 @@ def test_on_this_machine_it_need_not_be_encrypted_and_no_proxy_is_asked(url: str
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("http://api.example.org", "others could read the key"),
         ("http://127.0.0.1.example.org", "others could read the key"),
@@ -72,8 +72,8 @@ def test_on_this_machine_it_need_not_be_encrypted_and_no_proxy_is_asked(url: str
         ("https://user:secret@api.example.org", "no address of an API"),
     ],
 )
-def test_what_is_no_safe_address_is_refused_and_not_repeated(url: str, told: str) -> None:
-    with pytest.raises(CommandError, match=told) as caught:
+def test_what_is_no_safe_address_is_refused_and_not_repeated(url: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message) as caught:
         by_address(url)
 
     assert caught.value.code is ExitCode.USAGE
@@ -95,7 +95,7 @@ def test_over_an_address_nothing_is_done_that_takes_credentials() -> None:
             look()
 
 
-def test_who_gives_no_key_is_told_of_a_way_that_every_command_takes() -> None:
+def test_a_missing_key_is_reported_with_a_hint_that_fits_every_command() -> None:
     with pytest.raises(CommandError, match="an API key is needed") as caught:
         key_for(by_address("https://api.example.org"), None)
 

@@ -151,7 +151,7 @@ def test_what_the_service_rejects_comes_back_with_its_line(service: Service, tra
     assert outcome == Outcome(1, (Rejected(3, (Fault("wrong_type", "value", "must be a number"),), points[1].point),))
 
 
-def test_it_waits_as_long_as_it_is_told_and_sends_the_same_message_again(
+def test_it_waits_as_long_as_the_service_asks_and_sends_the_same_message_again(
     service: Service, transport: WsTransport, slept: list[float]
 ) -> None:
     service.behaviours = [says({"type": "wait", "retry_after": 2, "message": "the queue is slow"})]
@@ -163,13 +163,13 @@ def test_it_waits_as_long_as_it_is_told_and_sends_the_same_message_again(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [{"message": "Internal server error", "connectionId": "c", "requestId": "r"}, "worker exited: signal 9", [1, 2]],
 )
 def test_what_says_nothing_of_the_points_is_no_acknowledgement(
-    service: Service, transport: WsTransport, slept: list[float], told: object
+    service: Service, transport: WsTransport, slept: list[float], answer: object
 ) -> None:
-    service.behaviours = [says(told)]
+    service.behaviours = [says(answer)]
 
     assert transport.send(some_points(3)).inserted == 3
 
@@ -225,8 +225,8 @@ def test_a_refused_connection_is_an_error_that_says_the_hint(
 def test_a_refusal_in_place_of_an_acknowledgement_is_an_error_and_nothing_is_sent_again(
     service: Service, transport: WsTransport, slept: list[float], code: int, reason: str
 ) -> None:
-    told = {"type": "error", "code": code, "reason": reason, "message": "no more of you"}
-    service.behaviours = [service.takes, says(told)]
+    answer = {"type": "error", "code": code, "reason": reason, "message": "no more of you"}
+    service.behaviours = [service.takes, says(answer)]
 
     with pytest.raises(CommandError, match="no more of you") as caught:
         transport.send(some_points(1_500))

@@ -23,7 +23,7 @@ from tests.factories import DOMAINS, some_rate_limits
 from tests.unit.functions.conftest import CONTEXT
 
 Event = dict[str, Any]
-Ask = Callable[..., "Told"]
+Ask = Callable[..., "Answer"]
 
 # What Lambda takes of an answer, "Invocation payload (request and response)".
 MAX_ANSWER_BYTES = 6 * 1024 * 1024
@@ -31,7 +31,7 @@ MAX_ANSWER_BYTES = 6 * 1024 * 1024
 every_route = pytest.mark.parametrize("route", ["GET /openapi.json", "GET /asyncapi.json", "GET /docs"])
 
 
-class Told:
+class Answer:
     """An answer as a client has it."""
 
     def __init__(self, answer: Event) -> None:
@@ -68,9 +68,9 @@ def ask(
     monkeypatch.setattr(sys, "path", [*sys.path, str(layer / "python")])
     documentation_routes._document.cache_clear()
 
-    def to(route: str, **headers: str) -> Told:
+    def to(route: str, **headers: str) -> Answer:
         asked = event("http_api_health") | {"routeKey": route, "headers": headers}
-        return Told(json.loads(json.dumps(http_admin.handler.handle(asked, CONTEXT, nothing_behind))))
+        return Answer(json.loads(json.dumps(http_admin.handler.handle(asked, CONTEXT, nothing_behind))))
 
     yield to
     documentation_routes._document.cache_clear()
