@@ -197,7 +197,7 @@ def _address(text: str, scheme: str) -> str:
     """
     try:
         url = urlsplit(text)
-        # What stands where the port does and is none is told only when it is asked for.
+        # An invalid port raises only when it is read.
         host, _ = url.hostname, url.port
     except ValueError:
         raise _no_address(scheme) from None

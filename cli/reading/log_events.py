@@ -83,7 +83,7 @@ def _events_from(client: "CloudWatchLogsClient", group: str, start: int) -> Iter
 def _identity(event: Mapping[str, Any], copies: Counter[Hashable]) -> Hashable:
     if "eventId" in event:
         return str(event["eventId"])
-    # The emulator gives no ids: equal lines of one millisecond are told apart by counting them.
+    # The emulator gives no ids: equal lines of one millisecond are distinguished by counting them.
     line = (event["timestamp"], event["logStreamName"], event["message"])
     copies[line] += 1
     return (*line, copies[line])

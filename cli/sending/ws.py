@@ -125,7 +125,7 @@ class WsTransport:
         try:
             answer = self._exchange(message)
         except (OSError, EOFError, WebSocketException) as error:
-            # An answer that comes later must not be taken for that to another message.
+            # A late answer must not be mistaken for that to another message.
             self.close()
             _raise_if_final(error)
             return Busy(f"{type(error).__name__}: {error}")
