@@ -38,7 +38,7 @@ an API key, without AWS credentials.
 """
 _EXIT_CODES = """
 [dim]Exit codes:[/] 0 done · 1 failed · 2 wrong usage · 3 no stack runs, or it cannot be reached · \
-4 some points, rows or sensors were not taken · 130 interrupted
+4 some points, rows or sensors were rejected · 130 interrupted
 """
 
 app = typer.Typer(

@@ -30,7 +30,7 @@ def key_for(target: Target, given: str | None) -> str:
 
     Args:
         target: the deployment.
-        given: what the user gave; it is taken as it is.
+        given: the key that the user gave.
 
     Raises:
         CommandError: none was given, and the deployment is not the local stack.

@@ -54,7 +54,7 @@ def create_tenant(
         name: of the tenant.
         domains: of its sources.
         sources: its sources there; none for all of them.
-        legacy_devices: names those devices that may publish for every sensor of the legacy domain.
+        legacy_devices: names those active devices for every sensor of the legacy domain.
 
     Raises:
         CommandError: there is one of that name, it has faults, or devices would cross its boundary.
@@ -97,12 +97,12 @@ def remove_tenant(target: Target, name: str, devices: Callable[[Tenant], list[st
     ids = [key.key_id for key in keys_of_tenant(target, tenant).own]
     if ids:
         raise CommandError(
-            f"'{name}' has keys that are good: {', '.join(ids)}", hint="revoke each with 'afluente keys revoke ID'"
+            f"'{name}' has valid keys: {', '.join(ids)}", hint="revoke each with 'afluente keys revoke ID'"
         )
     active = devices(tenant)
     if active:
         raise CommandError(
-            f"'{name}' has devices that may publish: {', '.join(active)}",
+            f"'{name}' has active devices: {', '.join(active)}",
             hint="revoke each with 'afluente devices revoke NAME'",
         )
     tenants_of(target).remove(name)
@@ -148,6 +148,6 @@ def _reach_of(key: "ApiKey", tenant: Tenant) -> Tenant:
 def _check_no_devices(names: Sequence[str]) -> None:
     if names:
         raise CommandError(
-            f"devices of the old service may publish for every sensor of '{LEGACY_DOMAIN}': {', '.join(names)}",
+            f"legacy devices may publish for every sensor of '{LEGACY_DOMAIN}': {', '.join(names)}",
             hint="move them (docs/how-to/move-a-client.md) and revoke them first, or give the tenant another domain",
         )

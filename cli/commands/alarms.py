@@ -32,7 +32,7 @@ def alarms(
     """Show the alarms that were raised and cleared, oldest report first, each once.
 
     Shows all that the log group still has, unless --since says otherwise. Times shown are those of the data. With --url
-    the API is asked, and tells those that the API key reaches.
+    the API is asked for those within the reach of the API key.
 
     [dim]Examples:[/]
 

@@ -156,9 +156,9 @@ def delete(
     if_version: _IfVersionOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Take the constraints of one stream or template away. The stream falls back to a template, or is normal.
+    """Delete the constraints of one stream or template. The stream falls back to a template, or is normal.
 
-    They can be had back: the history keeps them.
+    They can be restored: the history keeps them.
 
     [dim]Example:[/]  afluente constraints delete iot/furnace-1/furnace-1:value
     """
@@ -214,9 +214,9 @@ def rollback(
     api_key: ApiKeyOption = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Put the constraints of an earlier version into force again, as a new version.
+    """Restore the constraints of an earlier version, as a new version.
 
-    It brings deleted ones back as well. What today's rules refuse is not put into force again.
+    Deleted ones are restored, too. Constraints that are not valid any more are refused.
 
     [dim]Example:[/]  afluente constraints rollback iot/furnace-1/furnace-1:value 3
     """

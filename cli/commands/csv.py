@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _HELP = """
 Send CSV files as they are; the service reads them, as a job each.
 
-Files may have any size, delimiter, encoding and form of times; .csv, .csv.gz and .csv.zst are taken. A file that is \
-dropped into the bucket, under inbox/DOMAIN/SOURCE/, starts a job too.
+Files may have any size, delimiter, encoding and form of times; .csv, .csv.gz and .csv.zst are accepted. A file that \
+is dropped into the bucket, under inbox/DOMAIN/SOURCE/, starts a job too.
 
 [dim]A first look:[/]
 
@@ -53,12 +53,12 @@ def send(
 ) -> None:
     """Upload CSV files and watch until the service has read them.
 
-    How a file is to be read is inferred: its encoding, its delimiter, which column is the time and which are streams.
-    'afluente csv inspect' shows that beforehand. Where it is wrong, say it with --option, or with --options for a file
-    of them: timestamp_column, timestamp_pattern, timezone, decimal, stream_column, …
+    The encoding, the delimiter, the time column and the streams of a file are inferred, and 'afluente csv inspect'
+    shows them. Where they are wrong or ambiguous, use --option, or --options for a file of options: timestamp_column,
+    timestamp_pattern, timezone, decimal, stream_column, …
 
-    What is lost on the way is sent again. Ctrl-C while a file goes up leaves nothing of it; Ctrl-C while the service
-    reads does not stop that. Exit code 4 says that some rows were rejected, 1 that a job failed.
+    Requests that fail are retried. Ctrl-C during an upload leaves nothing of the file; Ctrl-C after that ends the
+    watching, not the job. Exit code 4 says that some rows were rejected, 1 that a job failed.
 
     [dim]Examples:[/]
 
@@ -203,7 +203,7 @@ def rejects(
 ) -> None:
     """Fetch the rows of a file that were rejected, as CSV, each with what is wrong with it.
 
-    Corrected, they can be sent as they are: the columns that tell what was wrong are left out.
+    Corrected, they can be sent as they are: the columns with the faults are ignored.
 
     [dim]Example:[/]  afluente csv rejects 5c1d7be2f0a94e38b6d2a7c1 --output rejects.csv
     """

@@ -14,8 +14,8 @@ def demo(
     state_dir: StateDirOption = None,
     port: Annotated[int | None, typer.Option("--port", envvar="AFLUENTE_PORT", help="Port of the local stack.")] = None,
 ) -> None:
-    """Start the local stack, send nine real streams over HTTP, WebSocket, MQTT, as CSV files and as clients of an
-    older IoT service do, and show what came out of each.
+    """Start the local stack, send nine real streams over HTTP, WebSocket, MQTT, as CSV files and as legacy
+    clients, and show what came out of each.
 
     Constraints, data and the counts that must come out are in the folder data/. Ends with exit code 1 if a count is
     not as it must be. The stack goes on running; 'afluente down' stops it.

@@ -13,7 +13,7 @@ from cli.core.target import TargetChoice, resolve
 
 _JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 
-app = typer.Typer(help="Give devices certificates to publish over MQTT, and take them back.", no_args_is_help=True)
+app = typer.Typer(help="Give devices certificates to publish over MQTT, and revoke them.", no_args_is_help=True)
 
 
 @app.command()
@@ -26,21 +26,21 @@ def create(
         str | None, typer.Option("--domain", help="Domain of its points, such as iot; with --legacy it is iot.")
     ] = None,
     legacy: Annotated[
-        bool, typer.Option("--legacy", help="It may also publish as devices of an older IoT service do.")
+        bool, typer.Option("--legacy", help="It may also publish to the topics of a legacy IoT service.")
     ] = False,
     tenant: Annotated[
         str | None,
-        typer.Option("--tenant", metavar="NAME", help="The customer whose it is, where the deployment has several."),
+        typer.Option("--tenant", metavar="NAME", help="The customer that it is for, where the deployment has several."),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Where to write its files; by default devices/NAME.", file_okay=False)
     ] = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Make a device with a certificate, and write a folder with all that it connects by.
+    """Make a device with a certificate, and write the folder that it connects with.
 
     The folder has certificate.pem, private.key and connection.json; for the local stack also ca.pem. The private key is
-    nowhere else: where it is lost, revoke the device and create it again. The device may publish to DOMAIN/NAME/STREAM
+    nowhere else: if it is lost, revoke the device and create it again. The device may publish to DOMAIN/NAME/STREAM
     and do nothing else; with --legacy also to iot/sensors/SENSOR/readings, of any sensor.
 
     Where the deployment has tenants, NAME has to lie within the boundary of the one that --tenant says, and a device
@@ -95,7 +95,7 @@ def revoke(
     target: TargetChoice,
     name: Annotated[str, typer.Argument(metavar="NAME", help="As 'afluente devices list' shows it.")],
 ) -> None:
-    """Take the certificates of a device back. It cannot connect any more; AWS ends an open connection within minutes.
+    """Revoke the certificates of a device. It cannot connect any more; AWS ends an open connection within minutes.
 
     [dim]Example:[/]  afluente devices revoke oven-1
     """

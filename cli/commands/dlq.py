@@ -1,4 +1,4 @@
-"""`afluente dlq …`: packs, MQTT messages and CSV files that could not be dealt with."""
+"""`afluente dlq …`: packs, MQTT messages and CSV files that could not be processed."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from cli.operations.dead_letters import DeadLetterQueue, dead_letters
 from cli.operations.dead_letters import redrive as start_redrive
 
 app = typer.Typer(
-    help="Look at what could not be classified, queued or read, and give it back once the cause is mended.",
+    help="See what could not be classified, queued or read, and redrive it once the cause is mended.",
     no_args_is_help=True,
 )
 
@@ -33,9 +33,9 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Show how many packs, MQTT messages, new CSV files and CSV jobs lie in the dead-letter queues.
+    """Show how many packs, MQTT messages, new CSV files and CSV jobs are in the dead-letter queues.
 
-    A pack goes there when the classifier failed at it again and again: something it needs was out of reach for long.
+    A pack goes there when the classifier failed at it too often: something that it needs was out of reach for long.
     An MQTT message goes there when its points could not be queued for as long, or its rule could not reach the inbox.
     A new CSV file goes there when it could not be made a job for as long, and a job when 1,000 attempts did not end it.
 
@@ -59,11 +59,11 @@ def redrive(
     *,
     target: TargetChoice,
     queue: Annotated[
-        DeadLetterQueue, typer.Option("--queue", help="Whose messages to give back.")
+        DeadLetterQueue, typer.Option("--queue", help="The queue to redrive.")
     ] = DeadLetterQueue.DATAPOINTS,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Give what lies in a dead-letter queue back, once what made it fail is put right.
+    """Redrive a dead-letter queue, once the cause of its messages is mended.
 
     Nothing is lost on the way. Points that were written before their pack failed come out again with the same
     point_id, by which readers drop them; points that newer ones have overtaken meanwhile are late.

@@ -38,22 +38,20 @@ def add(
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Where to write its files; by default domains/NAME.", file_okay=False)
     ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Also where constraints or files would be written over.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace constraints and files that differ.")] = False,
     dry_run: _DryRunOption = False,
     port: Annotated[
         int | None, typer.Option("--port", envvar="AFLUENTE_PORT", help="Port of the local stack, if it has to start.")
     ] = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Open the service for a domain: one command until measurements of it are taken over every transport.
+    """Open the service for a domain: one command, and its measurements are accepted over every transport.
 
     Writes the constraints of the template for the domain's stream types, adds it to the stage's file, and makes a
     folder with these constraints, an example client and points to try. The local stack is brought up to date at once;
-    a stage in an account is with the next deployment.
+    a stage in an account with its next deployment.
 
-    To add it again changes nothing. Where the template is another, it shows what would be, and does so with --replace.
+    To add it again changes nothing. With another template, the differences are shown, and applied with --replace.
 
     [dim]Examples:[/]
 
@@ -103,7 +101,7 @@ def remove(*, target: TargetChoice, name: _NameArgument, dry_run: _DryRunOption 
     close(target, name)
     console.print(f"closed '{name}' in {file}; its points and constraints stay", soft_wrap=True)
     if name == LEGACY_DOMAIN:
-        console.print("devices and clients of an older IoT service are taken no longer either", soft_wrap=True)
+        console.print("devices and clients of a legacy IoT service are refused, too", soft_wrap=True)
     update_deployment(target)
     if target.stage is not None:
         show_after_closing(target.stage, name)

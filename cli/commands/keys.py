@@ -1,4 +1,4 @@
-"""`afluente keys …`: API keys of those who send, and of those who look after their data."""
+"""`afluente keys …`: API keys."""
 
 import time
 from datetime import datetime
@@ -26,11 +26,11 @@ _IdArgument = Annotated[
 ]
 _ExpiresOption = Annotated[
     datetime | None,
-    typer.Option(parser=until_option, metavar="TIME", help="From when on it opens nothing: 30d or an ISO 8601 time."),
+    typer.Option(parser=until_option, metavar="TIME", help="When it expires: 30d or an ISO 8601 time."),
 ]
 _LimitsPanel = "Limits of its own, in place of the stage's; 0 is none"
 
-app = typer.Typer(help="Give API keys, see who has which, replace them and take them back.", no_args_is_help=True)
+app = typer.Typer(help="Make API keys, list, replace and revoke them.", no_args_is_help=True)
 
 
 @app.command()
@@ -41,7 +41,7 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what it is for.")],
     tenant: Annotated[
         str | None,
-        typer.Option("--tenant", metavar="NAME", help="The customer whose it is; without one it is the operators'."),
+        typer.Option("--tenant", metavar="NAME", help="The customer that it is for; without one it is the operators'."),
     ] = None,
     action: Annotated[
         list[Action] | None, typer.Option("--action", help="What it may be used for; repeat it. By default everything.")
@@ -74,8 +74,8 @@ def create(
 
     A key does what its actions say (ingest, jobs, constraints, alarms) with the sources of its domains and patterns,
     and nothing else. Where the deployment has customers, give each of them keys with --tenant: such a key cannot reach
-    beyond the customer's boundary. A key without --tenant is the operators' and reaches all that it is not kept from,
-    whosever it is: give it to no customer.
+    beyond the customer's boundary. A key without --tenant is the operators' and reaches the sources of every
+    customer, unless its domains and sources say otherwise: give it to no customer.
 
     [dim]Examples:[/]
 
@@ -151,7 +151,7 @@ def rotate(
     expires: _ExpiresOption = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Make a key that takes the place of another one, and show it, once; the old one ends after the overlap.
+    """Make the successor of a key and show it, once; the old key ends after the overlap.
 
     The new key may do what the old one may. Unless --expires says otherwise, it lives as long as the old one was to.
 
@@ -175,7 +175,7 @@ def rotate(
 @app.command()
 @targeted
 def revoke(*, target: TargetChoice, key_id: _IdArgument) -> None:
-    """Take a key back. It opens nothing any more, at the latest a minute later; open WebSockets end too.
+    """Revoke a key. It opens nothing any more, at the latest a minute later; open WebSockets end too.
 
     [dim]Example:[/]  afluente keys revoke 7qk2m4xa
     """

@@ -56,14 +56,14 @@ def http(
 ) -> None:
     """Send measurements over HTTP, in order, until the service has all of them.
 
-    A CSV file, plain or packed with gzip or zstd, is read as 'afluente csv send' has the service read it: encoding,
-    delimiter, times and streams are inferred, and 'afluente csv inspect' shows how. Where that is wrong, say it with
-    --option or --options. A numeric column is a stream, called SOURCE:COLUMN. An empty cell is no point.
+    A CSV file, plain or packed with gzip or zstd, is read as the service reads it for 'afluente csv send':
+    encoding, delimiter, times and streams are inferred, and 'afluente csv inspect' shows them. Where they are wrong or
+    ambiguous, use --option or --options. A numeric column is a stream, called SOURCE:COLUMN. An empty cell is no point.
 
     A line of an NDJSON file is one data point: stream_id, value, timestamp and, if wanted, stream_type, sequence and
     metadata.
 
-    While the service is busy or out of reach, the points are sent again; points it has already change nothing. After
+    While the service is busy or out of reach, requests are retried; points that it has already change nothing. After
     Ctrl-C or an error, --resume goes on. Exit code 4 says that some points were rejected.
 
     [dim]Example:[/]  afluente send http --domain iot --source furnace-1 readings.csv

@@ -55,7 +55,7 @@ def up(port: PortOption = None, state_dir: StateDirOption = None) -> None:
 
 
 def down(state_dir: StateDirOption = None) -> None:
-    """Stop the local stack. What it held (points, constraints, keys) is gone: it lives in memory.
+    """Stop the local stack. Its points, constraints and keys are lost: they live in memory.
 
     [dim]Example:[/]  afluente down
     """

@@ -17,8 +17,8 @@ _NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of the tenan
 _HELP = """
 Several customers in one deployment, none of which sees anything of another.
 
-A tenant has a boundary: domains of its own, or the sources of shared domains whose ids begin in its way. No two \
-boundaries have a source in common, and a key that is made with --tenant cannot reach beyond its tenant's.
+A tenant has a boundary: domains of its own, or the sources of shared domains whose ids begin with its own letters. No \
+two boundaries have a source in common, and a key that is made with --tenant cannot reach beyond its tenant's.
 
 [dim]A first look:[/]
 
@@ -48,7 +48,7 @@ def create(
     ] = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Make a tenant: say which sources are a customer's and nobody else's.
+    """Make a tenant: the sources of a customer, which no other customer reaches.
 
     A domain is a customer's own without --source, and shared where each of its customers has a beginning of ids. The
     boundary stays as it is for as long as there are keys for it.
@@ -97,7 +97,7 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
 @app.command()
 @targeted
 def show(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = False) -> None:
-    """Show a tenant, its keys that are good, and whose keys cross its boundary beside them.
+    """Show a tenant, its valid keys, and the operators' keys that cross its boundary.
 
     [dim]Example:[/]  afluente tenants show acme
     """
@@ -121,7 +121,7 @@ def show(*, target: TargetChoice, name: _NameArgument, as_json: _JsonOption = Fa
 @app.command()
 @targeted
 def remove(*, target: TargetChoice, name: _NameArgument) -> None:
-    """Remove a tenant that has no good keys and no devices any more. What it measured stays where it is.
+    """Remove a tenant without valid keys and active devices. Its points stay.
 
     [dim]Example:[/]  afluente tenants remove acme
     """
@@ -130,7 +130,7 @@ def remove(*, target: TargetChoice, name: _NameArgument) -> None:
 
     found = resolve(target)
     remove_tenant(found, name, partial(active_devices, found))
-    out().print(f"removed {name}; what it measured stays", markup=False)
+    out().print(f"removed {name}; its points stay", markup=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.constraints.differences import differences, number
 from cli.core.output import err
-from cli.core.times import moment
+from cli.core.times import iso_time
 
 if TYPE_CHECKING:
     from afluente.application.constraints.documents import EntryFaults
@@ -60,7 +60,7 @@ def history_table(changes: "Sequence[Change]", limit: int) -> Table:
         what = [change.kind.replace("_", " ")] if change.restored is None else [f"as in version {change.restored}"]
         if change.constraints is not None:
             what += differences(older.constraints if older else None, change.constraints)
-        table.add_row(str(change.version), moment(change.at), change.by, "\n".join(what))
+        table.add_row(str(change.version), iso_time(change.at), change.by, "\n".join(what))
     return table
 
 

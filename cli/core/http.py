@@ -103,7 +103,7 @@ def retry_after(response: httpx.Response) -> float | None:
     if text.isdecimal():
         return float(text)
     try:
-        moment = parsedate_to_datetime(text)
+        until = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -27,15 +27,15 @@ def exclusive(path: Path, *, on_wait: Callable[[], None]) -> Iterator[None]:
         os.close(descriptor)
 
 
-def hold_until_exit(path: Path, *, patience: float) -> bool:
+def hold_until_exit(path: Path, *, seconds: float) -> bool:
     """Acquire the lock at `path` for the life of this process; False if another process holds it.
 
     Args:
         path: the lock file.
-        patience: seconds to try for, since `is_held` acquires a free lock for an instant.
+        seconds: time to try for, since `is_held` acquires a free lock for an instant.
     """
     descriptor = _open(path)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + seconds
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
             os.close(descriptor)

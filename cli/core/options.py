@@ -68,7 +68,7 @@ CsvOptionsFile = Annotated[
         metavar="FILE.json",
         exists=True,
         dir_okay=False,
-        help="CSV: how to read it: a JSON file, as 'afluente csv inspect --save' writes it.",
+        help="CSV: options in a JSON file, as 'afluente csv inspect --save' writes it.",
     ),
 ]
 CsvOptions = Annotated[

@@ -50,7 +50,7 @@ def span_option(text: str) -> float:
     return span.total_seconds()
 
 
-def moment(timestamp: float) -> str:
+def iso_time(timestamp: float) -> str:
     """A time in ISO 8601, in UTC.
 
     Args:

@@ -13,7 +13,7 @@ from afluente.application.csv.faults import JobFault
 from afluente.application.csv.files import FILE_SUFFIXES, INBOX
 from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import ErrorReport, JobReport
-from cli.core.times import moment
+from cli.core.times import iso_time
 
 _SHOWN_STREAMS = 20
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -157,12 +157,12 @@ def _facts(report: JobReport, now: float) -> Iterator[tuple[str, str]]:
     rejected = f"{report.rows_rejected:,}"
     yield "rows rejected", f"[yellow]{rejected}[/]" if report.rows_rejected else rejected
     if report.first_timestamp is not None and report.last_timestamp is not None:
-        yield "times", f"{moment(report.first_timestamp)} to {moment(report.last_timestamp)}"
-    yield "created", moment(report.created_at)
+        yield "times", f"{iso_time(report.first_timestamp)} to {iso_time(report.last_timestamp)}"
+    yield "created", iso_time(report.created_at)
     if report.started_at is not None:
-        yield "started", moment(report.started_at)
+        yield "started", iso_time(report.started_at)
     if report.finished_at is not None:
-        yield "ended", f"{moment(report.finished_at)}, after {span(_duration(report, now))}"
+        yield "ended", f"{iso_time(report.finished_at)}, after {span(_duration(report, now))}"
     if report.duplicate_of:
         yield "duplicate of", f"job {escape(report.duplicate_of)}"
     yield "options from", escape(report.options_from or "nowhere: all is inferred")

@@ -13,7 +13,7 @@ _LEGEND = """
 [magenta]anomaly[/]  changed too fast
 [yellow]warning[/]  beyond the warning band; [red]alert[/] beyond the alert band or a hard limit
 late     older than a point that came before; twice: a repetition, not written again
-old      as a client of an older IoT service: packets, and messages to iot/sensors/SENSOR/readings
+old      as a client of a legacy IoT service: packets, and messages to iot/sensors/SENSOR/readings
 alarms   raised, cleared
 as known is what data/expected.json says must come out
 """

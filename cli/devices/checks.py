@@ -72,13 +72,13 @@ def policies_of(target: Target, domain: str, *, legacy: bool) -> list[str]:
         return [target["IotPolicy"]]
     if domain != LEGACY_DOMAIN:
         raise CommandError(
-            f"devices of the old service are of the domain '{LEGACY_DOMAIN}', not '{domain}'",
+            f"legacy devices are of the domain '{LEGACY_DOMAIN}', not '{domain}'",
             hint="leave --domain or --legacy out",
             code=ExitCode.USAGE,
         )
     if "LegacyIotPolicy" not in target.outputs:
         raise CommandError(
-            f"stage '{target.name}' does not take what devices of the old service publish",
+            f"stage '{target.name}' does not accept legacy devices",
             hint="set enable_legacy_mqtt = true in the stage's file and deploy it again",
             code=ExitCode.USAGE,
         )

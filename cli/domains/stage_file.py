@@ -50,8 +50,8 @@ def check_domains(stage: str, domains: Sequence[str]) -> None:
     except StageError as error:
         raise CommandError(str(error), code=ExitCode.USAGE) from None
     except ValidationError as error:
-        told = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
-        raise CommandError(f"stage '{stage}' cannot be so: {told}", code=ExitCode.USAGE) from None
+        faults = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise CommandError(f"stage '{stage}' cannot be so: {faults}", code=ExitCode.USAGE) from None
 
 
 def write_domains(stage: str, domains: Sequence[str]) -> None:

@@ -275,12 +275,13 @@ def _class_faults(
         )
         return
     points = in_stream_order(point for _, point in indexed)
-    for judged in classify(points, constraints, StreamState(), _AT).points:
-        index = index_of[judged.timestamp]
+    for classified in classify(points, constraints, StreamState(), _AT).points:
+        index = index_of[classified.timestamp]
         expected = examples[index].becomes
-        if judged.classification is not expected:
-            broken = ", ".join((*judged.violated_constraints, *judged.violated_rate))
-            why = f"{judged.reason}: {broken}" if broken else judged.reason
+        if classified.classification is not expected:
+            broken = ", ".join((*classified.violated_constraints, *classified.violated_rate))
+            why = f"{classified.reason}: {broken}" if broken else classified.reason
             yield TemplateFault(
-                f"examples[{index}].becomes", f"is {judged.classification} by the constraints ({why}), not {expected}"
+                f"examples[{index}].becomes",
+                f"is {classified.classification} by the constraints ({why}), not {expected}",
             )

@@ -38,8 +38,8 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
     """
     last = read_document(state.emulator_record, EmulatorRecord)
     for _ in range(_ATTEMPTS):
-        chosen = ports.choose(port, remembered=last.port if last else None)
-        mqtt_port = ports.choose(None, remembered=last.mqtt_port if last else None, first=ports.FIRST_MQTT_PORT)
+        chosen = ports.choose(port, last=last.port if last else None)
+        mqtt_port = ports.choose(None, last=last.mqtt_port if last else None, first=ports.FIRST_MQTT_PORT)
         record = _start_at(state, chosen, mqtt_port)
         if record is not None:
             return record

@@ -14,14 +14,14 @@ from cli.core.locks import hold_until_exit
 from cli.core.state import StateDir, write_document
 from cli.local_stack import emulator_fixes, ports
 
-_LOCK_PATIENCE_SECONDS = 2.0
+_LOCK_SECONDS = 2.0
 
 
 def main(arguments: list[str]) -> int:
     """Run the emulator until a signal stops it; return 1 at once if this state directory has one already."""
     state_path, port, mqtt_port, token = arguments
     state = StateDir(Path(state_path))
-    if not hold_until_exit(state.emulator_lock, patience=_LOCK_PATIENCE_SECONDS):
+    if not hold_until_exit(state.emulator_lock, seconds=_LOCK_SECONDS):
         sys.stderr.write("this state directory has an emulator already\n")
         return 1
     try:

@@ -15,7 +15,7 @@ _TRIED_PORTS = 200
 _BACKLOG = 128
 
 
-def choose(wanted: int | None, *, remembered: int | None, first: int = FIRST_PORT) -> int:
+def choose(wanted: int | None, *, last: int | None, first: int = FIRST_PORT) -> int:
     """A free port: the wanted one, else the last one used, else the first free one from `first`.
 
     Raises:
@@ -29,7 +29,7 @@ def choose(wanted: int | None, *, remembered: int | None, first: int = FIRST_POR
             hint="choose another with --port or AFLUENTE_PORT, or none to have a free one chosen",
         )
     candidates = range(first, first + _TRIED_PORTS)
-    for port in (remembered, *candidates) if remembered else candidates:
+    for port in (last, *candidates) if last else candidates:
         if is_free(port):
             return port
     raise CommandError(

@@ -47,8 +47,8 @@ def emulator_lines(state: StateDir, *, follow: bool) -> Iterator[str]:
 
 
 def _for_people(event: LogEvent) -> str:
-    moment = datetime.fromtimestamp(event.timestamp / 1000, tz=UTC).isoformat(timespec="milliseconds")
-    return f"{moment} {_structured(event.message) or event.message}"
+    time = datetime.fromtimestamp(event.timestamp / 1000, tz=UTC).isoformat(timespec="milliseconds")
+    return f"{time} {_structured(event.message) or event.message}"
 
 
 def _structured(message: str) -> str | None:
@@ -60,5 +60,5 @@ def _structured(message: str) -> str | None:
     if not {"level", "message"} <= fields.keys():
         return None
     extra = {name: value for name, value in fields.items() if name not in _USUAL_FIELDS}
-    told = f" {msgspec.json.encode(extra).decode()}" if extra else ""
-    return f"{fields['level']:<8} {fields['message']}{told}"
+    shown = f" {msgspec.json.encode(extra).decode()}" if extra else ""
+    return f"{fields['level']:<8} {fields['message']}{shown}"

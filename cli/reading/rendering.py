@@ -7,7 +7,7 @@ from rich.text import Text
 
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
-from cli.core.times import moment
+from cli.core.times import iso_time
 
 STYLES = {"alert": "bold red", "warning": "yellow", "anomaly": "magenta", "normal": "green"}
 
@@ -18,8 +18,8 @@ def point_line(point: ClassifiedDataPoint) -> Text:
     line.append(f"{point.domain}/{point.source_id}/{point.stream_id}  ")
     line.append(f"{point.value:g}", style="bold")
     reasons = [*_limits(point.violated_constraints), *_rates(point)]
-    told = ", ".join(reasons) if reasons else str(point.reason)
-    line.append(f"  {told}", style="dim")
+    why = ", ".join(reasons) if reasons else str(point.reason)
+    line.append(f"  {why}", style="dim")
     if point.late:
         line.append("  late", style="cyan")
     return line
@@ -27,7 +27,7 @@ def point_line(point: ClassifiedDataPoint) -> Text:
 
 def alarm_line(event: AlarmEvent) -> Text:
     """An alarm event: when, raised or cleared, which stream, how grave, and by how many points in a row."""
-    line = Text().append(moment(event.timestamp) + "  ", style="dim")
+    line = Text().append(iso_time(event.timestamp) + "  ", style="dim")
     if event.state is AlarmChange.RAISED:
         line.append("RAISED   ", style="bold red")
     else:
@@ -40,7 +40,7 @@ def alarm_line(event: AlarmEvent) -> Text:
 
 
 def _beginning(timestamp: float, classification: str) -> Text:
-    line = Text().append(moment(timestamp) + "  ", style="dim")
+    line = Text().append(iso_time(timestamp) + "  ", style="dim")
     line.append(f"{classification.upper():<9}", style=STYLES.get(classification, ""))
     return line
 

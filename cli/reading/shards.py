@@ -19,15 +19,15 @@ class Start:
 
     Attributes:
         kind: LATEST, TRIM_HORIZON (the oldest record) or AT_TIMESTAMP.
-        moment: for AT_TIMESTAMP.
+        time: for AT_TIMESTAMP.
     """
 
     kind: str
-    moment: datetime | None = None
+    time: datetime | None = None
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of GetShardIterator."""
-        return {"ShardIteratorType": self.kind} | ({"Timestamp": self.moment} if self.moment else {})
+        return {"ShardIteratorType": self.kind} | ({"Timestamp": self.time} if self.time else {})
 
 
 LATEST = Start("LATEST")

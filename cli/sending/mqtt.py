@@ -24,7 +24,7 @@ _MAX_TOPIC_BYTES = 256
 """IoT Core, "Topic size"."""
 
 _CONNECT_SECONDS = 30.0
-_PATIENCE_SECONDS = 120.0
+_SILENCE_SECONDS = 120.0
 """Longest absence of the broker before the sender gives up."""
 
 _POLL_SECONDS = 5.0
@@ -34,7 +34,7 @@ _LONGEST_DELAY_MS = 10_000
 # over the next one, so nothing of it is given up before the sender is.
 _KEEP_ALIVE_SECONDS = 30
 _PING_TIMEOUT_MS = 10_000
-_ACK_SECONDS = int(2 * _PATIENCE_SECONDS)
+_ACK_SECONDS = int(2 * _SILENCE_SECONDS)
 
 
 class _Stream(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class MqttTransport:
 
     Args:
         device: the folder of a device.
-        domain, source: whose points they are.
+        domain, source: of the points.
         topic: of a point, with `{stream_id}` for its stream; that of afluente if None.
         on_wait: called with seconds and the reason while nothing moves.
     """
@@ -149,7 +149,7 @@ class MqttTransport:
             ) from None
 
     def _wait_or_give_up(self, seconds: float) -> None:
-        if seconds > _PATIENCE_SECONDS:
+        if seconds > _SILENCE_SECONDS:
             raise CommandError(
                 f"the broker acknowledged nothing for {seconds:.0f} s: {self._failure}", code=ExitCode.UNREACHABLE
             )

@@ -162,19 +162,19 @@ class WsTransport:
 
 def _messages(points: Sequence[Readable]) -> Iterator[_Message]:
     """As few messages as hold the points."""
-    taken: list[Readable] = []
+    batch: list[Readable] = []
     texts: list[bytes] = []
     size = 0
     for readable in points:
         text = _encoder.encode(readable.point)
         if texts and (len(texts) == MAX_POINTS or size + len(text) + 1 >= _MAX_MESSAGE_BYTES):
-            yield _Message(taken, b"[" + b",".join(texts) + b"]")
-            taken, texts, size = [], [], 0
-        taken.append(readable)
+            yield _Message(batch, b"[" + b",".join(texts) + b"]")
+            batch, texts, size = [], [], 0
+        batch.append(readable)
         texts.append(text)
         size += len(text) + 1
     if texts:
-        yield _Message(taken, b"[" + b",".join(texts) + b"]")
+        yield _Message(batch, b"[" + b",".join(texts) + b"]")
 
 
 def _outcome(points: Sequence[Readable], acknowledged: Sequence[_Acknowledgement]) -> Outcome:

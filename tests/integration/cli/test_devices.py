@@ -84,7 +84,7 @@ def test_a_legacy_device_is_shown_both_of_its_topics(afluente: Afluente, name: s
     ("options", "message"),
     [
         ([], "a device has a domain"),
-        (["--legacy", "--domain", "health"], "devices of the old service are of the domain 'iot'"),
+        (["--legacy", "--domain", "health"], "legacy devices are of the domain 'iot'"),
         (["--domain", "weather"], "there are finance, health, infrastructure, iot\n"),
     ],
 )

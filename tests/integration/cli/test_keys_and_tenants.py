@@ -314,7 +314,7 @@ def test_a_tenant_is_made_and_is_removed_when_it_has_no_keys_and_no_devices_any_
 
     assert (with_key.code, key["key_id"] in with_key.err) == (ExitCode.FAILED, True)
     assert (with_device.code, f"{tenant}-oven" in with_device.err) == (ExitCode.FAILED, True)
-    assert afluente("tenants", "remove", tenant).out == f"removed {tenant}; what it measured stays\n"
+    assert afluente("tenants", "remove", tenant).out == f"removed {tenant}; its points stay\n"
     assert afluente("tenants", "show", tenant).code == ExitCode.FAILED
 
 

@@ -11,7 +11,7 @@ from afluente.application.csv.faults import JobFault
 from afluente.application.csv.jobs import JobStatus
 from afluente.application.csv.reports import JobReport
 from cli.core.errors import ExitCode
-from cli.core.times import moment
+from cli.core.times import iso_time
 from cli.csv.files import LocalFile
 from cli.csv.progress import JobProgress, TransferProgress
 from cli.csv.rendering import show_result, span
@@ -336,4 +336,4 @@ def test_spans_have_the_units_that_matter(seconds: float, expected: str) -> None
 
 
 def test_moments_before_1970_are_moments_too() -> None:
-    assert moment(-86_400.5) == "1969-12-30T23:59:59.500Z"
+    assert iso_time(-86_400.5) == "1969-12-30T23:59:59.500Z"

@@ -211,4 +211,4 @@ def test_templates_are_listed_and_shown(run: Run) -> None:
 
 
 def test_to_close_iot_is_to_close_the_old_ways_too(run: Run) -> None:
-    assert "older IoT service" in run("remove", "iot", "--stage", "dev")
+    assert "legacy IoT service" in run("remove", "iot", "--stage", "dev")

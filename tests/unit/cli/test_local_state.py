@@ -24,7 +24,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from cli.core.locks import hold_until_exit
-print(hold_until_exit(Path(sys.argv[1]), patience=0.0), flush=True)
+print(hold_until_exit(Path(sys.argv[1]), seconds=0.0), flush=True)
 time.sleep(60)
 """
 
@@ -79,7 +79,7 @@ def test_a_lock_is_held_until_its_holder_dies_however_it_dies(state: StateDir) -
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"True\n"
         assert locks.is_held(state.emulator_lock)
-        assert not locks.hold_until_exit(state.emulator_lock, patience=0.05)
+        assert not locks.hold_until_exit(state.emulator_lock, seconds=0.05)
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     assert not locks.is_held(state.emulator_lock)
@@ -107,17 +107,17 @@ def test_a_port_that_is_taken_is_not_free() -> None:
         port = server.getsockname()[1]
         assert not ports.is_free(port)
         with pytest.raises(CommandError, match=f"port {port} is taken"):
-            ports.choose(port, remembered=None)
-        assert ports.choose(None, remembered=port) != port
+            ports.choose(port, last=None)
+        assert ports.choose(None, last=port) != port
     assert ports.is_free(port)
-    assert ports.choose(port, remembered=None) == port
-    assert ports.choose(None, remembered=port) == port
+    assert ports.choose(port, last=None) == port
+    assert ports.choose(None, last=port) == port
 
 
 def test_no_free_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _: False)
     with pytest.raises(CommandError, match="no port from 4566"):
-        ports.choose(None, remembered=None)
+        ports.choose(None, last=None)
 
 
 def test_a_port_that_may_not_be_opened_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
