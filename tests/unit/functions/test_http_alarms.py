@@ -70,7 +70,7 @@ def ask(world: World, event: Callable[[str], Event], monkeypatch: pytest.MonkeyP
     return to
 
 
-def test_alarms_are_told_as_they_were_published_with_the_time_of_their_report(ask: Ask, world: World) -> None:
+def test_alarms_are_listed_as_they_were_published_with_the_time_of_their_report(ask: Ask, world: World) -> None:
     world.report("oven-1")
 
     status, body = ask()
@@ -79,7 +79,7 @@ def test_alarms_are_told_as_they_were_published_with_the_time_of_their_report(as
     assert (status, body) == (200, {"alarms": [event | {"reported_at": NOW - 60}], "next": None})
 
 
-def test_half_a_character_in_the_name_of_a_parameter_is_told_as_an_escape(ask: Ask) -> None:
+def test_half_a_character_in_the_name_of_a_parameter_is_rendered_as_an_escape(ask: Ask) -> None:
     status, body = ask({"next\udcb9": "1"})
 
     assert (status, body["code"]) == (400, "invalid_request")
@@ -104,7 +104,7 @@ def test_pages_lead_on_to_each_other(ask: Ask, world: World) -> None:
     assert (sources(first), sources(second), second["next"]) == (["a", "b"], ["c"], None)
 
 
-def test_a_key_is_told_of_its_own_sources_alone(ask: Ask, world: World) -> None:
+def test_a_key_lists_alarms_of_its_own_sources_alone(ask: Ask, world: World) -> None:
     world.report("acme-1", "zeta-1", "acme-2")
 
     assert sources(ask(sources=("acme-*",))[1]) == ["acme-1", "acme-2"]
@@ -121,7 +121,7 @@ def test_a_key_is_told_of_its_own_sources_alone(ask: Ask, world: World) -> None:
         ({"source_id": "zeta-1"}, {"sources": ("acme-*",)}, "source:zeta-1"),
     ],
 )
-def test_what_a_key_lacks_is_told(
+def test_the_missing_scope_of_a_key_is_named(
     ask: Ask, world: World, parameters: dict[str, str], scope: dict[str, Any], missing: str
 ) -> None:
     world.report("zeta-1")
@@ -157,20 +157,20 @@ def test_what_a_key_lacks_is_told(
         ({"before": "5"}, "before"),
     ],
 )
-def test_a_parameter_that_is_wrong_is_told(ask: Ask, parameters: dict[str, str], field: str) -> None:
+def test_a_wrong_parameter_is_named(ask: Ask, parameters: dict[str, str], field: str) -> None:
     status, body = ask(parameters)
 
     assert (status, body["code"]) == (400, "invalid_request")
     assert [error["field"] for error in body["errors"]] == [field]
 
 
-def test_all_that_is_wrong_is_told_at_once(ask: Ask) -> None:
+def test_all_faults_of_a_query_are_named_at_once(ask: Ask) -> None:
     _, body = ask({"domain": "I", "limit": "0", "state": "x", "any": ""})
 
     assert [error["field"] for error in body["errors"]] == ["any", "domain", "state", "limit"]
 
 
-def test_while_the_log_is_away_it_is_said(ask: Ask, world: World) -> None:
+def test_while_the_log_is_unavailable_the_answer_is_503(ask: Ask, world: World) -> None:
     world.behind = LogThatIsAway()
 
     status, body = ask()

@@ -190,7 +190,7 @@ def test_constraints_are_written_shown_and_deleted(world: World, ask: Ask, log: 
         ("source_id=a&stream_id=b:c", "iot/a/b:c", {"key": "iot/a/b:c"}, "/constraints/iot/a/b:c"),
     ],
 )
-def test_templates_and_streams_that_no_path_could_carry_are_told_apart_by_the_query(  # noqa: PLR0917 - as above
+def test_templates_and_streams_that_no_path_could_carry_differ_by_the_query(  # noqa: PLR0917 - as above
     world: World, ask: Ask, query: str, scope: str, address: dict[str, str], location: str
 ) -> None:
     made = ask(f"PUT {TEMPLATE}", {"cooldown_seconds": 1}, path={"domain": "iot"}, query=query)
@@ -261,7 +261,7 @@ def test_a_change_is_made_on_its_condition_alone(
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
 @pytest.mark.parametrize("stays", [True, False])
-def test_who_is_overtaken_between_a_look_and_a_change_is_told_how_things_stand(
+def test_a_change_that_another_overtakes_is_answered_with_the_present_version(
     world: World, ask: Ask, method: str, *, stays: bool
 ) -> None:
     route = f"POST {STREAM}/rollback" if method == "POST" else f"{method} {STREAM}"
@@ -392,7 +392,7 @@ def test_of_many_entries_none_is_written_if_one_is_out_of_reach(world: World, as
         ({"value_constraints": {"alert_min": 3, "warning_max": 2}}, [("value_constraints.alert_min", "impossible")]),
     ],
 )
-def test_all_faults_of_a_body_are_told_at_once(
+def test_all_faults_of_a_body_are_named_at_once(
     world: World, ask: Ask, body: object, faults: list[tuple[str, str]]
 ) -> None:
     answer = ask(f"PUT {STREAM}", body)
@@ -442,7 +442,7 @@ def test_a_field_that_is_there_twice_is_refused(world: World, ask: Ask, body: by
         (b'{"consecutive_violations_required": 1e400}', {}, (400, "invalid_request")),
     ],
 )
-def test_a_body_that_cannot_be_taken_changes_nothing(
+def test_a_rejected_body_changes_nothing(
     world: World, ask: Ask, body: bytes, headers: dict[str, str], problem: tuple[int, str]
 ) -> None:
     for route in (f"PUT {STREAM}", f"POST {STREAM}/rollback"):
@@ -492,7 +492,7 @@ def test_a_path_or_query_that_is_not_of_the_form_is_refused(
 # --- many at once ----------------------------------------------------------------------------------------------------
 
 
-def test_many_entries_are_applied_and_each_is_told_what_became_of_it(world: World, ask: Ask, log: LogLines) -> None:
+def test_many_entries_are_applied_and_each_has_its_result(world: World, ask: Ask, log: LogLines) -> None:
     world.constraints.put("iot", a_config(max_value=1))
     world.constraints.put("iot#wind", a_config(max_value=1))
     limits = {"value_constraints": {"max_value": 1}}
@@ -516,7 +516,7 @@ def test_many_entries_are_applied_and_each_is_told_what_became_of_it(world: Worl
     assert [line["entries"] for line in log.lines if line["code"] == "CONSTRAINTS_CHANGED"] == [3]
 
 
-def test_of_entries_with_faults_all_are_told_and_nothing_is_written(world: World, ask: Ask) -> None:
+def test_entries_with_faults_are_all_named_and_nothing_is_written(world: World, ask: Ask) -> None:
     entries = [{"domain": "iot"}, {"key": "iot/\ud800"}, {"domain": "iot", "cooldown_seconds": -1, "unit": "K"}, 7]
 
     answer = ask("POST /constraints", entries, path={})
@@ -536,7 +536,7 @@ def test_what_is_no_list_of_entries_is_refused(ask: Ask, body: object) -> None:
     assert ask("POST /constraints", body, path={}).problem == (400, "invalid_request")
 
 
-def test_so_many_entries_are_taken_at_once_and_no_more(world: World, ask: Ask) -> None:
+def test_so_many_entries_are_accepted_at_once_and_no_more(world: World, ask: Ask) -> None:
     entries = [{"key": f"iot/furnace-1/{number}"} for number in range(MAX_ENTRIES + 1)]
 
     assert ask("POST /constraints", entries, path={}).problem == (413, "too_many_entries")
@@ -544,7 +544,7 @@ def test_so_many_entries_are_taken_at_once_and_no_more(world: World, ask: Ask) -
     assert len(ask("POST /constraints", entries[1:], path={}).body["results"]) == MAX_ENTRIES
 
 
-def test_who_makes_one_mistake_everywhere_is_told_of_it_so_many_times_and_no_more(ask: Ask) -> None:
+def test_one_mistake_in_every_entry_is_named_so_many_times_and_no_more(ask: Ask) -> None:
     answer = ask("POST /constraints", [{"key": "x"}] * MAX_ENTRIES, path={})
     assert len(answer.body["errors"]) == MAX_FAULTS
     answer = ask(f"PUT {STREAM}", {f"field {number}": 1 for number in range(500)})
@@ -670,7 +670,7 @@ def test_a_way_back_needs_a_version(ask: Ask, body: object, field: str, code: st
     assert ask(f"POST {STREAM}/rollback", body).faults == [(field, code)]
 
 
-def test_what_cannot_hold_today_is_not_gone_back_to(world: World, ask: Ask) -> None:
+def test_a_version_that_cannot_hold_today_is_not_rolled_back_to(world: World, ask: Ask) -> None:
     config = {"value_constraints": {"warning_min": 2.0, "alert_max": 1.0}}
     world.constraints._changes[SCOPE] = [
         ConstraintsChange(version=1, kind=ChangeKind.PUT, at=NOW, by="migrate", config=config),
@@ -684,7 +684,7 @@ def test_what_cannot_hold_today_is_not_gone_back_to(world: World, ask: Ask) -> N
     assert ask(f"POST {STREAM}/rollback", {"version": 3}).problem == (404, "not_found")
 
 
-def test_a_table_that_does_not_answer_is_told_as_such(world: World, ask: Ask) -> None:
+def test_while_the_table_is_unavailable_the_answer_is_503(world: World, ask: Ask) -> None:
     def away() -> None:
         raise UnavailableError("DynamoDB table constraints: InternalServerError")
 

@@ -207,7 +207,7 @@ def test_a_caller_whom_the_authorizer_does_not_know_is_refused(
     assert world.problem_of(request) == (401, "unauthorized")
 
 
-def test_too_large_an_upload_is_told_the_way_on(world: World, upload_event: Event, log: LogLines) -> None:
+def test_too_large_an_upload_is_answered_with_a_hint(world: World, upload_event: Event, log: LogLines) -> None:
     body = b64decode(upload_event["body"]).replace(b";20,5", b";" + b"0" * MAX_CSV_BODY_BYTES)
     asked = upload_event | {"body": b64encode(body).decode()}
 
@@ -218,7 +218,7 @@ def test_too_large_an_upload_is_told_the_way_on(world: World, upload_event: Even
     assert log.codes == ["REQUEST_REFUSED"] * 2
 
 
-def test_while_the_bucket_is_away_clients_are_told_when_to_come_again(
+def test_while_the_bucket_is_unavailable_clients_learn_when_to_retry(
     world: World, upload_event: Event, log: LogLines
 ) -> None:
     world.is_away = True
@@ -305,7 +305,7 @@ def test_an_announcement_beyond_what_a_key_reaches_is_refused(world: World, aske
         ({"headers": {"content-type": "text/csv"}}, 415, "unsupported_media_type"),
     ],
 )
-def test_an_announcement_that_cannot_be_taken_is_refused(
+def test_a_faulty_announcement_is_refused(
     world: World, asked: Callable[..., Event], *, changed: Event, status: int, code: str
 ) -> None:
     assert world.problem_of(asked("POST /ingest/csv/uploads", body=ANNOUNCED) | changed) == (status, code)
@@ -354,7 +354,7 @@ def test_a_file_that_has_come_gets_no_new_url(world: World, asked: Callable[...,
         ({"size": MAX_FILE_BYTES + 1}, 413, set()),
     ],
 )
-def test_what_is_wrong_with_the_wish_for_a_new_url_is_told(
+def test_faults_of_a_renewal_are_named(
     world: World, asked: Callable[..., Event], body: object, status: int, fields: set[str]
 ) -> None:
     world.store.create(a_csv_job(status=JobStatus.AWAITING_UPLOAD))
@@ -376,7 +376,7 @@ def test_a_job_is_shown(world: World, asked: Callable[..., Event]) -> None:
     assert "rejects_url" not in body
 
 
-def test_a_job_with_rejected_rows_says_where_to_fetch_them(world: World, asked: Callable[..., Event]) -> None:
+def test_a_job_with_rejected_rows_has_a_url_for_them(world: World, asked: Callable[..., Event]) -> None:
     world.store.create(a_csv_job(status=JobStatus.COMPLETE, rejects_key="rejects/x.csv"))
 
     assert world.answer_to(asked("GET /ingest/csv/{job_id}"))[1]["rejects_url"] == "memory:get/rejects/x.csv"
@@ -487,7 +487,7 @@ def test_jobs_are_listed_by_what_is_asked_for(
         ({"sources": ["boiler-*"]}, {"source_id": "furnace-1"}, "source:furnace-1"),
     ],
 )
-def test_who_asks_for_jobs_of_others_by_name_is_told_what_it_lacks(
+def test_a_query_for_jobs_of_others_is_answered_with_the_missing_scope(
     world: World, asked: Callable[..., Event], *, grant: dict[str, Any], query: dict[str, str], missing: str
 ) -> None:
     request = with_grant(asked("GET /ingest/csv", query=query), **grant)
@@ -496,7 +496,7 @@ def test_who_asks_for_jobs_of_others_by_name_is_told_what_it_lacks(
     assert world.answer_to(request)[1]["missing_scope"] == missing
 
 
-def test_a_bad_query_is_told_all_its_faults(world: World, asked: Callable[..., Event]) -> None:
+def test_all_faults_of_a_query_for_jobs_are_named(world: World, asked: Callable[..., Event]) -> None:
     status, body, _ = world.answer_to(asked("GET /ingest/csv", query={"limit": "0", "before": "noon", "domain": "IoT"}))
 
     assert status == 400
@@ -515,7 +515,7 @@ def test_a_bad_query_is_told_all_its_faults(world: World, asked: Callable[..., E
         ("PATCH", "/ingest/csv/uploads", "POST, GET, DELETE"),
     ],
 )
-def test_another_method_is_told_those_that_there_are(
+def test_another_method_is_answered_with_those_of_the_path(
     world: World, event: Events, method: str, path: str, allow: str
 ) -> None:
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
@@ -526,9 +526,7 @@ def test_another_method_is_told_those_that_there_are(
 
 
 @pytest.mark.parametrize("path", ["/ingest/csv", "/ingest/csv/uploads", f"/ingest/csv/{JOB_ID}", "/ingest/csv/"])
-def test_where_files_are_not_taken_the_routes_are_as_if_they_were_not_there(
-    world: World, event: Events, path: str
-) -> None:
+def test_without_csv_ingest_the_routes_are_as_if_they_did_not_exist(world: World, event: Events, path: str) -> None:
     world.settings = world.settings.model_copy(update={"enable_csv_ingest": False})
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
     asked["requestContext"]["http"] |= {"method": "POST", "path": path}

@@ -127,7 +127,9 @@ def test_good_points_are_queued_and_acknowledged(world: World, request_event: Ev
     assert before <= point.ingested_at <= time.time()
 
 
-def test_bad_points_are_told_of_and_kept_and_their_neighbours_taken(world: World, request_event: Event) -> None:
+def test_bad_points_are_reported_and_quarantined_and_their_neighbours_accepted(
+    world: World, request_event: Event
+) -> None:
     status, body, _ = world.answer_to(with_points(request_event, GOOD, {"value": "hot"}, GOOD | {"value": 21}))
 
     assert (status, body["inserted"]) == (202, 2)
@@ -160,7 +162,7 @@ def test_a_request_that_is_repeated_changes_nothing(world: World, request_event:
     assert world.values() == [20.5]
 
 
-def test_ten_thousand_points_are_taken_in_one_request(world: World, request_event: Event) -> None:
+def test_ten_thousand_points_are_accepted_in_one_request(world: World, request_event: Event) -> None:
     points = [GOOD | {"sequence": number} for number in range(10_000)]
 
     status, body, _ = world.answer_to(with_points(request_event, *points))
@@ -169,7 +171,7 @@ def test_ten_thousand_points_are_taken_in_one_request(world: World, request_even
     assert len(world.values()) == 10_000
 
 
-def test_a_gzipped_request_is_taken(world: World, request_event: Event) -> None:
+def test_a_gzipped_request_is_accepted(world: World, request_event: Event) -> None:
     packed = b64encode(gzip.compress(request_event["body"].encode())).decode()
     headers = request_event["headers"] | {"content-encoding": "gzip"}
 
@@ -204,7 +206,7 @@ def test_headers_say_where_points_are_from(world: World, request_event: Event) -
         ({"headers": {"content-encoding": "gzip"}}, 400, "malformed_gzip"),
     ],
 )
-def test_a_request_that_cannot_be_taken_is_refused(
+def test_a_request_that_is_rejected_as_a_whole_has_its_problem(
     world: World, request_event: Event, log: LogLines, *, changed: Event, status: int, code: str
 ) -> None:
     assert world.problem_of(request_event | changed) == (status, code)
@@ -214,14 +216,14 @@ def test_a_request_that_cannot_be_taken_is_refused(
     assert log.codes == ["REQUEST_REFUSED"]
 
 
-def test_malformed_json_is_told_of_with_its_place(world: World, request_event: Event) -> None:
+def test_malformed_json_is_reported_with_its_place(world: World, request_event: Event) -> None:
     _, body, _ = world.answer_to(request_event | {"body": '{"é": 01}'})
 
     assert body["offset"] == 8
     assert "(at byte 8)" in body["detail"]
 
 
-def test_an_invalid_request_is_told_of_all_its_faults(world: World, request_event: Event) -> None:
+def test_all_faults_of_an_invalid_request_are_named(world: World, request_event: Event) -> None:
     _, body, _ = world.answer_to(with_points(request_event, domain="IoT", source_id="a/b"))
 
     assert [(fault["field"], fault["code"]) for fault in body["errors"]] == [
@@ -256,7 +258,7 @@ def test_a_caller_nobody_knows_does_not_have_its_body_read(world: World, request
         ({"domains": ["iot"], "sources": ["boiler-*"]}, "source:furnace-1"),
     ],
 )
-def test_a_caller_whose_key_does_not_reach_the_source_is_told_what_it_lacks(
+def test_a_caller_whose_key_does_not_reach_the_source_learns_the_missing_scope(
     world: World, request_event: Event, grant: dict[str, Any], missing: str
 ) -> None:
     lambda_context = {"grant": json.dumps({"key_id": "aaaqeaye"} | grant)}
@@ -270,7 +272,7 @@ def test_a_caller_whose_key_does_not_reach_the_source_is_told_what_it_lacks(
 # --- what is away ----------------------------------------------------------------------------------------------------
 
 
-def test_while_the_queue_is_away_clients_are_told_when_to_come_again(
+def test_while_the_queue_is_unavailable_clients_learn_when_to_retry(
     world: World, request_event: Event, log: LogLines
 ) -> None:
     world.queue_is_away = True
@@ -294,7 +296,7 @@ def test_a_quarantine_that_is_away_is_for_operators_to_know_alone(
 # --- other routes ----------------------------------------------------------------------------------------------------
 
 
-def test_health_is_told_without_a_key_and_without_anything_behind_it(world: World, event: Events) -> None:
+def test_health_is_answered_without_a_key(world: World, event: Events) -> None:
     status, body, headers = world.answer_to(event("http_api_health"))
 
     assert (status, headers["content-type"]) == (200, "application/json")
@@ -312,7 +314,7 @@ def test_health_is_told_without_a_key_and_without_anything_behind_it(world: Worl
         ("POST", "/health", 405, "method_not_allowed", "GET"),
     ],
 )
-def test_where_there_is_nothing_the_answer_says_what_there_is(
+def test_a_path_without_a_route_is_answered_with_those_there_are(
     world: World, event: Events, *, method: str, path: str, status: int, code: str, allow: str | None
 ) -> None:
     asked = event("http_api_health") | {"routeKey": "$default", "rawPath": path}
@@ -322,7 +324,7 @@ def test_where_there_is_nothing_the_answer_says_what_there_is(
     assert world.answer_to(asked)[2].get("allow") == allow
 
 
-def test_where_points_are_not_taken_the_route_is_as_if_it_were_not_there(world: World, event: Events) -> None:
+def test_without_the_agnostic_api_the_route_is_as_if_it_did_not_exist(world: World, event: Events) -> None:
     world.switch_off("enable_agnostic_api")
     world.switch_off("enable_csv_ingest")
     world.switch_off("enable_legacy_api")
@@ -387,7 +389,7 @@ def points(burst: int) -> Limits:
     return Limits(points_per_second=0.001, points_burst=burst)
 
 
-def test_an_answer_says_how_the_limits_stand(world: World, request_event: Event) -> None:
+def test_an_answer_has_the_standing_of_the_limits(world: World, request_event: Event) -> None:
     world.limits = narrow(ip=requests(5), key=points(100))
 
     status, _, headers = world.answer_to(request_event)
@@ -398,11 +400,11 @@ def test_an_answer_says_how_the_limits_stand(world: World, request_event: Event)
     assert headers["ratelimit"].startswith(f'"ip-requests";r=4;t=1000, "key-points";r={100 - sent};t=')
 
 
-def test_without_limits_an_answer_says_nothing_of_them(world: World, request_event: Event) -> None:
+def test_without_limits_an_answer_has_none(world: World, request_event: Event) -> None:
     assert "ratelimit" not in world.answer_to(request_event)[2]
 
 
-def test_a_request_over_a_limit_is_refused_before_its_body_is_read(
+def test_a_throttled_request_is_refused_before_its_body_is_read(
     world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
     world.limits = narrow(key=requests(1))
@@ -418,7 +420,7 @@ def test_a_request_over_a_limit_is_refused_before_its_body_is_read(
     assert counted() == {"RequestsLimitedByKey": 1}
 
 
-def test_points_over_a_limit_are_not_queued(
+def test_throttled_points_are_not_queued(
     world: World, request_event: Event, counted: Callable[[], dict[str, int]]
 ) -> None:
     world.limits = narrow(source=points(2))
@@ -434,7 +436,7 @@ def test_points_over_a_limit_are_not_queued(
     assert world.answer_to(other)[0] == 202
 
 
-def test_more_points_than_a_burst_are_told_to_come_in_parts(world: World, request_event: Event) -> None:
+def test_more_points_than_a_burst_are_answered_with_a_hint_to_send_parts(world: World, request_event: Event) -> None:
     world.limits = narrow(source=points(2))
 
     assert world.problem_of(with_points(request_event, GOOD, GOOD, GOOD)) == (413, "over_the_burst")
@@ -447,7 +449,7 @@ def test_faulty_points_count_as_well(world: World, request_event: Event) -> None
     assert world.problem_of(with_points(request_event, GOOD)) == (429, "rate_limited")
 
 
-def test_the_address_is_the_gateways_whatever_a_client_says_of_itself(world: World, request_event: Event) -> None:
+def test_the_address_is_the_gateways_whatever_a_client_claims(world: World, request_event: Event) -> None:
     world.limits = narrow(ip=requests(2))
 
     def from_(name: str, address: str) -> int:
@@ -457,7 +459,7 @@ def test_the_address_is_the_gateways_whatever_a_client_says_of_itself(world: Wor
     assert [from_(name, f"192.0.2.{n}") for n, name in enumerate(names)] == [202, 202, 429, 429, 429]
 
 
-def test_a_request_that_cannot_be_counted_goes_through_or_not_as_the_stage_says(
+def test_a_request_that_cannot_be_counted_is_allowed_if_the_limits_fail_open(
     world: World, request_event: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
     limits = msgspec.structs.replace(StageLimits(), key=requests(1))

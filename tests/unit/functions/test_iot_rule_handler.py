@@ -126,7 +126,7 @@ def test_each_shape_of_a_payload_gives_the_point_of_its_topic(world: World, payl
     assert point.metadata == {}
 
 
-def test_a_point_without_a_time_has_that_of_its_arrival_and_says_so(world: World) -> None:
+def test_a_point_without_a_time_has_that_of_its_arrival_and_a_note_of_it(world: World) -> None:
     world.returned(record("1", {"value": 1, "metadata": {"line": 3}}), record("2", {"value": 2, "timestamp": None}))
 
     assert [(point.timestamp, point.metadata) for point in world.points()] == [
@@ -148,7 +148,7 @@ def test_the_messages_of_a_source_arrive_together(world: World) -> None:
     assert [point.value for point in pack.points] == list(range(500))
 
 
-def test_a_bad_point_is_kept_with_its_faults_and_its_neighbours_go_through(world: World) -> None:
+def test_a_bad_point_is_quarantined_with_its_faults_and_its_neighbours_are_queued(world: World) -> None:
     assert world.returned(record("1", [a_point(1), a_point("high"), a_point(stream_id="other"), 5, a_point(2)])) == []  # type: ignore[arg-type] # on purpose
 
     assert [point.value for point in world.points()] == [1, 2]
@@ -184,7 +184,7 @@ def test_a_bad_point_is_kept_with_its_faults_and_its_neighbours_go_through(world
         (b"{}", "finance/oven-1/t", "'finance' is not open; open are health, iot"),
     ],
 )
-def test_a_message_that_cannot_be_used_is_kept_as_it_came_and_holds_up_none(
+def test_an_unusable_message_is_quarantined_as_it_came_and_holds_up_none(
     world: World, payload: bytes, topic: str, reason: str
 ) -> None:
     assert world.returned(record("bad", payload, topic), record("good", a_point())) == []
@@ -202,13 +202,13 @@ def test_a_message_that_cannot_be_used_is_kept_as_it_came_and_holds_up_none(
 @pytest.mark.parametrize(
     "body", ["", "no JSON", "{}", "\ud800", '{"payload": "!", "topic": "iot/a/b", "arrived_at": 1}']
 )
-def test_what_no_rule_wrote_is_kept_too(world: World, body: str) -> None:
+def test_a_message_that_no_rule_wrote_is_quarantined(world: World, body: str) -> None:
     assert world.returned(stray("1", body)) == []
 
     assert world.quarantine.records["1"].reason == "unusable_message"
 
 
-def test_a_message_whose_rule_failed_is_taken_like_any_other_once_it_is_redriven(world: World) -> None:
+def test_a_message_whose_rule_failed_is_accepted_once_it_is_redriven(world: World) -> None:
     assert world.returned(undelivered("1", a_point()), undelivered("2", {"value": 2})) == []
 
     # When the broker had it is not known: the inbox's time is the arrival.
@@ -219,14 +219,16 @@ def test_a_message_whose_rule_failed_is_taken_like_any_other_once_it_is_redriven
 
 
 @pytest.mark.parametrize(("client_id", "kept"), [("oven-1", "oven-1"), ("N/A", "")])
-def test_a_message_whose_rule_failed_is_kept_with_its_topic_and_device(world: World, client_id: str, kept: str) -> None:
+def test_a_message_whose_rule_failed_is_quarantined_with_its_topic_and_device(
+    world: World, client_id: str, kept: str
+) -> None:
     assert world.returned(undelivered("1", "high", client_id=client_id)) == []
 
     assert world.quarantine.records["1"].origin == {"topic": "iot/oven-1/temperature", "client_id": kept}
     assert world.quarantine.records["1"].payload == b64encode(b'"high"').decode()
 
 
-def test_while_the_queue_is_away_what_has_points_comes_again(world: World) -> None:
+def test_while_the_queue_is_unavailable_messages_with_points_are_retried(world: World) -> None:
     world.queue_is_away = True
     batch = [record("1", a_point()), record("2", b""), record("3", a_point(2))]
 
@@ -237,7 +239,7 @@ def test_while_the_queue_is_away_what_has_points_comes_again(world: World) -> No
     assert [point.value for point in world.points()] == [20.5, 2]
 
 
-def test_while_quarantine_is_away_what_belongs_there_comes_again(world: World) -> None:
+def test_while_quarantine_is_unavailable_its_messages_are_retried(world: World) -> None:
     world.quarantine_is_away = True
 
     assert world.returned(record("1", b""), record("2", [a_point(1), {}]), record("3", a_point(2))) == ["1", "2"]
@@ -254,7 +256,7 @@ def test_a_repeated_batch_changes_nothing(world: World) -> None:
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 
-def test_messages_over_the_limits_of_their_source_are_kept_as_they_came_and_the_others_go_through(
+def test_throttled_messages_are_quarantined_as_they_came_and_the_others_are_queued(
     world: World, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
     world.limits = some_rate_limits(StageLimits(source=Limits(requests_per_second=0.001, requests_burst=2)))
@@ -278,7 +280,7 @@ def test_messages_over_the_limits_of_their_source_are_kept_as_they_came_and_the_
     )
 
 
-def test_messages_that_cannot_be_counted_come_again_where_the_limits_fail_shut(world: World) -> None:
+def test_messages_that_cannot_be_counted_are_retried_where_the_limits_fail_shut(world: World) -> None:
     limits = StageLimits(source=Limits(requests_per_second=1))
     world.limits = some_rate_limits(limits, LimitsAway())
     assert world.returned(record("1", a_point()), record("2", a_point())) == ["1", "2"]

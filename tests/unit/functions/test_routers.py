@@ -30,7 +30,7 @@ def test_each_route_is_of_one_of_the_functions() -> None:
     assert {route.function for route in ROUTES} == set(FUNCTIONS)
 
 
-def test_a_route_says_why_it_takes_no_key() -> None:
+def test_a_route_without_a_key_has_a_reason() -> None:
     assert all(bool(route.open_because) == (route.action is None) for route in ROUTES)
 
 

@@ -173,7 +173,7 @@ def event(event_type: str, **fields: Any) -> dict[str, Any]:
 # --- connecting ------------------------------------------------------------------------------------------------------
 
 
-def test_a_connection_without_a_key_is_taken_and_looked_at_later(world: World) -> None:
+def test_a_connection_without_a_key_is_accepted_and_looked_at_later(world: World) -> None:
     assert world.connect({"Host": "api"}) == {"statusCode": 200}
     assert world.connect(None) == {"statusCode": 200}
 
@@ -263,7 +263,7 @@ def test_the_first_message_authenticates(world: World) -> None:
     assert world.say(GOOD) == {"sequence": None, "status": "ok"}
 
 
-def test_a_source_is_told_how_far_it_is_acknowledged_also_on_its_next_connection(world: World) -> None:
+def test_a_source_learns_its_last_sequence_on_its_next_connection_too(world: World) -> None:
     text, _ = world.a_key()
     auth = {"action": "auth", "domain": "iot", "source_id": "furnace-1", "api_key": text}
     world.say(auth)
@@ -322,7 +322,7 @@ def test_a_key_that_is_revoked_ends_the_connection_within_a_minute(world: World)
     assert world.closed == [ID]
 
 
-def test_a_client_that_is_gone_already_is_no_failure(world: World) -> None:
+def test_a_client_that_has_disconnected_already_is_no_failure(world: World) -> None:
     world.away = {"client"}
 
     assert world.say(GOOD) is None
@@ -387,7 +387,9 @@ def test_several_points_are_answered_in_their_order_and_in_one_frame(world: Worl
     assert [point.value for point in world.points()] == list(range(1_000))
 
 
-def test_a_bad_point_is_told_kept_and_holds_up_none(world: World, counted: Callable[[], dict[str, int]]) -> None:
+def test_a_bad_point_is_reported_and_quarantined_and_holds_up_none(
+    world: World, counted: Callable[[], dict[str, int]]
+) -> None:
     world.open()
 
     good, bad, stray = world.say([{**GOOD, "sequence": 1}, {**GOOD, "sequence": 2, "value": "high"}, 5])
@@ -424,7 +426,7 @@ def test_while_the_queue_is_away_nothing_is_acknowledged_and_the_client_waits(wo
     assert len(world.points()) == 1
 
 
-def test_while_quarantine_is_away_the_client_is_told_all_the_same(world: World, log: LogLines) -> None:
+def test_while_quarantine_is_unavailable_faults_are_reported_all_the_same(world: World, log: LogLines) -> None:
     world.open()
     world.away = {"quarantine"}
 
@@ -434,7 +436,7 @@ def test_while_quarantine_is_away_the_client_is_told_all_the_same(world: World, 
     assert "QUARANTINE_UNAVAILABLE" in log.codes
 
 
-def test_a_sequence_that_cannot_be_kept_takes_nothing_from_the_acknowledgement(world: World, log: LogLines) -> None:
+def test_points_are_acknowledged_though_their_sequence_cannot_be_recorded(world: World, log: LogLines) -> None:
     world.open()
     world.store.away = {"save_sequence"}
 
@@ -478,7 +480,7 @@ def test_a_repeated_message_changes_nothing(world: World) -> None:
         ([GOOD] * 1_001, 1009, "too_many_points"),
     ],
 )
-def test_a_faulty_message_is_told_and_ends_nothing(
+def test_a_faulty_message_is_reported_and_ends_nothing(
     world: World, message: object, code: int, reason: str, log: LogLines
 ) -> None:
     world.open()
@@ -499,7 +501,7 @@ def test_a_message_without_a_body_is_faulty(world: World) -> None:
     assert json.loads(answer["body"])["reason"] == "malformed_json"
 
 
-def test_a_message_whose_bad_point_nests_too_deeply_to_be_kept_is_faulty(world: World) -> None:
+def test_a_message_whose_bad_point_nests_too_deeply_for_quarantine_is_faulty(world: World) -> None:
     world.open()
     deep: Any = 1
     for _ in range(63):
@@ -521,7 +523,7 @@ def test_a_ping_is_answered(world: World) -> None:
 # --- leaving ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_connection_that_is_over_is_forgotten(world: World, log: LogLines) -> None:
+def test_a_closed_connection_is_deleted(world: World, log: LogLines) -> None:
     world.open()
 
     assert world.handle(event("DISCONNECT")) == {"statusCode": 200}
@@ -542,7 +544,7 @@ def test_a_store_that_is_away_then_forgets_by_itself(world: World, log: LogLines
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_over_a_limit_is_told_to_wait_and_which_limit_it_is(
+def test_a_throttled_message_is_answered_with_wait_and_the_limit(
     world: World, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
     world.limits = some_rate_limits(StageLimits(source=Limits(points_per_second=0.5, points_burst=3)))
@@ -605,7 +607,7 @@ def test_an_address_with_too_many_connections_is_refused(world: World) -> None:
     assert come("192.0.2.2") == 200
 
 
-def test_an_address_that_tries_many_keys_is_told_to_wait(world: World) -> None:
+def test_an_address_that_tries_many_keys_has_to_wait(world: World) -> None:
     world.limits = some_rate_limits(StageLimits(ip=Limits(requests_per_second=0.01, requests_burst=1)))
     asked = event("MESSAGE", body=json.dumps({"action": "auth", "domain": "iot", "api_key": "wrong"}))
     asked["requestContext"]["identity"] = {"sourceIp": "192.0.2.1"}

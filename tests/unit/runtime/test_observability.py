@@ -79,7 +79,7 @@ def test_a_line_has_what_powertools_gives_it() -> None:
     assert told.keys() >= {"level", "location", "message", "timestamp", "service", "code"}
 
 
-def test_a_line_of_the_log_is_one_object_in_ascii_whatever_it_tells(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_of_the_log_is_one_object_in_ascii_whatever_it_reports(capsys: pytest.CaptureFixture[str]) -> None:
     odd = 'x\n{"code":"FORGED"}\r\u2028\u0085\x1b[2J\x9b\u202e°\ud800'
 
     handler = logger().handlers[0]

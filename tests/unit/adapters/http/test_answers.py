@@ -8,7 +8,7 @@ from afluente.application.ingest.accept_points import RejectedPoint
 from afluente.domain.faults import Fault, FaultCode
 
 
-def test_a_receipt_says_what_was_taken_and_each_fault_of_what_was_not() -> None:
+def test_a_receipt_has_the_number_of_queued_points_and_each_fault_of_the_others() -> None:
     rejected = RejectedPoint(
         4,
         (

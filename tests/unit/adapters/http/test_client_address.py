@@ -36,7 +36,7 @@ def test_who_does_not_have_the_secret_cannot_say_where_it_is(secret: str) -> Non
 
 
 @pytest.mark.parametrize("address", ["", "somewhere", "203.0.113.9:443", "203.0.113.9, 198.51.100.1"])
-def test_what_is_no_address_is_not_taken_for_one(address: str) -> None:
+def test_a_text_that_is_no_address_does_not_count_as_one(address: str) -> None:
     assert client_address(of_the_front("newest", address), FRONT) == SEEN
 
 
@@ -59,7 +59,7 @@ def test_an_address_of_ipv4_is_the_same_one_in_the_form_of_ipv6() -> None:
     assert client_address(of_the_front("newest", f"::ffff:{TOLD}"), FRONT) == TOLD
 
 
-def test_an_event_that_says_nothing_has_no_address() -> None:
+def test_an_event_without_an_address_has_none() -> None:
     assert client_address({"headers": None, "requestContext": {}}, FRONT) == ""
     # As the local stack asks the authorizer whether it answers.
     assert client_address({"identitySource": ["no key"]}) == ""

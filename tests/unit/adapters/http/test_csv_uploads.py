@@ -154,7 +154,7 @@ def test_a_form_and_its_headers_may_say_the_same() -> None:
         ),
     ],
 )
-def test_where_a_file_is_from_must_be_said_once(
+def test_the_source_of_a_file_is_required_once(
     fields: tuple[Field, ...], headers: dict[str, str], faults: list[tuple[str, FaultCode]]
 ) -> None:
     assert faults_of(lambda: decode(a_form(*fields), **headers)) == faults
@@ -317,12 +317,12 @@ def test_a_field_in_an_encoding_that_nobody_knows_is_refused() -> None:
     assert faults_of(lambda: decode(a_form(*ORIGIN, file=a_file() + field))) == [("delimiter", FaultCode.WRONG_TYPE)]
 
 
-def test_so_many_faults_are_told_that_they_fit_an_answer() -> None:
+def test_so_many_faults_are_named_that_they_fit_an_answer() -> None:
     assert refusal(lambda: announced({f"{i}" * 5_000: 1 for i in range(1_000)})).status == 400
 
 
 @given(st.dictionaries(st.sampled_from([*CSVIngestConfig.model_fields, "options", "other"]), st.text(max_size=8)))
-def test_whatever_the_fields_hold_they_are_taken_or_refused(fields: dict[str, str]) -> None:
+def test_any_fields_are_accepted_or_refused(fields: dict[str, str]) -> None:
     form = a_form(*((name, value.encode("utf-8", "surrogatepass")) for name, value in fields.items()))
 
     job = taken(lambda: decode(form, x_domain="iot", x_source_id="furnace-1").job)
@@ -340,7 +340,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*CSVIngestConfig.model_fields, "options", "file", "size", "other"]), JSON))
-def test_whatever_an_announcement_holds_it_is_taken_or_refused(document: dict[str, Any]) -> None:
+def test_any_announcement_is_accepted_or_refused(document: dict[str, Any]) -> None:
     sound: dict[str, Any] = {"domain": "iot", "source_id": "furnace-1", "file": "march.csv"}
     for asked in (document, sound | document):
         job = taken(partial(announced, asked))
@@ -354,7 +354,7 @@ def test_whatever_an_announcement_holds_it_is_taken_or_refused(document: dict[st
     "content_type",
     ["text/csv", "application/json", "multipart/mixed; boundary=x", "", "application/x-www-form-urlencoded"],
 )
-def test_what_is_no_form_is_told_what_to_send(content_type: str) -> None:
+def test_a_body_that_is_no_form_is_answered_with_a_hint(content_type: str) -> None:
     error = refusal(lambda: decode(CSV, content_type=content_type))
 
     assert (error.status, error.code) == (415, "unsupported_media_type")
@@ -393,7 +393,7 @@ def test_a_form_without_a_boundary_is_refused() -> None:
     assert (error.status, error.code) == (400, "malformed_multipart")
 
 
-def test_a_form_that_is_just_not_too_large_is_taken() -> None:
+def test_the_largest_form_is_accepted() -> None:
     empty = len(a_form(*ORIGIN, file=a_file(content=b"")))
     content = b"x" * (MAX_CSV_BODY_BYTES - empty)
 
@@ -403,7 +403,7 @@ def test_a_form_that_is_just_not_too_large_is_taken() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_comes_as_a_form_is_refused_or_taken(body: bytes) -> None:
+def test_any_form_is_accepted_or_refused(body: bytes) -> None:
     with_it = (a_form(*ORIGIN, file=body), a_form(("options", body)), a_form(*ORIGIN, file=a_file(content=body)))
     for form in (body, *with_it):
         taken(partial(decode, form))
@@ -465,7 +465,7 @@ def test_what_no_job_is_called_is_no_id_of_one(text: str) -> None:
         ),
     ],
 )
-def test_a_query_says_which_jobs(parameters: dict[str, str], query: JobQuery) -> None:
+def test_a_query_selects_jobs(parameters: dict[str, str], query: JobQuery) -> None:
     assert decode_query(parameters) == query
 
 
@@ -481,7 +481,7 @@ def test_a_query_says_which_jobs(parameters: dict[str, str], query: JobQuery) ->
         ("page", "2", FaultCode.UNKNOWN_FIELD),
     ],
 )
-def test_a_query_that_is_wrong_is_told_what(name: str, value: str, code: FaultCode) -> None:
+def test_a_wrong_query_is_answered_with_its_fault(name: str, value: str, code: FaultCode) -> None:
     assert faults_of(lambda: decode_query({name: value})) == [(name, code)]
 
 

@@ -68,7 +68,7 @@ def test_there_are_strings_of_both_kinds() -> None:
     assert len(STRINGS) - len(PARTS) > 50
 
 
-def test_metadata_is_told_as_it_was_sent() -> None:
+def test_metadata_is_rendered_as_it_was_sent() -> None:
     for text in STRINGS:
         entry = decode_entry(event_of({"metadata": {text: text, "nested": [{text: [text]}]}}), SCOPE)
 
@@ -78,7 +78,7 @@ def test_metadata_is_told_as_it_was_sent() -> None:
 @pytest.mark.parametrize(
     ("field", "form"), [("key", "iot/{0}/temperature"), ("key", "iot/furnace-1/{0}"), ("stream_type", "{0}")]
 )
-def test_an_id_or_a_type_is_told_as_it_was_sent_or_refused_by_its_field(field: str, form: str) -> None:
+def test_an_id_or_a_type_is_rendered_as_it_was_sent_or_refused_by_its_field(field: str, form: str) -> None:
     parts = {"key": ("key", "source_id", "stream_id"), "stream_type": ("stream_type",)}[field]
     for text in STRINGS:
         entry = {"key": SCOPE, field: form.format(text)}
@@ -117,7 +117,7 @@ def test_a_field_that_is_not_known_is_named() -> None:
         assert len(fields) == 2, text
 
 
-def test_a_query_is_taken_or_refused() -> None:
+def test_any_query_is_accepted_or_refused() -> None:
     for text in STRINGS:
         # As it is, not as a client would escape it.
         for query in (f"next={text}", f"source_id={text}", f"{text}={text}", f"limit={text}&domain={text}"):

@@ -41,7 +41,7 @@ def test_the_fields_say_each_limit_as_a_quota_and_what_is_left_of_it() -> None:
     }
 
 
-def test_of_many_sources_the_one_that_has_the_least_left_is_told() -> None:
+def test_of_many_sources_the_one_with_the_least_left_is_shown() -> None:
     standings = [Standing(Subject.SOURCE, rule(0), left, 10 - left) for left in (9, 2, 7)]
 
     assert rate_limit_headers(standings) == {
@@ -50,11 +50,11 @@ def test_of_many_sources_the_one_that_has_the_least_left_is_told() -> None:
     }
 
 
-def test_where_nothing_is_limited_nothing_is_said() -> None:
+def test_without_limits_there_are_no_headers() -> None:
     assert rate_limit_headers([]) == {}
 
 
-def test_what_is_over_is_told_with_the_limit_and_when_to_come_again() -> None:
+def test_a_throttled_request_has_the_limit_and_when_to_retry() -> None:
     error = rate_limited(over(1))
 
     assert (error.status, error.code) == (429, "rate_limited")
@@ -78,7 +78,7 @@ def test_what_is_over_is_told_with_the_limit_and_when_to_come_again() -> None:
     )
 
 
-def test_what_never_goes_through_is_too_large_and_not_to_come_again() -> None:
+def test_a_request_that_is_never_allowed_is_too_large_and_not_to_be_retried() -> None:
     error = rate_limited(over(1, retry_after=None))
 
     assert (error.status, error.code) == (413, "over_the_burst")
@@ -90,6 +90,6 @@ def test_what_never_goes_through_is_too_large_and_not_to_come_again() -> None:
     ("index", "told"),
     [(0, "may send 2.5 requests a second and 10 at once"), (2, "may send 5,000,000 points a day (UTC)")],
 )
-def test_a_limit_is_told_in_its_own_terms(index: int, told: str) -> None:
+def test_a_limit_is_explained_in_its_own_terms(index: int, told: str) -> None:
     assert told in explain(over(index))
     assert ("per_second" in dict(rate_limited(over(index)).extra["limit"])) == (index == 0)  # type: ignore[call-overload]

@@ -46,7 +46,7 @@ def faults_of_request(document: object, **headers: str) -> list[tuple[str, Fault
 # --- points ----------------------------------------------------------------------------------------------------------
 
 
-def test_points_are_taken_with_all_their_fields_and_the_time_of_their_arrival() -> None:
+def test_points_have_all_their_fields_and_the_time_of_their_arrival() -> None:
     full = GOOD | {"stream_type": "thermocouple", "sequence": 7, "metadata": {"batch": "b-1"}}
 
     request = request_of(GOOD, full)
@@ -167,7 +167,7 @@ def bad_points() -> list[object]:
     return [*points, GOOD | {"stream_id": "", "value": None, "timestamp": "", "sequence": "", "metadata": ""}]
 
 
-def test_of_nine_good_and_91_bad_points_the_nine_are_taken() -> None:
+def test_of_nine_good_and_91_bad_points_the_nine_are_accepted() -> None:
     bad = bad_points()
     assert len(bad) == 91
     good_places = [0, 11, 22, 33, 44, 55, 66, 77, 99]
@@ -202,7 +202,7 @@ _fields = st.fixed_dictionaries(
 
 
 @given(st.lists(_fields, min_size=1, max_size=4))
-def test_a_point_is_judged_the_same_whatever_stands_beside_it(points: list[dict[str, Any]]) -> None:
+def test_a_point_is_decoded_the_same_whatever_stands_beside_it(points: list[dict[str, Any]]) -> None:
     alone = request_of(*points)
     beside = request_of(*points, {"stream_id": float("nan")})
 
@@ -222,7 +222,7 @@ def test_headers_fill_what_the_body_lacks() -> None:
     assert str(request.points[0].key) == "health/patient-9/temperature"
 
 
-def test_headers_may_repeat_what_the_body_says() -> None:
+def test_headers_may_repeat_the_body() -> None:
     request = decoded(
         {"datapoints": [GOOD], "domain": "iot", "source_id": "furnace-1"}, x_domain="iot", x_source_id="furnace-1"
     )
@@ -282,7 +282,7 @@ def test_a_body_that_is_not_of_the_form_is_refused(document: object, faults: lis
     assert faults_of_request(document) == faults
 
 
-def test_a_domain_that_is_not_open_is_told_which_are() -> None:
+def test_a_domain_that_is_not_open_is_answered_with_those_that_are() -> None:
     with pytest.raises(RequestError, match="'space' is not open; open are finance, health, infrastructure, iot"):
         decoded({"domain": "space", "datapoints": [GOOD]})
 
@@ -305,7 +305,7 @@ def test_a_body_comes_as_json(content_type: str) -> None:
     assert read_body(BODY.decode(), is_base64=False, headers={"content-type": content_type}) == BODY
 
 
-def test_a_body_without_a_content_type_is_taken_for_json() -> None:
+def test_a_body_without_a_content_type_is_read_as_json() -> None:
     assert read_body(BODY.decode(), is_base64=False, headers={}) == BODY
 
 
@@ -369,7 +369,7 @@ def test_a_body_in_another_coding_is_refused(coding: str) -> None:
     ],
     ids=["plain", "cut", "cut early", "cut in its head", "checksum", "damaged", "trailing", "head"],
 )
-def test_a_body_that_says_gzip_and_is_not_is_refused(packed: bytes) -> None:
+def test_a_body_that_is_not_the_gzip_of_its_header_is_refused(packed: bytes) -> None:
     with pytest.raises(RequestError) as error:
         read_body(b64encode(packed).decode(), is_base64=True, headers={"content-encoding": "gzip"})
 
@@ -377,7 +377,7 @@ def test_a_body_that_says_gzip_and_is_not_is_refused(packed: bytes) -> None:
 
 
 @given(st.binary(max_size=100))
-def test_whatever_says_gzip_is_unpacked_or_refused(packed: bytes) -> None:
+def test_any_gzip_is_unpacked_or_refused(packed: bytes) -> None:
     for body in (packed, gzip.compress(packed), gzip.compress(b"")[:10] + packed):
         refusals = []
         try:

@@ -71,7 +71,7 @@ def test_sound_points_are_read_the_quick_way() -> None:
     assert all(isinstance(item, JsonPoint) for item in read([GOOD, GOOD]).items)
 
 
-def test_authentication_says_who_sends_whatever_it_is() -> None:
+def test_authentication_has_credentials_of_any_type() -> None:
     full = {"action": "auth", "domain": "iot", "source_id": "oven-1", "api_key": "afl_x"}
 
     assert read(full) == Authentication("iot", "oven-1", "afl_x")
@@ -196,7 +196,7 @@ def test_each_point_is_acknowledged_in_its_place() -> None:
     ]
 
 
-def test_all_faults_of_a_point_are_told_and_the_first_gives_the_code() -> None:
+def test_all_faults_of_a_point_are_named_and_the_first_gives_the_code() -> None:
     (told,) = answers([{"stream_id": "", "value": "high"}])
 
     assert told["code"] == "empty"
