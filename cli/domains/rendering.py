@@ -1,6 +1,7 @@
 """Domains, plans and next steps, for people."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -8,11 +9,13 @@ from cli.core.local_stack import STAGE
 from cli.core.output import err, out
 from cli.core.target import TargetChoice
 from cli.domains import templates
-from cli.domains.adding import Addition, Plan
-from cli.domains.listing import OpenDomains
+
+if TYPE_CHECKING:
+    from cli.domains.adding import Addition, Plan
+    from cli.domains.listing import OpenDomains
 
 
-def show_plan(plan: Plan, *, is_dry_run: bool) -> None:
+def show_plan(plan: "Plan", *, is_dry_run: bool) -> None:
     """Show the changes that add a domain."""
     console = out()
     if plan.changes_nothing:
@@ -32,7 +35,7 @@ def show_plan(plan: Plan, *, is_dry_run: bool) -> None:
         console.print("nothing was changed")
 
 
-def show_after_adding(addition: Addition) -> None:
+def show_after_adding(addition: "Addition") -> None:
     """Show the next steps after a domain was added."""
     plan = addition.plan
     if addition.choice.stage is not None:
@@ -63,7 +66,7 @@ def show_after_closing(stage: str, name: str) -> None:
     _show_next(_deploy_next(stage, f"the topic rule and the dashboard of '{name}' go"))
 
 
-def show_domains(found: OpenDomains, choice: TargetChoice) -> None:
+def show_domains(found: "OpenDomains", choice: TargetChoice) -> None:
     """Show the domains of a stage; where file and deployment differ, the command that deploys the file."""
     table = Table("domain", f"in stage '{found.stage}'", "deployed", box=None, padding=(0, 2, 0, 0))
     for one in found.domains:
@@ -84,7 +87,7 @@ def show_templates() -> None:
     out().print(table)
 
 
-def _counts(plan: Plan) -> str:
+def _counts(plan: "Plan") -> str:
     if plan.deployment:
         return f"{len(plan.created)} new, {len(plan.changed)} changed, {len(plan.unchanged)} unchanged"
     ready = "the local stack is up" if plan.stage == STAGE else "the stage is deployed"
