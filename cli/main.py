@@ -17,8 +17,7 @@ from cli.commands import (
     tail,
     tenants,
 )
-from cli.core.errors import CommandError
-from cli.core.failures import explain
+from cli.core.errors import CommandError, explain
 from cli.core.output import err
 from cli.migration.commands import canary, dual_write, migrate, shadow
 

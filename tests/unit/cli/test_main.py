@@ -11,8 +11,7 @@ from botocore import exceptions
 from afluente.application.errors import UnavailableError
 from cli import main as command_line
 from cli.core.aws import Connection
-from cli.core.errors import CommandError, ExitCode
-from cli.core.failures import explain
+from cli.core.errors import CommandError, ExitCode, explain
 from cli.core.options import flowing, targeted
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve

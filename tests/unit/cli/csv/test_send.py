@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.core.errors import ExitCode
-from tests.unit.cli.csv_commands import Commands, press_ctrl_c
-from tests.unit.cli.csv_service import RENEWAL, CsvService, Fault
+from tests.unit.cli.csv.commands import Commands, press_ctrl_c
+from tests.unit.cli.csv.service import RENEWAL, CsvService, Fault
 
 CONTENT = b"time,value\n" + b"".join(b"2026-01-01T00:00:%02dZ,%d\n" % (second, second) for second in range(60))
 DONE = {"status": "complete", "rows_read": 60, "points_queued": 60, "bytes_done": 1_500, "bytes_total": 1_500}

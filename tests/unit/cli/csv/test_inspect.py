@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.core.errors import ExitCode
-from tests.unit.cli.csv_commands import CommandResult, Commands
+from tests.unit.cli.csv.commands import CommandResult, Commands
 
 SPANISH = (
     "Fecha;Hora;Temperatura;estado;P [bar]\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.csv_commands import Commands
-from tests.unit.cli.csv_service import CsvService, running_csv_service
+from tests.unit.cli.csv.commands import Commands
+from tests.unit.cli.csv.service import CsvService, running_csv_service
 
 
 @pytest.fixture

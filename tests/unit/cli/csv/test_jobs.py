@@ -15,8 +15,8 @@ from cli.core.times import iso_time
 from cli.csv.files import LocalFile
 from cli.csv.progress import JobProgress, TransferProgress
 from cli.csv.rendering import show_result, span
-from tests.unit.cli.csv_commands import Commands, press_ctrl_c
-from tests.unit.cli.csv_service import CsvService, Fault, a_report
+from tests.unit.cli.csv.commands import Commands, press_ctrl_c
+from tests.unit.cli.csv.service import CsvService, Fault, a_report
 
 REASON = {"code": "unreadable_times", "message": "'x' [sic] is no time"}
 REJECTS = b"rejected_line,rejected_why,time,value\n" + b"4,unreadable_time,x,1\n" * 50

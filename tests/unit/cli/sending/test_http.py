@@ -10,7 +10,7 @@ import pytest
 from cli.core.errors import CommandError, ExitCode
 from cli.sending.http import HttpTransport
 from cli.sending.points import Fault, Outcome, Readable, Rejected, SentPoint
-from tests.unit.cli.service import Answer, Service, running_service
+from tests.unit.cli.sending.service import Answer, Service, running_service
 
 
 @pytest.fixture

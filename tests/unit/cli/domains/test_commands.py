@@ -16,7 +16,7 @@ from cli.core.errors import ExitCode
 from cli.domains import adding, files, templates
 from cli.domains.templates import Domain
 from cli.main import app
-from tests.unit.cli.test_domain_templates import GOOD
+from tests.unit.cli.domains.test_templates import GOOD
 
 
 @pytest.fixture(autouse=True)
