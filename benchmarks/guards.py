@@ -45,9 +45,9 @@ import msgspec
 import http_authorizer.handler
 import http_ingest.handler
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.runtime.core.observability import logger
 from afluente.runtime.http_authorizer import compose as compose_authorizer
 from afluente.runtime.http_ingest import compose as compose_ingest
-from afluente.runtime.observability import logger
 from benchmarks.http_latency import Client, settle, timed
 from cli.access.api_key import key_for
 from cli.core.state import StateDir

@@ -9,8 +9,8 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.classifier import ClassifierFunction, compose
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.entry_point import entry_point
-from afluente.runtime.observability import LogCode, Metric, count, logger
 from classifier.reporting import report
 
 Record = dict[str, Any]

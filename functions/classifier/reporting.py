@@ -3,7 +3,7 @@
 from collections import Counter
 
 from afluente.application.classification.classify_packs import BatchResult
-from afluente.runtime.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 
 
 def report(result: BatchResult) -> None:

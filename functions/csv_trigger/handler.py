@@ -4,9 +4,9 @@ from typing import Any
 
 from afluente.adapters.aws.sqs_records import batch_answer
 from afluente.application.errors import UnavailableError
+from afluente.runtime.core.observability import LogCode, logger
 from afluente.runtime.csv_trigger import CsvTrigger, compose
 from afluente.runtime.entry_point import entry_point
-from afluente.runtime.observability import LogCode, logger
 from csv_trigger.loading import IsTimeLeft, load_part
 from csv_trigger.messages import Record, backoff, retry_later
 from csv_trigger.registration import register_files

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from afluente.adapters.aws.sqs_csv_jobs import NoPartError, queued_part
 from afluente.application.csv.load_file import PartOutcome
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.csv_trigger import CsvTrigger
-from afluente.runtime.observability import LogCode, Metric, count, logger
 from csv_trigger.messages import Record, backoff, quarantine, retry_later
 from csv_trigger.reporting import report_end
 

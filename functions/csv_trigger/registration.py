@@ -5,8 +5,8 @@ import time
 from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files
 from afluente.application.csv.files import is_option_file
 from afluente.application.csv.jobs import JobStatus
+from afluente.runtime.core.observability import LogCode, logger
 from afluente.runtime.csv_trigger import CsvTrigger
-from afluente.runtime.observability import LogCode, logger
 from csv_trigger.messages import Record, quarantine
 from csv_trigger.reporting import report_end
 

@@ -1,7 +1,7 @@
 """Log and metrics of jobs."""
 
 from afluente.application.csv.jobs import CsvJob, JobStatus
-from afluente.runtime.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 
 
 def report_end(job: CsvJob) -> None:

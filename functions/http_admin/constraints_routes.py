@@ -27,9 +27,9 @@ from afluente.application.constraints.listing import list_constraints
 from afluente.application.constraints.ports import ConstraintsCatalogue, StaleConstraintsError
 from afluente.domain.constraints import VersionedConfig
 from afluente.domain.faults import FaultyError
+from afluente.runtime.core.observability import LogCode, logger
 from afluente.runtime.http_admin import HttpAdmin
 from afluente.runtime.http_request import Request
-from afluente.runtime.observability import LogCode, logger
 
 
 def _list(request: Request, function: HttpAdmin) -> Answer:

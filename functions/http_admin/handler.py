@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from afluente.runtime.core.observability import LogCode
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.http_admin import HttpAdmin, compose
 from afluente.runtime.http_request import Event
-from afluente.runtime.observability import LogCode
 from afluente.runtime.serving import Endpoint, Router, serve
 from http_admin.alarms_routes import ALARMS_ROUTES
 from http_admin.constraints_routes import CONSTRAINTS_ROUTES

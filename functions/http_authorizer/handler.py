@@ -8,9 +8,9 @@ from afluente.adapters.http.client_address import client_address
 from afluente.application.access.grants import Grant
 from afluente.application.access.key_guard import Refusal
 from afluente.application.limits.rules import Subject
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.http_authorizer import HttpAuthorizer, compose
-from afluente.runtime.observability import LogCode, Metric, count, logger
 
 
 def handle(event: dict[str, Any], _context: Any, function: HttpAuthorizer) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.listing import newest_jobs
 from afluente.application.csv.reports import JobReport, report
 from afluente.application.csv.uploads import MAX_PUT_BYTES, URL_SECONDS
+from afluente.runtime.core.observability import LogCode, logger
 from afluente.runtime.http_ingest import CsvIngest, HttpIngest
 from afluente.runtime.http_request import Request
-from afluente.runtime.observability import LogCode, logger
 
 _JOB_ID_BYTES = 12
 

@@ -6,10 +6,10 @@ import msgspec
 
 import afluente
 from afluente.adapters.http.answers import Answer
+from afluente.runtime.core.observability import LogCode
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.http_ingest import HttpIngest, compose
 from afluente.runtime.http_request import Event, Request
-from afluente.runtime.observability import LogCode
 from afluente.runtime.serving import Endpoint, Router, serve
 from http_ingest.csv_routes import CSV_ROUTES
 from http_ingest.default_route import headers_for_legacy_clients, no_route

@@ -8,9 +8,9 @@ from afluente.adapters.http.points import rejected_points
 from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import EVERYTHING
 from afluente.migration.adapters.packets import decode_packet
+from afluente.runtime.core.observability import Metric, count_of
 from afluente.runtime.http_ingest import HttpIngest
 from afluente.runtime.http_request import Request
-from afluente.runtime.observability import Metric, count_of
 from http_ingest.points_route import accept
 
 MAX_DEVICES = 100

@@ -8,9 +8,9 @@ from afluente.adapters.http.points import decode_points, receipt, rejected_point
 from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import Action
 from afluente.application.ingest.accept_points import PointsRequest
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.http_ingest import HttpIngest
 from afluente.runtime.http_request import Request
-from afluente.runtime.observability import LogCode, Metric, count, logger
 
 
 def ingest_points(request: Request, function: HttpIngest) -> Answer:

@@ -6,9 +6,9 @@ from typing import Any
 from afluente.adapters.aws.sqs_records import batch_answer
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import PointsRequest
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.iot_rule_handler import IotRuleHandler, compose
-from afluente.runtime.observability import LogCode, Metric, count, logger
 from iot_rule_handler.batch import decode_batch
 from iot_rule_handler.legacy_messages import legacy_requests, report_legacy
 from iot_rule_handler.limiting import within_limits

@@ -7,7 +7,7 @@ from afluente.application.ingest.accept_points import PointsRequest
 from afluente.migration.adapters.legacy_readings import LegacyReadings
 from afluente.migration.adapters.messages import decode_legacy_message, is_legacy_topic
 from afluente.migration.application.sensors import SensorLookup
-from afluente.runtime.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 
 __all__ = ["LegacyReadings", "decode_legacy_message", "is_legacy_topic", "legacy_requests", "report_legacy"]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.iot_rule_handler import IotRuleHandler
-from afluente.runtime.observability import LogCode, Metric, count, logger
 
 
 def quarantine(records: Sequence[QuarantinedRecord], function: IotRuleHandler) -> set[str]:

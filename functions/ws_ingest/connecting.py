@@ -11,7 +11,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.limits.decisions import Throttled
 from afluente.application.websocket.connections import Connection
 from afluente.application.websocket.registry import RefusedError
-from afluente.runtime.observability import LogCode, logger
+from afluente.runtime.core.observability import LogCode, logger
 from afluente.runtime.ws_ingest import WsIngest
 
 Event = dict[str, Any]

@@ -29,7 +29,7 @@ from afluente.application.limits.decisions import Allowed, Throttled
 from afluente.application.limits.rate_limits import Sender
 from afluente.application.websocket.connections import Connection
 from afluente.application.websocket.registry import RefusedError
-from afluente.runtime.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.ws_ingest import WsIngest
 from ws_ingest.connecting import drop, open_connection
 

@@ -21,7 +21,7 @@ from constructs import Construct
 
 from afluente.application.csv.files import INBOX
 from afluente.domain.evaluation import Classification
-from afluente.runtime.observability import LogCode
+from afluente.runtime.core.observability import LogCode
 from infra.constructs.mqtt import rule_name
 from infra.stage import Stage
 

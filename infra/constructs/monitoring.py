@@ -13,7 +13,7 @@ from aws_cdk.aws_sns_subscriptions import EmailSubscription
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
-from afluente.runtime.observability import METRICS_NAMESPACE, LogCode
+from afluente.runtime.core.observability import METRICS_NAMESPACE, LogCode
 from infra.constructs.queue import CsvInboxQueue, CsvJobsQueue, DatapointsQueue, MqttInboxQueue
 from infra.stage import Stage
 

@@ -11,7 +11,7 @@ from typing import Any
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.adapters.aws.dynamodb_csv_jobs import BY_DOMAIN
 from afluente.domain.evaluation import Classification
-from afluente.runtime import clients
+from afluente.runtime.core import clients
 from afluente.runtime.entry_point import entry_point
 from tests.contract.local_aws import REGION, LocalAws
 from tests.factories import PEPPER

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from afluente.runtime.classifier import ClassifierSettings
+from afluente.runtime.core.settings import PREFIX
 from afluente.runtime.csv_trigger import CsvTriggerSettings
 from afluente.runtime.http_admin import HttpAdminSettings
 from afluente.runtime.http_authorizer import HttpAuthorizerSettings
 from afluente.runtime.http_ingest import HttpIngestSettings
 from afluente.runtime.iot_rule_handler import IotRuleHandlerSettings
-from afluente.runtime.settings import PREFIX
 from afluente.runtime.ws_ingest import WsIngestSettings
 from tests.infrastructure.deployment import Deployment
 

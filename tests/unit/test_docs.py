@@ -39,7 +39,7 @@ from afluente.domain.evaluation import Classification, Reason
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import MAX_PART_LENGTH
 from afluente.migration.adapters import readings as iot
-from afluente.runtime.observability import LogCode, Metric
+from afluente.runtime.core.observability import LogCode, Metric
 from cli.core.errors import ExitCode
 from cli.domains import templates
 from cli.main import app

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from afluente.runtime.observability import logger
+from afluente.runtime.core.observability import logger
 
 EVENTS = Path(__file__).parents[2] / "events"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from afluente.runtime.observability import logger
+from afluente.runtime.core.observability import logger
 
 
 @pytest.fixture

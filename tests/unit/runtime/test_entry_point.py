@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from afluente.runtime.core.observability import logger
 from afluente.runtime.entry_point import entry_point
-from afluente.runtime.observability import logger
 from tests.unit.functions.conftest import CONTEXT
 
 

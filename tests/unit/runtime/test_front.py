@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from afluente.adapters.http.client_address import FRONT_HEADER
-from afluente.runtime import clients
+from afluente.runtime.core import clients
 from afluente.runtime.front import front
 from tests.unit.functions.conftest import CONTEXT
 from tests.unit.runtime.environments import ENVIRONMENTS

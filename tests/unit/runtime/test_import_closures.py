@@ -22,25 +22,26 @@ EVERY_FUNCTION = (
     "afluente.application.errors afluente.application.redaction",
     "afluente.application.limits.stage_limits",
     "afluente.adapters.aws.calls afluente.adapters.aws.dynamodb",
-    "afluente.runtime.clients afluente.runtime.entry_point afluente.runtime.observability afluente.runtime.settings",
+    "afluente.runtime.entry_point",
+    "afluente.runtime.core.clients afluente.runtime.core.observability afluente.runtime.core.settings",
 )
 INGEST = (
     "afluente.domain.datapoints afluente.domain.faults afluente.domain.stream_keys",
     "afluente.application.ingest.*",
     "afluente.adapters.codecs.packs",
     "afluente.adapters.aws.s3_quarantine afluente.adapters.aws.sqs_packs",
-    "afluente.runtime.ingest afluente.runtime.jitter",
+    "afluente.runtime.ingest afluente.runtime.core.jitter",
 )
 RATE_LIMITS = (
     "afluente.application.limits.*",
     "afluente.adapters.aws.dynamodb_limits",
-    "afluente.runtime.limiting afluente.runtime.jitter",
+    "afluente.runtime.limiting afluente.runtime.core.jitter",
 )
 AUTHENTICATION = (
     "afluente.application.access.api_keys afluente.application.access.authentication",
     "afluente.application.access.grants afluente.application.access.ports",
     "afluente.adapters.aws.dynamodb_api_keys afluente.adapters.aws.secrets_manager",
-    "afluente.runtime.authentication afluente.runtime.secrets",
+    "afluente.runtime.authentication afluente.runtime.core.secrets",
 )
 HTTP = (
     "afluente.domain.datapoints afluente.domain.faults afluente.domain.stream_keys",
@@ -49,7 +50,7 @@ HTTP = (
     "afluente.adapters.http.answers afluente.adapters.http.authorization afluente.adapters.http.client_address",
     "afluente.adapters.http.errors afluente.adapters.http.rate_limits afluente.adapters.http.requests",
     "afluente.adapters.http.routes afluente.adapters.aws.secrets_manager",
-    "afluente.runtime.front afluente.runtime.http_request afluente.runtime.secrets afluente.runtime.serving",
+    "afluente.runtime.front afluente.runtime.http_request afluente.runtime.core.secrets afluente.runtime.serving",
 )
 CSV_JOBS = (
     "afluente.application.csv.*",
@@ -127,7 +128,7 @@ CLOSURES = {
         "afluente.adapters.aws.dynamodb_constraints afluente.adapters.aws.dynamodb_states",
         "afluente.adapters.aws.eventbridge afluente.adapters.aws.kinesis",
         "afluente.adapters.aws.s3_quarantine afluente.adapters.aws.sqs_packs afluente.adapters.aws.sqs_records",
-        "afluente.runtime.classifier afluente.runtime.jitter classifier.*",
+        "afluente.runtime.classifier afluente.runtime.core.jitter classifier.*",
     ),
     "csv_trigger": (
         *EVERY_FUNCTION,

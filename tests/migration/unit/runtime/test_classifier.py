@@ -9,7 +9,7 @@ from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.domain.stream_state import StreamState
 from afluente.migration.adapters.memory import MemoryLegacyTables
 from afluente.migration.application.trial import TrialCounts
-from afluente.runtime import clients
+from afluente.runtime.core import clients
 from afluente.runtime.migration.classifier import count_compared, log_error, shadow_classifier
 from tests.factories import NOW, a_key, a_point
 

@@ -20,8 +20,8 @@ from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.limits.stage_limits import StageLimits
 from afluente.domain.constraints import VersionedConfig
+from afluente.runtime.core.observability import logger
 from afluente.runtime.http_admin import HttpAdmin, HttpAdminSettings
-from afluente.runtime.observability import logger
 from cli import main as command_line
 from cli.core.errors import ExitCode
 from tests.conformity import route_of

@@ -4,10 +4,10 @@ import time
 
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.application.access.authentication import Authentication
-from afluente.runtime.clients import client
-from afluente.runtime.observability import LogCode, logger
-from afluente.runtime.secrets import cached_secret
-from afluente.runtime.settings import AuthenticatingSettings
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.observability import LogCode, logger
+from afluente.runtime.core.secrets import cached_secret
+from afluente.runtime.core.settings import AuthenticatingSettings
 
 
 def authentication(settings: AuthenticatingSettings) -> Authentication:

@@ -20,9 +20,9 @@ from afluente.application.constraints.lookup import ConstraintsLookup, NoConstra
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.ingest.ports import Quarantine
 from afluente.domain.evaluation import Classification
-from afluente.runtime.clients import client
-from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.settings import Settings
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
+from afluente.runtime.core.settings import Settings
 
 _PARALLEL_CALLS = 16
 

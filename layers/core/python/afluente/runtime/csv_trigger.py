@@ -16,10 +16,10 @@ from afluente.application.csv.load_file import LoadCsv
 from afluente.application.csv.ports import CsvJobStore, JobQueue, OptionsReader
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.ports import Quarantine
-from afluente.runtime.clients import client
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
+from afluente.runtime.core.settings import AcceptingSettings
 from afluente.runtime.ingest import accept_points, s3_quarantine
-from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.settings import AcceptingSettings
 
 # One reads ranges, one reads chunks of them, and a read that timed out may still be running.
 _THREADS = 4

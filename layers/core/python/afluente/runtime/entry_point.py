@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from afluente.runtime.observability import invocation
+from afluente.runtime.core.observability import invocation
 
 Event = dict[str, Any]
 """Event or answer, as Lambda has it."""

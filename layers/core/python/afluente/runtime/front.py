@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from afluente.adapters.http.client_address import Front
-from afluente.runtime.secrets import cached_secret
+from afluente.runtime.core.secrets import cached_secret
 
 
 def front(secrets: Sequence[str]) -> Front | None:

@@ -11,11 +11,11 @@ from afluente.adapters.http.client_address import Front
 from afluente.application.alarms.ports import AlarmLog
 from afluente.application.constraints.ports import ConstraintsCatalogue
 from afluente.application.limits.rate_limits import RateLimits
-from afluente.runtime.clients import client
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
+from afluente.runtime.core.settings import HttpSettings, Names
 from afluente.runtime.front import front
-from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.limiting import rate_limits
-from afluente.runtime.settings import HttpSettings, Names
 
 
 class HttpAdminSettings(HttpSettings):

@@ -8,7 +8,7 @@ from pydantic import Field
 from afluente.application.access.key_guard import KeyGuard
 from afluente.application.limits.stage_limits import StageLimits
 from afluente.runtime.authentication import authentication
-from afluente.runtime.settings import AuthenticatingSettings, DecodedLimits
+from afluente.runtime.core.settings import AuthenticatingSettings, DecodedLimits
 
 
 class HttpAuthorizerSettings(AuthenticatingSettings):

@@ -14,12 +14,12 @@ from afluente.application.csv.ports import CsvJobStore, CsvUploads
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.limits.rate_limits import RateLimits
-from afluente.runtime.clients import client
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
+from afluente.runtime.core.settings import AcceptingSettings, HttpSettings, OptionalDate
 from afluente.runtime.front import front
 from afluente.runtime.ingest import accept_points, s3_quarantine
-from afluente.runtime.jitter import sleep_with_jitter
 from afluente.runtime.limiting import rate_limits
-from afluente.runtime.settings import AcceptingSettings, HttpSettings, OptionalDate
 
 if TYPE_CHECKING:
     from afluente.migration.application.sensors import SensorLookup

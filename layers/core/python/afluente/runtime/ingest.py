@@ -4,9 +4,9 @@ from afluente.adapters.aws.s3_quarantine import S3Quarantine
 from afluente.adapters.aws.sqs_packs import SqsPackQueue
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.ports import Quarantine
-from afluente.runtime.clients import client
-from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.settings import AcceptingSettings
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
+from afluente.runtime.core.settings import AcceptingSettings
 
 
 def accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:

@@ -10,10 +10,10 @@ from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.ports import Quarantine
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.migration.application.sensors import SensorLookup
+from afluente.runtime.core.settings import AcceptingSettings, LimitedSettings
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.limiting import rate_limits
 from afluente.runtime.migration.sensors import sensor_lookup
-from afluente.runtime.settings import AcceptingSettings, LimitedSettings
 
 _PARALLEL_CALLS = 16
 

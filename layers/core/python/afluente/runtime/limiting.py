@@ -9,10 +9,10 @@ from afluente.application.limits.explanation import explain
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.limits.rules import Subject
-from afluente.runtime.clients import client
-from afluente.runtime.jitter import sleep_with_jitter
-from afluente.runtime.observability import LogCode, Metric, count, logger
-from afluente.runtime.settings import LimitedSettings
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.settings import LimitedSettings
 
 _LIMITED_BY = {
     Subject.IP: Metric.REQUESTS_LIMITED_BY_IP,

@@ -17,8 +17,8 @@ from afluente.adapters.http.requests import permitted
 from afluente.adapters.http.routes import BY_KEY, Route
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.rate_limits import RateLimits
+from afluente.runtime.core.observability import LogCode, logger
 from afluente.runtime.http_request import Event, Request
-from afluente.runtime.observability import LogCode, logger
 
 RETRY_AFTER_SECONDS = 2
 """After so many seconds a client retries a request that found something unavailable."""

@@ -12,10 +12,10 @@ from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.websocket.registry import ConnectionRegistry
 from afluente.runtime.authentication import authentication
-from afluente.runtime.clients import client
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.settings import AcceptingSettings, AuthenticatingSettings, LimitedSettings
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.limiting import rate_limits
-from afluente.runtime.settings import AcceptingSettings, AuthenticatingSettings, LimitedSettings
 
 
 class WsIngestSettings(AcceptingSettings, AuthenticatingSettings, LimitedSettings):

@@ -9,9 +9,9 @@ from afluente.migration.application.ports import LegacyTables
 from afluente.migration.application.shadow_classifier import ShadowClassifier, TrialObserver
 from afluente.migration.application.thresholds_lookup import ThresholdsLookup
 from afluente.migration.application.trial import TrialCounts
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.migration.legacy_tables import ContradictionLog
 from afluente.runtime.migration.trial import trial_monitor
-from afluente.runtime.observability import LogCode, Metric, count, logger
 
 SETTLING_TTLS = 3
 """The time for a change to reach thresholds and constraints, in `constraints_ttl_seconds`: one for each cache, and one

@@ -9,8 +9,8 @@ from afluente.domain.faults import Fault
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.application.ports import LegacyTables, Orphan
 from afluente.migration.domain.thresholds import SensorThresholds
-from afluente.runtime.clients import client
-from afluente.runtime.observability import LogCode, logger
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.observability import LogCode, logger
 
 if TYPE_CHECKING:
     from afluente.migration.adapters.sql.legacy_tables import SqlLegacyTables

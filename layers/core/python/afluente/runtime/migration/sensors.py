@@ -4,8 +4,8 @@ import time
 
 from afluente.migration.adapters.dynamodb_sensors import DynamoSensors
 from afluente.migration.application.sensors import SensorLookup
-from afluente.runtime.clients import client
-from afluente.runtime.jitter import sleep_with_jitter
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
 
 
 def sensor_lookup(table: str, *, ttl_seconds: float) -> SensorLookup:

@@ -10,8 +10,8 @@ from afluente.application.errors import UnavailableError
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.application.monitor import TrialMonitor
 from afluente.migration.application.trial import EventKind, TrialEvent
-from afluente.runtime.clients import client
-from afluente.runtime.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.clients import client
+from afluente.runtime.core.observability import LogCode, Metric, count, logger
 
 # Points do not wait for the trial: a call that is not answered at once is retried seconds later.
 _QUICK = CLIENT_CONFIG.merge(

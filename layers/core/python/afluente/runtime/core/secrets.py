@@ -5,7 +5,7 @@ from collections.abc import Callable
 from cachetools.func import ttl_cache
 
 from afluente.adapters.aws.secrets_manager import SecretsManagerSecret
-from afluente.runtime.clients import client
+from afluente.runtime.core.clients import client
 
 _SECONDS = 300
 

@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from afluente.runtime.clients import client
+from afluente.runtime.core.clients import client
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from afluente.runtime.observability import LogCode, Metric, count, invocation, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, invocation, logger
 
 
 def test_counts_are_reported_as_one_line_of_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:

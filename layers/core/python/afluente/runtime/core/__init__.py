@@ -1,0 +1,1 @@
+"""Shared by every function: settings, clients of AWS, secrets, logs and metrics."""
