@@ -1,17 +1,16 @@
 """Rendering of a migration: a progress bar, and tables of results."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from afluente.migration.application.records import Prospect
+from cli.core.progress import LineTimer, bars
 
-_LINE_SECONDS = 10.0
 SHOWN = 10
 """Sensors that are shown by name; a report has all of them."""
 
@@ -41,18 +40,9 @@ class Walk:
         self._verb = verb
         self._total = total
         self._done = done
-        self._last_line = time.monotonic()
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._lines = LineTimer()
+        note = TextColumn("{task.fields[note]}", markup=False)
+        self._bar = bars(console, MofNCompleteColumn(), note, TimeRemainingColumn())
         self._task = self._bar.add_task(verb, total=total, completed=done, note="")
 
     @contextmanager
@@ -66,8 +56,7 @@ class Walk:
         self._done += sensors
         if self._console.is_terminal:
             self._bar.update(self._task, completed=self._done, note=note)
-        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
-            self._last_line = time.monotonic()
+        elif self._lines.is_due():
             self._console.print(f"{self._verb}: {self._done:,} of {self._total:,} sensors {note}".rstrip())
 
 
