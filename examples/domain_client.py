@@ -67,7 +67,7 @@ def over_http(domain: str, points: list[dict]) -> None:
                 try:
                     answer = client.post(url, json=body)
                 except httpx.TransportError as error:
-                    # It may have been taken all the same, which does no harm.
+                    # It may have been accepted all the same, which does no harm.
                     if not left:
                         sys.exit(f"no answer: {error}")
                     time.sleep(1)

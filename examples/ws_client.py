@@ -1,7 +1,7 @@
 """Sends points to afluente over a WebSocket, one a message, and goes on where it was after each break.
 
 It reads points as NDJSON from standard input, each with a `sequence` that counts on from run to run; those that the
-service has already are passed over, so the same input may be given again. It needs the package `websockets`.
+service has already are skipped, so the same input may be given again. It needs the package `websockets`.
 
     export AFLUENTE_WS_URL=$(afluente status --json | python -c 'import json, sys; print(json.load(sys.stdin)["websocket_url"])')
     export AFLUENTE_API_KEY=$(afluente keys create "oven 1")

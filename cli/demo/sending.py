@@ -2,18 +2,18 @@
 
 import json
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
-from afluente.domain.stream_keys import StreamKey
+from afluente.application.csv.files import INBOX
 from cli.access.api_key import key_for
 from cli.core.errors import CommandError
 from cli.core.target import Target
 from cli.csv.client import CsvApi
-from cli.demo.streams import LEGACY_TRANSPORTS, DemoStream
+from cli.demo.streams import DemoStream
 from cli.devices.devices import device_for
 from cli.migration.demo_clients import LegacyMqttClient, PacketClient
 from cli.sending.csv_reader import CsvReader
@@ -29,78 +29,97 @@ _JOB_SECONDS = 120.0
 _POLL_SECONDS = 0.1
 
 
+class SentFile(NamedTuple):
+    """A file of the demonstration.
+
+    Attributes:
+        transport: by which it is sent.
+        domain, source: of its points.
+        path: of the file.
+        streams: ids of its streams, by column.
+    """
+
+    transport: str
+    domain: str
+    source: str
+    path: Path
+    streams: dict[str, str]
+
+
 def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int], None]) -> None:
-    """Send the files of the streams, each over its transport and in order, several side by side."""
-    files: dict[tuple[str, str, str, Path], dict[str, str]] = defaultdict(dict)
-    for stream in streams:
-        place = (stream.transport, stream.key.domain, stream.key.source_id, stream.file)
-        files[place][stream.column] = stream.key.stream_id
+    """Send the files of the streams, each over its transport and in order, several side by side.
 
-    def send_file(name: str, domain: str, source: str, file: Path, ids: Mapping[str, str]) -> None:
-        sent = Totals()
-        columns = list(ids)
-
-        def on_progress(totals: Totals) -> None:
-            nonlocal sent
-            on_sent(totals.inserted - sent.inserted)
-            sent = totals
-
-        if name == "csv":
-            _upload(target, f"{domain}/{source}", file, columns, on_sent)
-            return
-        with (
-            closing(_transport(target, name, StreamKey(domain, source, "_"), ids)) as transport,
-            open_input(str(file)) as opened,
-        ):
-            reader = CsvReader(opened, source=source, options={"value_columns": columns}, now=time.time())
-            send_all(
-                reader.reads(),
-                transport,
-                batch=_BATCH,
-                begin=sent,
-                on_rejected=lambda _rejected: None,
-                on_progress=on_progress,
-            )
-
+    Args:
+        target: the deployment.
+        streams: with their files.
+        on_sent: called with the number of points that were sent since it was called last.
+    """
     with ThreadPoolExecutor(_SENDERS) as pool:
-        for future in [pool.submit(send_file, *file, ids) for file, ids in files.items()]:
-            future.result()
+        for sent in [pool.submit(_send_file, target, file, on_sent) for file in _files_of(streams)]:
+            sent.result()
 
 
-def _upload(target: Target, place: str, file: Path, columns: Sequence[str], on_sent: Callable[[int], None]) -> None:
+def _files_of(streams: Sequence[DemoStream]) -> list[SentFile]:
+    """The files with their streams: several may be columns of one file."""
+    files: dict[tuple[str, str, Path], SentFile] = {}
+    for stream in streams:
+        key = stream.key
+        found = files.setdefault(
+            (key.domain, key.source_id, stream.file),
+            SentFile(stream.transport, key.domain, key.source_id, stream.file, {}),
+        )
+        found.streams[stream.column] = key.stream_id
+    return list(files.values())
+
+
+def _send_file(target: Target, file: SentFile, on_sent: Callable[[int], None]) -> None:
+    if file.transport == "csv":
+        _upload(target, file, on_sent)
+        return
+    before = Totals()
+
+    def on_progress(totals: Totals) -> None:
+        nonlocal before
+        on_sent(totals.inserted - before.inserted)
+        before = totals
+
+    options = {"value_columns": list(file.streams)}
+    with closing(_transport(target, file)) as transport, open_input(str(file.path)) as opened:
+        reads = CsvReader(opened, source=file.source, options=options, now=time.time()).reads()
+        send_all(reads, transport, batch=_BATCH, begin=before, on_rejected=_ignore, on_progress=on_progress)
+
+
+def _upload(target: Target, file: SentFile, on_sent: Callable[[int], None]) -> None:
     """Put a file into the bucket, and wait until its job has ended."""
     target.client("s3").put_object(
         Bucket=target.csv_bucket,
-        Key=f"inbox/{place}/{file.name}",
-        Body=file.read_bytes(),
-        Metadata={"afluente-value-columns": json.dumps(list(columns))},
+        Key=f"{INBOX}/{file.domain}/{file.source}/{file.path.name}",
+        Body=file.path.read_bytes(),
+        Metadata={"afluente-value-columns": json.dumps(list(file.streams))},
     )
-    domain, _, source = place.partition("/")
     queued = 0
     deadline = time.monotonic() + _JOB_SECONDS
-    with CsvApi(target.api_url, key_for(target, None), use_proxies=False) as api:
+    with CsvApi.of(target, key_for(target, None)) as api:
         while time.monotonic() < deadline:
-            for job in api.jobs(domain=domain, source_id=source, status=None, limit=1):
+            for job in api.jobs(domain=file.domain, source_id=file.source, status=None, limit=1):
                 on_sent(job.points_queued - queued)
                 queued = job.points_queued
                 if job.status.is_final:
                     return
             time.sleep(_POLL_SECONDS)
     raise CommandError(
-        f"the job of {file.name} did not end", hint="see 'afluente csv jobs' and 'afluente logs csv_trigger'"
+        f"the job of {file.path.name} did not end", hint="see 'afluente csv jobs' and 'afluente logs csv_trigger'"
     )
 
 
-def _transport(target: Target, name: str, place: StreamKey, ids: Mapping[str, str]) -> Transport:
-    domain, source = place.domain, place.source_id
-    sensors = (
-        {f"{source}:{column}": int(stream_id) for column, stream_id in ids.items()} if name in LEGACY_TRANSPORTS else {}
-    )
-    match name:
+def _transport(target: Target, file: SentFile) -> Transport:
+    domain, source = file.domain, file.source
+    match file.transport:
         case "old mqtt":
-            return LegacyMqttClient(device_for(target, domain, source, legacy=True), domain, source, sensors)
+            device = device_for(target, domain, source, legacy=True)
+            return LegacyMqttClient(device, domain, source, _sensors(file))
         case "old http":
-            return PacketClient(target.api_url, key_for(target, None), source, sensors)
+            return PacketClient(target.api_url, key_for(target, None), source, _sensors(file))
         case "ws":
             url, key = target.websocket_url, key_for(target, None)
             return WsTransport(url, key, domain=domain, source=source, use_proxies=False)
@@ -109,3 +128,12 @@ def _transport(target: Target, name: str, place: StreamKey, ids: Mapping[str, st
         case _:
             key = key_for(target, None)
             return HttpTransport(target.api_url, key, domain=domain, source=source, use_proxies=False)
+
+
+def _sensors(file: SentFile) -> dict[str, int]:
+    """The sensors of a legacy client, by the streams that the file's columns would be."""
+    return {f"{file.source}:{column}": int(sensor) for column, sensor in file.streams.items()}
+
+
+def _ignore(_rejected: Sequence[object]) -> None:
+    """Rejected points show in the counts."""

@@ -30,8 +30,8 @@ _SILENCE_SECONDS = 120.0
 _POLL_SECONDS = 5.0
 _LONGEST_DELAY_MS = 10_000
 
-# A connection that is dead without having been closed shows by a ping alone; what was published over it is sent again
-# over the next one, so nothing of it is given up before the sender is.
+# A connection that broke without being closed shows by a ping alone. Its messages are sent again over the next one, so
+# none of them is given up before the sender gives up itself.
 _KEEP_ALIVE_SECONDS = 30
 _PING_TIMEOUT_MS = 10_000
 _ACK_SECONDS = int(2 * _SILENCE_SECONDS)
