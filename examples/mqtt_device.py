@@ -37,16 +37,16 @@ def main() -> None:
             # While the broker is away the client keeps what it is given, and sends it when the broker is back.
             packet = mqtt5.PublishPacket(topic=topic, payload=json.dumps(point), qos=mqtt5.QoS.AT_LEAST_ONCE)
             unacknowledged.add(client.publish(packet))
-            unacknowledged -= taken(unacknowledged, topic)
+            unacknowledged -= acknowledged(unacknowledged, topic)
     except KeyboardInterrupt:
         print(f"ending; {len(unacknowledged)} message(s) are not acknowledged yet", file=sys.stderr)
     wait(unacknowledged, timeout=60)
-    unacknowledged -= taken(unacknowledged, topic)
+    unacknowledged -= acknowledged(unacknowledged, topic)
     print(f"{len(unacknowledged)} message(s) lost", file=sys.stderr)
     client.stop()
 
 
-def taken(published: set[Future], topic: str) -> set[Future]:
+def acknowledged(published: set[Future], topic: str) -> set[Future]:
     """Those the broker has acknowledged; the program ends where it refuses one, since it would refuse all."""
     done = {one for one in published if one.done()}
     for one in done:
