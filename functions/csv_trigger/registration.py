@@ -11,8 +11,11 @@ from csv_trigger.messages import Record, quarantine
 from csv_trigger.reporting import report_end
 
 
-def register_files(record: Record, function: CsvTrigger) -> None:
+def register_files(record: Record, function: CsvTrigger) -> bool:
     """Make jobs of the files of a notification; one that is none is quarantined.
+
+    Returns:
+        True: nothing is left to do.
 
     Raises:
         UnavailableError: a file is not registered; registering it again is safe.
@@ -21,7 +24,7 @@ def register_files(record: Record, function: CsvTrigger) -> None:
         files = dropped_files(record["body"])
     except NoNotificationError as error:
         quarantine(record, error, function)
-        return
+        return True
     for file in files:
         if is_option_file(file.key):
             continue
@@ -31,3 +34,4 @@ def register_files(record: Record, function: CsvTrigger) -> None:
         )
         if job.status is JobStatus.FAILED:
             report_end(job)
+    return True

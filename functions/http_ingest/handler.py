@@ -9,23 +9,17 @@ from afluente.adapters.http.answers import Answer
 from afluente.runtime.core.observability import LogCode
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.http_ingest import HttpIngest, compose
-from afluente.runtime.http_request import Event, Request
+from afluente.runtime.http_request import Event
 from afluente.runtime.serving import Endpoint, Router, serve
 from http_ingest.csv_routes import CSV_ROUTES
 from http_ingest.default_route import headers_for_legacy_clients, no_route
+from http_ingest.legacy_route import ingest_packet
 from http_ingest.points_route import ingest_points
 
 
 def handle(event: Event, _context: Any, function: HttpIngest) -> dict[str, Any]:
     """Answer one request, an event of payload format 2.0."""
     return serve(event, function, _ROUTER if function.settings.enable_legacy_api else _ROUTER_WITHOUT_PACKETS)
-
-
-def _ingest_packet(request: Request, function: HttpIngest) -> Answer:
-    # The migration wing, which is loaded with the first packet.
-    from http_ingest.legacy_route import ingest_packet  # noqa: PLC0415
-
-    return ingest_packet(request, function)
 
 
 def _health(_event: Event, _function: HttpIngest) -> Answer:
@@ -41,7 +35,7 @@ _POINTS = {
 }
 _PACKETS = {
     "IngestPackets": Endpoint(
-        _ingest_packet, LogCode.LEGACY_UNAVAILABLE, "no reading is taken for certain", headers_for_legacy_clients
+        ingest_packet, LogCode.LEGACY_UNAVAILABLE, "no reading is taken for certain", headers_for_legacy_clients
     )
 }
 

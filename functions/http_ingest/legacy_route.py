@@ -7,7 +7,6 @@ from afluente.adapters.http.errors import RequestError
 from afluente.adapters.http.points import rejected_points
 from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import EVERYTHING
-from afluente.migration.adapters.packets import decode_packet
 from afluente.runtime.core.observability import Metric, count_of
 from afluente.runtime.http_ingest import HttpIngest
 from afluente.runtime.http_request import Request
@@ -19,6 +18,9 @@ MAX_DEVICES = 100
 
 def ingest_packet(request: Request, function: HttpIngest) -> Answer:
     """Queue the readings of a packet."""
+    # The migration wing, which is loaded with the first packet.
+    from afluente.migration.adapters.packets import decode_packet  # noqa: PLC0415
+
     grant = request.grant
     count_of(grant.key_id, Metric.LEGACY_REQUESTS)
     packet = decode_packet(request.body(), domains=function.settings.domains, now=time.time())

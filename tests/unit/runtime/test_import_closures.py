@@ -76,7 +76,7 @@ CLOSURES = {
         "afluente.adapters.http.csv_forms afluente.adapters.http.csv_jobs afluente.adapters.http.csv_uploads",
         "afluente.adapters.aws.s3_csv_uploads",
         "afluente.runtime.http_ingest http_ingest.handler",
-        "http_ingest.csv_routes http_ingest.default_route http_ingest.points_route",
+        "http_ingest.csv_routes http_ingest.default_route http_ingest.legacy_route http_ingest.points_route",
     ),
     "http_admin": (
         *EVERY_FUNCTION,

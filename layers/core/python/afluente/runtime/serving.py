@@ -5,7 +5,6 @@ details (RFC 9457).
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -14,7 +13,7 @@ from afluente.adapters.http.answers import Answer, problem
 from afluente.adapters.http.client_address import Front, client_address
 from afluente.adapters.http.errors import RequestError
 from afluente.adapters.http.requests import permitted
-from afluente.adapters.http.routes import BY_KEY, Route
+from afluente.adapters.http.routes import BY_KEY
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.runtime.core.observability import LogCode, logger
@@ -39,7 +38,6 @@ class HttpFunction(Protocol):
 
 
 Function = TypeVar("Function", bound=HttpFunction)
-AnswerOrNone = TypeVar("AnswerOrNone", Answer, Answer | None)
 
 
 def no_headers(_function: HttpFunction) -> Mapping[str, str]:
@@ -109,16 +107,13 @@ def refused(error: RequestError, request_id: str) -> Answer:
 
 def _bypassed_front(event: Event, front: Front | None) -> Answer | None:
     """The answer to a request that bypassed the front; None for any other."""
-    if front is None:
-        return None
-
-    def check() -> Answer | None:
-        if front.has_passed(event):
+    try:
+        if front is None or front.has_passed(event):
             return None
-        detail = "ask at the address that the operator of this service gives out, not at that of API Gateway"
-        raise RequestError(403, "around_the_front", detail)
-
-    return _answered(check, event, unavailable=LogCode.FRONT_UNAVAILABLE, so_far="nothing is done for certain")
+    except UnavailableError as error:
+        return _unavailable(error, LogCode.FRONT_UNAVAILABLE, "nothing is done for certain", _request_id(event))
+    detail = "ask at the address that the operator of this service gives out, not at that of API Gateway"
+    return refused(RequestError(403, "around_the_front", detail), _request_id(event))
 
 
 def _routed(event: Event, function: Function, router: Router[Function]) -> Answer:
@@ -128,30 +123,22 @@ def _routed(event: Event, function: Function, router: Router[Function]) -> Answe
     if route is None or route.name not in router.endpoints:
         return router.otherwise(event, function)
     endpoint = router.endpoints[route.name]
-    handled = partial(_handled, event, function, route, endpoint)
-    answer = _answered(handled, event, unavailable=endpoint.unavailable, so_far=endpoint.so_far)
+    try:
+        grant = permitted(event, route)
+        request = Request(event, grant, address=client_address(event, function.front), limits=function.limits)
+        answer = _with_headers(endpoint.handle(request, function), request.limit_headers())
+    except RequestError as error:
+        answer = refused(error, _request_id(event))
+    except UnavailableError as error:
+        answer = _unavailable(error, endpoint.unavailable, endpoint.so_far, _request_id(event))
     return _with_headers(answer, endpoint.headers(function))
 
 
-def _handled(event: Event, function: Function, route: Route, endpoint: Endpoint[Function]) -> Answer:
-    grant = permitted(event, route)
-    request = Request(event, grant, address=client_address(event, function.front), limits=function.limits)
-    return _with_headers(endpoint.handle(request, function), request.limit_headers())
-
-
-def _answered(
-    answer: Callable[[], AnswerOrNone], event: Event, *, unavailable: LogCode, so_far: str
-) -> Answer | AnswerOrNone:
-    request_id = _request_id(event)
-    try:
-        return answer()
-    except RequestError as error:
-        return refused(error, request_id)
-    except UnavailableError as error:
-        logger().error("unavailable", code=unavailable, cause=str(error), request_id=request_id)
-        detail = f"{so_far}; send the request again in {RETRY_AFTER_SECONDS} s, which is safe"
-        headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
-        return problem(503, "unavailable", detail, request_id=request_id, headers=headers)
+def _unavailable(error: UnavailableError, code: LogCode, so_far: str, request_id: str) -> Answer:
+    logger().error("unavailable", code=code, cause=str(error), request_id=request_id)
+    detail = f"{so_far}; send the request again in {RETRY_AFTER_SECONDS} s, which is safe"
+    headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+    return problem(503, "unavailable", detail, request_id=request_id, headers=headers)
 
 
 def _with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:

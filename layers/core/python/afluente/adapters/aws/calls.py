@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -46,33 +46,43 @@ def in_chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
         yield items[start : start + size]
 
 
-def retry_unfinished(
-    items: Sequence[Item],
-    attempt: Callable[[Sequence[Item]], Sequence[Item]],
-    *,
-    dependency: str,
-    delays: Sequence[float],
-    sleep: Callable[[float], None],
-) -> None:
-    """Call `attempt` with the items, then with the unfinished ones, until there are none.
+class Unfinished(Generic[Item]):
+    """Items of a call that is retried with those that it leaves unfinished.
+
+    Each step of the loop is an attempt, and assigns `items` the unfinished ones:
+
+        unfinished = Unfinished(entries, dependency="SQS", delays=(0.1, 0.5), sleep=time.sleep)
+        for items in unfinished:
+            unfinished.items = send(items)
 
     Args:
         items: the items, in order.
-        attempt: processes items, and returns the unfinished ones in order.
         dependency: the resource that is called, for the message.
         delays: seconds to wait before each further attempt; their number bounds the attempts.
         sleep: waits.
-
-    Raises:
-        UnavailableError: some items are unfinished after the last attempt.
     """
-    unfinished = attempt(items)
-    for delay in delays:
-        if not unfinished:
-            return
-        sleep(delay)
-        unfinished = attempt(unfinished)
-    if unfinished:
-        raise UnavailableError(
-            f"{dependency}: {len(unfinished)} of {len(items)} not taken after {len(delays) + 1} attempts"
-        )
+
+    def __init__(
+        self, items: Sequence[Item], *, dependency: str, delays: Sequence[float], sleep: Callable[[float], None]
+    ) -> None:
+        self.items = items
+        self._dependency = dependency
+        self._delays = delays
+        self._sleep = sleep
+
+    def __iter__(self) -> Iterator[Sequence[Item]]:
+        """The items of each attempt.
+
+        Raises:
+            UnavailableError: some items are unfinished after the last attempt.
+        """
+        total = len(self.items)
+        yield self.items
+        for delay in self._delays:
+            if not self.items:
+                return
+            self._sleep(delay)
+            yield self.items
+        if self.items:
+            left, attempts = len(self.items), len(self._delays) + 1
+            raise UnavailableError(f"{self._dependency}: {left} of {total} not taken after {attempts} attempts")

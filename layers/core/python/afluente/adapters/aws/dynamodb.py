@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from afluente.adapters.aws.calls import in_chunks, retry_unfinished, unavailable
+from afluente.adapters.aws.calls import Unfinished, in_chunks, unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,17 +69,17 @@ def batch_get(
     Raises:
         UnavailableError: DynamoDB does not answer, or leaves keys unprocessed for too long.
     """
+    dependency = f"DynamoDB table {table}"
     found: list[Attributes] = []
-
-    def attempt(chunk: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-        with unavailable(f"DynamoDB table {table}"):
-            answer = client.batch_get_item(RequestItems={table: {"Keys": list(chunk), "ConsistentRead": consistent}})
-        found.extend(answer["Responses"].get(table, []))
-        unprocessed: Any = answer.get("UnprocessedKeys", {}).get(table, {})
-        return list(unprocessed.get("Keys", []))
-
     for chunk in in_chunks(keys, MAX_BATCH_GET):
-        retry_unfinished(chunk, attempt, dependency=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
+        unfinished = Unfinished(chunk, dependency=dependency, delays=_RETRY_DELAYS, sleep=sleep)
+        for items in unfinished:
+            with unavailable(dependency):
+                wanted: Any = {"Keys": list(items), "ConsistentRead": consistent}
+                answer = client.batch_get_item(RequestItems={table: wanted})
+            found.extend(answer["Responses"].get(table, []))
+            unprocessed: Any = answer.get("UnprocessedKeys", {}).get(table, {})
+            unfinished.items = list(unprocessed.get("Keys", []))
     return iter(found)
 
 
@@ -109,15 +109,15 @@ def batch_put(
         UnavailableError: DynamoDB does not answer, or leaves items unprocessed for too long; putting all of them again
             is safe.
     """
-
-    def attempt(chunk: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-        with unavailable(f"DynamoDB table {table}"):
-            answer = client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in chunk]})
-        unprocessed: Any = answer.get("UnprocessedItems", {}).get(table, [])
-        return [request["PutRequest"]["Item"] for request in unprocessed]
-
+    dependency = f"DynamoDB table {table}"
     for chunk in in_chunks(items, MAX_BATCH_WRITE):
-        retry_unfinished(chunk, attempt, dependency=f"DynamoDB table {table}", delays=_RETRY_DELAYS, sleep=sleep)
+        unfinished = Unfinished(chunk, dependency=dependency, delays=_RETRY_DELAYS, sleep=sleep)
+        for batch in unfinished:
+            with unavailable(dependency):
+                requests: Any = [{"PutRequest": {"Item": item}} for item in batch]
+                answer = client.batch_write_item(RequestItems={table: requests})
+            unprocessed: Any = answer.get("UnprocessedItems", {}).get(table, [])
+            unfinished.items = [request["PutRequest"]["Item"] for request in unprocessed]
 
 
 def _is_condition_failure(error: ClientError) -> bool:

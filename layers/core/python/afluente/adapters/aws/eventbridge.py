@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from afluente.adapters.aws.calls import in_chunks, retry_unfinished, unavailable
+from afluente.adapters.aws.calls import Unfinished, in_chunks, unavailable
 from afluente.application.alarms.ports import AlarmSink
 from afluente.domain.alarms import AlarmEvent
 
@@ -39,7 +39,9 @@ class EventBridgeAlarms:
 
     def publish(self, events: Sequence[AlarmEvent]) -> None:
         for chunk in in_chunks(events, MAX_EVENTS_A_CALL):
-            retry_unfinished(chunk, self._put, dependency="EventBridge", delays=_RETRY_DELAYS, sleep=self._sleep)
+            unfinished = Unfinished(chunk, dependency="EventBridge", delays=_RETRY_DELAYS, sleep=self._sleep)
+            for items in unfinished:
+                unfinished.items = self._put(items)
 
     def _put(self, events: Sequence[AlarmEvent]) -> Sequence[AlarmEvent]:
         with unavailable("EventBridge"):

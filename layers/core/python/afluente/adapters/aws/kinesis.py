@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from afluente.adapters.aws.calls import retry_unfinished, unavailable
+from afluente.adapters.aws.calls import Unfinished, unavailable
 from afluente.application.classification.ports import Delivery
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.evaluation import Classification
@@ -80,14 +80,10 @@ class KinesisStreams:
         # A call holds at most one record of a partition key: so a retry of the failed records alone cannot reorder.
         waiting = {delivery.source: deque(self._records(delivery)) for delivery in deliveries}
         while waiting:
-            call = _next_call(waiting)
-            retry_unfinished(
-                call,
-                lambda records: self._put_records(classification, records),
-                dependency=f"Kinesis stream {self._streams[classification]}",
-                delays=_RETRY_DELAYS,
-                sleep=self._sleep,
-            )
+            stream = f"Kinesis stream {self._streams[classification]}"
+            unfinished = Unfinished(_next_call(waiting), dependency=stream, delays=_RETRY_DELAYS, sleep=self._sleep)
+            for records in unfinished:
+                unfinished.items = self._put_records(classification, records)
 
     def _records(self, delivery: Delivery) -> Iterator[_Record]:
         for data in _ndjson(delivery.points, self._max_record_points):

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from afluente.adapters.aws.calls import retry_unfinished, unavailable
+from afluente.adapters.aws.calls import Unfinished, unavailable
 from afluente.adapters.codecs.packs import EncodedPack, WireRow, encode_pack, encode_rows, rows_of
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import Pack, SeriesPack
@@ -55,8 +55,9 @@ class SqsPackQueue:
             entries = (_Entry(pack.group, message) for message in _messages_of(pack))
             groups.setdefault(pack.group, deque()).extend(entries)
         while groups:
-            batch = _next_batch(groups)
-            retry_unfinished(batch, self._send_batch, dependency="SQS", delays=_RETRY_DELAYS, sleep=self._sleep)
+            unfinished = Unfinished(_next_batch(groups), dependency="SQS", delays=_RETRY_DELAYS, sleep=self._sleep)
+            for batch in unfinished:
+                unfinished.items = self._send_batch(batch)
 
     def _send_batch(self, batch: Sequence[_Entry]) -> Sequence[_Entry]:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
