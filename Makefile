@@ -37,7 +37,7 @@ demo: setup ## start the local stack, send real data, show what came out
 .PHONY: test
 test: setup ## all checks and all tests, but those that show again what others show
 	@rm -f build/test-times
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target timed-check timed-fuzz
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target timed-types timed-lint timed-fuzz
 	@$(MAKE) --no-print-directory timed-unit timed-infrastructure timed-coverage timed-integration
 	@echo 'What took longest:' && sort -rn build/test-times
 
@@ -50,15 +50,21 @@ timed-%:
 	@.ci/stage $* $(MAKE) --no-print-directory $*
 
 .PHONY: check
-check: setup ## format, lint, types, architecture, documents of the API, templates
+check: lint types ## format, lint, types, architecture, documents of the API, templates
+
+.PHONY: lint
+lint: setup
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) rumdl check --quiet .
 	$(RUN) rumdl check --quiet --enable MD013 --config 'MD013.reflow-mode="default"' --config MD013.reflow=false .
-	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) python -m apidoc --check
 	$(RUN) python -m infra.lint
+
+.PHONY: types
+types: setup
+	$(RUN) mypy
 
 .PHONY: audit
 audit: setup ## known vulnerabilities of the packages in uv.lock; audit.toml says which are accepted
