@@ -233,10 +233,10 @@ def test_a_port_that_was_taken_for_a_moment_is_tried_again(
     taken = int(server.getsockname()[1])
     choices, choose, start_at = [taken], ports.choose, emulator._start_at
 
-    def first_the_taken_one(wanted: int | None, *, remembered: int | None, first: int = ports.FIRST_PORT) -> int:
+    def first_the_taken_one(wanted: int | None, *, last: int | None, first: int = ports.FIRST_PORT) -> int:
         if choices and first == ports.FIRST_PORT:
             return choices.pop()
-        return choose(wanted, last=remembered, first=first)
+        return choose(wanted, last=last, first=first)
 
     def until_it_is_free(state: StateDir, port: int, mqtt_port: int) -> EmulatorRecord | None:
         record = start_at(state, port, mqtt_port)
