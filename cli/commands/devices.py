@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from cli.core.errors import CommandError, ExitCode
 from cli.core.options import targeted
 from cli.core.output import err, out, print_json
 from cli.core.target import TargetChoice, resolve
@@ -51,9 +49,8 @@ def create(
     from cli.devices import devices
 
     where = folder or Path("devices") / name
-    connection = devices.create(
-        resolve(target), name, _domain(domain, legacy=legacy), where, legacy=legacy, tenant=tenant
-    )
+    its_domain = devices.domain_of(domain, legacy=legacy)
+    connection = devices.create(resolve(target), name, its_domain, where, legacy=legacy, tenant=tenant)
     if as_json:
         print_json(connection)
         return
@@ -73,6 +70,7 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
     [dim]Example:[/]  afluente devices list
     """
     from cli.devices import devices
+    from cli.devices.rendering import devices_table
 
     found = list(devices.devices(resolve(target)))
     if as_json:
@@ -81,11 +79,7 @@ def list_(*, target: TargetChoice, as_json: _JsonOption = False) -> None:
     if not found:
         out().print("there are no devices; 'afluente devices create NAME --domain DOMAIN' makes one")
         return
-    table = Table("device", "domain", "certificates", box=None, padding=(0, 2, 0, 0))
-    for device in found:
-        states = " ".join(f"{one[:8]}:{state.lower()}" for one, state in device.certificates.items())
-        table.add_row(device.name, f"{device.domain} (legacy)" if device.legacy else device.domain, states)
-    out().print(table, markup=False)
+    out().print(devices_table(found), markup=False)
 
 
 @app.command()
@@ -103,13 +97,3 @@ def revoke(
 
     count = devices.revoke(resolve(target), name)
     out().print(f"revoked {count} certificate(s) of {name}", markup=False)
-
-
-def _domain(given: str | None, *, legacy: bool) -> str:
-    if given is not None:
-        return given
-    if legacy:
-        from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
-
-        return LEGACY_DOMAIN
-    raise CommandError("a device has a domain", hint="say which with --domain, such as iot", code=ExitCode.USAGE)

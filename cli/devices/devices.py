@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from afluente.application.access.tenants import Tenant, owner_of
+from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
 from cli.access.stores import tenants_of
 from cli.core.errors import CommandError, ExitCode
 from cli.core.local_stack import find_emulator
@@ -45,6 +46,19 @@ class Device(msgspec.Struct, frozen=True):
     def is_active(self) -> bool:
         """True of a device that may connect."""
         return "ACTIVE" in self.certificates.values()
+
+
+def domain_of(given: str | None, *, legacy: bool) -> str:
+    """The domain of a new device; that of the legacy service for a legacy device without one.
+
+    Raises:
+        CommandError: none is given.
+    """
+    if given is not None:
+        return given
+    if legacy:
+        return LEGACY_DOMAIN
+    raise CommandError("a device has a domain", hint="say which with --domain, such as iot", code=ExitCode.USAGE)
 
 
 def create(
