@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -227,6 +229,20 @@ def test_the_bytes_that_were_read_grow_row_by_row_up_to_all_of_them(tmp_path: Pa
         assert seen == sorted(seen)
         assert len(set(seen)) > 100
         assert reader.bytes_read() == path.stat().st_size
+
+
+def test_standard_input_is_read_as_a_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"time,a\n" + b"".join(b"%d,%d\n" % (BEGIN + i, i) for i in range(100))
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as stdin:
+        os.write(writing, content)
+        os.close(writing)
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with open_input("-") as opened:
+            reads = list(CsvReader(opened, source="s", options={}, now=NOW).reads())
+
+    assert reads == list(reader_of(content).reads())
+    assert len(reads) == 100
 
 
 def test_a_row_that_is_too_long_is_rejected_and_the_next_one_is_read() -> None:

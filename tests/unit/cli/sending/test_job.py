@@ -165,6 +165,25 @@ def test_the_place_is_kept_while_it_goes_for_a_run_that_is_killed(
     assert places == [0, 4, 9]
 
 
+def test_a_run_that_goes_on_later_takes_no_row_for_another_one(
+    open_file: Callable[..., Job], console: Console, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of the future is rejected once: if it were a point in the second run, others would be skipped for it."""
+    now = BEGIN + 1_000.0
+    rows = [f"{BEGIN + row},{row}\n" for row in range(10)]
+    file.write_text("".join(["time,a\n", f"{now + 3_600:.0f},7\n", *rows]))
+    monkeypatch.setattr("cli.sending.job.time.time", lambda: now)
+    with pytest.raises(CommandError):
+        send(open_file(), FakeTransport(stop_after=1), console)
+
+    monkeypatch.setattr("cli.sending.job.time.time", lambda: now + 86_400)
+    transport = FakeTransport()
+    totals = send(open_file(resume=True), transport, console)
+
+    assert transport.batches == [[4, 5, 6, 7], [8, 9]]
+    assert (totals.read, totals.inserted, totals.rejected) == (11, 10, 1)
+
+
 def test_standard_input_has_no_place(tmp_path: Path) -> None:
     with (
         pytest.raises(CommandError, match="cannot be read again"),
