@@ -149,8 +149,9 @@ def test_a_cancelled_job_stops_and_its_content_can_be_dropped_again(
     source, content, held = f"iot/{source_id}", slow_file(ROWS, start=START), Held()
     with reader_calls.injected(held, "AmazonSQS", "SendMessageBatch", when=Nth(PIECE), times=1):
         bucket.drop(f"{source}/file.csv", content)
-        held.wait()
         url = f"{local_stack.target.api_url}/ingest/csv/{bucket.begun(source).job_id}"
+        # From now on the loader waits, until its call times out.
+        held.wait()
         answer = local_stack.http.delete(url, headers={"X-API-Key": local_stack.api_key})
         held.let_go()
         [cancelled] = bucket.ended(source, within=WITHIN_SECONDS)

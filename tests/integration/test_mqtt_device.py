@@ -90,7 +90,8 @@ def test_a_refusal_is_reported(folder: Path, tmp_path: Path) -> None:
     with running(foreign, "--stdin") as device:
         _, errors = device.communicate("1\n", timeout=PATIENCE_SECONDS)
 
-    assert (device.returncode, errors) == (1, "the broker refuses iot/another-device/temperature: NOT_AUTHORIZED\n")
+    assert device.returncode == 1
+    assert "the broker refuses iot/another-device/temperature: NOT_AUTHORIZED" in errors.splitlines()
 
 
 def copy_of(folder: Path, where: Path, **changed: object) -> Path:
