@@ -56,7 +56,6 @@ _PAGE = (
 _WRITING = (_IF_MATCH, _IF_NONE_MATCH, CONTENT_ENCODING)
 _BODY_TEXT = f"A body has at most {MAX_ENTRY_BYTES:,} bytes, unpacked."
 _ONE = {"key": "iot/oven-1/oven-1:temperature", **examples.CONSTRAINTS["iot"], "version": 3}
-_FAULTS_OF_BODIES = tuple(code for code in BODY_PROBLEMS if code != "invalid_request")
 
 
 def _shown(text: str, *headers: str) -> Schema:

@@ -56,6 +56,7 @@ CSV_JOBS = (
     "afluente.application.csv.*",
     "afluente.adapters.codecs.csv.options afluente.adapters.codecs.csv_jobs",
     "afluente.adapters.aws.dynamodb_csv_jobs",
+    "afluente.runtime.csv_jobs",
 )
 
 CLOSURES = {

@@ -8,7 +8,6 @@ from functools import cache
 import msgspec
 from pydantic import Field
 
-from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.aws.s3_csv_options import BucketOptions
 from afluente.adapters.aws.sqs_csv_jobs import SqsJobQueue
 from afluente.adapters.aws.sqs_packs import SqsRetryBackoff
@@ -17,13 +16,12 @@ from afluente.application.csv.ports import CsvJobStore, JobQueue, OptionsReader
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.core.clients import client
-from afluente.runtime.core.jitter import sleep_with_jitter
 from afluente.runtime.core.settings import AcceptingSettings
+from afluente.runtime.csv_jobs import csv_job_store
 from afluente.runtime.ingest import accept_points, s3_quarantine
 
 # One reads ranges, one reads chunks of them, and a read that timed out may still be running.
 _THREADS = 4
-_DAY_SECONDS = 24 * 3600
 
 
 class CsvTriggerSettings(AcceptingSettings):
@@ -60,12 +58,7 @@ class CsvTrigger(msgspec.Struct, frozen=True):
 def compose(environment: Mapping[str, str]) -> CsvTrigger:
     """Build `csv_trigger`."""
     settings = CsvTriggerSettings.read(environment)
-    store = DynamoCsvJobs(
-        client("dynamodb"),
-        settings.csv_jobs_table,
-        retention_seconds=settings.csv_job_retention_days * _DAY_SECONDS,
-        sleep=sleep_with_jitter,
-    )
+    store = csv_job_store(settings.csv_jobs_table, retention_days=settings.csv_job_retention_days)
     queue = SqsJobQueue(client("sqs"), settings.csv_jobs_queue_url)
     return CsvTrigger(
         jobs=JobRegistry(store=store, domains=settings.domains),

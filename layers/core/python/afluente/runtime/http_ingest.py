@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from pydantic import Field
 
-from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
 from afluente.adapters.aws.s3_csv_uploads import PRESIGNING, S3CsvUploads
 from afluente.adapters.http.client_address import Front
 from afluente.application.csv.ports import CsvJobStore, CsvUploads
@@ -15,16 +14,14 @@ from afluente.application.csv.registry import JobRegistry
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.runtime.core.clients import client
-from afluente.runtime.core.jitter import sleep_with_jitter
 from afluente.runtime.core.settings import AcceptingSettings, HttpSettings, OptionalDate
+from afluente.runtime.csv_jobs import csv_job_store
 from afluente.runtime.front import front
 from afluente.runtime.ingest import accept_points, s3_quarantine
 from afluente.runtime.limiting import rate_limits
 
 if TYPE_CHECKING:
     from afluente.migration.application.sensors import SensorLookup
-
-_DAY_SECONDS = 24 * 3600
 
 
 class HttpIngestSettings(AcceptingSettings, HttpSettings):
@@ -85,12 +82,7 @@ def compose(environment: Mapping[str, str]) -> HttpIngest:
 
 
 def _csv_ingest(settings: HttpIngestSettings) -> CsvIngest:
-    store = DynamoCsvJobs(
-        client("dynamodb"),
-        settings.csv_jobs_table,
-        retention_seconds=settings.csv_job_retention_days * _DAY_SECONDS,
-        sleep=sleep_with_jitter,
-    )
+    store = csv_job_store(settings.csv_jobs_table, retention_days=settings.csv_job_retention_days)
     uploads = S3CsvUploads(client("s3", config=PRESIGNING), settings.csv_bucket)
     return CsvIngest(JobRegistry(store=store, domains=settings.domains), store, uploads)
 
