@@ -7,19 +7,23 @@ CSV_REJECTS = "<CsvFilesBucket>/rejects/*"
 CONNECTIONS = "arn:aws:execute-api:us-east-1:<AWS::AccountId>:afluente-prod-websocket/live/*/@connections/*"
 
 OF_LIMITS = {("dynamodb:GetItem", "afluente-prod-limits"), ("dynamodb:PutItem", "afluente-prod-limits")}
+CSV_OF_HTTP = {
+    ("s3:PutObject", CSV_INBOX),
+    ("s3:AbortMultipartUpload", CSV_INBOX),
+    ("s3:GetObject", CSV_REJECTS),
+    ("dynamodb:GetItem", "afluente-prod-csv-jobs"),
+    ("dynamodb:BatchGetItem", "afluente-prod-csv-jobs"),
+    ("dynamodb:PutItem", "afluente-prod-csv-jobs"),
+    ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
+    ("dynamodb:Query", "afluente-prod-csv-jobs/index/by-domain"),
+}
+SENSORS = {("dynamodb:BatchGetItem", "afluente-prod-migration")}
 GRANTS = {
     "http_ingest": {
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
         ("s3:PutObject", QUARANTINE),
-        ("s3:PutObject", CSV_INBOX),
-        ("s3:AbortMultipartUpload", CSV_INBOX),
-        ("s3:GetObject", CSV_REJECTS),
-        ("dynamodb:GetItem", "afluente-prod-csv-jobs"),
-        ("dynamodb:BatchGetItem", "afluente-prod-csv-jobs"),
-        ("dynamodb:PutItem", "afluente-prod-csv-jobs"),
-        ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
-        ("dynamodb:Query", "afluente-prod-csv-jobs/index/by-domain"),
-        ("dynamodb:BatchGetItem", "afluente-prod-migration"),
+        *CSV_OF_HTTP,
+        *SENSORS,
         *OF_LIMITS,
     },
     "http_admin": {

@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 
 from tests.infrastructure.deployment import Deployment, as_list
-from tests.infrastructure.grants import (
-    CONNECTIONS,
-    CSV_INBOX,
-    CSV_REJECTS,
-    GRANTS,
-    QUARANTINE,
-)
+from tests.infrastructure.grants import CONNECTIONS, CSV_INBOX, CSV_OF_HTTP, CSV_REJECTS, GRANTS, QUARANTINE, SENSORS
 
 ACCOUNT = "<AWS::AccountId>"
 NO_TLS = {"Bool": {"aws:SecureTransport": "false"}}
@@ -40,17 +34,6 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "without MQTT": ("prod", {"enable_mqtt_multi_domain": False, "enable_legacy_mqtt": False}),
     "with a firewall": ("prod", {"enable_waf": True, "waf_secret_generation": 3}),
 }
-CSV_OF_HTTP = {
-    ("s3:PutObject", CSV_INBOX),
-    ("s3:AbortMultipartUpload", CSV_INBOX),
-    ("s3:GetObject", CSV_REJECTS),
-    ("dynamodb:GetItem", "afluente-prod-csv-jobs"),
-    ("dynamodb:BatchGetItem", "afluente-prod-csv-jobs"),
-    ("dynamodb:PutItem", "afluente-prod-csv-jobs"),
-    ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
-    ("dynamodb:Query", "afluente-prod-csv-jobs/index/by-domain"),
-}
-SENSORS = {("dynamodb:BatchGetItem", "afluente-prod-migration")}
 FRONT_SECRETS = {("secretsmanager:GetSecretValue", "<SecretsManager::Secret>")}
 # Grants that the functions of a variant lack beside those of prod, and those they have more; None: no such function.
 LESS: dict[str, dict[str, set[tuple[str, str]] | None]] = {

@@ -2,13 +2,14 @@
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.unit.cli.loopback import serving
 
 JOB_ID = re.compile(r"/stage/ingest/csv/(job-\d+)")
 RENEWAL = re.compile(r"/stage/ingest/csv/(job-\d+)/upload")
@@ -209,17 +210,8 @@ def a_report(**changes: Any) -> dict[str, Any]:
 @contextmanager
 def running_csv_service() -> Iterator[CsvService]:
     service = CsvService()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
-    server.daemon_threads = False
-    service.url = f"http://127.0.0.1:{server.server_port}/stage"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(_handler(service)) as service.url:
         yield service
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _json(status: int, document: Any) -> tuple[int, bytes, dict[str, str]]:

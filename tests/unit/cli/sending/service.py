@@ -2,12 +2,13 @@
 
 import gzip
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.unit.cli.loopback import serving
 
 
 @dataclass
@@ -47,17 +48,8 @@ class Service:
 @contextmanager
 def running_service() -> Iterator[Service]:
     service = Service("")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service.answer))
-    server.daemon_threads = False
-    service.url = f"http://127.0.0.1:{server.server_port}/stage"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(_handler(service.answer)) as service.url:
         yield service
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler]:
