@@ -9,8 +9,8 @@ export UV := $(or $(shell command -v uv 2>/dev/null),$(UV_TOOLS)/bin/uv)
 RUN := $(UV) run --frozen
 CDK := $(RUN) python -m infra.toolkit
 STAGE ?= dev
-# Of each target; `make test` runs all of them so long.
-FUZZ_SECONDS ?= 1
+# Of each target, with new inputs; without a time it gets some thousand, always the same.
+FUZZ_SECONDS ?=
 FUZZ_TARGETS ?=
 # What shows again what another test shows is left to `make test-all`.
 SELECTED := and not exhaustive
@@ -90,7 +90,7 @@ unit: setup ## the tests that need nothing but Python
 
 .PHONY: fuzz
 fuzz: setup ## every decoder, guided by coverage: make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="csv_file state"
-	PYTHONPATH=layers/core/python:functions:. FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" $(RUN) python -m tests.fuzz.campaign
+	PYTHONHASHSEED=0 PYTHONPATH=layers/core/python:functions:. FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" $(RUN) python -m tests.fuzz.campaign
 
 .PHONY: infrastructure
 infrastructure: setup ## what the template promises

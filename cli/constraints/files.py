@@ -30,6 +30,21 @@ class _Loader(_SafeLoader):  # type: ignore[misc] # one of two, by what is insta
             _refuse_twice(node)
         super().flatten_mapping(node)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        """Make the value of a node; a value that its tag does not admit is a fault with a place.
+
+        PyYAML raises whatever its conversion raises, AttributeError and KeyError among them.
+        """
+        try:
+            constructed: object = super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:
+            raise yaml.MarkedYAMLError(
+                problem=f"{_shown(node)} cannot be read as {_type_name(node)}", problem_mark=node.start_mark
+            ) from error
+        return constructed
+
 
 def load(path: Path) -> tuple[list[ConstraintEntry], list[EntryFaults]]:
     """Read a file of constraints, `.json` as JSON and anything else as YAML.
@@ -83,13 +98,22 @@ def parse_text(path: Path, text: str) -> object:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise CommandError(f"{path}{where}: {error.problem or error.context}") from None
     except (yaml.YAMLError, ValueError) as error:
-        # A date that there is not, or a number of more digits than Python converts.
+        # A character that YAML does not allow, or, in JSON, a number of more digits than Python converts.
         raise CommandError(f"{path}: {error}") from None
     except RecursionError:
         raise CommandError(f"{path} nests too deeply") from None
     if nodes > len(text) + MAX_ALIASED:
         raise CommandError(f"the aliases (*name) of {path} stand for more than {MAX_ALIASED:,} values; write them out")
     return document
+
+
+def _shown(node: yaml.Node) -> str:
+    """The text of a value, cut; a list or a mapping by its kind."""
+    return repr(node.value[:40]) if isinstance(node, yaml.ScalarNode) else f"a {node.id}"
+
+
+def _type_name(node: yaml.Node) -> str:
+    return node.tag.rpartition(":")[2]
 
 
 def _refuse_twice(node: yaml.MappingNode) -> None:

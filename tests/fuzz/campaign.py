@@ -1,5 +1,8 @@
 """Campaigns of all targets: `make fuzz`, or `make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS='csv_file ws_message'`.
 
+Without a time, each target gets the same inputs at each run: what `make test` says depends on the code alone. With one
+it gets new ones.
+
 Each target has a process of its own, as many side by side as there are processors; what they import is instrumented
 once, before they part. Prints a line a target: how many inputs in how many seconds, and what was found. An input for
 which the target raises, takes too long or takes too much memory is a finding: it is left in a file, and the command
@@ -19,6 +22,10 @@ from tempfile import mkdtemp
 
 import atheris
 import msgspec
+
+REPEATABLE_INPUTS = 5_000
+"""Inputs of each target where no time is given, and the seed from which they are made."""
+SEED = 1
 
 MAX_INPUT_BYTES = 8192
 """Largest input; larger ones are tested as abuse of the running service."""
@@ -62,12 +69,13 @@ def main() -> None:
     with atheris.instrument_imports(include=["afluente", "cli.constraints.files", "cli.core.output", "multipart"]):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - it is instrumented as it is imported
 
-    seconds = int(os.environ.get("FUZZ_SECONDS", "1"))
+    seconds = os.environ.get("FUZZ_SECONDS", "")
+    extent = {"max_total_time": seconds} if seconds else {"runs": REPEATABLE_INPUTS, "seed": SEED}
     findings = Path(os.environ.get("FUZZ_FINDINGS", "build/fuzz"))
     names = os.environ.get("FUZZ_TARGETS", "").split() or list(TARGETS)
     findings.mkdir(parents=True, exist_ok=True)
     with _folder() as folder:
-        results = _all(names, seconds, findings, folder)
+        results = _all(names, extent, findings, folder)
     print(f"{'target':<18}{'inputs':>12}{'seconds':>10}  finding")
     for result in results:
         print(f"{result.target:<18}{result.inputs:>12,}{result.seconds:>10.1f}  {result.found or 'none'}")
@@ -87,21 +95,21 @@ def _folder() -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-def _all(names: Sequence[str], seconds: int, findings: Path, folder: Path) -> list[CampaignResult]:
+def _all(names: Sequence[str], extent: Mapping[str, object], findings: Path, folder: Path) -> list[CampaignResult]:
     waiting, running = list(names), dict[int, Campaign]()
     results: dict[str, CampaignResult] = {}
     while waiting or running:
         while waiting and len(running) < (os.cpu_count() or 1):
             name = waiting.pop(0)
             campaign = Campaign(name, folder / name, time.monotonic())
-            running[_started(campaign, seconds, findings)] = campaign
+            running[_started(campaign, extent, findings)] = campaign
         pid, status = os.wait()
         ended = running.pop(pid)
         results[ended.target] = _outcome(ended, os.waitstatus_to_exitcode(status))
     return [results[name] for name in names]
 
 
-def _started(campaign: Campaign, seconds: int, findings: Path) -> int:
+def _started(campaign: Campaign, extent: Mapping[str, object], findings: Path) -> int:
     """The process of a campaign."""
     from tests.fuzz.seeds import seeds_of  # noqa: PLC0415 - after what it imports is instrumented
 
@@ -114,7 +122,7 @@ def _started(campaign: Campaign, seconds: int, findings: Path) -> int:
     pid = os.fork()
     if pid == 0:
         # The first directory is the one that grows.
-        options = {"max_total_time": seconds, "max_len": MAX_INPUT_BYTES, "timeout": SLOWEST_SECONDS}
+        options = {**extent, "max_len": MAX_INPUT_BYTES, "timeout": SLOWEST_SECONDS}
         _fuzz(campaign, {**options, "artifact_prefix": f"{findings}/{campaign.target}-"}, [grown, seeds])
     return pid
 

@@ -61,6 +61,11 @@ def test_faults_come_with_the_good_entries(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("a.yaml", "- a: !!timestamp x\n", "a.yaml, line 1, column 6: 'x' cannot be read as timestamp"),
+        ("a.yaml", "- a: !!bool x\n", "'x' cannot be read as bool"),
+        ("a.yaml", "- a: !!int ''\n", "'' cannot be read as int"),
+        ("a.yaml", "- a: !!float x\n", "'x' cannot be read as float"),
+        ("a.yaml", "- a: !!int 1:x\n", "'1:x' cannot be read as int"),
         ("a.json", '{"streams":\n [,]}', "a.json, line 2, column 3"),
         ("a.yaml", "- a: 1\n- b: [\n", "a.yaml, line 3, column 1"),
         ("a.yaml", "- a: \x01\n", "a.yaml"),
@@ -150,7 +155,11 @@ def test_a_change_is_rendered_by_the_fields_that_differ() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.yaml", "- {domain: iot, metadata: {since: 2023-15-14}}", "month must be in 1..12"),
+        (
+            "a.yaml",
+            "- {domain: iot, metadata: {since: 2023-15-14}}",
+            "line 1, column 35: '2023-15-14' cannot be read as timestamp",
+        ),
         ("a.yaml", "- &a [*a]", "more than 100,000 values"),
         ("a.yaml", BILLION, "more than 100,000 values"),
         ("a.json", "[" * 100_000, "nests too deeply"),
