@@ -109,7 +109,9 @@ def parse_text(path: Path, text: str) -> object:
 
 def _shown(node: yaml.Node) -> str:
     """The text of a value, cut; a list or a mapping by its kind."""
-    return repr(node.value[:40]) if isinstance(node, yaml.ScalarNode) else f"a {node.id}"
+    if isinstance(node, yaml.ScalarNode):
+        return repr(node.value[:40])
+    return "a mapping" if isinstance(node, yaml.MappingNode) else "a list"
 
 
 def _type_name(node: yaml.Node) -> str:
