@@ -60,7 +60,7 @@ def main() -> None:
     ).encode()
     request = decode_points(body, headers={}, domains=["iot"], grant=GRANT, request_id="r", now=now)
     message = encode_pack(request.points)
-    points = decode_pack(message.body)
+    points = decode_pack(message.body).points
     entry = parse_entry(CONSTRAINTS)
     one_stream = [point for point in points if point.stream_id == points[0].stream_id]
     outcome = classify(one_stream, VersionedConfig(entry.config, 1), StreamState(), now)

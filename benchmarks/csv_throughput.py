@@ -167,7 +167,7 @@ class Seen:
         self._last = -1
 
     def receive(self, body: str) -> None:
-        rows = np.array([round((point.timestamp * 1000 - FIRST_MS) / STEP_MS) for point in decode_pack(body)])
+        rows = np.array([round((point.timestamp * 1000 - FIRST_MS) / STEP_MS) for point in decode_pack(body).points])
         self.points += len(rows)
         self.packs += 1
         self.disordered += int(rows[0] <= self._last) + int((np.diff(rows) <= 0).sum())

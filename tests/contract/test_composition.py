@@ -85,7 +85,7 @@ def test_points_of_a_connection_are_queued_and_acknowledged(aws: LocalAws, envir
     assert [answer["status"] for answer in answers] == ["ok", "error"]
     assert asked == {"type": "authenticated", "domain": "iot", "source_id": "oven-1", "last_sequence": 7}
     (record,) = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])["Records"]
-    assert [str(point.key) for point in decode_pack(record["body"])] == ["iot/oven-1/t"]
+    assert [str(point.key) for point in decode_pack(record["body"]).points] == ["iot/oven-1/t"]
     kept = aws.client("s3").list_objects_v2(Bucket=environment["AFLUENTE_QUARANTINE_BUCKET"])["Contents"]
     assert [item["Key"].split("/")[:2] for item in kept] == [["quarantine", "ws"]]
 
@@ -115,7 +115,7 @@ def test_points_of_the_mqtt_inbox_are_queued_and_the_rest_is_quarantined(
     assert invoke("iot_rule_handler", {"Records": records}) == {"batchItemFailures": []}
 
     (record,) = batch_of(aws, environment["AFLUENTE_DATAPOINTS_QUEUE_URL"])["Records"]
-    assert [str(point.key) for point in decode_pack(record["body"])] == ["iot/oven-1/temperature"]
+    assert [str(point.key) for point in decode_pack(record["body"]).points] == ["iot/oven-1/temperature"]
     kept = aws.client("s3").list_objects_v2(Bucket=environment["AFLUENTE_QUARANTINE_BUCKET"])["Contents"]
     assert [item["Key"].split("/")[:2] for item in kept] == [["quarantine", "mqtt"]]
 

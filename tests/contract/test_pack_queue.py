@@ -56,7 +56,7 @@ def received(client: Any, url: str) -> list[ReceivedPack]:
 
 def a_pack(*values: float, group: str = "3-of-64", ingested_at: float = NOW, **fields: Any) -> Pack:
     its_points = [a_point(value, at=value, **fields) for value in values]
-    return Pack(group, arrived(*its_points, ingested_at=ingested_at))
+    return Pack(group, arrived(*its_points, ingested_at=ingested_at), "http")
 
 
 def a_large_pack(group: str = "3-of-64") -> Pack:
@@ -82,7 +82,7 @@ def a_series_pack(points: int) -> SeriesPack:
     times, noise = [NOW + step for step in range(points)], Random(7)  # noqa: S311 - no secret
     values = [noise.random() for _ in range(points)]
     series = tuple(Series(f"furnace-1:{name}", "temperature", times, values) for name in "ab")
-    return SeriesPack("3-of-64", "iot", "furnace-1", NOW, series)
+    return SeriesPack("3-of-64", "iot", "furnace-1", NOW, series, "csv")
 
 
 @pytest.mark.parametrize("points", [1, 30_000])
@@ -93,7 +93,7 @@ def test_a_pack_of_series_arrives_as_its_points_in_their_order(queue: Queue, poi
 
     packs = queue.receive()
     assert tuple(point for its in packs for point in its.points) == pack.points
-    assert {its.group for its in packs} == {"3-of-64"}
+    assert {(its.group, its.transport) for its in packs} == {("3-of-64", "csv")}
 
 
 def test_a_repeated_pack_of_series_changes_nothing(queue: Queue) -> None:
@@ -109,7 +109,7 @@ def test_a_pack_is_received_as_it_was_sent(queue: Queue) -> None:
     queue.sending.send([pack])
 
     (found,) = queue.receive()
-    assert (found.group, found.points) == (pack.group, pack.points)
+    assert (found.group, found.points, found.transport) == (pack.group, pack.points, "http")
     assert found.sequence_number >= 0
 
 

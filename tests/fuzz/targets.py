@@ -249,7 +249,7 @@ def csv_message(data: bytes) -> None:
 def pack(data: bytes) -> None:
     """The body of a message of the classifier's queue."""
     with _documented(UndecodablePackError):
-        _same_points(decode_pack(data.decode("utf-8", "surrogateescape")))
+        _same_points(decode_pack(data.decode("utf-8", "surrogateescape")).points)
 
 
 def pack_content(data: bytes) -> None:
@@ -493,7 +493,7 @@ def _accept_request(request: PointsRequest) -> None:
 def _same_points(points: tuple[DataPoint, ...]) -> None:
     if points:
         arrived = tuple(msgspec.structs.replace(point, ingested_at=point.ingested_at or 0.0) for point in points)
-        assert repr(decode_pack(encode_pack(arrived).body)) == repr(arrived)
+        assert repr(decode_pack(encode_pack(arrived).body).points) == repr(arrived)
 
 
 def _read_mqtt(message: mqtt_messages.MqttMessage) -> None:

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.codecs.packs import VERSION, UndecodablePackError, decode_pack, encode_pack, encode_rows, rows_of
+from afluente.adapters.codecs.packs import (
+    VERSION,
+    DecodedPack,
+    UndecodablePackError,
+    decode_pack,
+    encode_pack,
+    encode_rows,
+    rows_of,
+)
 from afluente.application.ingest.packs import Series, SeriesPack
 from afluente.domain.datapoints import DataPoint
 from tests import strategies
@@ -27,12 +35,12 @@ def body_of(pack: object) -> str:
 
 @given(st.lists(strategies.datapoints(), min_size=1, max_size=12))
 def test_a_pack_reads_back_as_it_was_written(its_points: list[DataPoint]) -> None:
-    assert decode_pack(encode_pack(its_points).body) == tuple(its_points)
+    assert decode_pack(encode_pack(its_points).body).points == tuple(its_points)
 
 
 @given(st.lists(strategies.datapoints(arrivals=st.just(NOW)), min_size=1, max_size=12))
 def test_a_pack_of_one_request_reads_back_as_it_was_written(its_points: list[DataPoint]) -> None:
-    assert decode_pack(encode_pack(its_points).body) == tuple(its_points)
+    assert decode_pack(encode_pack(its_points).body).points == tuple(its_points)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +53,7 @@ def test_a_pack_of_one_request_reads_back_as_it_was_written(its_points: list[Dat
     ],
 )
 def test_metadata_reads_back_whatever_json_can_hold(metadata: dict[str, Any]) -> None:
-    (point,) = decode_pack(encode_pack(arrived(a_point(metadata=metadata))).body)
+    (point,) = decode_pack(encode_pack(arrived(a_point(metadata=metadata))).body).points
 
     assert point.metadata == metadata
 
@@ -53,7 +61,7 @@ def test_metadata_reads_back_whatever_json_can_hold(metadata: dict[str, Any]) ->
 def test_the_sources_of_a_pack_may_take_turns() -> None:
     its_points = arrived(*(a_point(step, at=step, source_id=f"furnace-{step % 2}") for step in range(6)))
 
-    assert decode_pack(encode_pack(its_points).body) == its_points
+    assert decode_pack(encode_pack(its_points).body).points == its_points
 
 
 def test_a_body_is_text_that_the_queue_accepts() -> None:
@@ -153,9 +161,13 @@ def test_a_pack_of_another_version_is_refused_by_its_version() -> None:
 def test_a_pack_written_by_the_first_release_is_read() -> None:
     body = body_of([1, [NOW], [["iot", "furnace-1", [["temperature", 20.0, NOW, 7, "thermocouple", b'{"a":1}']]]]])
 
-    assert decode_pack(body) == arrived(
-        a_point(20.0, timestamp=NOW, sequence=7, stream_type="thermocouple", metadata={"a": 1})
+    assert decode_pack(body) == DecodedPack(
+        arrived(a_point(20.0, timestamp=NOW, sequence=7, stream_type="thermocouple", metadata={"a": 1})), transport=None
     )
+
+
+def test_a_pack_names_the_transport_of_its_points() -> None:
+    assert decode_pack(encode_pack(arrived(a_point()), "mqtt").body).transport == "mqtt"
 
 
 _json_like = st.recursive(

@@ -37,6 +37,7 @@ def test_good_points_are_queued_in_packs_by_shard_and_in_their_order() -> None:
         "0-of-64": arrived(*here),
         "10-of-64": arrived(*there),
     }
+    assert {pack.transport for pack in queue.packs} == {"http"}
 
 
 def test_series_are_queued_as_their_points_in_the_group_of_their_source() -> None:
@@ -49,8 +50,8 @@ def test_series_are_queued_as_their_points_in_the_group_of_their_source() -> Non
     accept.series([series], domain="iot", source_id="furnace-1", received_at=NOW)
     accept(a_request(*its_points))
 
-    assert [(pack.group, pack.points) for pack in queue.packs] == [
-        (shard_group("iot/furnace-1", 64), arrived(*its_points))
+    assert [(pack.group, pack.points, pack.transport) for pack in queue.packs] == [
+        (shard_group("iot/furnace-1", 64), arrived(*its_points), "csv")
     ]
 
 

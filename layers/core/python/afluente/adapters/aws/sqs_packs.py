@@ -124,10 +124,10 @@ def backoff_seconds(received: int) -> int:
 
 def _messages_of(pack: Pack | SeriesPack) -> list[EncodedPack]:
     if isinstance(pack, Pack):
-        return _within_size_limit(pack.points, encode_pack)
+        return _within_size_limit(pack.points, lambda points: encode_pack(points, pack.transport))
 
     def encode(rows: Sequence[WireRow]) -> EncodedPack:
-        return encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at)
+        return encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at, pack.transport)
 
     return _within_size_limit(rows_of(pack.series), encode)
 

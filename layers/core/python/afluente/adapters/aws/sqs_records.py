@@ -15,11 +15,13 @@ def received_pack(record: Mapping[str, Any]) -> ReceivedPack:
         UndecodablePackError: the body is no pack.
     """
     attributes = record["attributes"]
+    pack = decode_pack(record["body"])
     return ReceivedPack(
         message_id=record["messageId"],
         group=attributes["MessageGroupId"],
         sequence_number=int(attributes["SequenceNumber"]),
-        points=decode_pack(record["body"]),
+        points=pack.points,
+        transport=pack.transport,
     )
 
 

@@ -44,6 +44,18 @@ class EncodedPack(msgspec.Struct, frozen=True):
     uncompressed_bytes: int
 
 
+class DecodedPack(msgspec.Struct, frozen=True):
+    """A pack out of a message.
+
+    Attributes:
+        points: of the pack, each with its `ingested_at`.
+        transport: over which its points came; None of a pack that names none, as those before this field.
+    """
+
+    points: tuple[DataPoint, ...]
+    transport: str | None = None
+
+
 class _WirePoint(msgspec.Struct, array_like=True):
     stream_id: str
     value: float
@@ -69,6 +81,7 @@ class _WirePack(msgspec.Struct, array_like=True):
     # One for all points, or one a point: points of one request share it, points of a batch of messages do not.
     arrivals: list[float]
     sources: msgspec.Raw
+    transport: str | None = None
 
 
 _pack_encoder = msgspec.msgpack.Encoder()
@@ -78,12 +91,12 @@ _json_encoder = msgspec.json.Encoder()
 _json_decoder = msgspec.json.Decoder(dict)
 
 
-def encode_pack(points: Sequence[DataPoint]) -> EncodedPack:
+def encode_pack(points: Sequence[DataPoint], transport: str | None = None) -> EncodedPack:
     """Encode points that have their `ingested_at`."""
     arrivals = [point.ingested_at or 0.0 for point in points]
     if len(set(arrivals)) == 1:
         arrivals = arrivals[:1]
-    return _encoded(_pack_encoder.encode(list(_wire_sources(points))), arrivals, len(points))
+    return _encoded(_pack_encoder.encode(list(_wire_sources(points))), arrivals, len(points), transport)
 
 
 def rows_of(series: Sequence[Series]) -> list[WireRow]:
@@ -96,12 +109,14 @@ def rows_of(series: Sequence[Series]) -> list[WireRow]:
     return rows
 
 
-def encode_rows(domain: str, source_id: str, rows: Sequence[WireRow], ingested_at: float) -> EncodedPack:
+def encode_rows(
+    domain: str, source_id: str, rows: Sequence[WireRow], ingested_at: float, transport: str | None = None
+) -> EncodedPack:
     """Encode points of one source, as `rows_of` gives them: the same message as by `encode_pack`."""
-    return _encoded(_pack_encoder.encode([(domain, source_id, rows)]), [ingested_at], len(rows))
+    return _encoded(_pack_encoder.encode([(domain, source_id, rows)]), [ingested_at], len(rows), transport)
 
 
-def decode_pack(body: str) -> tuple[DataPoint, ...]:
+def decode_pack(body: str) -> DecodedPack:
     """Decode the body of a message.
 
     Raises:
@@ -114,7 +129,8 @@ def decode_pack(body: str) -> tuple[DataPoint, ...]:
         sources = _sources_decoder.decode(pack.sources)
         rows = [(source, point) for source in sources for point in source.points]
         arrivals = pack.arrivals * len(rows) if len(pack.arrivals) == 1 else pack.arrivals
-        return tuple(_point(*row, arrival) for row, arrival in zip(rows, arrivals, strict=True))
+        points = tuple(_point(*row, arrival) for row, arrival in zip(rows, arrivals, strict=True))
+        return DecodedPack(points, pack.transport)
     except (ValueError, zlib.error, msgspec.DecodeError, FaultyError, RecursionError) as error:
         raise UndecodablePackError(type(error).__name__) from error
 
@@ -127,8 +143,8 @@ def _unpacked(packed: bytes) -> bytes:
     return unpacked
 
 
-def _encoded(sources: bytes, arrivals: list[float], points: int) -> EncodedPack:
-    packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources)))
+def _encoded(sources: bytes, arrivals: list[float], points: int, transport: str | None) -> EncodedPack:
+    packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources), transport))
     body = base64.b64encode(zlib.compress(packed, _COMPRESSION_LEVEL)).decode("ascii")
     return EncodedPack(body, sha256(sources).hexdigest(), len(sources) + _ARRIVAL_BYTES * points)
 

@@ -22,7 +22,7 @@ class MemoryPackQueue:
             if identity not in self._seen:
                 self._seen.add(identity)
                 number = len(self.packs)
-                self.packs.append(ReceivedPack(str(number), pack.group, number, points))
+                self.packs.append(ReceivedPack(str(number), pack.group, number, points, pack.transport))
 
 
 class MemoryQuarantine:

@@ -14,6 +14,9 @@ from afluente.application.limits.decisions import Batch
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault
 
+_CSV = "csv"
+"""Transport of points that come in series."""
+
 
 class RejectedPoint(msgspec.Struct, frozen=True):
     """A point of a request with faults.
@@ -92,7 +95,7 @@ class AcceptPoints:
         """Accept several requests as if they were one.
 
         Args:
-            requests: the sound points of all of them are queued before a rejected one is quarantined.
+            requests: of one transport; the sound points of all of them are queued before a rejected one is quarantined.
             run: maps, as an executor does side by side.
 
         Returns:
@@ -103,7 +106,7 @@ class AcceptPoints:
         """
         points = [point for request in requests for point in request.points]
         if points:
-            self._queue.send(into_packs(points, self._shards))
+            self._queue.send(into_packs(points, self._shards, requests[0].transport))
         quarantined = run(self._quarantine_rejected, requests)
         return frozenset(request.request_id for request, done in zip(requests, quarantined, strict=True) if not done)
 
@@ -120,7 +123,7 @@ class AcceptPoints:
             UnavailableError: not every point is queued; accepting all of them again is safe.
         """
         group = shard_group(f"{domain}/{source_id}", self._shards)
-        self._queue.send([SeriesPack(group, domain, source_id, received_at, tuple(series))])
+        self._queue.send([SeriesPack(group, domain, source_id, received_at, tuple(series), _CSV)])
 
     def _quarantine_rejected(self, request: PointsRequest) -> bool:
         if not request.rejected:

@@ -16,10 +16,12 @@ class Pack(msgspec.Struct, frozen=True):
     Attributes:
         group: the shard, as the queue's message group; one classifier at a time works on a group.
         points: of one or more sources of the shard, each with its `ingested_at`.
+        transport: over which they came: `http`, `mqtt`, `ws` or `csv`; metrics tell them apart.
     """
 
     group: str
     points: tuple[DataPoint, ...]
+    transport: str | None = None
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -52,6 +54,7 @@ class SeriesPack(msgspec.Struct, frozen=True):
         source_id: the source.
         ingested_at: when its points arrived, in Unix seconds.
         series: its points.
+        transport: over which they came.
     """
 
     group: str
@@ -59,6 +62,7 @@ class SeriesPack(msgspec.Struct, frozen=True):
     source_id: str
     ingested_at: float
     series: tuple[Series, ...]
+    transport: str | None = None
 
     @property
     def points(self) -> tuple[DataPoint, ...]:
@@ -86,21 +90,24 @@ class ReceivedPack(msgspec.Struct, frozen=True):
         group: the message group it came in.
         sequence_number: its place in the group; larger for a later pack.
         points: the points of the pack.
+        transport: over which they came; None where the pack names none.
     """
 
     message_id: str
     group: str
     sequence_number: int
     points: tuple[DataPoint, ...]
+    transport: str | None = None
 
 
-def into_packs(points: Iterable[DataPoint], shards: int) -> list[Pack]:
+def into_packs(points: Iterable[DataPoint], shards: int, transport: str | None = None) -> list[Pack]:
     """One pack for each shard of the points' sources, keeping their order.
 
     Args:
         points: of any sources.
         shards: number of shards. It is part of the group's name: the queue numbers messages a group, and numbers of
             another sharding must not be compared with them.
+        transport: over which the points came.
     """
     by_source: dict[str, list[DataPoint]] = {}
     for point in points:
@@ -108,7 +115,7 @@ def into_packs(points: Iterable[DataPoint], shards: int) -> list[Pack]:
     by_group: dict[str, list[DataPoint]] = {}
     for source, its_points in by_source.items():
         by_group.setdefault(shard_group(source, shards), []).extend(its_points)
-    return [Pack(group, tuple(its_points)) for group, its_points in by_group.items()]
+    return [Pack(group, tuple(its_points), transport) for group, its_points in by_group.items()]
 
 
 def shard_group(source: str, shards: int) -> str:
