@@ -14,6 +14,7 @@ from afluente.application.classification.ports import (
     StaleStateError,
     StateStore,
     StreamMemory,
+    TooManyStreamsError,
 )
 from afluente.application.errors import UnavailableError
 from afluente.domain.classification import classify
@@ -24,6 +25,9 @@ from tests.factories import GROUP, NOW, a_key, constraints, points
 
 OTHER_GROUP = "17-of-128"
 
+LIMIT = 1_000
+"""Streams that a source may have in these tests."""
+
 Writers = Callable[[], StateStore]
 """Makes another writer of the same table: a container of its own."""
 
@@ -31,10 +35,12 @@ Writers = Callable[[], StateStore]
 @pytest.fixture
 def writers(backend: LocalAws | None, executor: Executor) -> Writers:
     if backend is None:
-        memory = MemoryStates()
+        memory = MemoryStates(streams_per_source=LIMIT)
         return lambda: memory
     local, table = backend, backend.table("source", "bucket")
-    return lambda: DynamoStates(local.client("dynamodb"), table, executor=executor, sleep=no_sleep)
+    return lambda: DynamoStates(
+        local.client("dynamodb"), table, executor=executor, sleep=no_sleep, streams_per_source=LIMIT
+    )
 
 
 @pytest.fixture
@@ -197,11 +203,27 @@ def test_a_writer_that_was_overtaken_succeeds_when_it_retries(writers: Writers) 
     assert [memory.last_pack for memory in read(quick, keys(30)).values()] == [2] * 20 + [1] * 10
 
 
-def test_states_that_were_loaded_are_saved_once(store: StateStore) -> None:
-    loaded = store.load(groups([a_key()]))
+def test_states_that_were_loaded_are_saved_again_and_again(store: StateStore) -> None:
+    loaded = store.load(groups(keys(20)))
 
-    assert loaded.save({a_key(): a_memory(1)}) == {}
-    assert list(loaded.save({a_key(): a_memory(2)})) == ["iot/furnace-1"]
+    for number in range(3):
+        for key in keys(20)[number:]:
+            assert loaded.save({key: a_memory(number)}) == {}
+            assert loaded.of(key) == a_memory(number)
+
+    assert [memory.last_pack for memory in read(store, keys(20)).values()] == [0, 1, *[2] * 18]
+
+
+def test_a_writer_that_was_overtaken_between_two_saves_changes_nothing_more(writers: Writers) -> None:
+    slow, quick = writers(), writers()
+    loaded = slow.load(groups(keys(20)))
+    assert loaded.save({key: a_memory(1) for key in keys(20)}) == {}
+    save(quick, {keys(20)[0]: a_memory(3)})
+
+    unsaved = [loaded.save({keys(20)[0]: a_memory(2)}), loaded.save({keys(20)[19]: a_memory(2)})]
+
+    assert [type(its["iot/furnace-1"]) for its in unsaved] == [StaleStateError, StaleStateError]
+    assert [read(quick, keys(20))[key].last_pack for key in (keys(20)[0], keys(20)[19])] == [3, 1]
 
 
 def test_two_writers_may_bring_new_streams_of_a_source_in_turn(writers: Writers) -> None:
@@ -210,6 +232,34 @@ def test_two_writers_may_bring_new_streams_of_a_source_in_turn(writers: Writers)
         save(one if number % 2 else other, {key: a_memory(number)})
 
     assert read(writers(), keys(30)) == {key: a_memory(number) for number, key in enumerate(keys(30))}
+
+
+# --- streams that a source may have ----------------------------------------------------------------------------------
+
+
+def test_a_new_stream_beyond_the_limit_is_refused_and_known_ones_are_not(writers: Writers) -> None:
+    save(writers(), {key: a_memory(1) for key in keys(LIMIT - 2)})
+    store = writers()
+    loaded = store.load(groups([*keys(LIMIT + 1), a_key(source_id="furnace-2")]))
+
+    admitted = {key: loaded.of(key) for key in keys(LIMIT)}
+    for _ in range(2):
+        with pytest.raises(TooManyStreamsError) as refused:
+            loaded.of(keys(LIMIT + 1)[-1])
+
+    assert refused.value.limit == LIMIT
+    assert loaded.of(a_key(source_id="furnace-2")) == StreamMemory()
+    assert loaded.save(admitted) == {}
+    assert read(store, admitted) == admitted
+    with pytest.raises(TooManyStreamsError):
+        read(writers(), [a_key("late")])
+
+
+def test_a_new_stream_counts_once_however_often_it_is_asked_for(store: StateStore) -> None:
+    loaded = store.load(groups(keys(LIMIT)))
+
+    for _ in range(3):
+        assert all(loaded.of(key) == StreamMemory() for key in keys(LIMIT))
 
 
 # --- another group ---------------------------------------------------------------------------------------------------
@@ -344,14 +394,23 @@ def test_keys_that_dynamodb_leaves_unprocessed_are_read_again_alone(aws: LocalAw
     assert len(waits) == 2
 
 
-def test_a_table_that_leaves_keys_unprocessed_for_ever_is_unavailable(aws: LocalAws, executor: Executor) -> None:
+def test_a_source_whose_keys_are_left_unprocessed_for_ever_is_unavailable_alone(
+    aws: LocalAws, executor: Executor
+) -> None:
     client, table = aws.client("dynamodb"), aws.table("source", "bucket")
     store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    save(store, {a_key(): a_memory(1)})
+    here, there = a_key(source_id="furnace-1"), a_key(source_id="furnace-2")
+    save(store, {here: a_memory(1), there: a_memory(1)})
     fail_in_part(client, BATCH_GET_ITEM, plan=[{0}] * 10)
 
-    with pytest.raises(UnavailableError, match="1 of 1 not taken"):
-        read(store, [a_key()])
+    loaded = store.load(groups([here, there]))
+
+    assert list(loaded.unavailable) == ["iot/furnace-1"]
+    with pytest.raises(UnavailableError, match="1 of 2 not taken"):
+        loaded.of(here)
+    assert loaded.of(there) == a_memory(1)
+    assert list(loaded.save({here: a_memory(2), there: a_memory(2)})) == ["iot/furnace-1"]
+    assert read(store, [here, there]) == {here: a_memory(1), there: a_memory(2)}
 
 
 @pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])
@@ -362,8 +421,22 @@ def test_a_table_that_cannot_be_read_is_unavailable(aws: LocalAws, executor: Exe
         save(store, {a_key(): a_memory(1)})
     fail(client, operation)
 
+    loaded = store.load(groups([a_key()]))
+
     with pytest.raises(UnavailableError, match=table):
-        read(store, [a_key()])
+        loaded.of(a_key())
+
+
+def test_a_source_that_cannot_be_queried_is_unavailable_alone(aws: LocalAws, executor: Executor) -> None:
+    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
+    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
+    here, there = a_key(source_id="furnace-1"), a_key(source_id="furnace-2")
+    fail(client, "Query", times=1)
+
+    loaded = store.load(groups([here, there]))
+
+    assert len(loaded.unavailable) == 1
+    assert len(loaded.save({here: a_memory(1), there: a_memory(1)})) == 1
 
 
 def test_a_write_that_fails_is_repaired_by_its_repetition(aws: LocalAws, executor: Executor) -> None:

@@ -50,6 +50,7 @@ class World:
         self.effects: list[str] = []
         self.fault: Callable[[str], None] = lambda effect: None
         self.damaged: set[StreamKey] = set()
+        self.unavailable: dict[str, UnavailableError] = {}
         self.classify = ClassifyPacks(
             classifier=ConstraintClassifier(ConstraintsLookup(self.constraints, ttl_seconds=60, clock=self.clock)),
             states=self,
@@ -102,6 +103,7 @@ class World:
 
 class _Loaded:
     def __init__(self, world: World, loaded: LoadedStates) -> None:
+        self.unavailable: Mapping[str, UnavailableError] = world.unavailable
         self._world = world
         self._loaded = loaded
 
@@ -541,3 +543,15 @@ def test_a_damaged_state_holds_back_its_own_stream_and_no_other() -> None:
     assert (again.failed, again.repeated) == ({}, 1)
     assert world.written() == {"normal": [(2.0, False), (3.0, False), (1.0, False)]}
     assert other in world.states.memories
+
+
+def test_a_source_whose_states_cannot_be_read_fails_its_group_alone() -> None:
+    world = World()
+    world.unavailable = {"iot/furnace-1": UnavailableError("throttled")}
+    here = a_received_pack(1, a_point(1.0), group="3-of-64")
+    there = a_received_pack(2, a_point(3.0, source_id="elsewhere"), group="10-of-64")
+
+    batch = world.classify([here, there])
+
+    assert {group: type(error) for group, error in batch.failed.items()} == {"3-of-64": UnavailableError}
+    assert world.written() == {"normal": [(3.0, False)]}

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import Unfinished, in_chunks, unavailable
+from afluente.application.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,10 +70,36 @@ def batch_get(
     Raises:
         UnavailableError: DynamoDB does not answer, or leaves keys unprocessed for too long.
     """
-    dependency = f"DynamoDB table {table}"
     found: list[Attributes] = []
     for chunk in in_chunks(keys, MAX_BATCH_GET):
-        unfinished = Unfinished(chunk, dependency=dependency, delays=_RETRY_DELAYS, sleep=sleep)
+        items, _, error = batch_get_once(client, table, chunk, consistent=consistent, sleep=sleep)
+        if error:
+            raise error
+        found.extend(items)
+    return iter(found)
+
+
+class BatchGetAnswer(NamedTuple):
+    """Items that were found, keys that could not be read, and why."""
+
+    items: list[Attributes]
+    unread: Sequence[dict[str, Any]]
+    error: UnavailableError | None
+
+
+def batch_get_once(
+    client: "DynamoDBClient",
+    table: str,
+    keys: Sequence[dict[str, Any]],
+    *,
+    consistent: bool,
+    sleep: Callable[[float], None],
+) -> BatchGetAnswer:
+    """Read at most 100 items; keys that DynamoDB leaves unprocessed are retried, and then returned."""
+    found: list[Attributes] = []
+    dependency = f"DynamoDB table {table}"
+    unfinished = Unfinished(keys, dependency=dependency, delays=_RETRY_DELAYS, sleep=sleep)
+    try:
         for items in unfinished:
             with unavailable(dependency):
                 wanted: Any = {"Keys": list(items), "ConsistentRead": consistent}
@@ -80,7 +107,9 @@ def batch_get(
             found.extend(answer["Responses"].get(table, []))
             unprocessed: Any = answer.get("UnprocessedKeys", {}).get(table, {})
             unfinished.items = list(unprocessed.get("Keys", []))
-    return iter(found)
+    except UnavailableError as error:
+        return BatchGetAnswer(found, unfinished.items, error)
+    return BatchGetAnswer(found, [], None)
 
 
 def scan_beginning_with(client: "DynamoDBClient", table: str, prefix: str, *, consistent: bool) -> Iterator[Attributes]:

@@ -15,6 +15,7 @@ from afluente.application.classification.ports import (
     LoadedStates,
     StateStore,
     StreamMemory,
+    TooManyStreamsError,
 )
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack, sharding_of
@@ -113,6 +114,11 @@ class ClassifyPacks:
         unavailable: dict[str, Exception] = {
             arrivals[key].group: error for key, error in classifier.unavailable.items()
         }
+        unavailable |= {
+            its.group: states.unavailable[key.source]
+            for key, its in arrivals.items()
+            if key.source in states.unavailable
+        }
         available = {key: its for key, its in arrivals.items() if its.group not in unavailable}
         batch = _classified(available, states, classifier, self._clock())
         if batch.points:
@@ -139,7 +145,7 @@ def _classified(
     for key, its in arrivals.items():
         try:
             memory = states.of(key)
-        except DamagedStateError as error:
+        except (DamagedStateError, TooManyStreamsError) as error:
             # Its packs are retried, and by the order of the queue the ones after them wait; all other streams go on.
             # A fresh state would lose an alarm that stands, an acknowledgement would lose the points.
             batch.damaged[its.group] = error

@@ -62,6 +62,9 @@ class BatchClassifier(Protocol):
 
 # --- states of streams -----------------------------------------------------------------------------------------------
 
+STREAMS_PER_SOURCE = 10_000
+"""Streams that a source may have, where the stage has no other number."""
+
 
 class StaleStateError(Exception):
     """Another writer saved the state since it was loaded, and keeps it."""
@@ -69,6 +72,18 @@ class StaleStateError(Exception):
 
 class DamagedStateError(Exception):
     """A stored state cannot be read, and is left as it is until somebody has looked at it."""
+
+
+class TooManyStreamsError(Exception):
+    """A new stream of a source that has as many as it may have.
+
+    Attributes:
+        limit: streams that a source may have.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a source has at most {limit} streams")
+        self.limit = limit
 
 
 class StreamMemory(msgspec.Struct, frozen=True):
@@ -82,35 +97,47 @@ class StateStore(Protocol):
     """The states of all streams."""
 
     def load(self, groups: Mapping[StreamKey, str]) -> "LoadedStates":
-        """Load the states of streams.
+        """Load the states of streams; sources that cannot be read are in `LoadedStates.unavailable`.
 
         Args:
             groups: streams, each with the message group of the packs at hand, which is the same for all streams of a
                 source. Pack numbers of another group are not comparable, and are dropped.
-
-        Raises:
-            UnavailableError: the store does not answer.
         """
         ...
 
 
 class LoadedStates(Protocol):
-    """States of some streams as they were when they were loaded."""
+    """States of some streams, as they were when they were loaded or as they were saved since.
+
+    Threads may share it as long as each source is used by one of them at a time.
+    """
+
+    @property
+    def unavailable(self) -> Mapping[str, UnavailableError]:
+        """Sources whose states could not be read; their packs are retried."""
+        ...
 
     def of(self, key: StreamKey) -> StreamMemory:
         """The state of one of the streams; a fresh one where nothing is stored.
 
+        A new stream counts among those of its source from the first time it is asked for.
+
         Raises:
             DamagedStateError: the stored state cannot be read.
+            TooManyStreamsError: nothing is stored, and the source has no room for a new stream.
+            UnavailableError: the states of the source could not be read.
         """
         ...
 
     def save(self, changed: Mapping[StreamKey, StreamMemory]) -> Mapping[str, StaleStateError | UnavailableError]:
-        """Replace the states of some of the streams.
+        """Replace the states of some of the streams, if nobody else did since they were loaded; may be repeated.
+
+        Args:
+            changed: new states of streams that were loaded.
 
         Returns:
             The sources of which not every state is saved, with the reason: another writer was faster, or the store did
-            not answer. A retry of their packs repairs it.
+            not answer. A retry of their packs repairs it; until they are loaded again nothing more of them is saved.
         """
         ...
 
