@@ -25,8 +25,10 @@ def handle(event: dict[str, Any], _context: Any, function: IotRuleHandler) -> di
     requests = [*batch.requests, *legacy]
     records = batch.unusable
     try:
-        requests, throttled = within_limits(requests, batch.messages, function)
-        records = [*records, *throttled]
+        admitted = within_limits(requests, batch.messages, function)
+        requests = admitted.allowed
+        records = [*records, *admitted.throttled]
+        retried |= admitted.retried
         retried |= function.accept.together(requests, run=function.executor.map)
     except UnavailableError as error:
         logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))

@@ -9,7 +9,7 @@ import pytest
 
 from afluente.adapters.aws.dynamodb_limits import DynamoLimits
 from afluente.adapters.memory.limits import MemoryLimits
-from afluente.application.errors import UnavailableError
+from afluente.application.errors import BusyError, UnavailableError
 from afluente.application.limits.decisions import Allowed, Demand
 from afluente.application.limits.leases import Hold, SharedBucket
 from afluente.application.limits.limiter import Limiter
@@ -119,10 +119,15 @@ def test_a_hundred_requests_of_a_sender_are_a_few_calls(aws: LocalAws) -> None:
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "PutItem"])
-def test_a_table_that_does_not_answer_is_unavailable(aws: LocalAws, operation: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "kind"), [("InternalServerError", UnavailableError), ("ThrottlingException", BusyError)]
+)
+def test_a_table_that_does_not_answer_is_unavailable_and_one_beyond_a_quota_busy(
+    aws: LocalAws, operation: str, code: str, kind: type[UnavailableError]
+) -> None:
     client = aws.client("dynamodb")
     store = DynamoLimits(client, aws.table("subject"))
-    fail(client, operation, code="ProvisionedThroughputExceededException")
+    fail(client, operation, code=code)
 
-    with pytest.raises(UnavailableError, match="ProvisionedThroughputExceededException"):
+    with pytest.raises(kind, match=code):
         store.load("key:abc") if operation == "GetItem" else store.save("key:abc", FULL, expires_at=NOW)

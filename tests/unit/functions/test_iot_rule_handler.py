@@ -10,7 +10,7 @@ import pytest
 
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.adapters.memory.limits import MemoryLimits
-from afluente.application.errors import UnavailableError
+from afluente.application.errors import BusyError, UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.application.ingest.quarantine import QuarantinedRecord
@@ -288,6 +288,21 @@ def test_messages_that_cannot_be_counted_are_retried_where_the_limits_fail_shut(
     world.limits = some_rate_limits(limits, LimitsAway(), fails_open=True)
     assert world.returned(record("1", a_point())) == []
     assert len(world.points()) == 1
+
+
+def test_messages_that_a_busy_table_cannot_count_are_retried(world: World) -> None:
+    limits = StageLimits(source=Limits(requests_per_second=1))
+    world.limits = some_rate_limits(limits, LimitsBusy(), fails_open=True)
+
+    assert world.returned(record("1", a_point()), record("2", a_point())) == ["1", "2"]
+    assert (world.points(), world.quarantine.records) == ([], {})
+
+
+class LimitsBusy(MemoryLimits):
+    """A table of limits that gets too many calls."""
+
+    def load(self, subject: str) -> SharedBucket:
+        raise BusyError("DynamoDB: ThrottlingException")
 
 
 class LimitsAway(MemoryLimits):

@@ -1,15 +1,18 @@
 """The limiter: requests that are allowed or throttled, over all containers that share the limits."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Barrier
+from time import sleep
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afluente.adapters.memory.limits import MemoryLimits
-from afluente.application.errors import UnavailableError
+from afluente.application.errors import BusyError, UnavailableError
 from afluente.application.limits.accounts import LEASE_SECONDS, LONGEST_LEASE_SECONDS
 from afluente.application.limits.decisions import (
     Allowed,
@@ -18,7 +21,7 @@ from afluente.application.limits.decisions import (
     Throttled,
 )
 from afluente.application.limits.leases import SharedBucket, refilled
-from afluente.application.limits.limiter import ATTEMPTS, RECOVERY_SECONDS, Limiter
+from afluente.application.limits.limiter import ATTEMPTS, CONTENTION_SECONDS, RECOVERY_SECONDS, Limiter
 from afluente.application.limits.rules import (
     DAY_SECONDS,
     Dimension,
@@ -31,6 +34,7 @@ from afluente.application.limits.stage_limits import (
 
 NOW = 20_000 * DAY_SECONDS + 3_600.0
 TEN_A_SECOND = Limits(requests_per_second=10, requests_burst=100)
+TWO_LIMITS = Limits(requests_per_second=10, points_per_second=10)
 
 
 def limiter(
@@ -520,11 +524,110 @@ def test_a_lease_that_lost_to_another_writer_is_retried() -> None:
     assert len(naps) == ATTEMPTS - 2
 
 
-def test_a_lease_that_lost_in_every_attempt_leaves_this_request_uncounted() -> None:
-    one = limiter(ContendedStore(ATTEMPTS))
+def test_a_request_whose_lease_lost_in_every_attempt_is_throttled_for_a_second() -> None:
+    store = ContendedStore(ATTEMPTS)
+    one = limiter(store)
 
-    assert "too many at once" in str(assert_allowed(one.acquire([demand()], NOW)).uncounted)
-    assert assert_allowed(one.acquire([demand()], NOW)).uncounted is None
+    throttled = assert_throttled(one.acquire([demand()], NOW))
+
+    assert (throttled.is_contended, throttled.retry_after) == (True, CONTENTION_SECONDS)
+    saves = store.saves
+    assert assert_throttled(one.acquire([demand()], NOW + 0.5)).is_contended
+    assert store.saves == saves
+    assert assert_allowed(one.acquire([demand()], NOW + CONTENTION_SECONDS)).uncounted is None
+
+
+@pytest.mark.parametrize("fails_open", [True, False])
+@pytest.mark.parametrize("operation", ["load", "save"])
+def test_a_request_that_a_busy_store_cannot_count_is_throttled(operation: str, fails_open: bool) -> None:
+    store = BusyStore(operation)
+    one = limiter(store, fails_open=fails_open)
+
+    assert assert_throttled(one.acquire([demand(TWO_LIMITS, points=5)], NOW)).is_contended
+
+    store.busy = ""
+    assert assert_allowed(one.acquire([demand(TWO_LIMITS, points=5)], NOW + CONTENTION_SECONDS)).uncounted is None
+
+
+class BusyStore(MemoryLimits):
+    """A store that gets too many calls at the moment."""
+
+    def __init__(self, busy: str) -> None:
+        super().__init__()
+        self.busy = busy
+
+    def load(self, subject: str) -> SharedBucket:
+        if self.busy == "load":
+            raise BusyError("DynamoDB: ThrottlingException")
+        return super().load(subject)
+
+    def save(self, subject: str, bucket: SharedBucket, *, expires_at: float) -> SharedBucket | None:
+        if self.busy == "save":
+            raise BusyError("DynamoDB: ThrottlingException")
+        return super().save(subject, bucket, expires_at=expires_at)
+
+
+class InterleavedStore(MemoryLimits):
+    """A store in which other containers write between the load and the save of one, by a script."""
+
+    def __init__(self, others: Sequence[bool]) -> None:
+        super().__init__()
+        self.others = iter(others)
+        self.write_of_another: Callable[[], object] = lambda: None
+        self._is_another = False
+
+    def save(self, subject: str, bucket: SharedBucket, *, expires_at: float) -> SharedBucket | None:
+        if not self._is_another and next(self.others, False):
+            self._is_another = True
+            self.write_of_another()
+            self._is_another = False
+        return super().save(subject, bucket, expires_at=expires_at)
+
+
+@settings(max_examples=100, deadline=None)
+@given(steps=STEPS, others=st.lists(st.booleans(), min_size=50, max_size=2_000), burst=st.sampled_from([10, 60, 300]))
+def test_no_window_has_more_than_burst_and_rate_even_in_contention(
+    steps: list[tuple[float, int, int, int, str]], others: list[bool], burst: int
+) -> None:
+    limits = Limits(requests_per_second=3.0, requests_burst=burst)
+    store = InterleavedStore(others)
+    crowd = Crowd(limits, store)
+    store.write_of_another = lambda: crowd.send(9, 1, 0, goes_on=True)
+    for passing, place, requests, _, _ in steps:
+        crowd.pass_(passing)
+        crowd.send(place, requests, 0, goes_on=True)
+
+    assert_within([(at, requests) for at, requests, _ in crowd.admitted], 3.0, burst)
+
+
+def test_clients_that_start_at_once_are_allowed_the_burst_and_no_request_more() -> None:
+    store = SlowStore()
+    limits = Limits(requests_per_second=0.001, requests_burst=60)
+    start = Barrier(100)
+
+    def send(place: int) -> Allowed | Throttled:
+        one = limiter(store, container=f"container-{place}", sleep=lambda _: store.pause())
+        start.wait()
+        return one.acquire([demand(limits)], NOW)
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(send, range(100)))
+
+    assert not any(isinstance(answer, Allowed) and answer.uncounted for answer in answers)
+    assert 1 <= sum(isinstance(answer, Allowed) for answer in answers) <= 60
+
+
+class SlowStore(MemoryLimits):
+    """A store that lets other threads run between the load and the save of one."""
+
+    @staticmethod
+    def pause() -> None:
+        sleep(0.001)
+
+    def load(self, subject: str) -> SharedBucket:
+        found = super().load(subject)
+        self.pause()
+        return found
 
 
 def test_a_bucket_that_was_deleted_begins_anew() -> None:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from afluente.application.errors import UnavailableError
+from afluente.application.errors import BusyError, UnavailableError
 
 # A call that hangs fails in 17 s at the most, within the 30 s that API Gateway waits and within an invocation, so that
 # the client is asked to retry, or the pack is retried.
@@ -21,6 +21,11 @@ CLIENT_CONFIG = Config(
     s3={"addressing_style": "path"},
 )
 
+_BUSY = frozenset(
+    {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "Throttling"}
+)
+"""Error codes of DynamoDB and others beyond a quota ("Throughput", "Request rate")."""
+
 Item = TypeVar("Item")
 
 
@@ -30,12 +35,17 @@ def unavailable(dependency: str) -> Iterator[None]:
 
     Args:
         dependency: the resource that is called, for the message.
+
+    Raises:
+        BusyError: the call was beyond a quota.
+        UnavailableError: it failed otherwise.
     """
     try:
         yield
     except ClientError as error:
         fault = error.response.get("Error", {})
-        raise UnavailableError(f"{dependency}: {fault.get('Code')}: {fault.get('Message')}") from error
+        kind = BusyError if fault.get("Code") in _BUSY else UnavailableError
+        raise kind(f"{dependency}: {fault.get('Code')}: {fault.get('Message')}") from error
     except BotoCoreError as error:
         raise UnavailableError(f"{dependency}: {type(error).__name__}") from error
 

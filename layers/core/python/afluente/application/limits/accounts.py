@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from afluente.application.limits.decisions import Demand, Spent
 from afluente.application.limits.leases import Leased, SharedBucket, Shortage
 from afluente.application.limits.rules import (
@@ -26,6 +28,22 @@ CLOCK_SECONDS = 2.0
 _FIRST_LEASE = (10, 1_000, 10_000)
 _LARGEST_LEASE = 1e12
 _SHORTEST_REST, _LONGEST_REST = 0.05, 1.0
+
+
+class _KnownShortage(msgspec.Struct, frozen=True):
+    """A shortage as a container remembers it.
+
+    Attributes:
+        needed: the need that was refused; a smaller one is tried.
+        until: end of the memory, in Unix seconds.
+        ready: time from which there may be tokens, in Unix seconds.
+        is_contended: as of the shortage.
+    """
+
+    needed: float
+    until: float
+    ready: float
+    is_contended: bool
 
 
 class Account:
@@ -55,31 +73,40 @@ class Account:
         self._held = [0.0, 0.0, 0.0]
         self._credit = [0.0, 0.0, 0.0]
         self._credit_at = 0.0
-        self._shortages: dict[int, tuple[float, float, float]] = {}
+        self._shortages: dict[int, _KnownShortage] = {}
         self._seen: tuple[SharedBucket, float] | None = None
 
     def covers(self, demand: Demand, now: float) -> bool:
         """True if a request can be paid from the account."""
-        held, credit = self._usable(now), self.credit_at(demand.limits, now)
-        return all(
-            rule is None or needed <= had + more
-            for rule, needed, had, more in zip(
-                rules_by_dimension(demand.limits), demand.need, held, credit, strict=True
-            )
+        return self.uncovered(demand, now) is None
+
+    def uncovered(self, demand: Demand, now: float) -> int | None:
+        """The first dimension whose need cannot be paid from the account; None if all can."""
+        rules, held, credit = rules_by_dimension(demand.limits), self._usable(now), self.credit_at(demand.limits, now)
+        return next(
+            (
+                index
+                for index, (rule, needed) in enumerate(zip(rules, demand.need, strict=True))
+                if rule is not None and needed > held[index] + credit[index]
+            ),
+            None,
         )
 
     def known_shortage(self, demand: Demand, now: float) -> Shortage | None:
         """A shortage that was found a moment ago and applies to every request that needs as much."""
-        for index, (needed, until, ready) in self._shortages.items():
-            if now < until and demand.need[index] >= needed:
-                return Shortage(index, ready - now)
+        for index, known in self._shortages.items():
+            if now < known.until and demand.need[index] >= known.needed:
+                return Shortage(index, known.ready - now, known.is_contended)
         return None
 
-    def note_shortage(self, shortage: Shortage, bucket: SharedBucket, demand: Demand, now: float) -> None:
-        """Record that the shared bucket has too few tokens."""
+    def note_shortage(self, shortage: Shortage, bucket: SharedBucket | None, demand: Demand, now: float) -> None:
+        """Record a shortage, and the shared bucket as far as it is known."""
         rest = min(max(shortage.seconds, _SHORTEST_REST), _LONGEST_REST)
-        self._shortages[shortage.index] = (demand.need[shortage.index], now + rest, now + shortage.seconds)
-        self._seen = (bucket, now)
+        self._shortages[shortage.index] = _KnownShortage(
+            demand.need[shortage.index], now + rest, now + shortage.seconds, shortage.is_contended
+        )
+        if bucket is not None:
+            self._seen = (bucket, now)
 
     def note_lease(self, leased: Leased, now: float, until: float) -> None:
         """Record a lease that the store has accepted."""

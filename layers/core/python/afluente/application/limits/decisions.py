@@ -56,11 +56,12 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Throttled(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that exceeds a limit; it has spent nothing.
+    """A request that exceeds a limit, or cannot be counted in time; it has spent nothing.
 
     Attributes:
         demand: the demand that exceeds it.
         rule: the limit.
+        is_contended: True if the limit is counted by too many at once; the request may be within it.
         needed: tokens that the request needs.
         retry_after: seconds until it would be allowed; None if it never would.
         standings: of all limits of the request.
@@ -70,6 +71,7 @@ class Throttled(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule
     needed: int
     retry_after: int | None
+    is_contended: bool = False
     standings: tuple[Standing, ...] = ()
 
 

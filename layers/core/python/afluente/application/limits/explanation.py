@@ -21,6 +21,8 @@ def explain(throttled: Throttled) -> str:
     size = f"{int(rule.size):,}"
     who = f"{_SUBJECTS[throttled.demand.kind]} {throttled.demand.name}"
     allowed = f"{rule.rate:,.10g} {unit} a second and {size} at once" if rule.rate else f"{size} {unit} a day (UTC)"
+    if throttled.is_contended:
+        return f"too many count the limit of {who} at once: send it again in {throttled.retry_after} s, which is safe"
     if throttled.retry_after is None:
         return f"{who} may send {allowed}, and this is {throttled.needed:,}: send it in parts of {size} at the most"
     return f"{who} may send {allowed}: send it again in {throttled.retry_after} s, which is safe"

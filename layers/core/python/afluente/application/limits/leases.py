@@ -61,10 +61,17 @@ class SharedBucket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Shortage(msgspec.Struct, frozen=True):
-    """A need that exceeds the free tokens: the index of its dimension, and the seconds until it would not."""
+    """A need that gets no tokens now.
+
+    Attributes:
+        index: of its dimension.
+        seconds: until it may get them.
+        is_contended: True if too many write the bucket at once; else the need exceeds the free tokens.
+    """
 
     index: int
     seconds: float
+    is_contended: bool = False
 
 
 class Leased(msgspec.Struct, frozen=True):
