@@ -25,6 +25,14 @@ LogRetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 
+VISIBILITY_FACTOR = 6
+"""Lambda, "Using Lambda with Amazon SQS", visibility timeout of the queue: "at least six times the timeout" of the
+function, so that messages whose polls are throttled do not spend their receives."""
+
+_HELD_BEYOND_TIMEOUT_SECONDS = 10
+_DEDUPLICATION_SECONDS = 300
+"""SQS, "deduplication interval"."""
+
 WAF_REGION = "us-east-1"
 """AWS WAF, "Resources that you can protect": the region of web ACLs for CloudFront."""
 
@@ -97,15 +105,20 @@ class Stage:
     log_level: LogLevel = "INFO"
 
     classifier_timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 30
-    queue_visibility_seconds: Annotated[int, Field(ge=1, le=43_200)] = 90
+    queue_visibility_seconds: Annotated[int, Field(ge=1, le=43_200)] = 180
+    """Visibility timeout of packs and MQTT messages; the classifier returns what it has not begun, visible at once."""
+
     mqtt_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 2
     """Batches of MQTT messages that are processed at the same time (Lambda, "Maximum concurrency" of an SQS event
     source). Messages of one device in two batches may overtake each other: few large batches keep more of the order."""
 
     csv_timeout_seconds: Annotated[int, Field(ge=10, le=280)] = 240
-    csv_visibility_seconds: Annotated[int, Field(ge=10, le=290)] = 250
     """Less than the 5 minutes in which SQS drops duplicates ("deduplication interval"): a job that is retried after a
     crash repeats only packs that the queue drops."""
+
+    csv_visibility_seconds: Annotated[int, Field(ge=10, le=43_200)] = 1_440
+    """Visibility timeout of messages that wait for an invocation; one that has begun holds its message for
+    `csv_held_seconds`."""
 
     csv_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 10
     """Jobs, and parts of large ones, that are read at the same time (Lambda, "Maximum concurrency" of an SQS event
@@ -178,18 +191,8 @@ class Stage:
             other = by_rule[domain.replace("-", "_")]
             if other != domain or self.domains.count(domain) > 1:
                 raise ValueError(f"domains: {domain!r} is too like {other!r}: leave one of them out")
-        # Lambda refuses an event source whose messages reappear while the function may still process them.
-        if self.queue_visibility_seconds < self.classifier_timeout_seconds:
-            raise ValueError(
-                f"queue_visibility_seconds is {self.queue_visibility_seconds}, less than classifier_timeout_seconds "
-                f"({self.classifier_timeout_seconds}): raise the first or lower the second"
-            )
-        if self.csv_visibility_seconds < self.csv_timeout_seconds:
-            raise ValueError(
-                f"csv_visibility_seconds is {self.csv_visibility_seconds}, less than csv_timeout_seconds "
-                f"({self.csv_timeout_seconds}): raise the first or lower the second"
-            )
-
+        self._check_visibility("queue_visibility_seconds", "classifier_timeout_seconds")
+        self._check_visibility("csv_visibility_seconds", "csv_timeout_seconds")
         self._check_front()
         TableNames.read(self.old_sql_tables)
         if self.old_clients_sunset_on is not None and self.old_clients_sunset_on < self.old_clients_deprecated_on:
@@ -199,6 +202,16 @@ class Stage:
             )
         if bool(self.old_sql_subnet_ids) != bool(self.old_sql_security_group_ids):
             raise ValueError("old_sql_subnet_ids and old_sql_security_group_ids: write both, or neither")
+
+    def _check_visibility(self, visibility: str, timeout: str) -> None:
+        # The emulator throttles no poll, so there a little more than the timeout will do.
+        least = getattr(self, timeout) * (VISIBILITY_FACTOR if self.layer_target == "lambda" else 1)
+        if getattr(self, visibility) < least:
+            times = "six times " if self.layer_target == "lambda" else ""
+            raise ValueError(
+                f"{visibility} is {getattr(self, visibility)}, less than {times}{timeout} ({getattr(self, timeout)}): "
+                f"write {visibility} = {least}, or lower the second"
+            )
 
     def _check_front(self) -> None:
         if bool(self.waf_hostname) != bool(self.waf_certificate_arn):
@@ -210,6 +223,15 @@ class Stage:
                 f"enable_waf: the web ACL of a CloudFront distribution is in {WAF_REGION}, and this stage is in "
                 f"{self.region}: make one there, and write its ARN as waf_web_acl_arn"
             )
+
+    @property
+    def csv_held_seconds(self) -> int:
+        """Time for which a CSV message is hidden from the beginning of an invocation on, less than the deduplication
+        interval; 0 where the visibility timeout of the queue is less itself.
+        """
+        if self.csv_visibility_seconds < _DEDUPLICATION_SECONDS:
+            return 0
+        return self.csv_timeout_seconds + _HELD_BEYOND_TIMEOUT_SECONDS
 
     @property
     def reads_legacy_tables(self) -> bool:
@@ -265,7 +287,8 @@ def local() -> Stage:
         architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
         layer_target="host",
         classifier_timeout_seconds=10,
-        # A little longer than the timeout: packs of a killed classifier are retried soon.
+        # A little longer than the timeout, not six times: the emulator throttles no poll, and tests kill functions,
+        # whose packs are to be retried soon.
         queue_visibility_seconds=12,
         csv_timeout_seconds=20,
         csv_visibility_seconds=22,

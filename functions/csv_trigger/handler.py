@@ -8,7 +8,7 @@ from afluente.runtime.core.observability import LogCode, logger
 from afluente.runtime.csv_trigger import CsvTrigger, compose
 from afluente.runtime.entry_point import entry_point
 from csv_trigger.loading import IsTimeLeft, load_part
-from csv_trigger.messages import backoff, retry_later
+from csv_trigger.messages import backoff, hold, is_part, retry_later
 from csv_trigger.registration import register_files
 
 # Share of an invocation's time that is reserved for its orderly end, and the most that is.
@@ -21,13 +21,12 @@ def handle(event: dict[str, Any], context: Any, function: CsvTrigger) -> dict[st
     is_time_left = _deadline(context)
     retried = []
     for record in event["Records"]:
-        is_part = record["eventSourceARN"].endswith(".fifo")
+        hold(record, function)
         try:
-            is_done = load_part(record, function, is_time_left) if is_part else register_files(record, function)
+            is_done = load_part(record, function, is_time_left) if is_part(record) else register_files(record, function)
         except UnavailableError as error:
             logger().error("unavailable", code=LogCode.CSV_RETURNED, cause=str(error))
-            if is_part:
-                retry_later(record, backoff(record), function)
+            retry_later(record, backoff(record), function)
             is_done = False
         if not is_done:
             retried.append(record["messageId"])

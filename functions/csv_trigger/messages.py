@@ -11,10 +11,26 @@ from afluente.runtime.csv_trigger import CsvTrigger
 Record = dict[str, Any]
 
 
+def is_part(record: Record) -> bool:
+    """Tell a part of a job from a notification of files, whose queue is no FIFO queue."""
+    return str(record["eventSourceARN"]).endswith(".fifo")
+
+
+def hold(record: Record, function: CsvTrigger) -> None:
+    """Hide a message for as long as an invocation may take, in place of the visibility timeout of its queue.
+
+    A message that waits for an invocation is hidden for six times that long, against throttled polls. If this one is
+    killed, the message is retried while SQS still drops the packs that were sent for it.
+    """
+    if function.held_seconds:
+        retry_later(record, function.held_seconds, function)
+
+
 def retry_later(record: Record, seconds: int, function: CsvTrigger) -> None:
     """Have a message retried after some seconds."""
+    retry = function.retry_later if is_part(record) else function.retry_file_later
     try:
-        function.retry_later(record["receiptHandle"], seconds)
+        retry(record["receiptHandle"], seconds)
     except UnavailableError as error:
         # It is retried all the same, after the visibility timeout.
         logger().warning("visibility unchanged", code=LogCode.CSV_RETURNED, cause=str(error))

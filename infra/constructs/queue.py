@@ -16,11 +16,12 @@ RETENTION = Duration.days(14)
 """SQS, "Message retention": the longest there is."""
 
 MAX_RECEIVES = 60
-"""Attempts at a message, at most a minute apart: a dependency may be unavailable for almost an hour."""
+"""Attempts at a message of an inbox: a dependency may be unavailable for an hour."""
 
-MAX_RECEIVES_OF_A_JOB = 1_000
-"""SQS, "maxReceiveCount": the most there is. An attempt at a CSV job continues where the last one ended, so many of
-them are no fault; a job without progress fails by itself."""
+MOST_RECEIVES = 1_000
+"""SQS, "maxReceiveCount": the most there is, for messages whose receives are no attempts: packs that the classifier
+returns without having begun them, and CSV jobs, which continue where the last invocation ended. Either consumer counts
+the attempts itself; this is the last net."""
 
 
 class DatapointsQueue(Construct):
@@ -29,7 +30,13 @@ class DatapointsQueue(Construct):
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.queue, self.dead_letter_queue = _with_dead_letters(
-            self, stage, key, "datapoints", is_fifo=True, visibility_seconds=stage.queue_visibility_seconds
+            self,
+            stage,
+            key,
+            "datapoints",
+            is_fifo=True,
+            visibility_seconds=stage.queue_visibility_seconds,
+            max_receives=MOST_RECEIVES,
         )
 
 
@@ -65,7 +72,7 @@ class CsvJobsQueue(Construct):
             "csv-jobs",
             is_fifo=True,
             visibility_seconds=stage.csv_visibility_seconds,
-            max_receives=MAX_RECEIVES_OF_A_JOB,
+            max_receives=MOST_RECEIVES,
         )
 
 

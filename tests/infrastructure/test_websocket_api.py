@@ -64,7 +64,6 @@ def test_a_new_connection_is_looked_at_when_its_ten_seconds_are_over(prod: Deplo
 
     assert queue["DelaySeconds"] == 10
     assert queue["MessageRetentionPeriod"] == 2 * 3600
-    assert queue["VisibilityTimeout"] > prod.function("ws_ingest")["Timeout"]
     assert prod.plain(mapping["EventSourceArn"]) == "afluente-prod-unanswered-connections"
     assert mapping["BatchSize"] == 10
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

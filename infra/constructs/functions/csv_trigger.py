@@ -58,7 +58,9 @@ class CsvTrigger(ServiceFunction):
         )
         self.configure(
             {
+                "AFLUENTE_CSV_INBOX_QUEUE_URL": data.csv_inbox.queue.queue_url,
                 "AFLUENTE_CSV_JOBS_QUEUE_URL": data.csv_jobs.queue.queue_url,
+                "AFLUENTE_CSV_HELD_SECONDS": str(stage.csv_held_seconds),
                 "AFLUENTE_CSV_SPLIT_BYTES": str(stage.csv_split_megabytes * _MEGABYTE),
                 "AFLUENTE_CSV_PARTS": str(stage.csv_parts),
             }

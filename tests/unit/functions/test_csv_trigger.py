@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,12 +73,16 @@ class World:
             quarantine=self.quarantine,
             loader=lambda: load,
             retry_later=self.retry_later,
+            retry_file_later=self.retry_file_later,
         )
 
     def send(self, job: CsvJob, part: int) -> None:
         if self.is_away:
             raise UnavailableError("SQS")
         self.parts.append((job.job_id, part))
+
+    def retry_file_later(self, receipt: str, seconds: int) -> None:
+        self.retried_later.append((f"inbox:{receipt}", seconds))
 
     def retry_later(self, receipt: str, seconds: int) -> None:
         if self.retry_is_away:
@@ -184,7 +189,7 @@ def test_a_message_that_is_no_notification_is_quarantined(
 def test_a_file_that_cannot_be_registered_now_is_retried(world: World, event: Event, log: LogLines) -> None:
     world.is_away = True
     assert world.returned(event("sqs_s3_dropped")) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000001"]
-    assert (log.codes, world.retried_later) == (["CSV_RETURNED"], [])
+    assert (log.codes, world.retried_later) == (["CSV_RETURNED"], [("inbox:AQEBzWwaftRI0KuVm4tP-1", 1)])
 
     world.is_away = False
     assert world.returned(event("sqs_s3_dropped")) == []
@@ -234,6 +239,17 @@ def test_a_job_that_needs_more_time_is_retried_at_once(
     assert world.retried_later == [("AQEBzWwaftRI0KuVm4tP-2", 0)]
     assert log.lines[-1]["code"] == "CSV_PART_PAUSED"
     assert world.jobs()[0].status is JobStatus.READING
+
+
+def test_an_invocation_holds_its_message_for_less_than_sqs_drops_repeats(
+    world: World, event: Event, job_id: str
+) -> None:
+    world.function = msgspec.structs.replace(world.function, held_seconds=250)
+
+    assert world.returned(event("sqs_s3_dropped")) == []
+    assert world.returned(part_of(event, job_id)) == []
+
+    assert world.retried_later == [("inbox:AQEBzWwaftRI0KuVm4tP-1", 250), ("AQEBzWwaftRI0KuVm4tP-2", 250)]
 
 
 @pytest.mark.parametrize(("received", "seconds"), [(1, 1), (2, 2), (6, 32), (7, 60), (1_000, 60)])

@@ -30,6 +30,8 @@ class CsvTriggerSettings(AcceptingSettings):
     csv_bucket: str
     csv_jobs_table: str
     csv_jobs_queue_url: str
+    csv_inbox_queue_url: str = ""
+    csv_held_seconds: int = Field(default=0, ge=0)
     csv_split_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     csv_parts: int = Field(default=4, ge=1, le=16)
     csv_job_retention_days: int = Field(default=90, ge=1)
@@ -44,7 +46,9 @@ class CsvTrigger(msgspec.Struct, frozen=True):
         queue: holds the parts of jobs.
         quarantine: keeps messages of which nothing can be made.
         loader: gives the use case that loads files; the first call imports pandas.
-        retry_later: has a message retried after some seconds, by its receipt handle.
+        retry_later: has a message of a part retried after some seconds, by its receipt handle.
+        retry_file_later: has a notification of files retried after some seconds, by its receipt handle.
+        held_seconds: time for which an invocation hides a message that it begins; 0 for that of the queue.
     """
 
     jobs: JobRegistry
@@ -53,6 +57,8 @@ class CsvTrigger(msgspec.Struct, frozen=True):
     quarantine: Quarantine
     loader: Callable[[], LoadCsv]
     retry_later: Callable[[str, int], None]
+    retry_file_later: Callable[[str, int], None]
+    held_seconds: int = 0
 
 
 def compose(environment: Mapping[str, str]) -> CsvTrigger:
@@ -67,6 +73,8 @@ def compose(environment: Mapping[str, str]) -> CsvTrigger:
         quarantine=s3_quarantine(settings),
         loader=cache(lambda: _loader(settings, store, queue)),
         retry_later=SqsRetryBackoff(client("sqs"), settings.csv_jobs_queue_url).after,
+        retry_file_later=SqsRetryBackoff(client("sqs"), settings.csv_inbox_queue_url).after,
+        held_seconds=settings.csv_held_seconds,
     )
 
 
