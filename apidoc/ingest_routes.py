@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv.options import MAX_OPTIONS_BYTES, CSVIngestConfig
 from afluente.adapters.codecs.json_documents import MAX_DEPTH
 from afluente.adapters.codecs.json_points import JsonPoint
 from afluente.adapters.http.csv_forms import MAX_CSV_BODY_BYTES
 from afluente.adapters.http.csv_jobs import EARLIEST, LATEST
-from afluente.adapters.http.csv_uploads import MAX_FILE_NAME_BYTES, MAX_OPTIONS_BYTES, MAX_UPLOAD_ID_LENGTH
+from afluente.adapters.http.csv_uploads import MAX_FILE_NAME_BYTES, MAX_UPLOAD_ID_LENGTH
 from afluente.adapters.http.points import MAX_POINTS, PointFault, PointsBody, Receipt
 from afluente.adapters.http.requests import MAX_BODY_BYTES
 from afluente.application.csv.faults import JobFailure

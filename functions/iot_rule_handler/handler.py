@@ -9,6 +9,7 @@ from afluente.application.ingest.accept_points import PointsRequest
 from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.iot_rule_handler import IotRuleHandler, compose
+from iot_rule_handler.accepting import accept
 from iot_rule_handler.batch import decode_batch
 from iot_rule_handler.legacy_messages import legacy_requests, report_legacy
 from iot_rule_handler.limiting import within_limits
@@ -22,6 +23,7 @@ def handle(event: dict[str, Any], _context: Any, function: IotRuleHandler) -> di
     """
     batch = decode_batch(event["Records"], function.settings.domains)
     legacy, retried = legacy_requests(batch.legacy, function.sensors)
+    retried |= batch.failed
     requests = [*batch.requests, *legacy]
     records = batch.unusable
     try:
@@ -29,7 +31,7 @@ def handle(event: dict[str, Any], _context: Any, function: IotRuleHandler) -> di
         requests = admitted.allowed
         records = [*records, *admitted.throttled]
         retried |= admitted.retried
-        retried |= function.accept.together(requests, run=function.executor.map)
+        retried |= accept(requests, function)
     except UnavailableError as error:
         logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
         retried |= {request.request_id for request in requests}

@@ -12,6 +12,7 @@ from afluente.application.limits.decisions import Throttled
 from afluente.application.websocket.connections import Connection
 from afluente.application.websocket.registry import RefusedError
 from afluente.runtime.core.observability import LogCode, logger
+from afluente.runtime.records import process_each
 from afluente.runtime.ws_ingest import WsIngest
 
 Event = dict[str, Any]
@@ -74,16 +75,18 @@ def disconnect(event: Event, function: WsIngest) -> Event:
 
 def close_unanswered(records: Sequence[Event], function: WsIngest) -> Event:
     """Close connections that have not authenticated in time; answers which records are retried."""
-    retried = []
-    for record in records:
-        connection_id = record["body"]
-        try:
-            if function.connections.find(connection_id, time.time()) is None:
-                drop(connection_id, refusal("unauthorized", _TOO_LATE), function)
-        except UnavailableError as error:
-            logger().warning("connection not closed", code=LogCode.CONNECTION_REFUSED, cause=str(error))
-            retried.append(record["messageId"])
-    return batch_answer(retried)
+    return batch_answer(process_each(records, lambda record: _is_closed(record["body"], function)))
+
+
+def _is_closed(connection_id: str, function: WsIngest) -> bool:
+    """Close a connection that has not authenticated."""
+    try:
+        if function.connections.find(connection_id, time.time()) is None:
+            drop(connection_id, refusal("unauthorized", _TOO_LATE), function)
+    except UnavailableError as error:
+        logger().warning("connection not closed", code=LogCode.CONNECTION_REFUSED, cause=str(error))
+        return False
+    return True
 
 
 def drop(connection_id: str, error: ErrorMessage, function: WsIngest) -> None:

@@ -17,8 +17,10 @@ from afluente.adapters.aws.s3_csv_files import BucketCsvFiles
 from afluente.adapters.aws.s3_csv_options import BucketOptions
 from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv_jobs import decode_head, encode_head
 from afluente.application.csv.chunks import Chunk, Position
 from afluente.application.csv.faults import (
+    MAX_REASON,
     JobFault,
     NotReadableError,
     RejectedRow,
@@ -284,7 +286,22 @@ def test_options_above_the_folder_of_the_source_are_not_its(world: World) -> Non
     assert world.options.options_of(world.put(TABLE)) == ({}, None)
 
 
-@pytest.mark.parametrize("document", [b"", b"\xff", b"nul", b"1", b"[" * 100_000, b'{"decimal": ";"}'])
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"\xff",
+        b"nul",
+        b"1",
+        b"[" * 100_000,
+        b'{"decimal": ";"}',
+        b'{"skip_rows": %s}' % (b"9" * 5_000),
+        b'{"max_rows": %s}' % (b"9" * 20),
+        b"{%s}" % b",".join(b'"option_%d": 1' % number for number in range(2_000)),
+        b'{"null_values": ["%s"]}' % (b"x" * 70_000),
+    ],
+    ids=lambda document: document[:20].decode("latin-1"),
+)
 def test_options_that_are_none_are_refused_by_the_name_of_their_file(world: World, document: bytes) -> None:
     world.put(document, f"{KEY}.json")
 
@@ -293,6 +310,16 @@ def test_options_that_are_none_are_refused_by_the_name_of_their_file(world: Worl
 
     assert caught.value.reason.code == JobFault.INVALID_OPTIONS
     assert f"{KEY}.json" in caught.value.reason.message
+    assert len(caught.value.reason.message) <= MAX_REASON
+
+
+def test_options_are_of_their_own_type_however_large_their_numbers_are(world: World) -> None:
+    world.put(b'\xef\xbb\xbf{"step": 1%s, "max_rows": "7"}' % (b"0" * 300), f"{KEY}.json")
+
+    options, _ = world.options.options_of(world.put(TABLE))
+
+    assert options == {"step": 1e300, "max_rows": 7}
+    assert decode_head(encode_head(a_csv_job(options=options))).options == options
 
 
 def test_a_deleted_file_has_no_metadata(world: World) -> None:

@@ -14,6 +14,7 @@ import yaml
 from typer.core import TyperGroup
 
 from afluente.adapters.codecs import json_documents, json_points
+from afluente.adapters.codecs.csv import options as csv_options
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import csv_forms
@@ -182,7 +183,7 @@ def test_the_reference_of_http_has_the_limits_of_csv_files() -> None:
     numbers = (
         csv_forms.MAX_CSV_BODY_BYTES,
         http_csv_uploads.MAX_FILE_NAME_BYTES,
-        http_csv_uploads.MAX_OPTIONS_BYTES,
+        csv_options.MAX_OPTIONS_BYTES,
         csv_uploads.MAX_PUT_BYTES,
         csv_progress.MAX_NAMED_STREAMS,
         csv_listing.MAX_PAGE,

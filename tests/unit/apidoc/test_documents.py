@@ -17,6 +17,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from afluente.adapters.codecs import json_points
+from afluente.adapters.codecs.csv import options as csv_options
 from afluente.adapters.http import answers as http_answers
 from afluente.adapters.http import csv_forms, csv_uploads
 from afluente.adapters.http import points as http_points
@@ -188,7 +189,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert sequence["maximum"] == datapoints.MAX_SEQUENCE
     assert str(datapoints.MAX_METADATA_BYTES) in point["metadata"]["description"]
     assert f"{datapoints.MAX_FUTURE_SECONDS:.0f} s" in point["timestamp"]["description"]
-    for limit in (http_requests.MAX_BODY_BYTES, csv_forms.MAX_CSV_BODY_BYTES, csv_uploads.MAX_OPTIONS_BYTES):
+    for limit in (http_requests.MAX_BODY_BYTES, csv_forms.MAX_CSV_BODY_BYTES, csv_options.MAX_OPTIONS_BYTES):
         assert f"{limit:,} bytes" in text
 
 

@@ -299,6 +299,20 @@ def test_a_message_whose_backoff_cannot_be_set_is_retried_all_the_same(
     assert log.codes[-2:] == ["CSV_RETURNED", "CSV_RETURNED"]
 
 
+def test_a_record_with_an_unexpected_error_is_retried_alone_and_named_in_the_log(
+    world: World, event: Event, job_id: str, log: LogLines
+) -> None:
+    both = part_of(event, job_id)
+    # No queue of ours delivers a message without its attributes.
+    odd = {**both["Records"][0], "body": "no part", "messageId": "odd", "attributes": {}}
+
+    assert world.returned({"Records": [odd, *both["Records"]]}) == ["odd"]
+
+    assert world.jobs()[0].status is JobStatus.COMPLETE
+    (line,) = [line for line in log.lines if line["code"] == "RECORD_FAILED"]
+    assert (line["message_id"], line["cause"]) == ("odd", "KeyError: 'SentTimestamp'")
+
+
 @given(st.text())
 def test_whatever_a_message_holds_it_is_a_notification_or_it_is_not(body: str) -> None:
     with contextlib.suppress(NoNotificationError):

@@ -35,6 +35,7 @@ class World:
         self.quarantine = MemoryQuarantine()
         self.queue_is_away = False
         self.quarantine_is_away = False
+        self.poison: float | None = None
         self.directory = MemorySensors([a_sensor()])
         self.directory_is_away = False
         self.limits = some_rate_limits()
@@ -61,11 +62,15 @@ class World:
     def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
         if self.queue_is_away:
             raise UnavailableError("SQS: ServiceUnavailable")
+        if any(point.value == self.poison for pack in packs for point in pack.points):
+            raise ZeroDivisionError("poison")
         self.queue.send(packs)
 
     def put(self, record: QuarantinedRecord) -> None:
         if self.quarantine_is_away:
             raise UnavailableError("S3: SlowDown")
+        if self.poison is not None and record.payload == b64encode(f"{self.poison}".encode()).decode():
+            raise ZeroDivisionError("poison")
         self.quarantine.put(record)
 
     def points(self) -> list[DataPoint]:
@@ -251,6 +256,27 @@ def test_a_repeated_batch_changes_nothing(world: World) -> None:
     assert world.returned(*batch) == world.returned(*batch) == []
 
     assert [point.value for point in world.points()] == [1, 2]
+
+
+def test_a_message_with_an_unexpected_error_is_retried_alone_and_named_in_the_log(world: World, log: LogLines) -> None:
+    world.poison = 666
+    # No queue of ours delivers a message without its attributes.
+    odd = {**record("odd", a_point(1)), "attributes": {}}
+    batch = [record(str(number), a_point(number)) for number in range(9)]
+
+    assert world.returned(odd, *batch, record("poison", a_point(666)), record("bad", b"666")) == [
+        "bad",
+        "odd",
+        "poison",
+    ]
+
+    assert {point.value for point in world.points()} == set(range(9))
+    failed = {line["message_id"]: line["cause"] for line in log.lines if line["code"] == "RECORD_FAILED"}
+    assert failed == {
+        "odd": "KeyError: 'SentTimestamp'",
+        "poison": "ZeroDivisionError: poison",
+        "bad": "ZeroDivisionError: poison",
+    }
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ CLOSURES = {
         *RATE_LIMITS,
         "afluente.adapters.codecs.json_documents afluente.adapters.codecs.json_points afluente.adapters.codecs.senml",
         "afluente.adapters.mqtt.messages afluente.adapters.aws.sqs_records",
-        "afluente.runtime.iot_rule_handler iot_rule_handler.*",
+        "afluente.runtime.records afluente.runtime.iot_rule_handler iot_rule_handler.*",
         # Legacy devices: the migration wing.
         "afluente.migration.domain.legacy_service afluente.migration.domain.thresholds",
         "afluente.migration.application.sensors afluente.application.read_through_cache",
@@ -116,7 +116,7 @@ CLOSURES = {
         "afluente.adapters.websocket.messages afluente.adapters.http.client_address",
         "afluente.adapters.aws.api_gateway_connections afluente.adapters.aws.dynamodb_connections",
         "afluente.adapters.aws.sqs_records",
-        "afluente.runtime.ws_ingest ws_ingest.*",
+        "afluente.runtime.records afluente.runtime.ws_ingest ws_ingest.*",
     ),
     "classifier": (
         *EVERY_FUNCTION,
@@ -138,7 +138,8 @@ CLOSURES = {
         "afluente.application.limits.decisions afluente.application.limits.rules",
         "afluente.adapters.aws.s3_csv_options afluente.adapters.aws.s3_events",
         "afluente.adapters.aws.sqs_csv_jobs afluente.adapters.aws.sqs_records",
-        "afluente.runtime.csv_trigger csv_trigger.*",
+        "afluente.adapters.codecs.json_documents",
+        "afluente.runtime.records afluente.runtime.csv_trigger csv_trigger.*",
     ),
 }
 

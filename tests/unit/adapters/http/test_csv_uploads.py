@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afluente.adapters.codecs.csv.options import CSVIngestConfig
+from afluente.adapters.codecs.csv.options import MAX_OPTIONS_BYTES, CSVIngestConfig
 from afluente.adapters.http.answers import problem
 from afluente.adapters.http.csv_forms import MAX_CSV_BODY_BYTES
 from afluente.adapters.http.csv_jobs import decode_query, is_job_id
 from afluente.adapters.http.csv_uploads import (
     MAX_FILE_NAME_BYTES,
-    MAX_OPTIONS_BYTES,
     Creator,
     Upload,
     decode_announcement,

@@ -1,13 +1,14 @@
 """Options of a file in a bucket: beside it, in its folder, or in its metadata."""
 
-import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import unavailable
-from afluente.adapters.codecs.csv.options import option_faults
+from afluente.adapters.codecs.csv.options import MAX_OPTIONS_BYTES, CSVIngestConfig, option_faults
+from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.application.csv.faults import JobFault, NotReadableError
 from afluente.application.csv.files import FOLDER_OPTIONS, SIDE_FILE_SUFFIX, FileVersion
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _METADATA = "afluente-"
-_MAX_OPTIONS_BYTES = 256 * 1024
+_MAX_NAMED_FAULTS = 10
 _SOURCE_FOLDER_DEPTH = 3
 _MISSING = frozenset({"NoSuchKey", "404"})
 
@@ -39,7 +40,7 @@ class BucketOptions:
         with unavailable("S3"):
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
-                return answer["Body"].read(_MAX_OPTIONS_BYTES)
+                return answer["Body"].read(MAX_OPTIONS_BYTES + 1)
             except ClientError as error:
                 if error.response["Error"].get("Code") in _MISSING:
                     return None
@@ -64,12 +65,15 @@ def parsed_options(document: bytes, key: str) -> dict[str, Any]:
         key: its key, for messages.
 
     Raises:
-        NotReadableError: it is no JSON object.
+        NotReadableError: it is no JSON object, or too large.
     """
+    if len(document) > MAX_OPTIONS_BYTES:
+        message = f"{key} has more than {MAX_OPTIONS_BYTES} bytes, which are allowed; leave out what can be inferred"
+        raise NotReadableError(JobFault.INVALID_OPTIONS, message)
     try:
-        options = json.loads(document.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{key} is no JSON: {error}") from error
+        options = parse_json(document.removeprefix(BOM_UTF8))
+    except MalformedJsonError as error:
+        raise NotReadableError(JobFault.INVALID_OPTIONS, error.of(f"file {key}")) from error
     if not isinstance(options, dict):
         raise NotReadableError(JobFault.INVALID_OPTIONS, f"{key} must hold a JSON object of options")
     return options
@@ -99,14 +103,16 @@ def _as_json(text: str) -> object:
     if not text.lstrip().startswith(("[", "{")):
         return text
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+        return parse_json(text.encode("utf-8", "surrogatepass"))
+    except MalformedJsonError:
         return text
 
 
 def _checked(options: dict[str, Any], where: str) -> dict[str, Any]:
+    """The options in their own types, however they are written."""
     faults = option_faults(options)
     if faults:
-        messages = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
-        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{where}: {messages}")
-    return options
+        messages = "; ".join(f"{fault.field} {fault.message}" for fault in faults[:_MAX_NAMED_FAULTS])
+        others = f"; and {len(faults) - _MAX_NAMED_FAULTS} more" if len(faults) > _MAX_NAMED_FAULTS else ""
+        raise NotReadableError(JobFault.INVALID_OPTIONS, f"{where}: {messages}{others}")
+    return CSVIngestConfig.model_validate(options).given()

@@ -1,7 +1,7 @@
 """Requests that begin CSV jobs: uploads of files, and announcements and renewals of uploads."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -24,9 +24,6 @@ from afluente.domain.stream_keys import json_type, part_faults
 
 MAX_FILE_NAME_BYTES = 255
 """Longest name of a file in UTF-8, so that its key stays within the 1,024 bytes of S3."""
-
-MAX_OPTIONS_BYTES = 65_536
-"""Largest options of a file, as compact JSON."""
 
 MAX_UPLOAD_ID_LENGTH = 1_024
 """Longest id of an upload in parts, as S3 gives it."""
@@ -175,7 +172,7 @@ def _job(
         faults += part_faults("source_id", source_id)
     file = _last_part(name)
     faults += _name_faults(file)
-    faults += option_faults(given) or _length_faults(given)
+    faults += option_faults(given)
     if faults:
         raise invalid_request(faults)
     file = str(file)
@@ -212,14 +209,6 @@ def _merged(options: Mapping[str, Any], fields: Mapping[str, Any], faults: list[
 def _normalised(name: str, value: object) -> object:
     """The value of an option in its own type, however it is written; a wrong value as it is."""
     return value if option_faults({name: value}) else CSVIngestConfig.model_validate({name: value}).given()
-
-
-def _length_faults(given: Mapping[str, Any]) -> Sequence[Fault]:
-    """Faults of options that are too long for the item of a job in DynamoDB, which has 400 KB."""
-    size = len(msgspec.json.encode(CSVIngestConfig.model_validate(given).given()))
-    if size <= MAX_OPTIONS_BYTES:
-        return ()
-    return (Fault(FaultCode.TOO_LONG, OPTIONS, f"have {size} bytes as JSON; {MAX_OPTIONS_BYTES} are allowed"),)
 
 
 def _last_part(name: object) -> object:

@@ -26,6 +26,10 @@ class JobFault(StrEnum):
     GIVEN_UP = "given_up"
 
 
+MAX_REASON = 1_000
+"""Characters of the reason of a job, which may repeat parts of its file."""
+
+
 class JobFailure(msgspec.Struct, frozen=True):
     """Why a job failed, and a hint, for a person."""
 
@@ -42,7 +46,7 @@ class NotReadableError(Exception):
 
     def __init__(self, code: JobFault, message: str) -> None:
         super().__init__(message)
-        self.reason = JobFailure(code, message)
+        self.reason = JobFailure(code, message if len(message) <= MAX_REASON else f"{message[: MAX_REASON - 1]}…")
 
 
 class RowFaultCode(StrEnum):

@@ -16,6 +16,7 @@ MAX_NAMED_STREAMS = 1_000
 
 _SHOWN_ROW_LENGTH = 200
 _SHOWN_MESSAGE_LENGTH = 400
+_SHOWN_COLUMN_LENGTH = 128
 
 
 class ShownRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,7 +112,8 @@ def _one_more(errors: RowErrors, row: RejectedRow, fault: RowFault) -> RowErrors
     if len(first) < FIRST_OF_EACH:
         # Bytes that are no text are shown as escapes: no JSON could hold what they were read as.
         shown = row.row[:_SHOWN_ROW_LENGTH].encode("utf-8", "backslashreplace").decode()
-        first = (*first, ShownRow(row.line, shown, fault.message[:_SHOWN_MESSAGE_LENGTH], fault.column))
+        column = fault.column if fault.column is None else fault.column[:_SHOWN_COLUMN_LENGTH]
+        first = (*first, ShownRow(row.line, shown, fault.message[:_SHOWN_MESSAGE_LENGTH], column))
     return RowErrors(errors.count + 1, first)
 
 

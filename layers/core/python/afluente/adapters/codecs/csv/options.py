@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import to_json
 
 from afluente.domain.faults import Fault, FaultCode
 from afluente.domain.stream_keys import part_faults
@@ -19,6 +20,12 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Units of Unix times, with their number in a second."""
 
 MAX_SKIPPED_ROWS = 10_000
+
+MAX_INTEGER = 2**63 - 1
+"""Largest integer that the item of a job keeps."""
+
+MAX_OPTIONS_BYTES = 65_536
+"""Options of a file as JSON: they are kept in the item of its job (DynamoDB, "Item size": 400 KB)."""
 
 # Directives of strptime that name a year: one of these is needed, or every time would be in 1900.
 _NAMES_A_YEAR = ("%Y", "%y", "%G", "%c", "%x")
@@ -99,6 +106,13 @@ class CSVIngestConfig(BaseModel):
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
                 raise ValueError(f"{name!a} is no time zone; write an IANA name such as Europe/Madrid") from error
         return name
+
+    @field_validator("max_rows")
+    @classmethod
+    def _can_be_kept(cls, rows: int | None) -> int | None:
+        if rows is not None and rows > MAX_INTEGER:
+            raise ValueError(f"must be at most {MAX_INTEGER}; leave it out for all rows")
+        return rows
 
     @field_validator("encoding")
     @classmethod
@@ -183,10 +197,13 @@ class CSVIngestConfig(BaseModel):
 def option_faults(raw: Mapping[str, Any]) -> tuple[Fault, ...]:
     """Faults of options."""
     try:
-        CSVIngestConfig.model_validate(dict(raw))
+        options = CSVIngestConfig.model_validate(dict(raw))
     except ValidationError as error:
         return tuple(_fault(fault) for fault in error.errors())
-    return ()
+    size = len(to_json(options.given()))
+    if size <= MAX_OPTIONS_BYTES:
+        return ()
+    return (Fault(FaultCode.TOO_LONG, "options", f"have {size} bytes as JSON; {MAX_OPTIONS_BYTES} are allowed"),)
 
 
 def _fault(fault: Any) -> Fault:
