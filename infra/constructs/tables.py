@@ -1,4 +1,4 @@
-"""The DynamoDB tables: constraints and their history, states, keys and tenants, connections, CSV jobs, migration."""
+"""The DynamoDB tables: constraints and their history, states, keys and tenants, connections, CSV files, migration."""
 
 from aws_cdk.aws_dynamodb import (
     Attribute,
@@ -60,6 +60,7 @@ class Tables(Construct):
             # Jobs change all the time, the keys never: a copy of no more than these is written once.
             projection_type=ProjectionType.KEYS_ONLY,
         )
+        self.csv_slots = self._table("CsvSlots", "csv-slots", partition_key="group")
         self.migration = self._table(
             "Migration",
             "migration",

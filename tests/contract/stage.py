@@ -44,6 +44,7 @@ def resources(aws: LocalAws) -> dict[str, str]:
         "AFLUENTE_WEBSOCKET_MANAGEMENT_URL": f"https://a1b2c3d4.execute-api.{REGION}.amazonaws.com/live",
         "AFLUENTE_QUARANTINE_BUCKET": aws.bucket(),
         "AFLUENTE_CSV_BUCKET": aws.bucket(),
+        "AFLUENTE_CSV_SLOTS_TABLE": aws.table("group"),
         "AFLUENTE_CSV_JOBS_TABLE": aws.table("job_id", indexes={BY_DOMAIN: ("domain", "created_at")}),
         "AFLUENTE_ALARM_BUS": aws.bus()[0],
         "AFLUENTE_ALARM_LOG_GROUP": group,

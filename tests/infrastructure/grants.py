@@ -67,6 +67,8 @@ GRANTS = {
         ("dynamodb:PutItem", "afluente-prod-csv-jobs"),
         ("dynamodb:UpdateItem", "afluente-prod-csv-jobs"),
         ("dynamodb:DeleteItem", "afluente-prod-csv-jobs"),
+        ("dynamodb:GetItem", "afluente-prod-csv-slots"),
+        ("dynamodb:UpdateItem", "afluente-prod-csv-slots"),
     },
     "ws_ingest": {
         *OF_LIMITS,
@@ -93,6 +95,7 @@ GRANTS = {
         ("dynamodb:BatchGetItem", "afluente-prod-stream-latest"),
         ("dynamodb:Query", "afluente-prod-stream-latest"),
         ("dynamodb:PutItem", "afluente-prod-stream-latest"),
+        ("dynamodb:UpdateItem", "afluente-prod-csv-slots"),
         ("kinesis:PutRecords", "afluente-prod-alert"),
         ("kinesis:PutRecords", "afluente-prod-warning"),
         ("kinesis:PutRecords", "afluente-prod-anomaly"),

@@ -14,6 +14,7 @@ TABLES = {
     "afluente-prod-access": [("id", "HASH", "S")],
     "afluente-prod-ws-connections": [("id", "HASH", "S")],
     "afluente-prod-csv-jobs": [("job_id", "HASH", "S")],
+    "afluente-prod-csv-slots": [("group", "HASH", "S")],
     "afluente-prod-migration": [("id", "HASH", "S"), ("entry", "RANGE", "S")],
     "afluente-prod-limits": [("subject", "HASH", "S")],
 }

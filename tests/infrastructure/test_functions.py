@@ -102,6 +102,7 @@ ENVIRONMENT = {
         "AFLUENTE_CSV_INBOX_QUEUE_URL": "afluente-prod-csv-inbox",
         "AFLUENTE_CSV_JOBS_QUEUE_URL": "afluente-prod-csv-jobs.fifo",
         "AFLUENTE_CSV_HELD_SECONDS": "250",
+        "AFLUENTE_CSV_SLOTS_TABLE": "afluente-prod-csv-slots",
         "AFLUENTE_CSV_SPLIT_BYTES": str(256 * 1024 * 1024),
         "AFLUENTE_CSV_PARTS": "4",
     },
@@ -135,6 +136,7 @@ ENVIRONMENT = {
     },
     "classifier": {
         "POWERTOOLS_SERVICE_NAME": "classifier",
+        "AFLUENTE_CSV_SLOTS_TABLE": "afluente-prod-csv-slots",
         "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true",
         "AFLUENTE_ONE_POINT_A_RECORD": "false",
         "AFLUENTE_CONSTRAINTS_TTL_SECONDS": "60",

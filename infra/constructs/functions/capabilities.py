@@ -69,6 +69,12 @@ def keep_csv_jobs(function: ServiceFunction, stage: Stage, data: DataStores, act
         function.allow(actions, data.tables.csv_jobs.table_arn)
 
 
+def pace_bulk(function: ServiceFunction, data: DataStores, actions: Sequence[str]) -> None:
+    """Do the actions to the slots by which packs of CSV files are paced."""
+    function.configure({"AFLUENTE_CSV_SLOTS_TABLE": data.tables.csv_slots.table_name})
+    function.allow(actions, data.tables.csv_slots.table_arn)
+
+
 def look_up_sensors(function: ServiceFunction, data: DataStores, *, enabled: bool = True) -> None:
     """Find the sensors of legacy readings in their directory; the function knows the table in any case."""
     function.configure({"AFLUENTE_MIGRATION_TABLE": data.tables.migration.table_name})

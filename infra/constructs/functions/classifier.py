@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infra.constructs.alarm_bus import LOG_STREAM
 from infra.constructs.data_stores import DataStores
-from infra.constructs.functions.capabilities import quarantine_records
+from infra.constructs.functions.capabilities import pace_bulk, quarantine_records
 from infra.constructs.functions.service_function import (
     MAX_FIFO_BATCH,
     RECEIVE_AND_RETRY,
@@ -41,6 +41,8 @@ class Classifier(ServiceFunction):
         self._streams(stage, data)
         self._alarms(data)
         quarantine_records(self, data)
+        # Releases the slots of packs that it has classified.
+        pace_bulk(self, data, ["dynamodb:UpdateItem"])
 
     def _packs(self, data: DataStores) -> None:
         queue = data.datapoints.queue

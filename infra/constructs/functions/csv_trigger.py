@@ -5,7 +5,7 @@ from constructs import Construct
 
 from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
 from infra.constructs.data_stores import DataStores
-from infra.constructs.functions.capabilities import accept_points, keep_csv_jobs
+from infra.constructs.functions.capabilities import accept_points, keep_csv_jobs, pace_bulk
 from infra.constructs.functions.service_function import RECEIVE_AND_RETRY, WHOLE_PROCESSOR_MB, ServiceFunction
 from infra.constructs.layers import Layers
 from infra.stage import Stage
@@ -32,6 +32,7 @@ class CsvTrigger(ServiceFunction):
             key=data.encryption.key,
         )
         accept_points(self, stage, data)
+        pace_bulk(self, data, ["dynamodb:GetItem", "dynamodb:UpdateItem"])
         self._files(data)
         self._jobs(stage, data)
         self.consume("Inbox", data.csv_inbox.queue, RECEIVE_AND_RETRY, batch_size=_INBOX_BATCH_SIZE)

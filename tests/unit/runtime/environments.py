@@ -17,6 +17,7 @@ HTTP_ADMIN = {
 }
 
 CLASSIFIER = {
+    "AFLUENTE_CSV_SLOTS_TABLE": "csv-slots",
     "AFLUENTE_DATAPOINTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints.fifo",
     "AFLUENTE_STREAM_ALERT": "alert",
     "AFLUENTE_STREAM_WARNING": "warning",
@@ -46,6 +47,7 @@ CSV_TRIGGER = {
     **HTTP_INGEST,
     "AFLUENTE_CSV_BUCKET": "csv",
     "AFLUENTE_CSV_JOBS_TABLE": "csv-jobs",
+    "AFLUENTE_CSV_SLOTS_TABLE": "csv-slots",
     "AFLUENTE_CSV_INBOX_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/csv-inbox",
     "AFLUENTE_CSV_JOBS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/csv-jobs.fifo",
 }

@@ -18,6 +18,7 @@ from afluente.adapters.codecs.packs import (
     encode_pack,
     encode_rows,
     rows_of,
+    slot_of,
 )
 from afluente.application.ingest.packs import Series, SeriesPack
 from afluente.domain.datapoints import DataPoint
@@ -216,3 +217,15 @@ def test_series_are_the_same_message_as_their_points_one_by_one(series: list[Ser
     encoded = encode_rows(pack.domain, pack.source_id, rows_of(pack.series), pack.ingested_at)
 
     assert encoded == encode_pack(pack.points)
+
+
+def test_a_pack_of_bulk_carries_its_slot_which_follows_from_its_points_alone() -> None:
+    rows = rows_of([Series("furnace-1:a", None, [NOW], [1.0])])
+
+    first, again = (encode_rows("iot", "furnace-1", rows, NOW + step, holds_slot=True) for step in (0, 60))
+    without = encode_rows("iot", "furnace-1", rows, NOW)
+
+    assert decode_pack(first.body).slot == decode_pack(again.body).slot == slot_of(first.deduplication_id)
+    assert decode_pack(first.body).points == decode_pack(without.body).points
+    assert first.deduplication_id == without.deduplication_id
+    assert decode_pack(without.body).slot is None

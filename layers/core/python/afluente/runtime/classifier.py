@@ -36,6 +36,7 @@ class ClassifierSettings(Settings):
     stream_anomaly: str
     stream_normal: str
     latest_table: str
+    csv_slots_table: str
     constraints_table: str
     use_agnostic_constraints: bool = True
     old_sql_secret: str = ""

@@ -30,6 +30,7 @@ class CsvTriggerSettings(AcceptingSettings):
     csv_bucket: str
     csv_jobs_table: str
     csv_jobs_queue_url: str
+    csv_slots_table: str
     csv_inbox_queue_url: str = ""
     csv_held_seconds: int = Field(default=0, ge=0)
     csv_split_bytes: int = Field(default=256 * 1024 * 1024, ge=1)

@@ -22,6 +22,7 @@ def received_pack(record: Mapping[str, Any]) -> ReceivedPack:
         sequence_number=int(attributes["SequenceNumber"]),
         points=pack.points,
         transport=pack.transport,
+        slot=pack.slot,
     )
 
 

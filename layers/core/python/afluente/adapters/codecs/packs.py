@@ -23,6 +23,7 @@ MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 _COMPRESSION_LEVEL = 1
 # A double in MessagePack.
 _ARRIVAL_BYTES = 9
+_SLOT_LENGTH = 32
 
 
 class UndecodablePackError(Exception):
@@ -50,10 +51,12 @@ class DecodedPack(msgspec.Struct, frozen=True):
     Attributes:
         points: of the pack, each with its `ingested_at`.
         transport: over which its points came; None of a pack that names none, as those before this field.
+        slot: the slot of its message group that a pack of bulk holds; None of any other pack.
     """
 
     points: tuple[DataPoint, ...]
     transport: str | None = None
+    slot: str | None = None
 
 
 class _WirePoint(msgspec.Struct, array_like=True):
@@ -82,6 +85,7 @@ class _WirePack(msgspec.Struct, array_like=True):
     arrivals: list[float]
     sources: msgspec.Raw
     transport: str | None = None
+    slot: str | None = None
 
 
 _pack_encoder = msgspec.msgpack.Encoder()
@@ -110,10 +114,31 @@ def rows_of(series: Sequence[Series]) -> list[WireRow]:
 
 
 def encode_rows(
-    domain: str, source_id: str, rows: Sequence[WireRow], ingested_at: float, transport: str | None = None
+    domain: str,
+    source_id: str,
+    rows: Sequence[WireRow],
+    ingested_at: float,
+    transport: str | None = None,
+    *,
+    holds_slot: bool = False,
 ) -> EncodedPack:
-    """Encode points of one source, as `rows_of` gives them: the same message as by `encode_pack`."""
-    return _encoded(_pack_encoder.encode([(domain, source_id, rows)]), [ingested_at], len(rows), transport)
+    """Encode points of one source, as `rows_of` gives them: the same message as by `encode_pack`.
+
+    Args:
+        domain: of the source.
+        source_id: the source.
+        rows: its points.
+        ingested_at: when they arrived, in Unix seconds.
+        transport: over which they came.
+        holds_slot: adds the slot of the message.
+    """
+    sources = _pack_encoder.encode([(domain, source_id, rows)])
+    return _encoded(sources, [ingested_at], len(rows), transport, holds_slot=holds_slot)
+
+
+def slot_of(deduplication_id: str) -> str:
+    """The slot of a message: the same for the same points, so that a sender who repeats them finds its slot again."""
+    return deduplication_id[:_SLOT_LENGTH]
 
 
 def decode_pack(body: str) -> DecodedPack:
@@ -130,7 +155,7 @@ def decode_pack(body: str) -> DecodedPack:
         rows = [(source, point) for source in sources for point in source.points]
         arrivals = pack.arrivals * len(rows) if len(pack.arrivals) == 1 else pack.arrivals
         points = tuple(_point(*row, arrival) for row, arrival in zip(rows, arrivals, strict=True))
-        return DecodedPack(points, pack.transport)
+        return DecodedPack(points, pack.transport, pack.slot)
     except (ValueError, zlib.error, msgspec.DecodeError, FaultyError, RecursionError) as error:
         raise UndecodablePackError(type(error).__name__) from error
 
@@ -143,10 +168,14 @@ def _unpacked(packed: bytes) -> bytes:
     return unpacked
 
 
-def _encoded(sources: bytes, arrivals: list[float], points: int, transport: str | None) -> EncodedPack:
-    packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources), transport))
+def _encoded(
+    sources: bytes, arrivals: list[float], points: int, transport: str | None, *, holds_slot: bool = False
+) -> EncodedPack:
+    identity = sha256(sources).hexdigest()
+    slot = slot_of(identity) if holds_slot else None
+    packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources), transport, slot))
     body = base64.b64encode(zlib.compress(packed, _COMPRESSION_LEVEL)).decode("ascii")
-    return EncodedPack(body, sha256(sources).hexdigest(), len(sources) + _ARRIVAL_BYTES * points)
+    return EncodedPack(body, identity, len(sources) + _ARRIVAL_BYTES * points)
 
 
 def _wire_sources(points: Iterable[DataPoint]) -> Iterator[_WireSource]:

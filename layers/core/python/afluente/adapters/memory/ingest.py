@@ -1,9 +1,10 @@
 """In-memory twins of the ports of ingest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from afluente.adapters.codecs.packs import encode_pack
 from afluente.application.ingest.packs import Pack, ReceivedPack, SeriesPack
+from afluente.application.ingest.ports import HeldSlot
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.ingest.redaction import redacted_record
 
@@ -23,6 +24,35 @@ class MemoryPackQueue:
                 self._seen.add(identity)
                 number = len(self.packs)
                 self.packs.append(ReceivedPack(str(number), pack.group, number, points, pack.transport))
+
+
+class MemorySlots:
+    """Slots by group.
+
+    Args:
+        limit: slots of a group.
+        lease_seconds: time after which a slot expires.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, *, limit: int, lease_seconds: float, clock: Callable[[], float]) -> None:
+        self.held: dict[str, dict[str, float]] = {}
+        self._released_through: dict[str, int] = {}
+        self._limit = limit
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+
+    def acquire(self, group: str, token: str) -> HeldSlot | None:
+        now = self._clock()
+        held = {other: until for other, until in self.held.get(group, {}).items() if until > now or other == token}
+        if token not in held and len(held) >= self._limit:
+            return None
+        self.held[group] = {**held, token: now + self._lease_seconds}
+        return HeldSlot(self._released_through.get(group, 0))
+
+    def release(self, group: str, token: str, sequence_number: int) -> None:
+        self.held.get(group, {}).pop(token, None)
+        self._released_through[group] = sequence_number
 
 
 class MemoryQuarantine:

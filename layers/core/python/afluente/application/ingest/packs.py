@@ -91,6 +91,7 @@ class ReceivedPack(msgspec.Struct, frozen=True):
         sequence_number: its place in the group; larger for a later pack.
         points: the points of the pack.
         transport: over which they came; None where the pack names none.
+        slot: the slot of its group that a pack of bulk holds, to be released once it is classified; None of any other.
     """
 
     message_id: str
@@ -98,6 +99,7 @@ class ReceivedPack(msgspec.Struct, frozen=True):
     sequence_number: int
     points: tuple[DataPoint, ...]
     transport: str | None = None
+    slot: str | None = None
 
 
 def into_packs(points: Iterable[DataPoint], shards: int, transport: str | None = None) -> list[Pack]:

@@ -1,10 +1,15 @@
-"""Ports of ingest: the queue of packs, and the quarantine."""
+"""Ports of ingest: the queue of packs, the slots of bulk in it, and the quarantine."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.application.ingest.quarantine import QuarantinedRecord
+
+BULK_PACKS_A_GROUP = 2
+"""Packs of bulk that a message group has in the queue at a time: one is classified while the next waits."""
 
 
 class PackQueue(Protocol):
@@ -17,6 +22,49 @@ class PackQueue(Protocol):
 
         Raises:
             UnavailableError: not every pack is queued; sending all of them again is safe.
+        """
+        ...
+
+
+class HeldSlot(msgspec.Struct, frozen=True):
+    """A slot that was acquired.
+
+    Attributes:
+        released_through: sequence number of the last pack of the group that released a slot before; 0 for none. A pack
+            that the queue numbers no higher was classified already: nobody else will release its slot.
+    """
+
+    released_through: int = 0
+
+
+class BulkSlots(Protocol):
+    """The slots of a message group: packs of bulk that it may have in the queue at a time.
+
+    A slot that is never released expires, so a sender that is gone for good holds up its group for a time only.
+    """
+
+    def acquire(self, group: str, token: str) -> HeldSlot | None:
+        """Acquire a slot, or the same again; None while others hold all slots.
+
+        Args:
+            group: the message group.
+            token: of the pack; whoever acquires by the same token has the same slot.
+
+        Raises:
+            UnavailableError: the store does not answer; the slot may be held all the same.
+        """
+        ...
+
+    def release(self, group: str, token: str, sequence_number: int) -> None:
+        """Release the slot of a pack whose states are saved, or that left the queue another way; again is harmless.
+
+        Args:
+            group: the message group.
+            token: of the pack.
+            sequence_number: of the pack in its group.
+
+        Raises:
+            UnavailableError: it may not be released, and expires. That is no reason to retry the pack.
         """
         ...
 
