@@ -29,7 +29,7 @@ from afluente.application.limits.decisions import Allowed, Throttled
 from afluente.application.limits.rate_limits import Sender
 from afluente.application.websocket.connections import Connection
 from afluente.application.websocket.registry import RefusedError
-from afluente.runtime.core.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, logger, observe
 from afluente.runtime.ws_ingest import WsIngest
 from ws_ingest.connecting import drop, open_connection
 
@@ -55,6 +55,8 @@ def answer_message(event: Event, function: WsIngest) -> Event:
     except UnavailableError as error:
         logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
         answer = Wait(RETRY_AFTER_SECONDS, _UNAVAILABLE)
+    requested_at = event["requestContext"]["requestTimeEpoch"] / 1000
+    observe(Metric.REQUEST_TO_ANSWER, [time.time() - requested_at], transport="ws")
     if isinstance(answer, ErrorMessage):
         logger().info("message refused", code=LogCode.REQUEST_REFUSED, problem=answer.reason)
     return {"statusCode": 200, "body": encode(answer)}

@@ -170,7 +170,7 @@ class Monitoring(Construct):
         self._alarm(id_, name, function.metric_errors(period=_FIVE_MINUTES, statistic="Sum"), 1, description)
 
     def _lines(self, id_: str, name: str, log: LogGroup, code: LogCode, description: str) -> None:
-        # Counted from the log of this stage: the functions' own metrics are of all stages of an account together.
+        # Counted from the log: an invocation that runs out of time has logged its line, but writes no metrics.
         lines = MetricFilter(
             self,
             f"{id_}Lines",

@@ -78,7 +78,6 @@ class ServiceFunction(Construct):
             environment_encryption=key,
             environment={
                 "POWERTOOLS_SERVICE_NAME": package,
-                "POWERTOOLS_METRICS_NAMESPACE": "afluente",
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
                 "AFLUENTE_STAGE": stage.name,
             },

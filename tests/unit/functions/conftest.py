@@ -2,13 +2,15 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
+from afluente.runtime.core.emf import Unit
 from afluente.runtime.core.observability import logger
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -54,18 +56,52 @@ def log() -> Iterator[LogLines]:
 
 @pytest.fixture
 def counted(capsys: pytest.CaptureFixture[str]) -> Callable[[], dict[str, int]]:
-    """The metrics that a function has reported since they were last looked at, by name."""
+    """The counts that a function has reported since they were last looked at, by name."""
 
     def read() -> dict[str, int]:
-        found: dict[str, int] = {}
-        for line in capsys.readouterr().out.splitlines():
-            metrics = json.loads(line) if '"CloudWatchMetrics"' in line else {}
-            for directive in metrics.get("_aws", {}).get("CloudWatchMetrics", []):
-                for metric in directive["Metrics"]:
-                    found[metric["Name"]] = found.get(metric["Name"], 0) + int(sum(metrics[metric["Name"]]))
-        return found
+        found: Counter[str] = Counter()
+        for metric in metrics_in(capsys.readouterr().out):
+            if metric.unit == Unit.COUNT:
+                found[metric.name] += metric.value
+        return dict(found)
 
     return read
+
+
+@pytest.fixture
+def durations(capsys: pytest.CaptureFixture[str]) -> Callable[[], dict[tuple[str, str], list[float]]]:
+    """The durations that a function has reported since they were last looked at, by name and transport."""
+
+    def read() -> dict[tuple[str, str], list[float]]:
+        metrics = metrics_in(capsys.readouterr().out)
+        return {(its.name, its.dimensions["transport"]): its.value for its in metrics if its.unit == Unit.SECONDS}
+
+    return read
+
+
+class ReportedMetric(NamedTuple):
+    """A metric of a line of the log."""
+
+    name: str
+    unit: str
+    dimensions: dict[str, str]
+    value: Any
+
+
+def metrics_in(output: str) -> list[ReportedMetric]:
+    """The metrics that are reported in an output."""
+    lines = [json.loads(line) for line in output.splitlines() if '"CloudWatchMetrics"' in line]
+    return [
+        ReportedMetric(
+            metric["Name"],
+            metric["Unit"],
+            {name: line[name] for name in directive["Dimensions"][0]},
+            line[metric["Name"]],
+        )
+        for line in lines
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

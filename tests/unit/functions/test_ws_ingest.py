@@ -166,7 +166,13 @@ def world() -> World:
 
 
 def event(event_type: str, **fields: Any) -> dict[str, Any]:
-    context = {"connectionId": ID, "eventType": event_type, "requestId": "request-1", "stage": "live"}
+    context = {
+        "connectionId": ID,
+        "eventType": event_type,
+        "requestId": "request-1",
+        "requestTimeEpoch": 1_700_000_000_000,
+        "stage": "live",
+    }
     return {"requestContext": context, "isBase64Encoded": False, **fields}
 
 

@@ -22,3 +22,9 @@ def log() -> Iterator[list[dict[str, Any]]]:
     logger().addHandler(handler)
     yield lines
     logger()._logger.removeHandler(handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logger_on_the_real_output() -> None:
+    """The logger keeps the output that it first finds, which is to be one that outlives a test."""
+    logger()

@@ -23,7 +23,8 @@ EVERY_FUNCTION = (
     "afluente.application.limits.stage_limits",
     "afluente.adapters.aws.calls afluente.adapters.aws.dynamodb",
     "afluente.runtime.entry_point",
-    "afluente.runtime.core.clients afluente.runtime.core.observability afluente.runtime.core.settings",
+    "afluente.runtime.core.clients afluente.runtime.core.emf afluente.runtime.core.observability",
+    "afluente.runtime.core.settings",
 )
 INGEST = (
     "afluente.domain.datapoints afluente.domain.faults afluente.domain.stream_keys",

@@ -465,4 +465,4 @@ def test_who_sends_packets_is_counted_by_key(
 
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"LegacyRequests"' in line]
     (metric,) = written
-    assert (metric["client"], metric["LegacyRequests"]) == ("aaaqeaye", [1.0])
+    assert (metric["client"], metric["LegacyRequests"]) == ("aaaqeaye", 1)

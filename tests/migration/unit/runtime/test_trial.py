@@ -28,7 +28,7 @@ def test_a_rollback_is_an_error_in_the_log_and_a_metric(
     assert (line["levelname"], line["code"], line["why"]) == ("ERROR", "CANARY_ROLLED_BACK", "1 difference")
     assert (line["share_before"], line["share"], line["points"], line["step_seconds"]) == (10, 0, 40, 9)
     reported = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
-    assert [metric["CanaryRolledBack"] for metric in reported] == [[1]]
+    assert [metric["CanaryRolledBack"] for metric in reported] == [1]
 
 
 def test_a_next_step_is_a_line_alone(log: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:

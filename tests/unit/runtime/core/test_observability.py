@@ -7,43 +7,70 @@ from types import SimpleNamespace
 
 import pytest
 
-from afluente.runtime.core.observability import LogCode, Metric, count, invocation, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, invocation, logger, observe
+
+INVOCATION = SimpleNamespace(aws_request_id="invocation-1")
 
 
-def test_counts_are_reported_as_one_line_of_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    count({Metric.POINTS_ACCEPTED: 3, Metric.POINTS_REJECTED: 0, Metric.POINTS_LATE: 1})
+def test_the_metrics_of_an_invocation_are_one_line_with_its_service_and_stage(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "http_ingest")
+    monkeypatch.setenv("AFLUENTE_STAGE", "prod")
+    with invocation(INVOCATION):
+        count({Metric.POINTS_ACCEPTED: 3, Metric.POINTS_REJECTED: 0, Metric.POINTS_LATE: 1})
+        count({Metric.POINTS_ACCEPTED: 2})
+        observe(Metric.REQUEST_TO_ANSWER, [0.5], transport="http")
+        assert capsys.readouterr().out == ""
 
     (line,) = capsys.readouterr().out.splitlines()
     reported = json.loads(line)
-    (directive,) = reported["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "afluente"
-    assert directive["Metrics"] == [
-        {"Name": "PointsAccepted", "Unit": "Count"},
-        {"Name": "PointsLate", "Unit": "Count"},
-    ]
-    assert (reported["PointsAccepted"], reported["PointsLate"]) == ([3], [1])
+    assert reported.pop("_aws")["CloudWatchMetrics"][0]["Namespace"] == "afluente"
+    assert reported == {
+        "service": "http_ingest",
+        "stage": "prod",
+        "transport": "http",
+        "PointsAccepted": 5,
+        "PointsLate": 1,
+        "RequestToAnswer": [0.5],
+    }
 
 
-def test_counts_of_one_report_are_not_in_the_next(capsys: pytest.CaptureFixture[str]) -> None:
-    count({Metric.POINTS_ACCEPTED: 3})
+def test_the_metrics_of_one_invocation_are_not_in_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    with invocation(INVOCATION):
+        count({Metric.POINTS_ACCEPTED: 3})
     capsys.readouterr()
 
-    count({Metric.POINTS_LATE: 1})
+    with invocation(INVOCATION):
+        count({Metric.POINTS_LATE: 1})
 
     assert "PointsAccepted" not in capsys.readouterr().out
+
+
+def test_an_invocation_that_fails_is_counted_beside_what_it_had_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        count({Metric.POINTS_ACCEPTED: 3})
+        raise LookupError
+
+    with pytest.raises(LookupError), invocation(INVOCATION):
+        fail()
+
+    reported = json.loads(capsys.readouterr().out)
+    assert (reported["PointsAccepted"], reported["InvocationsFailed"]) == (3, 1)
 
 
 @pytest.mark.parametrize("counts", [{}, {Metric.POINTS_ACCEPTED: 0}])
 def test_where_there_is_nothing_to_count_nothing_is_reported(
     capsys: pytest.CaptureFixture[str], counts: dict[Metric, int]
 ) -> None:
-    count(counts)
+    with invocation(INVOCATION):
+        count(counts)
 
     assert capsys.readouterr().out == ""
 
 
 def test_lines_of_an_invocation_carry_its_id_and_those_after_it_do_not() -> None:
-    with invocation(SimpleNamespace(aws_request_id="invocation-1")):
+    with invocation(INVOCATION):
         during = logger().get_current_keys()
     after = logger().get_current_keys()
 

@@ -4,6 +4,7 @@ A request passes the front, the check of its key, the rate limits, and the handl
 details (RFC 9457).
 """
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -16,11 +17,14 @@ from afluente.adapters.http.requests import permitted
 from afluente.adapters.http.routes import BY_KEY
 from afluente.application.errors import UnavailableError
 from afluente.application.limits.rate_limits import RateLimits
-from afluente.runtime.core.observability import LogCode, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, logger, observe
 from afluente.runtime.http_request import Event, Request
 
 RETRY_AFTER_SECONDS = 2
 """After so many seconds a client retries a request that found something unavailable."""
+
+
+_SERVER_ERROR = 500
 
 
 class HttpFunction(Protocol):
@@ -89,6 +93,8 @@ def serve(event: Event, function: Function, router: Router[Function]) -> dict[st
         router: of the function.
     """
     answer = _bypassed_front(event, function.front) or _routed(event, function, router)
+    if answer.status >= _SERVER_ERROR:
+        count({Metric.SERVER_ERRORS: 1})
     return {
         "statusCode": answer.status,
         "headers": {"content-type": answer.content_type, "x-request-id": _request_id(event), **answer.headers},
@@ -131,6 +137,9 @@ def _routed(event: Event, function: Function, router: Router[Function]) -> Answe
         answer = refused(error, _request_id(event))
     except UnavailableError as error:
         answer = _unavailable(error, endpoint.unavailable, endpoint.so_far, _request_id(event))
+    # Of requests that take a key alone: health checks would hide them.
+    requested_at = event["requestContext"]["timeEpoch"] / 1000
+    observe(Metric.REQUEST_TO_ANSWER, [time.time() - requested_at], transport="http")
     return _with_headers(answer, endpoint.headers(function))
 
 

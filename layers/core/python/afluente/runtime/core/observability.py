@@ -1,20 +1,25 @@
 """Logs and metrics: each line has a code of one list, each metric a name of one list."""
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache, partial
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.logging.types import LogRecord
-from aws_lambda_powertools.metrics import MetricUnit
 
 from afluente.application.redaction import redacted
+from afluente.runtime.core.emf import EmbeddedMetrics
 
 METRICS_NAMESPACE = "afluente"
+
+_UNDEFINED = "undefined"
 
 
 class LogCode(StrEnum):
@@ -90,6 +95,14 @@ class Metric(StrEnum):
     CANARY_ROLLED_BACK = "CanaryRolledBack"
     CANARY_ERRORS = "CanaryErrors"
     SHADOW_DIFFERENCES = "ShadowDifferences"
+    INVOCATIONS_FAILED = "InvocationsFailed"
+    SERVER_ERRORS = "ServerErrors"
+    ACCEPTANCE_TO_KINESIS = "AcceptanceToKinesis"
+    REQUEST_TO_ANSWER = "RequestToAnswer"
+
+
+DURATIONS = frozenset({Metric.ACCEPTANCE_TO_KINESIS, Metric.REQUEST_TO_ANSWER})
+"""Metrics in seconds, with the dimension `transport`; all others are counts."""
 
 
 class _MaskingFormatter(LambdaPowertoolsFormatter):
@@ -110,37 +123,71 @@ def logger() -> Logger:
     return Logger(logger_formatter=_MaskingFormatter(json_serializer=as_ascii))
 
 
-@cache
-def _metrics() -> Metrics:
-    return Metrics(namespace=METRICS_NAMESPACE)
+class _Current:
+    """The metrics of the invocation that runs, if one does: a container has one at a time."""
+
+    metrics: EmbeddedMetrics | None = None
 
 
 @contextmanager
 def invocation(context: Any) -> Iterator[None]:
-    """Add the invocation's id to each log line.
+    """Add the invocation's id to each log line, and write its metrics when it ends.
 
     Args:
         context: Lambda's context object.
     """
     logger().append_keys(function_request_id=context.aws_request_id)
     try:
-        yield
+        with _metrics():
+            yield
     finally:
         logger().clear_state()
 
 
 def count_of(client: str, metric: Metric) -> None:
     """Count one of a metric, with the dimension `client`: each of its values is a metric that costs money."""
-    with single_metric(metric, MetricUnit.Count, 1, namespace=METRICS_NAMESPACE) as one:
-        one.add_dimension("client", client)
+    with _metrics() as metrics:
+        metrics.count(metric, 1, client=client)
 
 
 def count(counts: Mapping[Metric, int]) -> None:
-    """Report counts in CloudWatch's embedded metric format, a log line; zeros are left out."""
-    metrics = _metrics()
-    if not any(counts.values()):
+    """Count metrics; zeros are left out."""
+    with _metrics() as metrics:
+        for name, number in counts.items():
+            metrics.count(name, number)
+
+
+def observe(metric: Metric, seconds: Iterable[float], *, transport: str) -> None:
+    """Add durations to a metric.
+
+    Args:
+        metric: one of `DURATIONS`.
+        seconds: the durations; negative ones, of clocks that differ, count as 0.
+        transport: `http`, `mqtt`, `ws` or `csv`.
+    """
+    with _metrics() as metrics:
+        metrics.observe(metric, seconds, transport=transport)
+
+
+@contextmanager
+def _metrics() -> Iterator[EmbeddedMetrics]:
+    """The metrics of the invocation; outside of one, or as it begins, new ones that are written at the end."""
+    if _Current.metrics is not None:
+        yield _Current.metrics
         return
-    for name, number in counts.items():
-        if number:
-            metrics.add_metric(name, MetricUnit.Count, number)
-    metrics.flush_metrics()
+    # Of each stage apart: several may share an account.
+    dimensions = {
+        "service": os.environ.get("POWERTOOLS_SERVICE_NAME", _UNDEFINED),
+        "stage": os.environ.get("AFLUENTE_STAGE", _UNDEFINED),
+    }
+    metrics = _Current.metrics = EmbeddedMetrics(METRICS_NAMESPACE, dimensions)
+    try:
+        yield metrics
+    except Exception:
+        metrics.count(Metric.INVOCATIONS_FAILED, 1)
+        raise
+    finally:
+        _Current.metrics = None
+        for line in metrics.lines(int(time.time() * 1000)):
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
