@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from afluente.adapters.memory.access import MemoryKeyUses
 from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey, new_key
 from afluente.application.access.authentication import Authentication
@@ -154,7 +155,7 @@ def an_authentication(store: ApiKeyStore, **fields: Any) -> Authentication:
         "clock": lambda: NOW,
         "on_use_lost": _fail_on_lost_use,
     }
-    return Authentication(store, **(defaults | fields))
+    return Authentication(store, MemoryKeyUses(), **(defaults | fields))
 
 
 def _fail_on_lost_use(key_id: str) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey, new_key, rotated
+from afluente.application.access.authentication import with_last_uses
 from afluente.application.access.grants import EVERYTHING, OPERATOR, Action
 from afluente.application.access.ports import StaleKeyError
 from afluente.domain.stream_keys import part_faults
 from cli.access.key_rendering import state_of
-from cli.access.stores import keys_of, pepper_of, tenants_of
+from cli.access.stores import key_uses_of, keys_of, pepper_of, tenants_of
 from cli.access.tenants import check_boundary, find_tenant
 from cli.core.errors import CommandError, ExitCode
 from cli.core.output import err
@@ -106,7 +107,8 @@ def create_key(target: Target, name: str, rights: KeyRights, expires_at: float |
 
 def list_keys(target: Target) -> list[ApiKey]:
     """The keys, the oldest first."""
-    return sorted(keys_of(target).list(), key=lambda key: key.created_at)
+    keys = with_last_uses(keys_of(target).list(), key_uses_of(target))
+    return sorted(keys, key=lambda key: key.created_at)
 
 
 def find_key(target: Target, text: str) -> ApiKey:
@@ -115,7 +117,8 @@ def find_key(target: Target, text: str) -> ApiKey:
     Raises:
         CommandError: there is none; the text is repeated only where it can be no secret.
     """
-    return _find(keys_of(target), text)
+    [key] = with_last_uses([_find(keys_of(target), text)], key_uses_of(target))
+    return key
 
 
 def rotate_key(target: Target, text: str, *, overlap_seconds: float, expires_at: float | None) -> RotatedKey:

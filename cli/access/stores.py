@@ -6,6 +6,7 @@ from cli.core.target import Target
 
 if TYPE_CHECKING:
     from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+    from afluente.adapters.aws.dynamodb_key_uses import DynamoKeyUses
     from afluente.adapters.aws.dynamodb_tenants import DynamoTenants
 
 
@@ -14,6 +15,13 @@ def keys_of(target: Target) -> "DynamoApiKeys":
     from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys  # noqa: PLC0415 - commands start quickly
 
     return DynamoApiKeys(target.client("dynamodb"), target["AccessTable"])
+
+
+def key_uses_of(target: Target) -> "DynamoKeyUses":
+    """The last uses of the API keys."""
+    from afluente.adapters.aws.dynamodb_key_uses import DynamoKeyUses  # noqa: PLC0415 - commands start quickly
+
+    return DynamoKeyUses(target.client("dynamodb"), target["KeyUsesTable"])
 
 
 def tenants_of(target: Target) -> "DynamoTenants":

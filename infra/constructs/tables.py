@@ -51,6 +51,8 @@ class Tables(Construct):
             sort_key=Attribute(name="bucket", type=AttributeType.NUMBER),
         )
         self.access = self._table("Access", "access", partition_key="id")
+        # Apart from the keys, which no function may write.
+        self.key_uses = self._table("KeyUses", "key-uses", partition_key="id")
         self.connections = self._table("WsConnections", "ws-connections", partition_key="id", expiry="expires_at")
         self.csv_jobs = self._table("CsvJobs", "csv-jobs", partition_key="job_id", expiry="expires_at")
         self.csv_jobs.add_global_secondary_index(

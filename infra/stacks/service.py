@@ -171,6 +171,7 @@ class ServiceStack(StageStack):
             "ConstraintsTable": data.tables.constraints.table_name,
             "ConstraintHistoryTable": data.tables.constraint_history.table_name,
             "AccessTable": data.tables.access.table_name,
+            "KeyUsesTable": data.tables.key_uses.table_name,
             "KeyPepperSecret": data.key_pepper.secret.secret_arn,
             "CsvJobsTable": data.tables.csv_jobs.table_name,
             "MigrationTable": data.tables.migration.table_name,

@@ -33,6 +33,7 @@ def resources(aws: LocalAws) -> dict[str, str]:
         "AFLUENTE_CONSTRAINTS_TABLE": aws.table("key"),
         "AFLUENTE_CONSTRAINT_HISTORY_TABLE": aws.table("key", "version"),
         "AFLUENTE_ACCESS_TABLE": aws.table("id"),
+        "AFLUENTE_KEY_USES_TABLE": aws.table("id"),
         "AFLUENTE_KEY_PEPPER_SECRET": aws.secret(PEPPER),
         "AFLUENTE_CONNECTIONS_TABLE": aws.table("id"),
         "AFLUENTE_MIGRATION_TABLE": aws.table("id", "entry", sort_form="S"),

@@ -80,18 +80,22 @@ def test_a_new_key_does_not_replace_another(store: ApiKeyStore) -> None:
     assert store.find(key.key_id) == key
 
 
-def test_a_use_is_recorded_and_conflicts_with_no_change(store: ApiKeyStore) -> None:
-    _, key = an_api_key()
+def test_a_use_that_an_earlier_release_kept_in_the_key_is_read_and_left_by_changes(aws: LocalAws) -> None:
+    client, table = aws.client("dynamodb"), aws.table("id")
+    store, (_, key) = DynamoApiKeys(client, table), an_api_key()
     store.put(key)
-    store.record_use(key.key_id, NOW + 0.25)
-    store.record_use(key.key_id, NOW + 0.5)
+    client.update_item(
+        TableName=table,
+        Key={"id": {"S": f"key#{key.key_id}"}},
+        UpdateExpression="SET last_used_at = :now",
+        ExpressionAttributeValues={":now": {"N": str(NOW + 0.5)}},
+    )
     found = store.find(key.key_id)
     assert found == msgspec.structs.replace(key, last_used_at=NOW + 0.5)
 
-    store.record_use(key.key_id, NOW + 1)
     store.put(msgspec.structs.replace(key, revoked_at=NOW), replacing=found)
 
-    assert store.find(key.key_id) == msgspec.structs.replace(key, revoked_at=NOW, last_used_at=NOW + 1)
+    assert store.find(key.key_id) == msgspec.structs.replace(key, revoked_at=NOW, last_used_at=NOW + 0.5)
 
 
 def test_all_keys_are_listed(store: ApiKeyStore) -> None:
@@ -119,7 +123,7 @@ def test_a_table_that_fails_is_unavailable(aws: LocalAws, operation: str) -> Non
 
     calls: dict[str, list[Callable[[], object]]] = {
         "GetItem": [lambda: store.find("aaaaaaaa")],
-        "UpdateItem": [lambda: store.put(an_api_key()[1]), lambda: store.record_use("aaaaaaaa", NOW)],
+        "UpdateItem": [lambda: store.put(an_api_key()[1])],
         "Scan": [lambda: list(store.list())],
     }
     for call in calls[operation]:

@@ -37,7 +37,8 @@ GRANTS = {
     },
     "http_authorizer": {
         ("dynamodb:GetItem", "afluente-prod-access"),
-        ("dynamodb:UpdateItem", "afluente-prod-access"),
+        ("dynamodb:GetItem", "afluente-prod-key-uses"),
+        ("dynamodb:PutItem", "afluente-prod-key-uses"),
         ("secretsmanager:GetSecretValue", "<SecretsManager::Secret>"),
     },
     "iot_rule_handler": {
@@ -75,7 +76,8 @@ GRANTS = {
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
         ("s3:PutObject", QUARANTINE),
         ("dynamodb:GetItem", "afluente-prod-access"),
-        ("dynamodb:UpdateItem", "afluente-prod-access"),
+        ("dynamodb:GetItem", "afluente-prod-key-uses"),
+        ("dynamodb:PutItem", "afluente-prod-key-uses"),
         ("secretsmanager:GetSecretValue", "<SecretsManager::Secret>"),
         ("dynamodb:GetItem", "afluente-prod-ws-connections"),
         ("dynamodb:PutItem", "afluente-prod-ws-connections"),

@@ -73,6 +73,7 @@ def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> No
             "ConstraintHistory",
             "StreamLatest",
             "Access",
+            "KeyUses",
             "Limits",
             "WsConnections",
             "CsvJobs",

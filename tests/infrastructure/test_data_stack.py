@@ -12,6 +12,7 @@ TABLES = {
     "afluente-prod-constraint-history": [("key", "HASH", "S"), ("version", "RANGE", "N")],
     "afluente-prod-stream-latest": [("source", "HASH", "S"), ("bucket", "RANGE", "N")],
     "afluente-prod-access": [("id", "HASH", "S")],
+    "afluente-prod-key-uses": [("id", "HASH", "S")],
     "afluente-prod-ws-connections": [("id", "HASH", "S")],
     "afluente-prod-csv-jobs": [("job_id", "HASH", "S")],
     "afluente-prod-csv-slots": [("group", "HASH", "S")],

@@ -111,6 +111,7 @@ ENVIRONMENT = {
         **LIMITS,
         "POWERTOOLS_SERVICE_NAME": "ws_ingest",
         "AFLUENTE_ACCESS_TABLE": "afluente-prod-access",
+        "AFLUENTE_KEY_USES_TABLE": "afluente-prod-key-uses",
         "AFLUENTE_KEY_PEPPER_SECRET": "<SecretsManager::Secret>",
         "AFLUENTE_CONNECTIONS_TABLE": "afluente-prod-ws-connections",
         "AFLUENTE_UNANSWERED_QUEUE_URL": "afluente-prod-unanswered-connections",
@@ -132,6 +133,7 @@ ENVIRONMENT = {
         "POWERTOOLS_SERVICE_NAME": "http_authorizer",
         "AFLUENTE_LIMITS": json.dumps({"refused_keys": {"per_second": 10, "burst": 100}}),
         "AFLUENTE_ACCESS_TABLE": "afluente-prod-access",
+        "AFLUENTE_KEY_USES_TABLE": "afluente-prod-key-uses",
         "AFLUENTE_KEY_PEPPER_SECRET": "<SecretsManager::Secret>",
     },
     "classifier": {

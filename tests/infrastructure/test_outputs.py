@@ -29,6 +29,7 @@ OUTPUTS = {
     "ConstraintsTable": "afluente-prod-stream-constraints",
     "ConstraintHistoryTable": "afluente-prod-constraint-history",
     "AccessTable": "afluente-prod-access",
+    "KeyUsesTable": "afluente-prod-key-uses",
     "KeyPepperSecret": "<SecretsManager::Secret>",
     "CsvJobsTable": "afluente-prod-csv-jobs",
     "MigrationTable": "afluente-prod-migration",

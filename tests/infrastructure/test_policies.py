@@ -97,6 +97,19 @@ def test_the_grants_of_a_function_are_exactly_those_that_the_options_of_the_stag
 
 
 @every_variant
+def test_no_function_may_write_keys(deployment: Deployment) -> None:
+    """Whoever breaks into a function can neither make a key nor widen one."""
+    of_keys = {
+        action
+        for function in functions(deployment)
+        for action, resource in deployment.grants_of(function["Role"]["Fn::GetAtt"][0])
+        if resource.startswith(f"{deployment.stage.prefix}-access")
+    }
+
+    assert of_keys == {"dynamodb:GetItem"}
+
+
+@every_variant
 def test_topic_rules_may_send_to_the_inbox_and_its_dead_letters_alone(deployment: Deployment, variant: str) -> None:
     of_functions = {function["Role"]["Fn::GetAtt"][0] for function in functions(deployment)}
     of_rules = {

@@ -49,10 +49,12 @@ def check_keys(function: ServiceFunction, data: DataStores) -> None:
     function.configure(
         {
             "AFLUENTE_ACCESS_TABLE": data.tables.access.table_name,
+            "AFLUENTE_KEY_USES_TABLE": data.tables.key_uses.table_name,
             "AFLUENTE_KEY_PEPPER_SECRET": data.key_pepper.secret.secret_arn,
         }
     )
-    function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], data.tables.access.table_arn)
+    function.allow(["dynamodb:GetItem"], data.tables.access.table_arn)
+    function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], data.tables.key_uses.table_arn)
     function.allow(["secretsmanager:GetSecretValue"], data.key_pepper.secret.secret_arn)
 
 

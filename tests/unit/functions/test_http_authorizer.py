@@ -28,9 +28,6 @@ class StoreThatIsAway:
     def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
         raise UnavailableError("DynamoDB")
 
-    def record_use(self, key_id: str, now: float) -> None:
-        raise UnavailableError("DynamoDB")
-
     def list(self) -> Iterable[ApiKey]:
         raise UnavailableError("DynamoDB")
 

@@ -41,7 +41,8 @@ RATE_LIMITS = (
 AUTHENTICATION = (
     "afluente.application.access.api_keys afluente.application.access.authentication",
     "afluente.application.access.grants afluente.application.access.ports",
-    "afluente.adapters.aws.dynamodb_api_keys afluente.adapters.aws.secrets_manager",
+    "afluente.adapters.aws.dynamodb_api_keys afluente.adapters.aws.dynamodb_key_uses",
+    "afluente.adapters.aws.secrets_manager",
     "afluente.runtime.authentication afluente.runtime.core.secrets",
 )
 HTTP = (

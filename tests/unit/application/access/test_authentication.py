@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.memory.access import MemoryApiKeys
+from afluente.adapters.memory.access import MemoryApiKeys, MemoryKeyUses
 from afluente.application.access.api_keys import (
     KEY_RANDOM_BYTES,
     ApiKey,
     new_key,
     rotated,
 )
-from afluente.application.access.authentication import USE_RECORDED_SECONDS, Authentication
+from afluente.application.access.authentication import USE_RECORDED_SECONDS, Authentication, with_last_uses
 from afluente.application.access.grants import Action
 from afluente.application.access.ports import StaleKeyError
 from afluente.application.errors import UnavailableError
@@ -32,31 +32,40 @@ class UnavailableStore:
     def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
         raise UnavailableError("away")
 
-    def record_use(self, key_id: str, now: float) -> None:
-        raise UnavailableError("away")
-
     def list(self) -> Iterable[ApiKey]:
         raise UnavailableError("away")
 
 
 class Store(MemoryApiKeys):
-    """Keys in memory, with counted look-ups, and writes that can be made to fail."""
+    """Keys in memory, with counted look-ups."""
 
     def __init__(self) -> None:
         super().__init__()
         self.look_ups = 0
-        self.uses: list[float] = []
-        self.is_read_only = False
 
     def find(self, key_id: str) -> ApiKey | None:
         self.look_ups += 1
         return super().find(key_id)
 
-    def record_use(self, key_id: str, now: float) -> None:
+
+class Uses(MemoryKeyUses):
+    """Uses in memory, with counted look-ups, and writes that can be made to fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look_ups = 0
+        self.recorded: list[float] = []
+        self.is_read_only = False
+
+    def last(self, key_id: str) -> float | None:
+        self.look_ups += 1
+        return super().last(key_id)
+
+    def record(self, key_id: str, now: float) -> None:
         if self.is_read_only:
             raise UnavailableError("throttled")
-        self.uses.append(now)
-        super().record_use(key_id, now)
+        self.recorded.append(now)
+        super().record(key_id, now)
 
 
 class World:
@@ -64,6 +73,7 @@ class World:
 
     def __init__(self) -> None:
         self.store = Store()
+        self.uses = Uses()
         self.seconds = 0.0
         self.pepper = PEPPER
         self.lost: list[str] = []
@@ -72,6 +82,7 @@ class World:
     def another_container(self) -> Authentication:
         return Authentication(
             self.store,
+            self.uses,
             pepper=lambda: self.pepper,
             ttl_seconds=TTL_SECONDS,
             clock=lambda: self.seconds,
@@ -218,22 +229,48 @@ def test_uses_are_recorded_once_in_a_quarter_of_an_hour(world: World) -> None:
     for now in later:
         world.another_container()(text, now)
 
-    assert world.store.uses == [NOW, NOW + USE_RECORDED_SECONDS]
-    found = world.store.find(key.key_id)
-    assert found is not None
-    assert found.last_used_at == NOW + USE_RECORDED_SECONDS
+    assert world.uses.recorded == [NOW, NOW + USE_RECORDED_SECONDS]
+    assert list(with_last_uses([key], world.uses)) == [
+        msgspec.structs.replace(key, last_used_at=NOW + USE_RECORDED_SECONDS)
+    ]
+
+
+def test_a_container_looks_at_the_uses_of_a_key_as_rarely_as_they_are_recorded(world: World) -> None:
+    text, _ = world.a_key()
+    world.another_container()(text, NOW)
+
+    for now in (NOW + 1, NOW + 2, NOW + USE_RECORDED_SECONDS):
+        world.seconds += TTL_SECONDS
+        world.authenticate(text, now)
+
+    assert world.uses.recorded == [NOW, NOW + USE_RECORDED_SECONDS]
+    assert world.uses.look_ups == 3
+
+
+def test_a_use_that_an_earlier_release_kept_in_the_key_counts(world: World) -> None:
+    text, key = an_api_key()
+    world.store.put(key)
+    kept = world.store._keys[key.key_id] = msgspec.structs.replace(key, last_used_at=NOW)
+
+    assert list(with_last_uses([kept], world.uses)) == [kept]
+    world.another_container()(text, NOW + 1)
+    assert world.uses.recorded == []
+    world.another_container()(text, NOW + USE_RECORDED_SECONDS)
+    assert list(with_last_uses([kept], world.uses)) == [
+        msgspec.structs.replace(key, last_used_at=NOW + USE_RECORDED_SECONDS)
+    ]
 
 
 def test_a_refused_key_has_no_use_recorded(world: World) -> None:
     text, _ = world.a_key(expires_at=NOW)
 
     assert not world.lets_in(text)
-    assert world.store.uses == []
+    assert world.uses.recorded == []
 
 
 def test_a_use_that_cannot_be_recorded_is_reported_and_lets_the_owner_in(world: World) -> None:
     text, key = world.a_key()
-    world.store.is_read_only = True
+    world.uses.is_read_only = True
 
     assert world.authenticate(text, NOW) == key.grant
     assert world.lost == [key.key_id]

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from afluente.runtime.classifier import ClassifierSettings
 from afluente.runtime.http_authorizer import HttpAuthorizerSettings
 from afluente.runtime.http_ingest import HttpIngestSettings
-from tests.unit.runtime.environments import CLASSIFIER, HTTP_INGEST
+from tests.unit.runtime.environments import CLASSIFIER, HTTP_AUTHORIZER, HTTP_INGEST
 
 
 def test_settings_are_read_from_the_environment() -> None:
@@ -15,8 +15,7 @@ def test_settings_are_read_from_the_environment() -> None:
     assert settings.domains == ("iot", "health")
     assert settings.shards == 64
     assert settings.quarantine_bucket == "quarantine"
-    authorizer = {"AFLUENTE_ACCESS_TABLE": "access", "AFLUENTE_KEY_PEPPER_SECRET": "pepper"}
-    assert HttpAuthorizerSettings.read(authorizer).access_table == "access"
+    assert HttpAuthorizerSettings.read(HTTP_AUTHORIZER).access_table == "access"
 
 
 def test_domains_may_be_given_as_names_already() -> None:

@@ -3,6 +3,7 @@
 import time
 
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.aws.dynamodb_key_uses import DynamoKeyUses
 from afluente.application.access.authentication import Authentication
 from afluente.runtime.core.clients import client
 from afluente.runtime.core.observability import LogCode, logger
@@ -14,6 +15,7 @@ def authentication(settings: AuthenticatingSettings) -> Authentication:
     """Build the look-up of keys."""
     return Authentication(
         DynamoApiKeys(client("dynamodb"), settings.access_table),
+        DynamoKeyUses(client("dynamodb"), settings.key_uses_table),
         pepper=cached_secret(settings.key_pepper_secret),
         ttl_seconds=settings.key_ttl_seconds,
         clock=time.monotonic,

@@ -60,15 +60,6 @@ class DynamoApiKeys:
         except ConditionFailedError as error:
             raise StaleKeyError(key.key_id) from error
 
-    def record_use(self, key_id: str, now: float) -> None:
-        with unavailable(f"DynamoDB table {self._table}"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=_name(key_id),
-                UpdateExpression="SET last_used_at = :now",
-                ExpressionAttributeValues={":now": {"N": f"{now:.3f}"}},
-            )
-
     def list(self) -> Iterator[ApiKey]:
         for item in scan_beginning_with(self._client, self._table, _PREFIX, consistent=False):
             if "record" in item:
@@ -80,11 +71,12 @@ def _name(key_id: str) -> dict[str, dict[str, str]]:
 
 
 def _encode(key: ApiKey) -> str:
-    # The last use is an attribute of its own, so that uses do not conflict with changes.
+    # Last uses are in a table of their own.
     return _encoder.encode(msgspec.structs.replace(key, last_used_at=None)).decode()
 
 
 def _decode(item: Attributes) -> ApiKey:
     key = _decoder.decode(item["record"]["S"])
+    # Written by releases before uses had a table of their own.
     last_used_at = item.get("last_used_at")
     return msgspec.structs.replace(key, last_used_at=float(last_used_at["N"])) if last_used_at else key

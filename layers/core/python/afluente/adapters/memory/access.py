@@ -25,11 +25,24 @@ class MemoryApiKeys:
         last_used_at = found.last_used_at if found else None
         self._keys[key.key_id] = msgspec.structs.replace(key, last_used_at=last_used_at)
 
-    def record_use(self, key_id: str, now: float) -> None:
-        self._keys[key_id] = msgspec.structs.replace(self._keys[key_id], last_used_at=now)
-
     def list(self) -> Iterator[ApiKey]:
         return iter(list(self._keys.values()))
+
+
+class MemoryKeyUses:
+    """Keeps the last uses of keys by id."""
+
+    def __init__(self) -> None:
+        self._uses: dict[str, float] = {}
+
+    def last(self, key_id: str) -> float | None:
+        return self._uses.get(key_id)
+
+    def record(self, key_id: str, now: float) -> None:
+        self._uses[key_id] = now
+
+    def list(self) -> Iterator[tuple[str, float]]:
+        return iter(list(self._uses.items()))
 
 
 def _without_use(key: ApiKey | None) -> ApiKey | None:

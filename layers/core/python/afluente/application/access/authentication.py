@@ -1,14 +1,15 @@
 """Authentication: an API key becomes the grant of its owner."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 
-from cachetools import TTLCache
+import msgspec
+from cachetools import LRUCache, TTLCache
 
 from afluente.application.access.api_keys import ApiKey, id_in, verifier_of
 from afluente.application.access.grants import Grant
-from afluente.application.access.ports import ApiKeyStore
+from afluente.application.access.ports import ApiKeyStore, KeyUses
 from afluente.application.errors import UnavailableError
 
 USE_RECORDED_SECONDS = 15 * 60
@@ -23,6 +24,7 @@ class Authentication:
 
     Args:
         store: of API keys.
+        uses: of API keys.
         pepper: gives the secret that is part of every hash.
         ttl_seconds: time for which an answer is cached.
         clock: a monotonic clock, in seconds.
@@ -32,6 +34,7 @@ class Authentication:
     def __init__(
         self,
         store: ApiKeyStore,
+        uses: KeyUses,
         *,
         pepper: Callable[[], str],
         ttl_seconds: float,
@@ -39,6 +42,8 @@ class Authentication:
         on_use_lost: Callable[[str], None],
     ) -> None:
         self._store = store
+        self._uses = uses
+        self._recorded: LRUCache[str, float] = LRUCache(_CACHED_KEYS)
         self._on_use_lost = on_use_lost
         self._pepper = pepper
         self._cache: TTLCache[bytes, Grant | None] = TTLCache(_CACHED_KEYS, ttl_seconds, timer=clock)
@@ -79,9 +84,36 @@ class Authentication:
         return key.grant
 
     def _record_use(self, key: ApiKey, now: float) -> None:
-        if key.last_used_at is not None and now - key.last_used_at < USE_RECORDED_SECONDS:
+        if not _is_due(self._recorded.get(key.key_id), now):
             return
         try:
-            self._store.record_use(key.key_id, now)
+            self._recorded[key.key_id] = self._recorded_use(key, now)
         except UnavailableError:
             self._on_use_lost(key.key_id)
+
+    def _recorded_use(self, key: ApiKey, now: float) -> float:
+        """The last recorded use of a key, which may be that of another container; now, if that is long ago."""
+        last = _last_use(self._uses.last(key.key_id), key)
+        if last is not None and not _is_due(last, now):
+            return last
+        self._uses.record(key.key_id, now)
+        return now
+
+
+def with_last_uses(keys: Iterable[ApiKey], uses: KeyUses) -> Iterator[ApiKey]:
+    """Keys with the times of their last uses.
+
+    Raises:
+        UnavailableError: the store of uses does not answer.
+    """
+    last = dict(uses.list())
+    return (msgspec.structs.replace(key, last_used_at=_last_use(last.get(key.key_id), key)) for key in keys)
+
+
+def _last_use(recorded: float | None, key: ApiKey) -> float | None:
+    """The later one of a recorded use and that in the key, from a release before uses had a table of their own."""
+    return max((at for at in (recorded, key.last_used_at) if at is not None), default=None)
+
+
+def _is_due(last: float | None, now: float) -> bool:
+    return last is None or now - last >= USE_RECORDED_SECONDS

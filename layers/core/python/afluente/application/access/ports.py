@@ -25,7 +25,7 @@ class ApiKeyStore(Protocol):
         ...
 
     def put(self, key: ApiKey, *, replacing: ApiKey | None = None) -> None:
-        """Store a key, except for `last_used_at`, which `record_use` alone writes.
+        """Store a key, except for `last_used_at`.
 
         Args:
             key: the new record.
@@ -36,12 +36,27 @@ class ApiKeyStore(Protocol):
         """
         ...
 
-    def record_use(self, key_id: str, now: float) -> None:
+    def list(self) -> Iterable[ApiKey]:
+        """Every key, in no order."""
+        ...
+
+
+class KeyUses(Protocol):
+    """Last uses of API keys, apart from the keys: whoever records a use cannot write a key.
+
+    Every method raises `UnavailableError` if the store does not answer.
+    """
+
+    def last(self, key_id: str) -> float | None:
+        """The time of the last recorded use, in Unix seconds; None for none."""
+        ...
+
+    def record(self, key_id: str, now: float) -> None:
         """Store the time of a use, in Unix seconds."""
         ...
 
-    def list(self) -> Iterable[ApiKey]:
-        """Every key, in no order."""
+    def list(self) -> Iterable[tuple[str, float]]:
+        """The id and the last recorded use of every key that has one, in no order."""
         ...
 
 

@@ -59,6 +59,7 @@ class AuthenticatingSettings(Settings):
     """Settings of a function that looks up API keys."""
 
     access_table: str
+    key_uses_table: str
     key_pepper_secret: str
     key_ttl_seconds: float = Field(ge=0)
 
