@@ -117,9 +117,11 @@ bootstrap: setup ## prepare an AWS account, once a region: make bootstrap STAGE=
 .PHONY: diff
 diff: setup ## what a deployment would change: make diff STAGE=dev
 	$(CDK) diff --context stage=$(STAGE)
+	$(RUN) python -m infra.quota $(STAGE)
 
 .PHONY: deploy
 deploy: setup sbom ## deploy to an AWS account: make deploy STAGE=dev
+	$(RUN) python -m infra.quota $(STAGE)
 	$(CDK) deploy --all --context stage=$(STAGE)
 
 .PHONY: destroy

@@ -14,6 +14,7 @@ from afluente.application.limits.stage_limits import StageLimits
 from afluente.domain.stream_keys import domain_faults
 from afluente.migration.adapters.sql.names import TableNames
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+from infra.concurrency import PROD, ReservedConcurrency
 from infra.limits import DEFAULT_LIMITS, LOCAL_LIMITS, with_values
 from infra.paths import stages_directory
 
@@ -129,6 +130,9 @@ class Stage:
 
     csv_parts: Annotated[int, Field(ge=1, le=16)] = 4
 
+    reserved_concurrency: ReservedConcurrency = ReservedConcurrency()
+    """Executions of Lambda that are reserved for a function, and the most that it takes."""
+
     stream_shards: Annotated[int, Field(ge=1)] | None = None
     """Shards of each Kinesis stream in provisioned mode; without a number the streams are on demand."""
 
@@ -193,6 +197,10 @@ class Stage:
                 raise ValueError(f"domains: {domain!r} is too like {other!r}: leave one of them out")
         self._check_visibility("queue_visibility_seconds", "classifier_timeout_seconds")
         self._check_visibility("csv_visibility_seconds", "csv_timeout_seconds")
+        if short := self.reserved_concurrency.faults(
+            mqtt_concurrency=self.mqtt_concurrency, csv_concurrency=self.csv_concurrency
+        ):
+            raise ValueError("; ".join(short))
         self._check_front()
         TableNames.read(self.old_sql_tables)
         if self.old_clients_sunset_on is not None and self.old_clients_sunset_on < self.old_clients_deprecated_on:
@@ -234,6 +242,16 @@ class Stage:
         return self.csv_timeout_seconds + _HELD_BEYOND_TIMEOUT_SECONDS
 
     @property
+    def reservations(self) -> dict[str, int]:
+        """Executions that are reserved, by the names of the functions that the stage has."""
+        return {
+            f"{self.prefix}-{field.name.replace('_', '-')}": executions
+            for field in dataclasses.fields(ReservedConcurrency)
+            if (executions := self.reserved_concurrency.of(field.name))
+            and (self.enable_websocket_ingest or field.name != "ws_ingest")
+        }
+
+    @property
     def reads_legacy_tables(self) -> bool:
         """Streams that have not moved are classified by the legacy tables."""
         return self.old_sql_secret is not None and not self.use_agnostic_constraints
@@ -272,7 +290,14 @@ def load_stage(name: str, directory: Path | None = None) -> Stage:
     preset = PRESETS[base]()
     try:
         limits = with_values(preset.limits, overrides.pop("limits", {}))
-        values = {**dataclasses.asdict(preset), **overrides, "name": name, "limits": limits}
+        reserved = {**dataclasses.asdict(preset.reserved_concurrency), **overrides.pop("reserved_concurrency", {})}
+        values = {
+            **dataclasses.asdict(preset),
+            **overrides,
+            "name": name,
+            "limits": limits,
+            "reserved_concurrency": reserved,
+        }
         return TypeAdapter(Stage).validate_python(values)
     except ValidationError as error:
         raise StageError(f"stage {name!r} ({file}): {_faults(error)}") from error
@@ -316,6 +341,7 @@ def prod() -> Stage:
         deletion_protection=True,
         keep_data=True,
         customer_managed_key=True,
+        reserved_concurrency=PROD,
     )
 
 

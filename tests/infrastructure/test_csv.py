@@ -68,7 +68,7 @@ def test_new_files_are_consumed_in_tens_and_jobs_one_by_one(prod: Deployment) ->
     assert {prod.plain(mapping["FunctionName"]) for mapping in (inbox, jobs)} == {"afluente-prod-csv-trigger"}
     assert (inbox["BatchSize"], jobs["BatchSize"]) == (10, 1)
     assert jobs["ScalingConfig"] == {"MaximumConcurrency": 10}
-    assert "ScalingConfig" not in inbox
+    assert inbox["ScalingConfig"] == {"MaximumConcurrency": 5}
     for mapping in (inbox, jobs):
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 

@@ -206,6 +206,30 @@ def test_functions_run_on_python_3_13_and_arm_with_their_layers(
         assert layer["CompatibleArchitectures"] == [architecture]
 
 
+def test_what_serves_everybody_has_executions_reserved_and_what_senders_drive_has_a_cap(
+    prod: Deployment, deployment_of: Callable[[str], Deployment]
+) -> None:
+    reserved = {package: prod.function(package).get("ReservedConcurrentExecutions") for package in PACKAGES}
+    polls: dict[str, int] = {}
+    for mapping in prod.resources("AWS::Lambda::EventSourceMapping").values():
+        package = prod.plain(mapping["FunctionName"]).removeprefix("afluente-prod-").replace("-", "_")
+        polls[package] = polls.get(package, 0) + mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0)
+
+    assert reserved == {
+        "http_authorizer": 50,
+        "classifier": 64,
+        "http_ingest": 200,
+        "ws_ingest": 100,
+        "iot_rule_handler": 10,
+        "csv_trigger": 15,
+        "http_admin": None,
+    }
+    assert all(most <= (reserved[package] or 0) for package, most in polls.items())
+    # A new account has ten executions, and Lambda lets none of them be reserved.
+    dev = deployment_of("dev").resources("AWS::Lambda::Function").values()
+    assert not any("ReservedConcurrentExecutions" in function for function in dev)
+
+
 def test_functions_log_to_groups_of_their_own_with_a_retention(prod: Deployment) -> None:
     for function in prod.resources("AWS::Lambda::Function").values():
         name = prod.plain(function["LoggingConfig"])["LogGroup"]
@@ -226,7 +250,7 @@ def test_the_classifier_consumes_batches_and_reports_the_packs_that_failed(prod:
     assert prod.plain(mapping["EventSourceArn"]) == "afluente-prod-datapoints.fifo"
     assert mapping["BatchSize"] == 10
     assert "MaximumBatchingWindowInSeconds" not in mapping
-    assert "ScalingConfig" not in mapping
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 64}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 

@@ -31,6 +31,20 @@ def test_a_file_changes_single_limits_of_its_preset(tmp_path: Path) -> None:
     assert limits == replace(dev().limits, key=replace(dev().limits.key, points_per_day=5))
 
 
+def test_a_file_changes_single_reservations_of_its_preset(tmp_path: Path) -> None:
+    (tmp_path / "prod.toml").write_text("[reserved_concurrency]\nclassifier = 0\nws_ingest = 7")
+
+    reserved = load_stage("prod", tmp_path).reserved_concurrency
+
+    assert reserved == dataclasses.replace(prod().reserved_concurrency, classifier=0, ws_ingest=7)
+
+
+def test_a_stage_reserves_for_the_functions_that_it_has() -> None:
+    assert sum(prod().reservations.values()) == 439
+    assert "afluente-prod-ws-ingest" not in dataclasses.replace(prod(), enable_websocket_ingest=False).reservations
+    assert dev().reservations == local().reservations == {}
+
+
 def test_the_largest_request_is_within_the_bursts_of_every_preset() -> None:
     for preset in PRESETS.values():
         limits = preset().limits
@@ -74,6 +88,10 @@ def test_a_name_without_preset_and_file_says_how_to_make_one(tmp_path: Path) -> 
         ("csv_concurrency = 1", "csv_concurrency"),
         ("csv_split_megabytes = 0", "csv_split_megabytes"),
         ("csv_parts = 17", "csv_parts"),
+        ("[reserved_concurrency]\nclassifier = 1", "reserved_concurrency.classifier"),
+        ("[reserved_concurrency]\niot_rule_handler = 1", "reserved_concurrency.iot_rule_handler"),
+        ("[reserved_concurrency]\ncsv_trigger = 11", "reserved_concurrency.csv_trigger"),
+        ("[reserved_concurrency]\nhttp_admin = 11", "reserved_concurrency.http_admin"),
         ("limits_fail = 'maybe'", "limits_fail"),
         ("limits = 5", "limits"),
         ("[limits.key]\nrequests_per_second = -1", "limits.key.requests_per_second"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from afluente.application.limits.stage_limits import Limits, RefusedKeys, StageLimits, decode_limits
+from infra.concurrency import ReservedConcurrency
 from infra.limits import DEFAULT_LIMITS
 from infra.stage import Stage
 from tests.infrastructure.deployment import Deployment, Resource
@@ -26,6 +27,7 @@ STAGE_VALUES = {
         "AFLUENTE_CSV_HELD_SECONDS",
         "AFLUENTE_CSV_JOB_RETENTION_DAYS",
         "AFLUENTE_LIMITS",
+        "ReservedConcurrentExecutions",
     },
     "AWS::Lambda::EventSourceMapping": {"ScalingConfig"},
     "AWS::Lambda::LayerVersion": {"CompatibleArchitectures"},
@@ -53,6 +55,7 @@ CHANGED = Stage(
     csv_concurrency=33,
     csv_split_megabytes=3,
     csv_parts=5,
+    reserved_concurrency=ReservedConcurrency(csv_trigger=44),
     stream_shards=3,
     stream_retention_hours=48,
     log_retention_days=400,
@@ -172,6 +175,8 @@ def test_the_stage_says_how_many_batches_of_mqtt_messages_are_processed_at_once(
 
 def test_the_stage_says_how_many_csv_jobs_are_read_at_once(changed: Deployment) -> None:
     assert at(changed.trigger_from("afluente-changed-csv-jobs.fifo"), "ScalingConfig.MaximumConcurrency") == 33
+    assert at(changed.trigger_from("afluente-changed-csv-inbox"), "ScalingConfig.MaximumConcurrency") == 11
+    assert changed.function("csv_trigger")["ReservedConcurrentExecutions"] == 44
 
 
 def test_each_domain_of_the_stage_has_its_topic_rule(changed: Deployment) -> None:

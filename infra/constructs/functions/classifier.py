@@ -35,7 +35,7 @@ class Classifier(ServiceFunction):
         )
         if stage.reads_legacy_tables:
             self._legacy_tables(stage, data)
-        self._packs(data)
+        self._packs(stage, data)
         self._constraints(stage, data)
         self._states(data)
         self._streams(stage, data)
@@ -44,11 +44,18 @@ class Classifier(ServiceFunction):
         # Releases the slots of packs that it has classified.
         pace_bulk(self, data, ["dynamodb:UpdateItem"])
 
-    def _packs(self, data: DataStores) -> None:
+    def _packs(self, stage: Stage, data: DataStores) -> None:
         queue = data.datapoints.queue
         # The URL is for the retry backoff of packs that have to wait.
         self.configure({"AFLUENTE_DATAPOINTS_QUEUE_URL": queue.queue_url})
-        self.consume("Datapoints", queue, RECEIVE_AND_RETRY, batch_size=MAX_FIFO_BATCH)
+        self.consume(
+            "Datapoints",
+            queue,
+            RECEIVE_AND_RETRY,
+            batch_size=MAX_FIFO_BATCH,
+            # No more polls than executions: none of them is throttled.
+            max_concurrency=stage.reserved_concurrency.of("classifier"),
+        )
 
     def _constraints(self, stage: Stage, data: DataStores) -> None:
         self.configure(

@@ -35,7 +35,15 @@ class CsvTrigger(ServiceFunction):
         pace_bulk(self, data, ["dynamodb:GetItem", "dynamodb:UpdateItem"])
         self._files(data)
         self._jobs(stage, data)
-        self.consume("Inbox", data.csv_inbox.queue, RECEIVE_AND_RETRY, batch_size=_INBOX_BATCH_SIZE)
+        reserved = stage.reserved_concurrency.of("csv_trigger")
+        self.consume(
+            "Inbox",
+            data.csv_inbox.queue,
+            RECEIVE_AND_RETRY,
+            batch_size=_INBOX_BATCH_SIZE,
+            # What is left of the reservation by jobs, so that no poll is throttled.
+            max_concurrency=reserved and reserved - stage.csv_concurrency,
+        )
         self.consume(
             "Jobs",
             data.csv_jobs.queue,

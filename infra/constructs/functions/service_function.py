@@ -73,6 +73,7 @@ class ServiceFunction(Construct):
             layers=list(layers),
             memory_size=memory_mb,
             timeout=timeout,
+            reserved_concurrent_executions=stage.reserved_concurrency.of(package),
             role=self.role,
             log_group=self.log_group,
             environment_encryption=key,
