@@ -16,6 +16,7 @@ from afluente.application.csv.listing import MAX_PAGE, JobQuery
 from afluente.application.csv.progress import FIRST_OF_EACH, MAX_NAMED_STREAMS, ShownRow
 from afluente.application.csv.reports import ErrorReport, JobReport
 from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PARTS, MAX_PUT_BYTES
+from afluente.application.ingest.rejection import MAX_LISTED_BYTES, Omitted
 from afluente.domain.stream_keys import MISSING_SOURCE
 from apidoc import examples, forms
 from apidoc.operations import BODY_PROBLEMS, CONTENT_ENCODING, JSON, TEXT, Operation, answer, examples_of, parameter
@@ -41,7 +42,8 @@ _POINTS = Operation(
     body={JSON: {"schema": ref("PointsRequest"), "examples": examples_of(examples.POINTS)}},
     answers={
         202: answer(
-            "At least one point is queued for certain; `rejected` has those that are not, and their faults.",
+            "At least one point is queued for certain; `rejected` has those that are not, and their faults. "
+            f"It has at most {MAX_LISTED_BYTES:,} bytes; `omitted` counts the points and faults beyond.",
             ref("Receipt"),
             example={"inserted": 2, "rejected": [], "request_id": "JKJaXmPLvHcESHA="},
         )
@@ -227,6 +229,7 @@ INGEST_RECORDS = (
     ),
     Record(type=JsonPoint, name="Point"),
     Record(type=Receipt, name="Receipt", is_answer=True, limits={"inserted": {"minimum": 0, "maximum": MAX_POINTS}}),
+    Record(type=Omitted, name="Omitted", is_answer=True),
     Record(type=PointFault, name="PointFault", is_answer=True, limits={"index": {"minimum": 0}}),
     Record(
         type=JobReport,

@@ -135,7 +135,9 @@ PROBLEMS: Mapping[str, Problem] = {
         {
             "inserted": {"type": "integer", "const": 0},
             "rejected": {"type": "array", "minItems": 1, "items": ref("PointFault")},
+            "omitted": ref("Omitted"),
         },
+        frozenset({"omitted"}),
     ),
     "unsupported_file": Problem(422, "The file is no CSV file by its name."),
     "empty_file": Problem(422, "The file has no byte."),
@@ -223,12 +225,15 @@ def _schema(code: str, problem: Problem) -> Schema:
 _EXAMPLES = {
     "Fault": {"code": "missing", "field": "domain", "message": "is required, in the body or as the header X-Domain"},
     "PointFault": {"index": 0, "code": "wrong_type", "field": "value", "message": "must be a number, not a string"},
+    "Omitted": {"points": 11_000, "faults": 11_000, "by_code": {"wrong_type": 11_000}},
 }
 
 
 def _example(member: Schema) -> object:
     if "examples" in member:
         return member["examples"][0]
+    if "$ref" in member:
+        return _EXAMPLES[member["$ref"].removeprefix(REF)]
     if "items" in member:
         return [_EXAMPLES[member["items"]["$ref"].removeprefix(REF)]]
     if "const" in member:

@@ -14,9 +14,10 @@ from afluente.application.access.ports import ApiKeyStore
 from afluente.application.access.tenants import Tenant
 from afluente.application.classification.ports import Delivery
 from afluente.application.csv.jobs import CsvJob, JobStatus
-from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.ingest.rejection import RejectedPoint
 from afluente.application.limits.limiter import Limiter
 from afluente.application.limits.ports import LimitStore
 from afluente.application.limits.rate_limits import RateLimits

@@ -26,9 +26,14 @@ class _Rejection(msgspec.Struct, frozen=True):
     message: str
 
 
+class _Omitted(msgspec.Struct, frozen=True):
+    points: int
+
+
 class _Answer(msgspec.Struct, frozen=True):
     inserted: int = 0
     rejected: tuple[_Rejection, ...] = ()
+    omitted: _Omitted | None = None
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -96,7 +101,12 @@ class HttpTransport:
         answer = decode(response, _Answer)
         if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and not answer.rejected:
             raise self._api.refusal(response, _WHAT)
-        return _outcome(answer, points)
+        outcome = _outcome(answer, points)
+        if answer.omitted is None:
+            return outcome
+        # Rejected points beyond those that the answer lists: sent again, they are named; of the others nothing changes.
+        unlisted = self.send(points[answer.rejected[-1].index + 1 :])
+        return Outcome(answer.inserted, (*outcome.rejected, *unlisted.rejected))
 
     def _send_in_halves(self, points: Sequence[Readable]) -> Outcome:
         if len(points) == 1:

@@ -4,7 +4,7 @@ import time
 
 from afluente.adapters.http.answers import Answer, document
 from afluente.adapters.http.errors import RequestError
-from afluente.adapters.http.points import rejected_points
+from afluente.adapters.http.points import receipt
 from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import EVERYTHING
 from afluente.runtime.core.observability import Metric, count_of
@@ -35,5 +35,4 @@ def ingest_packet(request: Request, function: HttpIngest) -> Answer:
         raise RequestError(413, "too_many_points", detail)
     request.admit_points(points.batches)
     accept(points, request, function)
-    rejected = rejected_points(points.rejected)
-    return document(200, {"inserted": len(points.points), "rejected": rejected, "request_id": request.id})
+    return document(200, receipt(points))

@@ -2,9 +2,8 @@
 
 import time
 
-from afluente.adapters.http.answers import Answer
-from afluente.adapters.http.errors import RequestError
-from afluente.adapters.http.points import decode_points, receipt, rejected_points
+from afluente.adapters.http.answers import Answer, document
+from afluente.adapters.http.points import all_rejected, decode_points, receipt
 from afluente.adapters.http.requests import check_scope
 from afluente.application.access.grants import Action
 from afluente.application.ingest.accept_points import PointsRequest
@@ -27,7 +26,7 @@ def ingest_points(request: Request, function: HttpIngest) -> Answer:
     check_scope(grant, grant.missing(Action.INGEST, points.domain, points.source_id))
     request.admit_points(points.batches)
     accept(points, request, function)
-    return receipt(len(points.points), points.rejected, request.id)
+    return document(202, receipt(points))
 
 
 def accept(points: PointsRequest, request: Request, function: HttpIngest) -> None:
@@ -40,8 +39,7 @@ def accept(points: PointsRequest, request: Request, function: HttpIngest) -> Non
     quarantined = function.accept(points)
     _report(points, request.grant.key_id, quarantined=quarantined)
     if points.rejected and not points.points:
-        detail = f"each of the {len(points.rejected)} points has a fault; correct them by what `rejected` says"
-        raise RequestError(422, "all_points_rejected", detail, inserted=0, rejected=rejected_points(points.rejected))
+        raise all_rejected(points)
 
 
 def _report(points: PointsRequest, key_id: str, *, quarantined: bool) -> None:

@@ -487,7 +487,7 @@ class _documented:  # noqa: N801 - reads as a statement
 def _accept_request(request: PointsRequest) -> None:
     """A request through the HTTP function: queue, quarantine, answer."""
     _accept(request)
-    point_requests.receipt(len(request.points), request.rejected, "r").body.encode()
+    http_answers.document(202, point_requests.receipt(request)).body.encode()
 
 
 def _same_points(points: tuple[DataPoint, ...]) -> None:

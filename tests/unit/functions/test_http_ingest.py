@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import afluente
+from afluente.adapters.http.points import MAX_POINTS
 from afluente.adapters.memory.csv import MemoryCsvJobs, MemoryCsvUploads
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.adapters.memory.limits import MemoryLimits
@@ -21,6 +22,7 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.application.ingest.rejection import MAX_LISTED_BYTES, MAX_TEXT
 from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.rate_limits import RateLimits
 from afluente.application.limits.stage_limits import Limits, StageLimits
@@ -153,6 +155,34 @@ def test_a_request_of_bad_points_alone_is_unprocessable(world: World, request_ev
     assert [(fault["index"], fault["code"]) for fault in body["rejected"]] == [(0, "wrong_type"), (1, "in_future")]
     assert world.values() == []
     assert list(world.quarantine.records) == ["JKJaXmPLvHcESHA="]
+
+
+@pytest.mark.parametrize(("good", "status"), [(0, 422), (1, 202)])
+def test_an_answer_lists_the_faults_that_fit_it_and_counts_the_others(
+    world: World, request_event: Event, good: int, status: int
+) -> None:
+    bad = {"stream_id": "/" * 200, "value": "hot", "timestamp": 1e30, "sequence": -1, "metadata": 7}
+    asked = with_points(request_event, *[GOOD] * good, *[bad] * (MAX_POINTS - good))
+
+    told, body, _ = world.answer_to(asked)
+
+    assert (told, body["inserted"]) == (status, good)
+    listed = {fault["index"] for fault in body["rejected"]}
+    assert listed == set(range(good, good + len(listed)))
+    omitted = body["omitted"]
+    assert len(listed) + omitted["points"] == MAX_POINTS - good
+    each = len(body["rejected"]) // len(listed)
+    assert omitted["faults"] == sum(omitted["by_code"].values()) == each * omitted["points"]
+    assert 0.9 * MAX_LISTED_BYTES <= len(json.dumps(body)) <= 1.2 * MAX_LISTED_BYTES
+    kept = world.quarantine.records["JKJaXmPLvHcESHA="]
+    assert (set(kept.faults), kept.omitted and kept.omitted.points) == (listed, omitted["points"])
+    assert len(json.loads(kept.payload)) == MAX_POINTS - good
+
+
+def test_a_text_of_a_fault_is_cut(world: World, request_event: Event) -> None:
+    _, body, _ = world.answer_to(with_points(request_event, GOOD, GOOD | {"value": 1, "timestamp": -(10**4_000)}))
+
+    assert all(len(fault["message"]) <= MAX_TEXT for fault in body["rejected"])
 
 
 def test_a_request_that_is_repeated_changes_nothing(world: World, request_event: Event) -> None:

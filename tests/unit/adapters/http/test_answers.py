@@ -2,10 +2,14 @@
 
 import json
 
+import msgspec
+
 from afluente.adapters.http.answers import problem
 from afluente.adapters.http.points import receipt
-from afluente.application.ingest.accept_points import RejectedPoint
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.ingest.rejection import RejectedPoint
 from afluente.domain.faults import Fault, FaultCode
+from tests.factories import a_point
 
 
 def test_a_receipt_has_the_number_of_queued_points_and_each_fault_of_the_others() -> None:
@@ -18,10 +22,9 @@ def test_a_receipt_has_the_number_of_queued_points_and_each_fault_of_the_others(
         {},
     )
 
-    answer = receipt(9, [rejected], "request-1")
+    request = PointsRequest("request-1", "http", "iot", "oven-1", 0.0, [a_point()] * 9, [rejected])
 
-    assert (answer.status, answer.content_type, answer.headers) == (202, "application/json", {})
-    assert json.loads(answer.body) == {
+    assert msgspec.to_builtins(receipt(request)) == {
         "inserted": 9,
         "rejected": [
             {"index": 4, "code": "missing", "field": "stream_id", "message": "is required"},

@@ -7,9 +7,10 @@ import pytest
 
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.accept_points import AcceptPoints, RejectedPoint
+from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack, Series, SeriesPack, shard_group
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.ingest.rejection import RejectedPoint
 from afluente.application.limits.decisions import Batch
 from afluente.domain.faults import Fault, FaultCode
 from tests.factories import NOW, a_point, a_rejected_point, a_request, arrived

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -73,6 +74,26 @@ def test_rejected_points_come_back_with_their_line_and_all_their_faults(
     points = some_points(2)
     faults = (Fault("not_finite", "value", "must be finite"), Fault("in_future", "timestamp", "is ahead"))
     assert transport.send(points) == Outcome(1, (Rejected(3, faults, points[1].point),))
+
+
+def test_rejected_points_that_the_answer_omits_are_sent_again_to_be_named(
+    service: Service, transport: HttpTransport
+) -> None:
+    def rejection(index: int) -> dict[str, Any]:
+        return {"index": index, "code": "not_finite", "field": "value", "message": "must be finite"}
+
+    omitted = {"points": 1, "faults": 1, "by_code": {"not_finite": 1}}
+    service.answers = [
+        Answer(202, {"inserted": 2, "rejected": [rejection(1)], "omitted": omitted}),
+        Answer(202, {"inserted": 1, "rejected": [rejection(0)]}),
+    ]
+    points = some_points(4)
+
+    outcome = transport.send(points)
+
+    assert outcome.inserted == 2
+    assert [rejected.line for rejected in outcome.rejected] == [points[1].line, points[2].line]
+    assert [len(request.body["datapoints"]) for request in service.requests] == [4, 2]
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])

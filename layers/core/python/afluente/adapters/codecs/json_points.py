@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from afluente.adapters.codecs.json_documents import MAX_DEPTH, too_deep
-from afluente.application.ingest.accept_points import RejectedPoint
+from afluente.application.ingest.rejection import RejectedPoint
 from afluente.domain.datapoints import DataPoint, arrival_fault, faults_of, is_deeper_than
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import json_type

@@ -10,11 +10,11 @@ import msgspec
 
 from afluente.adapters.codecs.json_documents import MalformedJsonError
 from afluente.adapters.codecs.json_points import JsonPoint, partition_points
-from afluente.adapters.http.answers import Answer, document
 from afluente.adapters.http.errors import RequestError, invalid_request, malformed_json
 from afluente.adapters.http.requests import agreed, object_of, reachable_domain_faults
 from afluente.application.access.grants import Grant
-from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.ingest.rejection import Omitted, RejectedPoint, first_rejected
 from afluente.application.redaction import redacted
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode
@@ -62,18 +62,20 @@ class PointFault(msgspec.Struct, frozen=True):
     message: str
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """Receipt for the points of a request.
 
     Attributes:
         inserted: number of points that are queued for certain.
-        rejected: the faults of all other points.
+        rejected: the faults of all other points, or of the first of them.
         request_id: the id by which the operators find the request.
+        omitted: the rejected points beyond those, if there are any.
     """
 
     inserted: int
     rejected: list[PointFault]
     request_id: str
+    omitted: Omitted | None = None
 
 
 _decoder = msgspec.json.Decoder(PointsBody)
@@ -109,13 +111,22 @@ def decode_points(
     return PointsRequest(request_id, "http", domain, source_id, now, points, rejected)
 
 
-def receipt(inserted: int, rejected: Iterable[RejectedPoint], request_id: str) -> Answer:
-    """The answer 202 to a request with points."""
-    return document(202, Receipt(inserted, rejected_points(rejected), request_id))
+def receipt(request: PointsRequest) -> Receipt:
+    """The receipt for a request whose sound points are queued."""
+    listed = first_rejected(request.rejected)
+    return Receipt(len(request.points), point_faults(listed.points), request.request_id, listed.omitted)
 
 
-def rejected_points(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
-    """The faults of all rejected points."""
+def all_rejected(request: PointsRequest) -> RequestError:
+    """The error of a request of which no point is sound."""
+    listed = first_rejected(request.rejected)
+    detail = f"each of the {len(request.rejected)} points has a fault; correct them by what `rejected` says"
+    extra = {} if listed.omitted is None else {"omitted": listed.omitted}
+    return RequestError(422, "all_points_rejected", detail, inserted=0, rejected=point_faults(listed.points), **extra)
+
+
+def point_faults(rejected: Iterable[RejectedPoint]) -> list[PointFault]:
+    """The faults of rejected points, one after the other."""
     return [
         PointFault(point.index, fault.code, redacted(fault.field), redacted(fault.message))
         for point in rejected

@@ -9,8 +9,9 @@ import msgspec
 from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.adapters.codecs.json_points import decode_point
 from afluente.adapters.codecs.senml import SenmlError, is_senml, resolve
-from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.ingest.rejection import RejectedPoint
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import StreamKey, json_type

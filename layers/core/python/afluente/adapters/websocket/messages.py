@@ -7,7 +7,8 @@ import msgspec
 
 from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.adapters.codecs.json_points import JsonPoint, partition_points
-from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.ingest.rejection import RejectedPoint
 from afluente.application.limits.decisions import Throttled
 from afluente.application.limits.explanation import explain
 from afluente.application.redaction import redacted

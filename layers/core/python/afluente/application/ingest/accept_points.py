@@ -10,26 +10,12 @@ from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import Series, SeriesPack, into_packs, shard_group
 from afluente.application.ingest.ports import PackQueue, Quarantine
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.ingest.rejection import RejectedPoint, first_rejected
 from afluente.application.limits.decisions import Batch
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.faults import Fault
 
 _CSV = "csv"
 """Transport of points that come in series."""
-
-
-class RejectedPoint(msgspec.Struct, frozen=True):
-    """A point of a request with faults.
-
-    Attributes:
-        index: its place in the request, from 0.
-        faults: everything that is wrong with it.
-        raw: the point as it came.
-    """
-
-    index: int
-    faults: tuple[Fault, ...]
-    raw: object
 
 
 class PointsRequest(msgspec.Struct, frozen=True):
@@ -136,6 +122,7 @@ class AcceptPoints:
 
 
 def _quarantined(request: PointsRequest) -> QuarantinedRecord:
+    listed = first_rejected(request.rejected)
     return QuarantinedRecord(
         record_id=request.request_id,
         reason=QuarantineReason.REJECTED_POINTS,
@@ -143,7 +130,8 @@ def _quarantined(request: PointsRequest) -> QuarantinedRecord:
         failed_at=request.received_at,
         message=f"{len(request.rejected)} point(s) of the request have faults",
         origin={"domain": request.domain, "source_id": request.source_id, **request.origin},
-        faults={rejected.index: rejected.faults for rejected in request.rejected},
+        faults={rejected.index: rejected.faults for rejected in listed.points},
+        omitted=listed.omitted or msgspec.UNSET,
         # The standard library encodes what msgspec cannot: lone surrogates, numbers beyond a double.
         payload=json.dumps([rejected.raw for rejected in request.rejected]),
     )

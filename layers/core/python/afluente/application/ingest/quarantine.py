@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from afluente.application.ingest.rejection import Omitted
 from afluente.domain.faults import Fault
 
 SCHEMA = "afluente/quarantined-record/1"
@@ -30,7 +31,8 @@ class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):
         failed_at: when it failed, in Unix seconds; the date is part of its key.
         message: what is wrong, for a person.
         origin: its sender, as far as known.
-        faults: of each rejected point, by its index in the request.
+        faults: of each rejected point that is listed, by its index in the request.
+        omitted: the others, if there are any.
         payload: the record as it came: JSON text, or base64 of what is no JSON.
         payload_encoding: `json` or `base64`.
     """
@@ -43,6 +45,7 @@ class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     origin: dict[str, str]
     faults: dict[int, tuple[Fault, ...]] = {}
+    omitted: Omitted | msgspec.UnsetType = msgspec.UNSET
     payload: str
     payload_encoding: str = "json"
 

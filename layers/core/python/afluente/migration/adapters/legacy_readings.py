@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from afluente.application.ingest.accept_points import PointsRequest, RejectedPoint
+from afluente.application.ingest.accept_points import PointsRequest
+from afluente.application.ingest.rejection import RejectedPoint
 from afluente.domain.stream_keys import MISSING_SOURCE
 from afluente.migration.adapters.readings import LegacyReading, ReadingContext, read
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
