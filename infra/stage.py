@@ -14,6 +14,7 @@ from afluente.application.limits.stage_limits import StageLimits
 from afluente.domain.stream_keys import domain_faults
 from afluente.migration.adapters.sql.names import TableNames
 from afluente.migration.domain.legacy_service import LEGACY_DOMAIN
+from infra.capacity import MEMORY_MB, BusyTable, FunctionName, MemoryMb, TableCapacity
 from infra.concurrency import PROD, ReservedConcurrency
 from infra.limits import DEFAULT_LIMITS, LOCAL_LIMITS, with_values
 from infra.paths import stages_directory
@@ -65,6 +66,10 @@ class Stage:
     enable_mqtt_multi_domain: bool = True
     """Each open domain has its topic rule, and devices their policy: `<domain>/<source>/<stream>` over AWS IoT Core."""
 
+    enable_basic_ingest: bool = True
+    """Devices may publish to their topic rule, past the broker (AWS IoT Core, "Basic Ingest"), where no message is
+    billed; not in domains with a dash, whose names those of rules cannot have."""
+
     enable_websocket_ingest: bool = True
     """The WebSocket API."""
 
@@ -104,6 +109,11 @@ class Stage:
     one_point_a_record: bool = False
     constraints_ttl_seconds: Annotated[int, Field(ge=0)] = 60
     log_level: LogLevel = "INFO"
+    log_lines: Literal["all", "one"] = "all"
+    """All lines of an invocation; or one, which has its metrics too, beside those of warnings and errors."""
+
+    access_log: bool = True
+    """API Gateway logs each call and message."""
 
     classifier_timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 30
     queue_visibility_seconds: Annotated[int, Field(ge=1, le=43_200)] = 180
@@ -112,6 +122,12 @@ class Stage:
     mqtt_concurrency: Annotated[int, Field(ge=2, le=1_000)] = 2
     """Batches of MQTT messages that are processed at the same time (Lambda, "Maximum concurrency" of an SQS event
     source). Messages of one device in two batches may overtake each other: few large batches keep more of the order."""
+
+    mqtt_window_seconds: Annotated[int, Field(ge=1, le=300)] = 1
+    """Seconds for which MQTT messages are gathered (Lambda, "Batch window"): a longer one writes states more rarely."""
+
+    mqtt_batch_messages: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """Messages that end the window early (Lambda, "Batch size" of a standard queue)."""
 
     csv_timeout_seconds: Annotated[int, Field(ge=10, le=280)] = 240
     """Less than the 5 minutes in which SQS drops duplicates ("deduplication interval"): a job that is retried after a
@@ -135,6 +151,12 @@ class Stage:
 
     stream_shards: Annotated[int, Field(ge=1)] | None = None
     """Shards of each Kinesis stream in provisioned mode; without a number the streams are on demand."""
+
+    table_capacity: dict[BusyTable, TableCapacity] = dataclasses.field(default_factory=dict)
+    """Provisioned capacity by table; tables that are not named are on demand."""
+
+    memory_mb: dict[FunctionName, MemoryMb] = dataclasses.field(default_factory=dict)
+    """Memory by function, for those that are to have another than `MEMORY_MB` says."""
 
     stream_retention_hours: Annotated[int, Field(ge=24, le=8_760)] = 24
     quarantine_retention_days: Annotated[int, Field(ge=1)] = 90
@@ -202,6 +224,8 @@ class Stage:
         ):
             raise ValueError("; ".join(short))
         self._check_front()
+        if self.layer_target == "host" and any(its.follows_load for its in self.table_capacity.values()):
+            raise ValueError("table_capacity: the emulator has no autoscaling; leave the maxima out")
         TableNames.read(self.old_sql_tables)
         if self.old_clients_sunset_on is not None and self.old_clients_sunset_on < self.old_clients_deprecated_on:
             raise ValueError(
@@ -231,6 +255,10 @@ class Stage:
                 f"enable_waf: the web ACL of a CloudFront distribution is in {WAF_REGION}, and this stage is in "
                 f"{self.region}: make one there, and write its ARN as waf_web_acl_arn"
             )
+
+    def memory_of(self, function: FunctionName) -> int:
+        """Memory of a function, in megabytes."""
+        return self.memory_mb.get(function, MEMORY_MB[function])
 
     @property
     def csv_held_seconds(self) -> int:
@@ -337,6 +365,7 @@ def prod() -> Stage:
     return Stage(
         name="prod",
         architecture="arm64",
+        log_lines="one",
         log_retention_days=90,
         deletion_protection=True,
         keep_data=True,

@@ -157,6 +157,9 @@ def mqtt(
         Path | None,
         typer.Option("--device", file_okay=False, help="Folder of a device. The local stack needs none to be given."),
     ] = None,
+    basic_ingest: Annotated[
+        bool, typer.Option("--basic-ingest", help="Publish past the broker, where AWS bills no message.")
+    ] = False,
     rejects: RejectsFile = None,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -178,7 +181,7 @@ def mqtt(
     folder = device or device_for(found, domain, source)
 
     def transport(progress: "SendingProgress") -> MqttTransport:
-        return MqttTransport(folder, domain=domain, source=source, on_wait=progress.waiting)
+        return MqttTransport(folder, domain=domain, source=source, basic_ingest=basic_ingest, on_wait=progress.waiting)
 
     choices = _choices(file, source, column, stream_type, options, option, resume=resume)
     _send(found, choices, (found.name, "mqtt", domain), transport, batch=batch, rejects=rejects, as_json=as_json)

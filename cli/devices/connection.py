@@ -32,6 +32,8 @@ class DeviceConnection(msgspec.Struct, frozen=True):
         domain, source_id: of its points.
         topic: of a stream, which stands for `{stream_id}`.
         old_topic: legacy topic of a sensor, which stands for `{sensor_id}`; None where the device may not use it.
+        basic_ingest_topic: as `topic`, past the broker, where no message is billed; None where the stage has no such
+            way.
         certificate, private_key: files in the same folder.
         ca: file of the broker's certificate authority; None for one that systems know.
     """
@@ -46,6 +48,7 @@ class DeviceConnection(msgspec.Struct, frozen=True):
     private_key: str = "private.key"
     ca: str | None = None
     old_topic: str | None = None
+    basic_ingest_topic: str | None = None
 
 
 def read_connection(folder: Path) -> DeviceConnection:
@@ -69,16 +72,24 @@ def read_connection(folder: Path) -> DeviceConnection:
 def connection_of(target: Target, name: str, domain: str, *, legacy: bool) -> DeviceConnection:
     """The connection of a device; `legacy` for one that may use the legacy topic."""
     endpoint, port = _broker(target)
+    topic = f"{domain}/{name}/{{stream_id}}"
     return DeviceConnection(
         endpoint,
         port,
         client_id=name,
         domain=domain,
         source_id=name,
-        topic=f"{domain}/{name}/{{stream_id}}",
+        topic=topic,
         ca="ca.pem" if target.is_local else None,
         old_topic=LEGACY_TOPIC if legacy else None,
+        basic_ingest_topic=f"$aws/rules/{rule}/{topic}" if (rule := _direct_rule(target, domain)) else None,
     )
+
+
+def _direct_rule(target: Target, domain: str) -> str | None:
+    """The topic rule that devices of a domain may publish to; the policy cannot name that of a domain with a dash."""
+    prefix = target.outputs.get("BasicIngestRulePrefix")
+    return f"{prefix}{domain}" if prefix and "-" not in domain else None
 
 
 def write_folder(folder: Path, files: Mapping[str, str], connection: DeviceConnection) -> None:

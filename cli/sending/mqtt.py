@@ -14,7 +14,7 @@ from awsiot import mqtt5_client_builder
 from afluente.domain.faults import FaultCode
 from afluente.domain.stream_keys import part_faults
 from cli.core.errors import CommandError, ExitCode
-from cli.devices.connection import read_connection
+from cli.devices.connection import DeviceConnection, read_connection
 from cli.sending.points import Fault, Outcome, Readable, Rejected
 
 _MAX_MESSAGE_BYTES = 120_000
@@ -51,6 +51,7 @@ class MqttTransport:
         device: the folder of a device.
         domain, source: of the points.
         topic: of a point, with `{stream_id}` for its stream; that of afluente if None.
+        basic_ingest: publish past the broker, where no message is billed.
         on_wait: called with seconds and the reason while nothing moves.
     """
 
@@ -61,6 +62,7 @@ class MqttTransport:
         domain: str,
         source: str,
         topic: str | None = None,
+        basic_ingest: bool = False,
         on_wait: Callable[[float, str], None] = lambda _seconds, _reason: None,
     ) -> None:
         connection = read_connection(device)
@@ -69,6 +71,8 @@ class MqttTransport:
                 f"the device publishes for {connection.domain}/{connection.source_id}, not {domain}/{source}",
                 code=ExitCode.USAGE,
             )
+        if basic_ingest:
+            topic = _direct_topic(connection)
         self._topic, _, self._topic_end = (topic or f"{domain}/{source}/{{stream_id}}").partition("{stream_id}")
         self._on_wait = on_wait
         self._connected: Future[None] = Future()
@@ -172,6 +176,16 @@ class MqttTransport:
 
     def _on_failure(self, data: Any) -> None:
         self._failure = str(data.exception)
+
+
+def _direct_topic(connection: DeviceConnection) -> str:
+    if connection.basic_ingest_topic is None:
+        raise CommandError(
+            "the device cannot publish past the broker",
+            hint="its stage has enable_basic_ingest = true, its domain no dash; devices made before need a new folder",
+            code=ExitCode.USAGE,
+        )
+    return connection.basic_ingest_topic
 
 
 def _by_stream(points: Sequence[Readable], prefix: str) -> tuple[dict[str, list[Readable]], list[Rejected]]:

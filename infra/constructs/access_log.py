@@ -11,6 +11,10 @@ from constructs import Construct
 from infra.constructs.log_groups import log_group
 from infra.stage import Stage
 
+WITHOUT_ACCESS_LOG = (
+    "The stage keeps no access log (access_log = false): its functions log what they accept and refuse."
+)
+
 
 def access_log_settings(
     scope: Construct, stage: Stage, name: str, fields: Mapping[str, str], *, key: IKey | None

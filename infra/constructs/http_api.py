@@ -23,7 +23,7 @@ from constructs import Construct
 
 from afluente.adapters.http.routes import ROUTES
 from infra.checks import acknowledge
-from infra.constructs.access_log import access_log_settings
+from infra.constructs.access_log import WITHOUT_ACCESS_LOG, access_log_settings
 from infra.stage import Stage
 
 AUTHORIZER_TTL = Duration.seconds(30)
@@ -105,7 +105,10 @@ class ServiceApi(Construct):
             throttle=ThrottleSettings(rate_limit=stage.requests_per_second, burst_limit=2 * stage.requests_per_second),
         )
         resource = cast("CfnStage", api_stage.node.default_child)
-        resource.access_log_settings = access_log_settings(self, stage, "http", _ACCESS_LOG, key=key)
+        if stage.access_log:
+            resource.access_log_settings = access_log_settings(self, stage, "http", _ACCESS_LOG, key=key)
+        else:
+            acknowledge(api_stage, "AwsSolutions-APIG1", WITHOUT_ACCESS_LOG)
         return api_stage
 
     def _open_route(self, id_: str, key: HttpRouteKey, integration: HttpLambdaIntegration, reason: str) -> None:

@@ -1,6 +1,7 @@
 """MQTT over AWS IoT Core: policies of devices, and topic rules that put messages into the inbox."""
 
 import re
+from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk.aws_iam import Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal
@@ -63,15 +64,26 @@ class MqttInbox(Construct):
 class DevicePolicy(Construct):
     """The one IoT policy of all devices: a thing connects as itself alone, and publishes under its own source alone.
 
-    A thing has its domain as an attribute. Topics of more than three levels are denied: a policy's `*` matches slashes
-    too, no rule matches such a topic, and acknowledged messages must not be lost. Nothing else is denied, so that a
-    certificate can have the policy of legacy devices as well while its device moves.
+    A thing has its domain as an attribute, which names its topic rule too, for what it publishes past the broker.
+    Domains with a dash have no such way, since their rules have other names.
+
+    Topics of more than three levels are denied: a policy's `*` matches slashes too, no rule matches such a topic, and
+    acknowledged messages must not be lost. Nothing else is denied, so that a certificate can have the policy of legacy
+    devices as well while its device moves.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
         self.name = f"{stage.prefix}-device"
-        _policy(self, self.name, allowed=f"{_DOMAIN}/{_THING}/*", denied=f"{_DOMAIN}/{_THING}/*/*")
+        sources = [f"{_DOMAIN}/{_THING}"]
+        if stage.enable_basic_ingest:
+            sources.append(f"$aws/rules/{rule_name(stage, '')}{_DOMAIN}/{_DOMAIN}/{_THING}")
+        _policy(
+            self,
+            self.name,
+            allowed=[f"{source}/*" for source in sources],
+            denied=[f"{source}/*/*" for source in sources],
+        )
 
 
 class LegacyDevicePolicy(Construct):
@@ -83,16 +95,19 @@ class LegacyDevicePolicy(Construct):
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
         self.name = f"{stage.prefix}-old-device"
-        _policy(self, self.name, allowed=LEGACY_TOPIC.replace("+", "*"), denied=LEGACY_TOPIC.replace("+", "*/*"))
+        _policy(self, self.name, allowed=[LEGACY_TOPIC.replace("+", "*")], denied=[LEGACY_TOPIC.replace("+", "*/*")])
 
 
-def _policy(scope: Construct, name: str, *, allowed: str, denied: str) -> None:
-    """A policy by which a thing connects as itself, and publishes to what one pattern allows and the other does not."""
+def _policy(scope: Construct, name: str, *, allowed: Sequence[str], denied: Sequence[str]) -> None:
+    """A policy by which a thing connects as itself, and publishes to what is allowed and not denied, by patterns."""
 
     def arn(resource: str, pattern: str) -> str:
         return Stack.of(scope).format_arn(
             service="iot", resource=resource, resource_name=pattern, arn_format=ArnFormat.SLASH_RESOURCE_NAME
         )
+
+    def topics(patterns: Sequence[str]) -> list[str]:
+        return [arn("topic", pattern) for pattern in patterns]
 
     document = PolicyDocument(
         statements=[
@@ -101,8 +116,8 @@ def _policy(scope: Construct, name: str, *, allowed: str, denied: str) -> None:
                 resources=[arn("client", _THING)],
                 conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
             ),
-            PolicyStatement(actions=["iot:Publish"], resources=[arn("topic", allowed)]),
-            PolicyStatement(effect=Effect.DENY, actions=["iot:Publish"], resources=[arn("topic", denied)]),
+            PolicyStatement(actions=["iot:Publish"], resources=topics(allowed)),
+            PolicyStatement(effect=Effect.DENY, actions=["iot:Publish"], resources=topics(denied)),
         ]
     )
     CfnPolicy(scope, "Policy", policy_name=name, policy_document=document)

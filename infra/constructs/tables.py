@@ -1,5 +1,7 @@
 """The DynamoDB tables: constraints and their history, states, keys and tenants, connections, CSV files, migration."""
 
+from typing import Any
+
 from aws_cdk.aws_dynamodb import (
     Attribute,
     AttributeType,
@@ -12,6 +14,7 @@ from aws_cdk.aws_dynamodb import (
 from aws_cdk.aws_kms import IKey
 from constructs import Construct
 
+from infra.capacity import TARGET_UTILIZATION_PERCENT, TableCapacity
 from infra.checks import acknowledge
 from infra.constructs import lifetime
 from infra.stage import Stage
@@ -24,12 +27,16 @@ JOBS_BY_DOMAIN = "by-domain"
 
 
 class Tables(Construct):
-    """Tables on demand, encrypted with the key of the stage or the one that DynamoDB manages in the account."""
+    """Tables, encrypted with the key of the stage or the one that DynamoDB manages in the account.
+
+    They are on demand, but for those that the stage provisions.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self._stage = stage
         self._encryption_key = key
+        self._capacities: dict[str, TableCapacity] = {str(name): its for name, its in stage.table_capacity.items()}
         self.constraints = self._table("StreamConstraints", "stream-constraints", partition_key="key")
         self.constraints.add_global_secondary_index(
             index_name=CONSTRAINTS_BY_DOMAIN,
@@ -90,7 +97,7 @@ class Tables(Construct):
             partition_key=Attribute(name=partition_key, type=AttributeType.STRING),
             sort_key=sort_key,
             time_to_live_attribute=expiry,
-            billing_mode=BillingMode.PAY_PER_REQUEST,
+            **self._billing(name),
             encryption=TableEncryption.AWS_MANAGED
             if self._encryption_key is None
             else TableEncryption.CUSTOMER_MANAGED,
@@ -101,6 +108,7 @@ class Tables(Construct):
             deletion_protection=self._stage.deletion_protection,
             removal_policy=lifetime.of_data(self._stage),
         )
+        _follow_load(table, self._capacities.get(name))
         if not self._stage.point_in_time_recovery:
             acknowledge(
                 table,
@@ -108,3 +116,28 @@ class Tables(Construct):
                 "The stage says that its data need not be recovered (point_in_time_recovery = false).",
             )
         return table
+
+    def _billing(self, name: str) -> dict[str, Any]:
+        capacity = self._capacities.get(name)
+        if capacity is None:
+            return {"billing_mode": BillingMode.PAY_PER_REQUEST}
+        return {
+            "billing_mode": BillingMode.PROVISIONED,
+            "write_capacity": capacity.write_units,
+            "read_capacity": capacity.read_units,
+        }
+
+
+def _follow_load(table: Table, capacity: TableCapacity | None) -> None:
+    """Let the provisioned units of a table follow its load, where the stage gives a range."""
+    ranges = []
+    if capacity is not None and capacity.max_write_units is not None:
+        ranges.append(
+            table.auto_scale_write_capacity(min_capacity=capacity.write_units, max_capacity=capacity.max_write_units)
+        )
+    if capacity is not None and capacity.max_read_units is not None:
+        ranges.append(
+            table.auto_scale_read_capacity(min_capacity=capacity.read_units, max_capacity=capacity.max_read_units)
+        )
+    for range_ in ranges:
+        range_.scale_on_utilization(target_utilization_percent=TARGET_UTILIZATION_PERCENT)

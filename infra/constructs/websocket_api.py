@@ -18,7 +18,7 @@ from aws_cdk.aws_sqs import Queue, QueueEncryption
 from constructs import Construct
 
 from infra.checks import acknowledge
-from infra.constructs.access_log import access_log_settings
+from infra.constructs.access_log import WITHOUT_ACCESS_LOG, access_log_settings
 from infra.constructs.encryption import DATA_KEY_REUSE
 from infra.constructs.functions.service_function import GATEWAY_TIMEOUT
 from infra.stage import VISIBILITY_FACTOR, Stage
@@ -81,7 +81,10 @@ class StreamApi(Construct):
         )
         self.stage = WebSocketStage(self, "Stage", web_socket_api=self.api, stage_name=STAGE, auto_deploy=True)
         resource = cast("CfnStage", self.stage.node.default_child)
-        resource.access_log_settings = access_log_settings(self, stage, "websocket", _ACCESS_LOG, key=key)
+        if stage.access_log:
+            resource.access_log_settings = access_log_settings(self, stage, "websocket", _ACCESS_LOG, key=key)
+        else:
+            acknowledge(self.stage, "AwsSolutions-APIG1", WITHOUT_ACCESS_LOG)
         resource.default_route_settings = CfnStage.RouteSettingsProperty(
             throttling_rate_limit=stage.requests_per_second, throttling_burst_limit=2 * stage.requests_per_second
         )

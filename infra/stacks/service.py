@@ -16,7 +16,7 @@ from infra.constructs.functions.ws_ingest import WsIngest
 from infra.constructs.http_api import ServiceApi
 from infra.constructs.layers import Layers
 from infra.constructs.monitoring import Monitoring
-from infra.constructs.mqtt import DevicePolicy, LegacyDevicePolicy, MqttInbox
+from infra.constructs.mqtt import DevicePolicy, LegacyDevicePolicy, MqttInbox, rule_name
 from infra.constructs.websocket_api import StreamApi, UnansweredConnections
 from infra.layer_build import LayerFolders
 from infra.stacks.stage_stack import StageStack
@@ -92,6 +92,8 @@ class ServiceStack(StageStack):
             )
         if stage.enable_mqtt_multi_domain:
             self._output(IotPolicy=DevicePolicy(self, "Devices", stage=stage).name)
+            if stage.enable_basic_ingest:
+                self._output(BasicIngestRulePrefix=rule_name(stage, ""))
         if stage.accepts_legacy_messages:
             self._output(LegacyIotPolicy=LegacyDevicePolicy(self, "OldDevices", stage=stage).name)
 

@@ -39,7 +39,7 @@ NEVER_SET = {"front_secrets", "key_ttl_seconds", "old_sql_secret", "old_sql_tabl
 # Only of a stage with a legacy database.
 SET_FOR_LEGACY_TABLES = {"classifier": {"migration_table"}}
 
-COMMON = {"AFLUENTE_STAGE": "prod", "POWERTOOLS_LOG_LEVEL": "INFO"}
+COMMON = {"AFLUENTE_STAGE": "prod", "AFLUENTE_LOG_LINES": "one", "POWERTOOLS_LOG_LEVEL": "INFO"}
 
 
 def numbers(*values: float) -> dict[str, float]:

@@ -17,6 +17,7 @@ DOMAINS = ("iot", "infrastructure", "finance", "health")
 IOT = "arn:aws:iot:us-east-1:<AWS::AccountId>"
 THING = "${iot:Connection.Thing.ThingName}"
 DOMAIN = "${iot:Connection.Thing.Attributes[domain]}"
+RULE = f"$aws/rules/afluente_prod_{DOMAIN}"
 
 # The connection of a registered device, as AWS IoT Core knows it.
 OVEN = {
@@ -80,8 +81,16 @@ def test_devices_have_this_policy(prod: Deployment) -> None:
                 "Resource": f"{IOT}:client/{THING}",
                 "Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
             },
-            {"Effect": "Allow", "Action": "iot:Publish", "Resource": f"{IOT}:topic/{DOMAIN}/{THING}/*"},
-            {"Effect": "Deny", "Action": "iot:Publish", "Resource": f"{IOT}:topic/{DOMAIN}/{THING}/*/*"},
+            {
+                "Effect": "Allow",
+                "Action": "iot:Publish",
+                "Resource": [f"{IOT}:topic/{DOMAIN}/{THING}/*", f"{IOT}:topic/{RULE}/{DOMAIN}/{THING}/*"],
+            },
+            {
+                "Effect": "Deny",
+                "Action": "iot:Publish",
+                "Resource": [f"{IOT}:topic/{DOMAIN}/{THING}/*/*", f"{IOT}:topic/{RULE}/{DOMAIN}/{THING}/*/*"],
+            },
         ],
     }
 
@@ -89,6 +98,11 @@ def test_devices_have_this_policy(prod: Deployment) -> None:
 @pytest.mark.parametrize("stream", ["temperature", "press:force", "Öl-Druck", "a" * 128])
 def test_a_device_publishes_to_the_streams_of_its_source(prod: Deployment, stream: str) -> None:
     assert may(prod, OVEN, "iot:Publish", f"topic/iot/oven-1/{stream}")
+
+
+@pytest.mark.parametrize("stream", ["temperature", "press:force"])
+def test_a_device_publishes_past_the_broker_to_the_rule_of_its_domain(prod: Deployment, stream: str) -> None:
+    assert may(prod, OVEN, "iot:Publish", f"topic/$aws/rules/afluente_prod_iot/iot/oven-1/{stream}")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +119,13 @@ def test_a_device_publishes_to_the_streams_of_its_source(prod: Deployment, strea
         "iot/oven-1//temperature",
         "iot/oven-1/" + "/".join(["deeper"] * 98),
         "/iot/oven-1/temperature",
-        "$aws/rules/afluente_prod_iot/iot/oven-1/temperature",
+        "$aws/rules/afluente_prod_iot/iot/oven-2/temperature",
+        "$aws/rules/afluente_prod_iot/health/oven-1/temperature",
+        "$aws/rules/afluente_prod_iot/iot/oven-1/temperature/inside",
+        "$aws/rules/afluente_prod_iot/iot/sensors/oven-1/readings",
+        "$aws/rules/afluente_prod_health/iot/oven-1/temperature",
+        "$aws/rules/afluente_prod_OldReadings/iot/oven-1/temperature",
+        "$aws/rules/afluente_dev_iot/iot/oven-1/temperature",
         "$aws/things/oven-1/shadow/update",
     ],
 )

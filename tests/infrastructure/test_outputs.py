@@ -37,7 +37,11 @@ OUTPUTS = {
     "AlarmBus": "afluente-prod-alarms",
     "AlarmLogGroup": "/afluente/prod/alarms",
 }
-WITH_MQTT = {"IotPolicy": "afluente-prod-device", "LegacyIotPolicy": "afluente-prod-old-device"}
+WITH_MQTT = {
+    "IotPolicy": "afluente-prod-device",
+    "LegacyIotPolicy": "afluente-prod-old-device",
+    "BasicIngestRulePrefix": "afluente_prod_",
+}
 WITH_CSV = {"CsvBucket": "<CsvFilesBucket>"}
 WITH_WEBSOCKET = {
     "WebSocketApiId": "afluente-prod-websocket",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from afluente.application.limits.stage_limits import Limits, RefusedKeys, StageLimits, decode_limits
+from infra.capacity import TableCapacity
 from infra.concurrency import ReservedConcurrency
 from infra.limits import DEFAULT_LIMITS
 from infra.stage import Stage
@@ -24,10 +25,12 @@ STAGE_VALUES = {
     "AWS::Lambda::Function": {
         "Timeout",
         "Architectures",
+        "LoggingConfig",
         "AFLUENTE_CSV_HELD_SECONDS",
         "AFLUENTE_CSV_JOB_RETENTION_DAYS",
         "AFLUENTE_LIMITS",
         "ReservedConcurrentExecutions",
+        "AFLUENTE_LOG_LINES",
     },
     "AWS::Lambda::EventSourceMapping": {"ScalingConfig"},
     "AWS::Lambda::LayerVersion": {"CompatibleArchitectures"},
@@ -36,6 +39,8 @@ STAGE_VALUES = {
 
 # What prod has and local has not: the emulator knows no such resource, and hands the function's answer on without it.
 NOT_IN_THE_EMULATOR = {"AWS::ApiGatewayV2::RouteResponse": 1}
+
+_API_STAGE = "AWS::ApiGatewayV2::Stage"
 
 CHANGED = Stage(
     name="changed",
@@ -49,7 +54,15 @@ CHANGED = Stage(
     log_level="DEBUG",
     classifier_timeout_seconds=17,
     queue_visibility_seconds=177,
+    access_log=False,
     mqtt_concurrency=9,
+    mqtt_window_seconds=5,
+    mqtt_batch_messages=5_000,
+    table_capacity={
+        "stream-latest": TableCapacity(write_units=7, read_units=3, max_write_units=700),
+        "limits": TableCapacity(write_units=2, read_units=1),
+    },
+    memory_mb={"classifier": 1_024},
     csv_timeout_seconds=111,
     csv_visibility_seconds=777,
     csv_concurrency=33,
@@ -112,6 +125,23 @@ def test_the_local_stage_lacks_what_the_emulator_does_not_have_and_nothing_else(
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-mqtt-inbox"}, "VisibilityTimeout", 177),
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-csv-inbox"}, "VisibilityTimeout", 777),
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-csv-jobs.fifo"}, "VisibilityTimeout", 777),
+        ("AWS::DynamoDB::Table", {"TableName": "afluente-changed-access"}, "BillingMode", "PAY_PER_REQUEST"),
+        *(
+            ("AWS::DynamoDB::Table", {"TableName": f"afluente-changed-{table}"}, f"ProvisionedThroughput.{name}", units)
+            for table, name, units in (
+                ("stream-latest", "WriteCapacityUnits", 7),
+                ("stream-latest", "ReadCapacityUnits", 3),
+                ("limits", "WriteCapacityUnits", 2),
+            )
+        ),
+        ("AWS::ApplicationAutoScaling::ScalableTarget", {}, "MinCapacity", 7),
+        ("AWS::ApplicationAutoScaling::ScalableTarget", {}, "MaxCapacity", 700),
+        (
+            "AWS::ApplicationAutoScaling::ScalingPolicy",
+            {},
+            "TargetTrackingScalingPolicyConfiguration.TargetValue",
+            70,
+        ),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "ShardCount", 3),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "StreamModeDetails.StreamMode", "PROVISIONED"),
         ("AWS::Kinesis::Stream", {"Name": "afluente-changed-alert"}, "RetentionPeriodHours", 48),
@@ -128,10 +158,32 @@ def test_a_value_of_the_stage_reaches_its_resource(
     assert at(changed.one(type_, **names), path) == expected
 
 
+def test_without_access_logs_the_apis_keep_none(changed: Deployment, prod: Deployment) -> None:
+    logs = [
+        {
+            name: "AccessLogSettings" in its
+            for name in ("$default", "live")
+            for its in [api.one(_API_STAGE, StageName=name)]
+        }
+        for api in (changed, prod)
+    ]
+
+    assert logs == [{"$default": False, "live": False}, {"$default": True, "live": True}]
+
+
+def test_prod_writes_one_line_an_invocation_and_local_all(prod: Deployment, local: Deployment) -> None:
+    levels = {"ApplicationLogLevel": "DEBUG", "LogFormat": "JSON", "SystemLogLevel": "WARN"}
+
+    assert levels.items() <= prod.function("classifier")["LoggingConfig"].items()
+    assert "LogFormat" not in local.function("classifier")["LoggingConfig"]
+
+
 @pytest.mark.parametrize(
     ("package", "path", "expected"),
     [
         ("classifier", "Timeout", 17),
+        ("classifier", "MemorySize", 1_024),
+        ("http_authorizer", "MemorySize", 512),
         ("classifier", "Architectures", ["x86_64"]),
         ("classifier", "Environment.Variables.AFLUENTE_ONE_POINT_A_RECORD", "true"),
         ("classifier", "Environment.Variables.AFLUENTE_CONSTRAINTS_TTL_SECONDS", "5"),

@@ -85,7 +85,7 @@ def test_ctrl_c_ends_it_with_everything_acknowledged(
 
 
 def test_a_refusal_is_reported(folder: Path, tmp_path: Path) -> None:
-    foreign = copy_of(folder, tmp_path, topic="iot/another-device/{stream_id}")
+    foreign = copy_of(folder, tmp_path, topic="iot/another-device/{stream_id}", basic_ingest_topic=None)
 
     with running(foreign, "--stdin") as device:
         _, errors = device.communicate("1\n", timeout=PATIENCE_SECONDS)

@@ -11,7 +11,6 @@ from infra.constructs.functions.capabilities import pace_bulk, quarantine_record
 from infra.constructs.functions.service_function import (
     MAX_FIFO_BATCH,
     RECEIVE_AND_RETRY,
-    WHOLE_PROCESSOR_MB,
     ServiceFunction,
     flag,
 )
@@ -29,7 +28,6 @@ class Classifier(ServiceFunction):
             stage=stage,
             package="classifier",
             layers=layers.classifier,
-            memory_mb=WHOLE_PROCESSOR_MB,
             timeout=Duration.seconds(stage.classifier_timeout_seconds),
             key=data.encryption.key,
         )

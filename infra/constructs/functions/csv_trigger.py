@@ -6,7 +6,7 @@ from constructs import Construct
 from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
 from infra.constructs.data_stores import DataStores
 from infra.constructs.functions.capabilities import accept_points, keep_csv_jobs, pace_bulk
-from infra.constructs.functions.service_function import RECEIVE_AND_RETRY, WHOLE_PROCESSOR_MB, ServiceFunction
+from infra.constructs.functions.service_function import RECEIVE_AND_RETRY, ServiceFunction
 from infra.constructs.layers import Layers
 from infra.stage import Stage
 
@@ -27,7 +27,6 @@ class CsvTrigger(ServiceFunction):
             stage=stage,
             package="csv_trigger",
             layers=layers.csv_loader,
-            memory_mb=WHOLE_PROCESSOR_MB,
             timeout=Duration.seconds(stage.csv_timeout_seconds),
             key=data.encryption.key,
         )

@@ -31,7 +31,6 @@ class HttpAdmin(ServiceFunction):
             stage=stage,
             package="http_admin",
             layers=layers.http_admin,
-            memory_mb=_MEMORY_MB,
             timeout=GATEWAY_TIMEOUT,
             key=data.encryption.key,
         )

@@ -13,7 +13,6 @@ from infra.constructs.layers import Layers
 from infra.limits import DEFAULT_LIMITS
 from infra.stage import Stage
 
-_MEMORY_MB = 512
 _TIMEOUT = Duration.seconds(5)
 _NO_LIMIT = msgspec.structs.replace(DEFAULT_LIMITS.refused_keys, per_second=0.0)
 
@@ -28,7 +27,6 @@ class HttpAuthorizer(ServiceFunction):
             stage=stage,
             package="http_authorizer",
             layers=layers.common,
-            memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
             key=data.encryption.key,
         )

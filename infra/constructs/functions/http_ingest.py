@@ -12,7 +12,7 @@ from infra.constructs.functions.capabilities import (
     look_up_sensors,
     require_front,
 )
-from infra.constructs.functions.service_function import GATEWAY_TIMEOUT, WHOLE_PROCESSOR_MB, ServiceFunction, flag
+from infra.constructs.functions.service_function import GATEWAY_TIMEOUT, ServiceFunction, flag
 from infra.constructs.layers import Layers
 from infra.stage import Stage
 
@@ -36,7 +36,6 @@ class HttpIngest(ServiceFunction):
             stage=stage,
             package="http_ingest",
             layers=layers.common,
-            memory_mb=WHOLE_PROCESSOR_MB,
             timeout=GATEWAY_TIMEOUT,
             key=data.encryption.key,
         )

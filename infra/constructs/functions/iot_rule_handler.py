@@ -5,13 +5,9 @@ from constructs import Construct
 
 from infra.constructs.data_stores import DataStores
 from infra.constructs.functions.capabilities import accept_points, limit_rates, look_up_sensors
-from infra.constructs.functions.service_function import RECEIVE, WHOLE_PROCESSOR_MB, ServiceFunction
+from infra.constructs.functions.service_function import RECEIVE, ServiceFunction
 from infra.constructs.layers import Layers
 from infra.stage import Stage
-
-# Messages of one device in one batch are sorted: those of a second, or a thousand.
-_BATCH_SIZE = 1_000
-_BATCHING_WINDOW = Duration.seconds(1)
 
 
 class IotRuleHandler(ServiceFunction):
@@ -24,7 +20,6 @@ class IotRuleHandler(ServiceFunction):
             stage=stage,
             package="iot_rule_handler",
             layers=layers.common,
-            memory_mb=WHOLE_PROCESSOR_MB,
             # As long as the classifier: the queues of both have the same visibility timeout.
             timeout=Duration.seconds(stage.classifier_timeout_seconds),
             key=data.encryption.key,
@@ -37,7 +32,8 @@ class IotRuleHandler(ServiceFunction):
             "Inbox",
             data.mqtt_inbox.queue,
             RECEIVE,
-            batch_size=_BATCH_SIZE,
-            max_batching_window=_BATCHING_WINDOW,
+            # Messages of one device in one batch are sorted.
+            batch_size=stage.mqtt_batch_messages,
+            max_batching_window=Duration.seconds(stage.mqtt_window_seconds),
             max_concurrency=stage.mqtt_concurrency,
         )

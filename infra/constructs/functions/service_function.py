@@ -1,15 +1,26 @@
 """A Lambda function with a role and a log group of its own."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_kms import Key
-from aws_cdk.aws_lambda import CfnFunction, Code, EventSourceMapping, Function, ILayerVersion
+from aws_cdk.aws_lambda import (
+    ApplicationLogLevel,
+    CfnFunction,
+    Code,
+    EventSourceMapping,
+    Function,
+    ILayerVersion,
+    LoggingFormat,
+    SystemLogLevel,
+)
 from aws_cdk.aws_s3 import IBucket
 from aws_cdk.aws_sqs import IQueue
 from constructs import Construct
 
+from infra.capacity import FunctionName
 from infra.checks import acknowledge
 from infra.constructs.encryption import allow_key
 from infra.constructs.expiring_bucket import Objects
@@ -17,9 +28,6 @@ from infra.constructs.layers import RUNTIME, WITHOUT_BYTECODE, architecture
 from infra.constructs.log_groups import log_group
 from infra.paths import FUNCTIONS
 from infra.stage import Stage
-
-WHOLE_PROCESSOR_MB = 1_769
-"""Lambda Developer Guide, "Configure Lambda function memory": processor time is given by memory."""
 
 GATEWAY_TIMEOUT = Duration.seconds(29)
 """A little less than API Gateway waits for an integration (30 s), so that the answer is still the function's own."""
@@ -51,9 +59,8 @@ class ServiceFunction(Construct):
         id_: str,
         *,
         stage: Stage,
-        package: str,
+        package: FunctionName,
         layers: Sequence[ILayerVersion],
-        memory_mb: int,
         timeout: Duration,
         key: Key | None,
     ) -> None:
@@ -71,16 +78,18 @@ class ServiceFunction(Construct):
             code=Code.from_asset(str(FUNCTIONS), exclude=WITHOUT_BYTECODE),
             handler=f"{package}.handler.lambda_handler",
             layers=list(layers),
-            memory_size=memory_mb,
+            memory_size=stage.memory_of(package),
             timeout=timeout,
             reserved_concurrent_executions=stage.reserved_concurrency.of(package),
             role=self.role,
             log_group=self.log_group,
+            **_log_lines(stage),
             environment_encryption=key,
             environment={
                 "POWERTOOLS_SERVICE_NAME": package,
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
                 "AFLUENTE_STAGE": stage.name,
+                "AFLUENTE_LOG_LINES": stage.log_lines,
             },
         )
         self._key = key
@@ -187,6 +196,18 @@ class ServiceFunction(Construct):
                 conditions={"StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": arn}},
             )
         )
+
+
+def _log_lines(stage: Stage) -> dict[str, Any]:
+    """The log controls of a function: without lines of the platform for invocations that succeed, or Lambda's own."""
+    if stage.log_lines == "all":
+        return {}
+    return {
+        "logging_format": LoggingFormat.JSON,
+        "system_log_level_v2": SystemLogLevel.WARN,
+        # The functions filter their own lines by `log_level`; Lambda would take lines of metrics for INFO.
+        "application_log_level_v2": ApplicationLogLevel.DEBUG,
+    }
 
 
 def flag(value: bool) -> str:

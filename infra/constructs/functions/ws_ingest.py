@@ -9,7 +9,6 @@ from infra.constructs.functions.service_function import (
     GATEWAY_TIMEOUT,
     MAX_FIFO_BATCH,
     RECEIVE,
-    WHOLE_PROCESSOR_MB,
     ServiceFunction,
 )
 from infra.constructs.layers import Layers
@@ -37,7 +36,6 @@ class WsIngest(ServiceFunction):
             stage=stage,
             package="ws_ingest",
             layers=layers.common,
-            memory_mb=WHOLE_PROCESSOR_MB,
             timeout=GATEWAY_TIMEOUT,
             key=data.encryption.key,
         )

@@ -37,6 +37,7 @@ def test_a_device_is_made_listed_revoked_and_given_another_certificate(
     assert permissions(tmp_path / name / "private.key") == 0o600
     connection = read_connection(tmp_path / name)
     assert (connection.client_id, connection.source_id, connection.topic) == (name, name, f"iot/{name}/{{stream_id}}")
+    assert connection.basic_ingest_topic == f"$aws/rules/afluente_local_iot/iot/{name}/{{stream_id}}"
     assert states(afluente, name) == ["ACTIVE"]
 
     again = afluente("devices", "create", name, "--domain", "iot", "--dir", tmp_path / "again")
@@ -116,11 +117,14 @@ def test_a_device_that_is_not_there_cannot_be_revoked(afluente: Afluente) -> Non
     assert (done.code, "there is no device 'nobody'" in done.err) == (ExitCode.FAILED, True)
 
 
-def test_a_table_is_published_by_a_device_that_is_made_for_it(afluente: Afluente, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [[], ["--basic-ingest"]])
+def test_a_table_is_published_by_a_device_that_is_made_for_it(
+    afluente: Afluente, name: str, tmp_path: Path, way: list[str]
+) -> None:
     table = tmp_path / "readings.csv"
     table.write_text("time,a,b\n" + "".join(f"{1_700_000_000 + row},{row},{row}\n" for row in range(100)))
 
-    done = afluente("send", "mqtt", "--domain", "iot", "--source", name, "--batch", "30", "--json", table)
+    done = afluente("send", "mqtt", "--domain", "iot", "--source", name, "--batch", "30", "--json", *way, table)
 
     assert done.code == ExitCode.OK, done.err
     summary = json.loads(done.out)

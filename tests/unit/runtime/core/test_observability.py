@@ -4,9 +4,11 @@ import json
 import logging
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from afluente.runtime.core import observability
 from afluente.runtime.core.observability import LogCode, Metric, count, invocation, logger, observe
 
 INVOCATION = SimpleNamespace(aws_request_id="invocation-1")
@@ -120,3 +122,39 @@ def test_a_line_of_the_log_is_one_object_in_ascii_whatever_it_reports(capsys: py
     assert told.isascii()
     assert told.removesuffix("\n").isprintable()
     assert json.loads(told)["problem"] == odd
+
+
+@pytest.fixture
+def one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage whose invocations write one line."""
+    monkeypatch.setattr(observability._deferred(), "is_on", True)
+
+
+@pytest.mark.usefixtures("one_line")
+def test_where_a_stage_says_so_an_invocation_writes_one_line_with_its_metrics(
+    capsys: pytest.CaptureFixture[str], log: list[dict[str, Any]]
+) -> None:
+    with invocation(INVOCATION):
+        logger().info("request accepted", code=LogCode.REQUEST_ACCEPTED, inserted=3)
+        count({Metric.POINTS_ACCEPTED: 3})
+
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert log == []
+    assert (told["code"], told["inserted"], told["PointsAccepted"]) == ("REQUEST_ACCEPTED", 3, 3)
+    assert (told["message"], told["function_request_id"]) == ("request accepted", "invocation-1")
+
+
+@pytest.mark.usefixtures("one_line")
+def test_a_line_without_metrics_and_all_others_are_written_all_the_same(
+    capsys: pytest.CaptureFixture[str], log: list[dict[str, Any]]
+) -> None:
+    with invocation(INVOCATION):
+        logger().info("key accepted", code=LogCode.KEY_ACCEPTED)
+        logger().warning("rate limited", code=LogCode.RATE_LIMITED)
+        logger().info("one more")
+
+    assert [line["msg"] for line in log] == ["rate limited", "one more"]
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["message"], told["code"]) == ("INFO", "key accepted", "KEY_ACCEPTED")

@@ -51,13 +51,14 @@ class EmbeddedMetrics:
             with self._lock:
                 self._values[frozenset(dimensions.items())].setdefault(name, []).extend(values)
 
-    def lines(self, timestamp_ms: int) -> list[str]:
+    def lines(self, timestamp_ms: int, fields: Mapping[str, object] | None = None) -> list[str]:
         """The lines: one, and one more for each further value of a dimension.
 
         A line has one value of each dimension, since CloudWatch reads it where it reads the metrics.
 
         Args:
             timestamp_ms: of all metrics, in Unix milliseconds.
+            fields: of the first line beside its metrics.
         """
         lines: list[_Line] = []
         # Metrics without a dimension of their own first, so that the others share their line.
@@ -72,7 +73,7 @@ class EmbeddedMetrics:
                 line = _Line(self._namespace, self._common)
                 lines.append(line)
             line.add(dimensions, targets)
-        return [line.encode(timestamp_ms) for line in lines]
+        return [line.encode(timestamp_ms, {} if place else fields or {}) for place, line in enumerate(lines)]
 
 
 class _Line:
@@ -96,9 +97,9 @@ class _Line:
         self._members |= dict(dimensions)
         self._members |= {name: value for name, (_, value) in targets.items()}
 
-    def encode(self, timestamp_ms: int) -> str:
+    def encode(self, timestamp_ms: int, fields: Mapping[str, object]) -> str:
         about = {"Timestamp": timestamp_ms, "CloudWatchMetrics": self._directives}
-        return json.dumps({"_aws": about, **self._members}, separators=(",", ":"))
+        return json.dumps({"_aws": about, **fields, **self._members}, separators=(",", ":"))
 
 
 def sampled(values: Sequence[float]) -> Sequence[float]:

@@ -1,6 +1,7 @@
 """Logs and metrics: each line has a code of one list, each metric a name of one list."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -105,6 +106,35 @@ DURATIONS = frozenset({Metric.ACCEPTANCE_TO_KINESIS, Metric.REQUEST_TO_ANSWER})
 """Metrics in seconds, with the dimension `transport`; all others are counts."""
 
 
+_LOG_LINES = "AFLUENTE_LOG_LINES"
+
+# Fields of a line that a line of metrics has in another form, or does without.
+_OF_PLAIN_LINES = frozenset({"level", "location", "timestamp", "service"})
+
+
+class _Deferred(logging.Filter):
+    """Keeps the first line of information of an invocation back, for the line of its metrics.
+
+    CloudWatch Logs bills by the byte: where it is on, an invocation in which all is well writes one line.
+    """
+
+    def __init__(self, *, is_on: bool) -> None:
+        super().__init__()
+        self.is_on = is_on
+        self._record: logging.LogRecord | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not self.is_on or record.levelno != logging.INFO or self._record is not None:
+            return True
+        self._record = record
+        return False
+
+    def pop(self) -> logging.LogRecord | None:
+        """The line that is kept back, if there is one."""
+        record, self._record = self._record, None
+        return record
+
+
 class _MaskingFormatter(LambdaPowertoolsFormatter):
     """Masks secrets anywhere in a line, such as in an exception that quotes a request."""
 
@@ -120,7 +150,14 @@ def logger() -> Logger:
     cannot be written at all.
     """
     as_ascii = partial(json.dumps, default=str, separators=(",", ":"))
-    return Logger(logger_formatter=_MaskingFormatter(json_serializer=as_ascii))
+    made = Logger(logger_formatter=_MaskingFormatter(json_serializer=as_ascii))
+    made.addFilter(_deferred())
+    return made
+
+
+@cache
+def _deferred() -> _Deferred:
+    return _Deferred(is_on=os.environ.get(_LOG_LINES) == "one")
 
 
 class _Current:
@@ -188,6 +225,15 @@ def _metrics() -> Iterator[EmbeddedMetrics]:
         raise
     finally:
         _Current.metrics = None
-        for line in metrics.lines(int(time.time() * 1000)):
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        _write(metrics)
+
+
+def _write(metrics: EmbeddedMetrics) -> None:
+    """Write the metrics, and the line that is kept back: with them, or by itself where there are none."""
+    record = _deferred().pop()
+    line: dict[str, Any] = json.loads(logger().registered_formatter.format(record)) if record else {}
+    fields = {name: value for name, value in line.items() if name not in _OF_PLAIN_LINES}
+    lines = metrics.lines(int(time.time() * 1000), fields)
+    for text in lines or ([json.dumps(line, separators=(",", ":"))] if line else []):
+        sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
