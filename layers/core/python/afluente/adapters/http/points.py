@@ -5,6 +5,7 @@ faults of a bad point are named and its good neighbours are accepted.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -121,7 +122,7 @@ def all_rejected(request: PointsRequest) -> RequestError:
     """The error of a request of which no point is sound."""
     listed = first_rejected(request.rejected)
     detail = f"each of the {len(request.rejected)} points has a fault; correct them by what `rejected` says"
-    extra = {} if listed.omitted is None else {"omitted": listed.omitted}
+    extra: dict[str, Any] = {} if listed.omitted is None else {"omitted": listed.omitted}
     return RequestError(422, "all_points_rejected", detail, inserted=0, rejected=point_faults(listed.points), **extra)
 
 
