@@ -57,7 +57,8 @@ _LIST = Operation(
             example={
                 "alarms": [
                     {
-                        "alarm_id": "9f0c2a77d1e64b5c",
+                        "alarm_id": "9f0c2a77d1e64b5c03d7a8e1",
+                        "kind": "violation",
                         "state": "raised",
                         "domain": "iot",
                         "source_id": "oven-1",
@@ -65,10 +66,15 @@ _LIST = Operation(
                         "classification": "alert",
                         "severity": "alert",
                         "reason": "alert_zone",
+                        "violated_constraints": {"alert_max": 300.0},
                         "value": 312.5,
                         "timestamp": 1795492666.0,
+                        "point_id": "cf3849d1f5348d25f3bfe7b596b06ef4",
                         "count": 3,
                         "raised_at": 1795492666.0,
+                        "transition": 1,
+                        "config_version": 4,
+                        "config_key": "iot#temperature",
                         "reported_at": 1795492667.25,
                     }
                 ],

@@ -128,7 +128,7 @@ def timeless(point: Document) -> Document:
 
 def distinct(alarms: list[Document]) -> list[Document]:
     """Alarm events without repeats."""
-    return list({(alarm["alarm_id"], alarm["state"], alarm["timestamp"]): alarm for alarm in alarms}.values())
+    return list({(alarm["alarm_id"], alarm["transition"]): alarm for alarm in alarms}.values())
 
 
 def of_stream(documents: list[Document], key: str) -> Iterator[Document]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ class StreamResult:
     """The points and alarms of one stream."""
 
     points: dict[str, ClassifiedDataPoint] = field(default_factory=dict)
-    alarms: dict[tuple[str, str, float], AlarmEvent] = field(default_factory=dict)
+    alarms: dict[Hashable, AlarmEvent] = field(default_factory=dict)
 
     def figures(self, sent: int) -> dict[str, Any]:
         """The counts, as in `data/expected.json`.
@@ -71,5 +71,5 @@ def collect(
     for event in read(target.client("logs"), target["AlarmLogGroup"], since_ms=since_ms, follow=False):
         alarm = decode_alarm(event.message)
         if alarm and (key := StreamKey(alarm.domain, alarm.source_id, alarm.stream_id)) in results:
-            results[key].alarms[alarm.alarm_id, alarm.state, alarm.timestamp] = alarm
+            results[key].alarms[alarm.identity] = alarm
     return results

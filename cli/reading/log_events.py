@@ -38,7 +38,20 @@ def read(
     follow: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[LogEvent]:
-    """The events of a log group, oldest first as far as they are there, each once.
+    """The events of a log group, oldest first as far as they are there, each once; see `read_batches`."""
+    for batch in read_batches(client, group, since_ms=since_ms, follow=follow, sleep=sleep):
+        yield from batch
+
+
+def read_batches(
+    client: "CloudWatchLogsClient",
+    group: str,
+    *,
+    since_ms: int,
+    follow: bool,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[list[LogEvent]]:
+    """The events of a log group, oldest first as far as they are there, each once, in batches as they are answered.
 
     Args:
         client: of CloudWatch Logs.
@@ -52,24 +65,25 @@ def read(
         newest = max(seen.values(), default=0)
         start = max(since_ms, newest - _LATENESS_MS)
         seen = {identity: timestamp for identity, timestamp in seen.items() if timestamp >= start}
-        for identity, event in _events_from(client, group, start):
-            if identity not in seen:
-                seen[identity] = event.timestamp
-                yield event
+        for page in _pages_from(client, group, start):
+            fresh = {identity: event for identity, event in page if identity not in seen}
+            seen |= {identity: event.timestamp for identity, event in fresh.items()}
+            yield list(fresh.values())
         if not follow:
             return
         sleep(_POLL_SECONDS)
 
 
-def _events_from(client: "CloudWatchLogsClient", group: str, start: int) -> Iterator[tuple[Hashable, LogEvent]]:
-    """The events from `start` on with their unique ids; some are repeated."""
+def _pages_from(client: "CloudWatchLogsClient", group: str, start: int) -> Iterator[list[tuple[Hashable, LogEvent]]]:
+    """The events from `start` on with their unique ids, one page an answer; some are repeated."""
     arguments: dict[str, Any] = {"logGroupName": group, "limit": _PAGE, "startTime": start}
     copies: Counter[Hashable] = Counter()
     while True:
         page: Any = client.filter_log_events(**arguments)
         events = page["events"]
-        for event in events:
-            yield _identity(event, copies), LogEvent(event["timestamp"], event["message"].rstrip("\n"))
+        yield [
+            (_identity(event, copies), LogEvent(event["timestamp"], event["message"].rstrip("\n"))) for event in events
+        ]
         if page.get("nextToken"):
             arguments["nextToken"] = page["nextToken"]
         elif len(events) == _PAGE and events[-1]["timestamp"] > arguments["startTime"]:

@@ -36,6 +36,8 @@ def alarm_line(event: AlarmEvent) -> Text:
     line.append(f"{event.value:g}", style="bold")
     counted = "violations" if event.state is AlarmChange.RAISED else "normal"
     line.append(f"  {event.severity}: {event.count} {counted} in a row ({event.reason})", style="dim")
+    if event.transitions_omitted:
+        line.append(f"  {event.transitions_omitted} changes before it omitted", style="cyan")
     return line
 
 

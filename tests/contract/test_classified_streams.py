@@ -16,8 +16,8 @@ from afluente.adapters.memory.classification import MemoryStreams
 from afluente.application.classification.ports import ClassifiedStreams, Delivery
 from afluente.application.errors import UnavailableError
 from afluente.domain.classification import ClassifiedDataPoint
-from afluente.domain.constraints import Severity
-from afluente.domain.evaluation import Classification, RateViolation, Reason
+from afluente.domain.constraints import RateViolation, Severity
+from afluente.domain.evaluation import Classification, Reason
 from tests.contract.local_aws import PUT_RECORDS, LocalAws, fail, fail_in_part, record_calls
 from tests.factories import NOW, a_classified_point, a_delivery
 
@@ -215,6 +215,7 @@ def test_a_point_on_the_wire_is_a_flat_object(kinesis: Kinesis) -> None:
                     violated_rate={"abs_delta": RateViolation(5.0, 40.5)},
                     severity=Severity.CRITICAL,
                     config_version=3,
+                    config_key="iot#thermocouple",
                     processed_at=NOW + 0.5,
                 ),
                 classification=ALERT,
@@ -241,14 +242,19 @@ def test_a_point_on_the_wire_is_a_flat_object(kinesis: Kinesis) -> None:
         "severity": "critical",
         "late": False,
         "config_version": 3,
+        "config_key": "iot#thermocouple",
         "ingested_at": NOW,
         "processed_at": NOW + 0.5,
     }
     assert json.loads(alert["Data"]).keys() - json.loads(normal["Data"]).keys() == {
         "stream_type",
         "sequence",
+        "metadata",
+        "violated_constraints",
+        "violated_rate",
         "severity",
         "config_version",
+        "config_key",
     }
 
 

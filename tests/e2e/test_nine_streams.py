@@ -168,8 +168,8 @@ def test_one_message_a_point_over_mqtt_at_full_speed_is_classified_in_the_order_
 
 
 def _as_point(line: Document) -> DataPoint:
-    names = ("domain", "source_id", "stream_id", "value", "timestamp", "metadata", "ingested_at")
-    return DataPoint(**{name: line[name] for name in names})
+    names = ("domain", "source_id", "stream_id", "value", "timestamp", "ingested_at")
+    return DataPoint(**{name: line[name] for name in names}, metadata=line.get("metadata", {}))
 
 
 def _send_all(
@@ -226,7 +226,9 @@ def _figures(entry: Document, stack: LocalStack, outbox: Outbox, tap: AlarmTap) 
         "late": sum(point["late"] for point in points),
         "classes": dict.fromkeys(map(str, Classification), 0) | Counter(point["classification"] for point in points),
         "violations": Counter(
-            name for point in points for name in (*point["violated_constraints"], *point["violated_rate"])
+            name
+            for point in points
+            for name in (*point.get("violated_constraints", ()), *point.get("violated_rate", ()))
         ),
         "alarms": on_bus,
     }

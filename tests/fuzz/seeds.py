@@ -21,7 +21,7 @@ from afluente.application.csv.jobs import JobStatus
 from afluente.domain.alarms import AlarmState, StandingAlarm
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.stream_state import StreamState, WindowPoint
+from afluente.domain.stream_state import StreamState, Window, WindowPoint
 from tests.fuzz.targets import NOW, SEPARATOR
 
 _TESTS = Path(__file__).parents[1]
@@ -41,10 +41,7 @@ _POINT: dict[str, Any] = {
 _STATE = StreamState(
     newest=(NOW, 7),
     baseline=WindowPoint(NOW, 7, 20.5, within_hard_limits=True),
-    window=(
-        WindowPoint(NOW - 1, -1, 20.25, within_hard_limits=False),
-        WindowPoint(NOW, 7, 20.5, within_hard_limits=True),
-    ),
+    window=Window((NOW - 1, NOW), (-1, 7), (20.25, 20.5), 0b01),
     alarm=AlarmState(3, 0, NOW - 60, StandingAlarm("00" * 16, NOW - 60, Severity.ALERT)),
 )
 _CSV = (

@@ -9,8 +9,6 @@ from afluente.domain.alarms import QUIET, AlarmState, AlarmTransition, advance
 from afluente.domain.constraints import Severity
 from tests.factories import a_config
 
-STREAM = "iot/furnace-1/temperature"
-
 
 @dataclass
 class Story:
@@ -26,7 +24,7 @@ def run(story: str, *, step: float = 1.0, **settings: Any) -> Story:
     state, changes, transitions = QUIET, [], []
     for place, point in enumerate(story):
         violation = None if point == "." else Severity.WARNING
-        state, transition = advance(state, STREAM, place * step, violation, config)
+        state, transition = advance(state, f"point-{place}", place * step, violation, config)
         if transition:
             changes.append((place, transition.change.value))
             transitions.append(transition)
@@ -114,6 +112,17 @@ def test_the_alarm_keeps_its_id_and_its_time_from_the_first_raise_to_the_clearin
     assert {(alarm.alarm_id, alarm.raised_at) for alarm in alarms} == {(alarms[0].alarm_id, 2.0)}
 
 
+def test_an_alarm_counts_its_transitions_and_the_next_one_begins_anew() -> None:
+    story = run("x" * 13 + "..." + "x" * 12)
+
+    assert [(its.change.value, its.alarm.transitions) for its in story.transitions] == [
+        ("raised", 1),
+        ("raised", 2),
+        ("cleared", 3),
+        ("raised", 1),
+    ]
+
+
 def test_the_next_alarm_has_another_id() -> None:
     story = run("xxx..........xxx")
 
@@ -122,12 +131,12 @@ def test_the_next_alarm_has_another_id() -> None:
     assert first.alarm_id != second.alarm_id
 
 
-def test_alarms_of_two_streams_have_different_ids() -> None:
+def test_alarms_raised_by_two_points_have_different_ids() -> None:
     config = a_config(consecutive_violations_required=1)
 
     ids = set()
-    for stream in ("iot/furnace-1/temperature", "iot/furnace-1/pressure"):
-        _, transition = advance(QUIET, stream, 0.0, Severity.ALERT, config)
+    for point_id in ("point-1", "point-2"):
+        _, transition = advance(QUIET, point_id, 0.0, Severity.ALERT, config)
         assert transition is not None
         ids.add(transition.alarm.alarm_id)
 
@@ -143,7 +152,7 @@ def test_an_alarm_is_as_grave_as_the_point_that_raised_it_last() -> None:
         (10.0, Severity.ALERT),
         (11.0, None),
     ):
-        state, transition = advance(state, STREAM, timestamp, violation, config)
+        state, transition = advance(state, f"point-{timestamp}", timestamp, violation, config)
         if transition:
             severities.append((transition.change.value, transition.alarm.severity.value))
 

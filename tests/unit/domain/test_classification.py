@@ -1,23 +1,26 @@
 """Classification, rule by rule, in examples."""
 
+from collections import Counter
 from itertools import permutations
 from sys import float_info
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from afluente.domain.alarms import AlarmChange
+from afluente.domain.alarms import BUDGET, BUDGET_SECONDS, AlarmChange, AlarmState, in_order
 from afluente.domain.classification import (
     ClassificationResult,
     ClassifiedDataPoint,
     classify,
     in_stream_order,
 )
-from afluente.domain.constraints import Baseline, Severity, VersionedConfig
+from afluente.domain.constraints import Baseline, RateViolation, Severity, VersionedConfig
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.evaluation import Classification, RateViolation, Reason
+from afluente.domain.evaluation import Classification, Reason
 from afluente.domain.stream_state import WINDOW, StreamState
-from tests.factories import NOW, a_point, constraints, points
+from tests.factories import NOW, a_point, an_alarm_event, constraints, points
 
 ALL_VALUES: dict[str, Any] = {
     "min_value": 0.0,
@@ -256,9 +259,9 @@ def test_no_point_is_late_or_a_duplicate_because_of_the_last_reading_from_before
 
 
 def test_a_point_that_is_late_later_is_not_measured_against_the_initial_baseline() -> None:
-    state = result_of(points(10), known_before(10)).state
+    state = result_of(points(10), known_before(99)).state
 
-    (point,) = classified([a_point(99, at=-5)], known_before(10, abs_delta=1), state)
+    (point,) = classified([a_point(10, at=-5)], known_before(99, abs_delta=1), state)
 
     assert (point.late, point.classification) == (True, "normal")
 
@@ -347,6 +350,7 @@ def test_reasons_are_a_closed_set() -> None:
         "alert_zone",
         "warning_zone",
         "rate_of_change",
+        "rate_unjudged",
         "within_constraints",
         "no_constraints",
     }
@@ -413,10 +417,81 @@ def test_the_change_of_a_late_point_is_measured_against_the_newest_point_older_t
     }
 
 
-def test_a_late_point_older_than_all_in_the_window_has_no_change() -> None:
-    found = classified([a_point(10, at=10), a_point(999, at=5)], constraints(abs_delta=1))
+def test_a_late_point_older_than_all_in_the_window_is_measured_against_the_oldest_of_them() -> None:
+    stream = [a_point(10, at=10), a_point(10.5, at=20), a_point(14, at=5)]
 
-    assert (found[1].late, found[1].classification) == (True, Classification.NORMAL)
+    found = classified(stream, constraints(abs_delta=1, abs_slope=0.5))
+
+    assert found[2].late
+    assert found[2].violated_rate == {"abs_delta": RateViolation(1, 4), "abs_slope": RateViolation(0.5, 0.8)}
+
+
+def test_history_that_comes_newest_first_is_measured_each_point_by_its_neighbour() -> None:
+    newest_first = [a_point(50, at=100), *(a_point(value, at=50 - value) for value in (10, 11, 12, 30, 31))]
+
+    found = classified(newest_first, constraints(abs_delta=45, abs_slope=2))
+
+    assert [point.classification for point in found] == ["normal", *["normal"] * 5]
+    assert [list(point.violated_rate) for point in classified(newest_first, constraints(abs_delta=5))] == [
+        [],
+        ["abs_delta"],
+        [],
+        [],
+        ["abs_delta"],
+        [],
+    ]
+
+
+def test_of_equally_old_points_a_late_one_older_than_all_is_measured_against_the_first_classified() -> None:
+    stream = [a_point(10, at=10), a_point(90, at=10), a_point(11, at=5)]
+
+    assert [point.classification for point in classified(stream, constraints(abs_delta=5))] == [
+        "normal",
+        "anomaly",
+        "normal",
+    ]
+
+
+def test_points_of_one_time_are_measured_against_the_first_of_them() -> None:
+    stream = [a_point(20), a_point(5), a_point(30)]
+
+    found = classified(stream, constraints(abs_delta=10, abs_slope=0))
+
+    assert [dict(point.violated_rate) for point in found] == [{}, {"abs_delta": RateViolation(10, 15)}, {}]
+
+
+def test_a_late_value_whose_change_cannot_be_measured_is_no_normal_one() -> None:
+    only_beyond = [a_point(999, at=10), a_point(20, at=5)]
+
+    _, point = classified(only_beyond, constraints(max_value=100, abs_slope=1, severity=Severity.CRITICAL))
+
+    assert (point.classification, point.reason, point.severity) == ("anomaly", "rate_unjudged", "critical")
+    assert (dict(point.violated_constraints), dict(point.violated_rate)) == ({}, {})
+
+
+def test_a_late_value_that_violates_a_bound_has_the_reason_of_that_bound() -> None:
+    only_beyond = [a_point(999, at=10), a_point(50, at=5)]
+
+    _, point = classified(only_beyond, constraints(max_value=100, warning_max=40, abs_delta=1))
+
+    assert (point.classification, point.reason, point.severity) == ("warning", "warning_zone", "warning")
+
+
+def test_a_late_value_is_normal_without_a_reference_where_no_change_is_bounded() -> None:
+    only_beyond = [a_point(999, at=10), a_point(20, at=5)]
+
+    assert [point.reason for point in classified(only_beyond, constraints(max_value=100))] == [
+        "hard_limit",
+        "within_constraints",
+    ]
+
+
+def test_an_anomaly_that_is_sent_again_after_the_window_is_an_anomaly_again() -> None:
+    stream = [a_point(10, at=0), a_point(90, at=1), *(a_point(10, at=2 + step) for step in range(40))]
+
+    again = classified([*stream, stream[1]], constraints(abs_delta=5))[-1]
+
+    assert (again.late, again.classification) == (True, "anomaly")
 
 
 def test_a_late_point_is_not_measured_against_one_beyond_a_hard_limit() -> None:
@@ -453,7 +528,7 @@ def test_a_late_point_of_the_same_time_is_measured_by_its_sequence_and_has_no_sl
 
 def test_a_late_point_is_measured_against_the_window_and_no_older_point() -> None:
     def class_after(points_after: int) -> Classification:
-        stream = [a_point(10, at=0), *(a_point(50, at=100 + step) for step in range(points_after)), a_point(20, at=1)]
+        stream = [a_point(10, at=0), *(a_point(50, at=100 + step) for step in range(points_after)), a_point(50, at=1)]
         return classified(stream, constraints(abs_delta=5))[-1].classification
 
     assert class_after(points_after=WINDOW - 1) == Classification.ANOMALY
@@ -598,8 +673,8 @@ def test_a_state_holds_the_newest_point_the_baseline_and_the_last_32_points() ->
     assert state.newest == (a_point(at=40).timestamp, -1)
     assert state.baseline is not None
     assert state.baseline.value == 39
-    assert [point.value for point in state.window] == [*map(float, range(10, 40)), 999, 5.5]
-    assert [point.within_hard_limits for point in state.window] == [True] * 30 + [False, True]
+    assert [point.value for point in state.window.points()] == [*map(float, range(10, 40)), 999, 5.5]
+    assert [point.within_hard_limits for point in state.window.points()] == [True] * 30 + [False, True]
 
 
 def test_new_constraints_go_on_with_the_state_under_the_old_ones() -> None:
@@ -628,3 +703,141 @@ def test_an_alarm_event_names_the_point_that_changed_the_alarm() -> None:
     assert (cleared.state, cleared.alarm_id) == ("cleared", raised.alarm_id)
     assert (cleared.classification, cleared.severity, cleared.reason) == ("normal", "critical", "within_constraints")
     assert (cleared.value, cleared.timestamp, cleared.count, cleared.raised_at) == (21, start + 3, 2, start + 1)
+
+
+def test_an_alarm_event_carries_the_violations_and_the_constraints_of_its_point() -> None:
+    stream = [a_point(20, stream_type="celsius"), a_point(60, at=1, stream_type="celsius", sequence=4)]
+    found = VersionedConfig(
+        constraints(max_value=50, abs_delta=5, consecutive_violations_required=1).config, 7, key="iot#celsius"
+    )
+
+    ((raised,), point) = (result_of(stream, found).alarms, classified(stream, found)[1])
+
+    assert (raised.kind, raised.transition, raised.transitions_omitted) == ("violation", 1, None)
+    assert (raised.point_id, raised.sequence, raised.stream_type) == (point.point_id, 4, "celsius")
+    assert raised.violated_constraints == {"max_value": 50}
+    assert raised.violated_rate == {"abs_delta": RateViolation(5, 40)}
+    assert (raised.config_version, raised.config_key) == (7, "iot#celsius")
+    assert (point.config_version, point.config_key) == (7, "iot#celsius")
+
+
+def test_three_points_of_one_time_are_three_events_and_the_alarm_that_stands_is_the_second() -> None:
+    stream = [a_point(value, sequence=place) for place, value in enumerate((20, 5, 30))]
+
+    result = result_of(stream, constraints(max_value=10, consecutive_violations_required=1, cooldown_seconds=0))
+
+    first, cleared, second = result.alarms
+    assert [event.state.value for event in result.alarms] == ["raised", "cleared", "raised"]
+    assert [event.transition for event in result.alarms] == [1, 2, 1]
+    assert first.alarm_id == cleared.alarm_id != second.alarm_id
+    assert len({event.identity for event in result.alarms}) == 3
+    assert result.state.alarm.standing is not None
+    assert result.state.alarm.standing.alarm_id == second.alarm_id
+
+
+# --- budget of transitions -------------------------------------------------------------------------------------------
+
+EACH_ONE_RAISES: dict[str, Any] = {"max_value": 50, "consecutive_violations_required": 1, "cooldown_seconds": 0}
+
+
+def violations(number: int, *, begin: int = 0, ingested_at: float = NOW) -> list[DataPoint]:
+    return [a_point(99, at=begin + step, ingested_at=ingested_at) for step in range(number)]
+
+
+def test_a_burst_of_transitions_is_published_up_to_the_budget_and_its_last_one() -> None:
+    result = result_of(violations(BUDGET + 500), constraints(**EACH_ONE_RAISES))
+
+    assert [event.transition for event in result.alarms] == [*range(1, BUDGET + 1), BUDGET + 500]
+    assert [event.transitions_omitted for event in result.alarms] == [*[None] * BUDGET, 499]
+
+
+def test_a_burst_of_as_many_transitions_as_the_budget_omits_none() -> None:
+    result = result_of(violations(BUDGET), constraints(**EACH_ONE_RAISES))
+
+    assert len(result.alarms) == BUDGET
+    assert {event.transitions_omitted for event in result.alarms} == {None}
+
+
+def test_beyond_the_budget_each_pack_publishes_its_last_transition() -> None:
+    state = result_of(violations(BUDGET), constraints(**EACH_ONE_RAISES)).state
+
+    first = result_of(violations(5, begin=9_000), constraints(**EACH_ONE_RAISES), state)
+    second = result_of(violations(1, begin=9_100), constraints(**EACH_ONE_RAISES), first.state)
+
+    assert [(event.transition, event.transitions_omitted) for event in first.alarms] == [(BUDGET + 5, 4)]
+    assert [(event.transition, event.transitions_omitted) for event in second.alarms] == [(BUDGET + 6, None)]
+
+
+@pytest.mark.parametrize(("seconds", "published"), [(9, 1), (10, 1), (20, 2), (25, 2), (30, 3), (10**6, 5)])
+def test_one_more_transition_is_published_every_ten_seconds_of_arrival(seconds: int, published: int) -> None:
+    state = result_of(violations(BUDGET), constraints(**EACH_ONE_RAISES)).state
+
+    later = violations(5, begin=9_000, ingested_at=NOW + seconds)
+    result = result_of(later, constraints(**EACH_ONE_RAISES), state)
+
+    # And the last one, which is published in any case.
+    assert len(result.alarms) == min(published + (seconds >= 10), 5)
+
+
+def test_beyond_the_budget_the_alarm_goes_on_as_it_would() -> None:
+    state = result_of(violations(BUDGET), constraints(**EACH_ONE_RAISES)).state
+    changing = [a_point(99 * (step % 2), at=9_000 + step, ingested_at=NOW) for step in range(6)]
+
+    result = result_of(changing, constraints(**EACH_ONE_RAISES), state)
+
+    assert [(event.state.value, event.transition) for event in result.alarms] == [("raised", 1)]
+    assert result.alarms[0].transitions_omitted == 5
+    assert result.state.alarm.standing is not None
+    assert result.state.alarm.standing.alarm_id == result.alarms[0].alarm_id
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.floats(min_value=0, max_value=60)), max_size=40),
+    st.integers(min_value=BUDGET - 10, max_value=BUDGET),
+)
+@settings(max_examples=100)
+def test_published_transitions_stay_within_the_budget_and_a_pack_that_comes_again_publishes_the_same(
+    packs: list[tuple[int, float]], spent: int
+) -> None:
+    found, now, published, at = constraints(**EACH_ONE_RAISES), NOW, 0, 0
+    state = StreamState(alarm=AlarmState(budget_restored_at=int(NOW) + spent * BUDGET_SECONDS))
+    for number, pause in packs:
+        now += pause
+        its_points = violations(number, begin=at, ingested_at=now)
+        result = result_of(its_points, found, state)
+        assert result_of(its_points, found, state) == result
+        assert result.alarms[-1].transition == at + number
+        assert len(result.alarms) + sum(event.transitions_omitted or 0 for event in result.alarms) == number
+        published += len(result.alarms)
+        state, at = result.state, at + number
+
+    # What was left, one every ten seconds, and the last of each pack.
+    assert published <= (BUDGET - spent) + (now - NOW) / BUDGET_SECONDS + 1 + len(packs)
+
+
+# --- repeats and order of events -------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 5)), max_size=30))
+def test_events_are_put_in_the_order_of_their_transitions_each_once(reported: list[tuple[str, int]]) -> None:
+    events = [an_alarm_event(alarm_id=alarm_id, transition=transition) for alarm_id, transition in reported]
+
+    ordered = [(event.alarm_id, event.transition) for event in in_order(events, lambda event: event)]
+
+    assert Counter(ordered) == Counter(set(reported))
+    for alarm_id in "abc":
+        of_alarm = [transition for its, transition in ordered if its == alarm_id]
+        assert of_alarm == sorted(of_alarm)
+    # Alarms keep the places that they had.
+    assert [alarm_id for alarm_id, _ in ordered] == [alarm_id for alarm_id, _ in dict.fromkeys(reported)]
+
+
+def test_events_of_releases_that_did_not_count_transitions_are_told_apart_by_state_and_time() -> None:
+    events = [
+        an_alarm_event(),
+        an_alarm_event(state=AlarmChange.CLEARED),
+        an_alarm_event(timestamp=NOW + 1),
+        an_alarm_event(),
+    ]
+
+    assert in_order(events, lambda event: event) == events[:3]

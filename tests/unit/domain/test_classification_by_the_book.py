@@ -46,10 +46,16 @@ def by_the_book(stream: list[DataPoint], found: VersionedConfig | None) -> dict[
             continue
         late = bool(classified) and order <= max(past.order for past in classified)
         values = values_violated(point.value, config)
-        rates = rates_violated(point, reference_of(order, classified, late=late), config)
-        severity = severity_of(values, rates, config)
+        reference = reference_of(order, classified, late=late)
+        rates = rates_violated(point, reference, config)
+        limits = config.rate_constraints
+        is_limited = any(getattr(limits, name) is not None for name in limits.__struct_fields__ if name != "severity")
+        is_unjudged = late and reference is None and is_limited
+        severity = severity_of(values, rates, config) or (limits.severity.value if is_unjudged else None)
         classified.append(Past(order, point.value, late, severity, bool({"min_value", "max_value"} & values.keys())))
-        judgements.append((point.value, *class_of(values, rates, found), values, rates, severity, late))
+        judgements.append(
+            (point.value, *class_of(values, rates, found, is_unjudged=is_unjudged), values, rates, severity, late)
+        )
         if not late:
             alarms += alarms_after([past for past in classified if not past.late], config)
     return {"judgements": judgements, "alarms": alarms, "duplicates": duplicates}
@@ -65,19 +71,24 @@ def values_violated(value: float, config: StreamConfig) -> dict[str, float]:
 
 
 def reference_of(order: tuple[float, int], classified: list[Past], *, late: bool) -> Past | None:
-    """The baseline; for a late point the newest older one of the last 32, the last classified of equals."""
-    candidates = (
-        [past for past in classified[-32:] if not past.hard and past.order < order]
-        if late
-        else [past for past in classified if not past.hard and not past.late]
-    )
-    return max(reversed(candidates), key=lambda past: past.order, default=None)
+    """The baseline; for a late point the newest older one of the last 32, the last classified of equals.
+
+    For a late point that is older than all of them the oldest, the first classified of equals.
+    """
+    within = [past for past in classified if not past.hard and not past.late]
+    others = []
+    if late:
+        remembered = [past for past in classified[-32:] if not past.hard]
+        within = [past for past in remembered if past.order < order]
+        others = [past for past in remembered if past.order >= order]
+    newest = max(reversed(within), key=lambda past: past.order, default=None)
+    return newest or min(others, key=lambda past: past.order, default=None)
 
 
 def rates_violated(point: DataPoint, reference: Past | None, config: StreamConfig) -> dict[str, tuple[float, float]]:
     if reference is None:
         return {}
-    delta, dt = abs(point.value - reference.value), point.timestamp - reference.order[0]
+    delta, dt = abs(point.value - reference.value), abs(point.timestamp - reference.order[0])
     observed = {"abs_delta": delta}
     if reference.value != 0:
         observed["rel_delta"] = delta / abs(reference.value) * 100
@@ -97,7 +108,9 @@ def severity_of(values: dict[str, float], rates: dict[str, Any], config: StreamC
     return max(grave, key=RANKS.index, default=None)
 
 
-def class_of(values: dict[str, float], rates: dict[str, Any], found: VersionedConfig | None) -> tuple[str, str]:
+def class_of(
+    values: dict[str, float], rates: dict[str, Any], found: VersionedConfig | None, *, is_unjudged: bool
+) -> tuple[str, str]:
     if found is None:
         return "normal", "no_constraints"
     for zone, answer in (
@@ -107,7 +120,9 @@ def class_of(values: dict[str, float], rates: dict[str, Any], found: VersionedCo
     ):
         if any(zone in name for name in values):
             return answer
-    return ("anomaly", "rate_of_change") if rates else ("normal", "within_constraints")
+    if rates or is_unjudged:
+        return "anomaly", "rate_of_change" if rates else "rate_unjudged"
+    return "normal", "within_constraints"
 
 
 def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, float, int, str, float]]:

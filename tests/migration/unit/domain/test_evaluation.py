@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from afluente.domain.classification import ClassificationResult, classify, classify_with
-from afluente.domain.constraints import Baseline, Severity, VersionedConfig
+from afluente.domain.constraints import Baseline, RateViolation, Severity, VersionedConfig
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.evaluation import Classification, RateViolation
+from afluente.domain.evaluation import Classification
 from afluente.domain.stream_state import StreamState
 from afluente.migration.domain.evaluation import legacy_rule_set
 from afluente.migration.domain.mapping import class_of
@@ -34,7 +34,8 @@ def classified(
 def in_other_words(outcome: ClassificationResult) -> ClassificationResult:
     """The result without the version, which differs between thresholds and constraints."""
     plain = [msgspec.structs.replace(point, config_version=None) for point in outcome.points]
-    return outcome._replace(points=plain)
+    alarms = [msgspec.structs.replace(event, config_version=None) for event in outcome.alarms]
+    return outcome._replace(points=plain, alarms=alarms)
 
 
 @settings(max_examples=400)

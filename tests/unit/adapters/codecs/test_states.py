@@ -16,6 +16,7 @@ from afluente.domain.stream_state import (
     NO_SEQUENCE,
     WINDOW,
     StreamState,
+    Window,
     WindowPoint,
 )
 from tests import strategies
@@ -49,22 +50,24 @@ def test_a_fresh_state_reads_back_and_is_tiny() -> None:
     ],
 )
 def test_times_of_every_kind_read_back_exactly(timestamps: list[float]) -> None:
-    window = tuple(WindowPoint(timestamp, NO_SEQUENCE, 1.0, within_hard_limits=True) for timestamp in timestamps)
+    window = Window.of(WindowPoint(timestamp, NO_SEQUENCE, 1.0, within_hard_limits=True) for timestamp in timestamps)
 
     assert decode_state(encode_state(StreamState(window=window))).window == window
 
 
 @pytest.mark.parametrize("place", [0, 1, WINDOW - 1])
 def test_a_baseline_in_the_window_is_encoded_as_its_place(place: int) -> None:
-    window = tuple(WindowPoint(NOW + step, NO_SEQUENCE, float(step), within_hard_limits=True) for step in range(WINDOW))
-    state = StreamState(baseline=window[place], window=window)
+    window = Window.of(
+        WindowPoint(NOW + step, NO_SEQUENCE, float(step), within_hard_limits=True) for step in range(WINDOW)
+    )
+    state = StreamState(baseline=window.points()[place], window=window)
 
     assert decode_state(encode_state(state)) == state
     assert len(encode_state(state)) == len(encode_state(StreamState(window=window)))
 
 
 def test_a_baseline_that_left_the_window_is_encoded_whole() -> None:
-    window = tuple(WindowPoint(NOW + step, NO_SEQUENCE, 999.0, within_hard_limits=False) for step in range(WINDOW))
+    window = Window.of(WindowPoint(NOW + step, NO_SEQUENCE, 999.0, within_hard_limits=False) for step in range(WINDOW))
     state = StreamState(baseline=WindowPoint(NOW - 5, 3, 20.0, within_hard_limits=True), window=window)
 
     assert decode_state(encode_state(state)) == state
@@ -78,7 +81,7 @@ def test_a_usual_state_with_a_full_window_has_about_450_bytes() -> None:
 
 
 def test_the_largest_state_has_at_most_900_bytes() -> None:
-    window = tuple(
+    window = Window.of(
         WindowPoint(NOW + step / 3, MAX_SEQUENCE - step, 1 / 3, within_hard_limits=False) for step in range(WINDOW)
     )
     standing = StandingAlarm("ff" * 12, NOW, Severity.CRITICAL)
@@ -90,6 +93,18 @@ def test_the_largest_state_has_at_most_900_bytes() -> None:
     )
 
     assert len(encode_state(state)) <= 900
+
+
+@given(strategies.stream_states())
+def test_a_state_of_an_earlier_release_reads_without_what_it_did_not_have(state: StreamState) -> None:
+    wire = msgspec.msgpack.decode(encode_state(state))
+    its_standing = wire[-2][:3] if wire[-2] else None
+
+    before = decode_state(msgspec.msgpack.encode([*wire[:-2], its_standing]))
+
+    standing = state.alarm.standing and msgspec.structs.replace(state.alarm.standing, transitions=1)
+    alarm = msgspec.structs.replace(state.alarm, standing=standing, budget_restored_at=0)
+    assert before == msgspec.structs.replace(state, alarm=alarm)
 
 
 # --- what is no state ------------------------------------------------------------------------------------------------

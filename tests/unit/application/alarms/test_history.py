@@ -89,6 +89,13 @@ def test_a_repeated_report_is_listed_once_and_another_alarm_beside_it() -> None:
     assert all_pages(log, EVERYTHING, a_grant()) == [[0, 0, 1]]
 
 
+def test_events_of_one_alarm_are_listed_once_and_in_the_order_of_its_transitions() -> None:
+    events = [an_alarm(transition, at_ms, transition=transition) for at_ms, transition in enumerate((1, 3, 3, 2, 1))]
+    log = a_log(*events, an_alarm(7, 2, transition=1, alarm_id="another"))
+
+    assert all_pages(log, EVERYTHING, a_grant()) == [[1, 2, 7, 3]]
+
+
 @pytest.mark.parametrize(
     ("scope", "listed"),
     [

@@ -84,13 +84,13 @@ def test_the_closest_constraints_decide_and_hide_the_wider_ones(
     assert limit_found(a_lookup(Store(**stored)), stream_type) == limit
 
 
-def test_constraints_come_with_their_version() -> None:
+def test_constraints_come_with_their_version_and_their_scope() -> None:
     store = Store(**{STREAM: 1})
     store.limit(STREAM, 2)
 
     found = a_lookup(store).find({a_key(): None})
 
-    assert found == {a_key(): VersionedConfig(a_config(max_value=2), 2)}
+    assert found == {a_key(): VersionedConfig(a_config(max_value=2), 2, key=STREAM)}
 
 
 def test_many_streams_are_looked_up_in_one_call() -> None:

@@ -4,8 +4,8 @@ import msgspec
 
 from afluente.domain.alarms import AlarmChange, AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
-from afluente.domain.constraints import Severity
-from afluente.domain.evaluation import Classification, RateViolation, Reason
+from afluente.domain.constraints import RateViolation, Severity
+from afluente.domain.evaluation import Classification, Reason
 from cli.reading.function_logs import _for_people
 from cli.reading.log_events import LogEvent
 from cli.reading.rendering import alarm_line, decode_alarm, decode_point, point_line
@@ -75,6 +75,12 @@ def test_an_alarm_is_rendered_with_its_cause() -> None:
     )
     cleared = msgspec.structs.replace(ALARM, state=AlarmChange.CLEARED)
     assert "CLEARED" in alarm_line(cleared).plain
+
+
+def test_an_alarm_says_how_many_of_its_changes_were_not_published() -> None:
+    assert alarm_line(msgspec.structs.replace(ALARM, transitions_omitted=499)).plain.endswith(
+        "(alert_zone)  499 changes before it omitted"
+    )
 
 
 def test_an_alarm_comes_from_its_line_in_the_log() -> None:

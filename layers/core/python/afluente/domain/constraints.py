@@ -98,6 +98,13 @@ class RateConstraints(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
 RATE_NAMES = ("abs_delta", "rel_delta", "abs_slope", "rel_slope")
 
 
+class RateViolation(msgspec.Struct, frozen=True):
+    """A change that was too fast: the limit, and the change observed, both in the constraint's unit."""
+
+    limit: float
+    observed: float
+
+
 class StreamConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """The constraints of one stream, or of a template for many.
 
@@ -148,11 +155,19 @@ class Baseline(NamedTuple):
 
 
 class VersionedConfig(msgspec.Struct, frozen=True):
-    """Constraints as they are stored: a version of them, and the stream's baseline from before it was known."""
+    """Constraints as they are stored.
+
+    Attributes:
+        config: the constraints.
+        version: of them; each scope has its own count.
+        baseline: the stream's last reading from before it was known.
+        key: the scope that a look-up found them under: a stream, a type or a domain; None outside of a look-up.
+    """
 
     config: StreamConfig
     version: int
     baseline: Baseline | None = None
+    key: str | None = None
 
 
 def no_normal_value(values: ValueConstraints) -> tuple[Fault, ...]:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-import msgspec
-
 from afluente.domain.constraints import (
+    RATE_NAMES,
     Baseline,
     RateConstraints,
+    RateViolation,
     Severity,
     StreamConfig,
     ValueConstraints,
@@ -37,15 +37,9 @@ class Reason(StrEnum):
     ALERT_ZONE = "alert_zone"
     WARNING_ZONE = "warning_zone"
     RATE_OF_CHANGE = "rate_of_change"
+    RATE_UNJUDGED = "rate_unjudged"
     WITHIN_CONSTRAINTS = "within_constraints"
     NO_CONSTRAINTS = "no_constraints"
-
-
-class RateViolation(msgspec.Struct, frozen=True):
-    """A change that was too fast: the limit, and the change observed, both in the constraint's unit."""
-
-    limit: float
-    observed: float
 
 
 class Evaluation(NamedTuple):
@@ -78,12 +72,17 @@ class RuleSet(NamedTuple):
         alarm: points in a row that raise and clear the alarm, and its cooldown; its constraints are not used.
         version: of the constraints; None where there are none.
         baseline: the stream's last reading from before afluente knew it.
+        key: the scope of the constraints; None where there are none.
+        unjudged: evaluation of a late value within its bounds whose change cannot be measured against any point; None
+            where no change is bounded.
     """
 
     evaluate: Evaluator
     alarm: StreamConfig
     version: int | None = None
     baseline: Baseline | None = None
+    key: str | None = None
+    unjudged: Evaluation | None = None
 
 
 _OPEN = StreamConfig()
@@ -109,7 +108,14 @@ def rule_set_of(constraints: VersionedConfig | None) -> RuleSet:
             return _WITHIN
         return Evaluation(*_class_of(values), values, rates, _gravest(values, rates, config))
 
-    return RuleSet(evaluate, config, constraints.version, constraints.baseline)
+    is_change_bounded = any(getattr(limits, name) is not None for name in RATE_NAMES)
+    unjudged = rate_unjudged(limits.severity) if is_change_bounded else None
+    return RuleSet(evaluate, config, constraints.version, constraints.baseline, constraints.key, unjudged)
+
+
+def rate_unjudged(severity: Severity) -> Evaluation:
+    """The evaluation of a value whose change is bounded and cannot be measured."""
+    return Evaluation(Classification.ANOMALY, Reason.RATE_UNJUDGED, _NO_VALUES, _NO_RATES, severity)
 
 
 def violated_values(value: float, bounds: ValueConstraints) -> Mapping[str, float]:
@@ -135,13 +141,14 @@ def violated_rates(
 ) -> Mapping[str, RateViolation]:
     """All bounds of change that a value violates against `reference`, by name; none without a reference.
 
-    With a reference of value 0 the relative bounds do not apply, at the reference's own time the slopes do not.
+    With a reference of value 0 the relative bounds do not apply, at the reference's own time the slopes do not. The
+    reference of a late point may be newer than it.
     """
     if reference is None:
         return _NO_RATES
     violated = {}
     delta = abs(value - reference.value)
-    dt = timestamp - reference.timestamp
+    dt = abs(timestamp - reference.timestamp)
     if bounds.abs_delta is not None and delta > bounds.abs_delta:
         violated["abs_delta"] = _violation(bounds.abs_delta, delta)
     if bounds.abs_slope is not None and dt > 0 and (slope := delta / dt) > bounds.abs_slope:

@@ -1,6 +1,7 @@
 """Stream state: a stream's newest point, baseline, window and alarm, carried from pack to pack."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -23,6 +24,40 @@ class WindowPoint(NamedTuple):
     within_hard_limits: bool
 
 
+class Window(msgspec.Struct, frozen=True):
+    """The last points taken of a stream, in the order in which they were taken, as columns.
+
+    Columns, since most packs only add to them: a tuple a point would cost more than the classification of the points.
+
+    Attributes:
+        timestamps, sequences, values: of the points; the columns have one length, at most 32.
+        beyond_hard_limits: a bit a point, the lowest for the first; set if it violated a hard limit.
+    """
+
+    timestamps: tuple[float, ...] = ()
+    sequences: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
+    beyond_hard_limits: int = 0
+
+    @classmethod
+    def of(cls, points: Iterable[WindowPoint]) -> Self:
+        """The window of some points, at most 32, in the order in which they were taken."""
+        its = list(points)
+        return cls(
+            timestamps=tuple(point.timestamp for point in its),
+            sequences=tuple(point.sequence for point in its),
+            values=tuple(point.value for point in its),
+            beyond_hard_limits=sum(1 << place for place, point in enumerate(its) if not point.within_hard_limits),
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def points(self) -> list[WindowPoint]:
+        """The points, in the order in which they were taken."""
+        return points_of(self.timestamps, self.sequences, self.values, self.beyond_hard_limits)
+
+
 class StreamState(msgspec.Struct, frozen=True):
     """The state of a stream between packs.
 
@@ -35,7 +70,7 @@ class StreamState(msgspec.Struct, frozen=True):
 
     newest: tuple[float, int] | None = None
     baseline: WindowPoint | None = None
-    window: tuple[WindowPoint, ...] = ()
+    window: Window = Window()
     alarm: AlarmState = QUIET
 
 
@@ -44,10 +79,34 @@ def order_of(point: DataPoint) -> tuple[float, int]:
     return point.timestamp, NO_SEQUENCE if point.sequence is None else point.sequence
 
 
-def newest_before(order: tuple[float, int], window: list[WindowPoint]) -> WindowPoint | None:
-    """The newest point of a window older than `order` and within hard limits; the last of equals."""
-    newest: WindowPoint | None = None
+def points_of(
+    timestamps: Sequence[float], sequences: Sequence[int], values: Sequence[float], beyond_hard_limits: int
+) -> list[WindowPoint]:
+    """The points of some columns."""
+    return [
+        WindowPoint(timestamp, sequence, value, not beyond_hard_limits >> place & 1)
+        for place, (timestamp, sequence, value) in enumerate(zip(timestamps, sequences, values, strict=True))
+    ]
+
+
+def reference_of_late(order: tuple[float, int], window: Iterable[WindowPoint]) -> WindowPoint | None:
+    """The reference of a late point among the points of a window that are within hard limits.
+
+    The newest of those older than it, the last taken of equals; without any, the oldest of the others, the first taken
+    of equals: history that comes in newest first is measured point by point as well.
+
+    Args:
+        order: (timestamp, sequence) of the late point.
+        window: points in the order in which they were taken.
+    """
+    older: WindowPoint | None = None
+    other: WindowPoint | None = None
     for point in window:
-        if point.within_hard_limits and point[:2] < order and (newest is None or point[:2] >= newest[:2]):
-            newest = point
-    return newest
+        if not point.within_hard_limits:
+            continue
+        if point[:2] < order:
+            if older is None or point[:2] >= older[:2]:
+                older = point
+        elif other is None or point[:2] < other[:2]:
+            other = point
+    return older or other

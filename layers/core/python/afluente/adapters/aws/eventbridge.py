@@ -20,9 +20,9 @@ DETAIL_TYPES = {"raised": "Alarm raised", "cleared": "Alarm cleared"}
 MAX_EVENTS_A_CALL = 10
 """PutEvents quota."""
 
-MAX_LOG_EVENTS_A_CALL = 500
-"""PutLogEvents quotas: 10,000 events and 1 MiB; an alarm event is at most 1.5 KiB, since source and stream have up to
-128 characters each, of up to four bytes."""
+MAX_LOG_EVENTS_A_CALL = 250
+"""PutLogEvents quotas: 10,000 events and 1 MiB; an alarm event is at most 4 KiB, since source, stream and type have up
+to 128 characters each, of up to four bytes, and the key of the constraints repeats two of them."""
 
 _RETRY_DELAYS = (0.05, 0.2, 0.6)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from afluente.domain.alarms import AlarmState, StandingAlarm
 from afluente.domain.constraints import Severity
-from afluente.domain.stream_state import NO_SEQUENCE, StreamState, WindowPoint
+from afluente.domain.stream_state import NO_SEQUENCE, StreamState, Window, WindowPoint
 
 _MILLISECONDS = b"m"
 _DOUBLES = b"d"
@@ -23,6 +23,8 @@ class _WireStanding(msgspec.Struct, array_like=True):
     alarm_id: bytes
     raised_at: float
     severity: Severity
+    # States of earlier releases do not have it.
+    transitions: int = 1
 
 
 class _WireState(msgspec.Struct, array_like=True):
@@ -37,6 +39,8 @@ class _WireState(msgspec.Struct, array_like=True):
     normals: int
     last_raise: float | None
     standing: _WireStanding | None
+    # States of earlier releases do not have it.
+    budget_restored_at: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -50,14 +54,15 @@ def encode_state(state: StreamState) -> bytes:
         _WireState(
             newest=state.newest,
             baseline=_encode_baseline(state),
-            times=_encode_times([point.timestamp for point in window]),
-            sequences=_encode_sequences([point.sequence for point in window]),
-            values=struct.pack(f"<{len(window)}d", *[point.value for point in window]),
-            beyond_hard_limits=sum(1 << place for place, point in enumerate(window) if not point.within_hard_limits),
+            times=_encode_times(window.timestamps),
+            sequences=_encode_sequences(window.sequences),
+            values=struct.pack(f"<{len(window)}d", *window.values),
+            beyond_hard_limits=window.beyond_hard_limits,
             violations=alarm.violations,
             normals=alarm.normals,
             last_raise=alarm.last_raise,
             standing=_encode_standing(alarm.standing) if alarm.standing else None,
+            budget_restored_at=alarm.budget_restored_at,
         )
     )
 
@@ -77,42 +82,44 @@ def decode_state(encoded: bytes) -> StreamState:
 def _state(wire: _WireState) -> StreamState:
     length = len(wire.values) // 8
     values = struct.unpack(f"<{length}d", wire.values)
-    window = tuple(
-        WindowPoint(time, sequence, value, not wire.beyond_hard_limits >> place & 1)
-        for place, (time, sequence, value) in enumerate(
-            zip(_decode_times(wire.times), _decode_sequences(wire.sequences, length), values, strict=True)
-        )
+    window = Window(
+        tuple(_decode_times(wire.times)),
+        tuple(_decode_sequences(wire.sequences, length)),
+        values,
+        wire.beyond_hard_limits,
     )
+    if len(window.timestamps) != length or not 0 <= window.beyond_hard_limits < 1 << length:
+        raise ValueError(f"{len(window.timestamps)} times and {length} values")
     standing = _decode_standing(wire.standing) if wire.standing else None
     return StreamState(
         newest=wire.newest,
         baseline=_decode_baseline(wire.baseline, window),
         window=window,
-        alarm=AlarmState(wire.violations, wire.normals, wire.last_raise, standing),
+        alarm=AlarmState(wire.violations, wire.normals, wire.last_raise, standing, wire.budget_restored_at),
     )
 
 
 def _encode_standing(alarm: StandingAlarm) -> _WireStanding:
-    return _WireStanding(bytes.fromhex(alarm.alarm_id), alarm.raised_at, alarm.severity)
+    return _WireStanding(bytes.fromhex(alarm.alarm_id), alarm.raised_at, alarm.severity, alarm.transitions)
 
 
 def _decode_standing(wire: _WireStanding) -> StandingAlarm:
-    return StandingAlarm(wire.alarm_id.hex(), wire.raised_at, wire.severity)
+    return StandingAlarm(wire.alarm_id.hex(), wire.raised_at, wire.severity, wire.transitions)
 
 
 def _encode_baseline(state: StreamState) -> int | tuple[float, int, float] | None:
     if state.baseline is None:
         return None
-    for place, point in enumerate(reversed(state.window)):
+    for place, point in enumerate(reversed(state.window.points())):
         if point == state.baseline:
             return place
     return state.baseline[:3]
 
 
-def _decode_baseline(wire: int | tuple[float, int, float] | None, window: Sequence[WindowPoint]) -> WindowPoint | None:
+def _decode_baseline(wire: int | tuple[float, int, float] | None, window: Window) -> WindowPoint | None:
     if wire is None:
         return None
-    return window[-1 - wire] if isinstance(wire, int) else WindowPoint(*wire, within_hard_limits=True)
+    return window.points()[-1 - wire] if isinstance(wire, int) else WindowPoint(*wire, within_hard_limits=True)
 
 
 def _encode_times(times: Sequence[float]) -> bytes:

@@ -5,6 +5,7 @@ of other callers' alarms, and with another key it selects the alarms of that key
 """
 
 import re
+from collections.abc import Hashable
 from fnmatch import translate
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ import msgspec
 
 from afluente.application.access.grants import EVERYTHING, Action, Grant
 from afluente.application.alarms.ports import AlarmLog, ReportedAlarm
-from afluente.domain.alarms import AlarmChange, AlarmEvent
+from afluente.domain.alarms import AlarmChange, AlarmEvent, in_order
 
 MAX_PAGE = 500
 """Quota of alarms on a page."""
@@ -76,7 +77,7 @@ class AlarmQuery(msgspec.Struct, frozen=True):
 
 
 class AlarmPage(msgspec.Struct, frozen=True):
-    """A page of alarms, the oldest report first, each once.
+    """A page of alarms, the oldest report first, each once; events of one alarm are in the order of its transitions.
 
     Attributes:
         alarms: at most `limit`, and perhaps fewer though more follow.
@@ -112,7 +113,7 @@ def list_alarms(log: AlarmLog, query: AlarmQuery, grant: Grant) -> AlarmPage:
         # The first second is read to its end: the next page would begin with it again, and get no further.
         if reads >= _MAX_READS and read and read[-1].reported_ms // _SECOND_MS > start // _SECOND_MS:
             return page.ending_at(read[-1].reported_ms // _SECOND_MS)
-    return AlarmPage(tuple(page.alarms), None)
+    return page.last()
 
 
 def _matches(pattern: str, key: str) -> bool:
@@ -129,11 +130,11 @@ class _Page:
     """A page under construction."""
 
     def __init__(self, query: AlarmQuery) -> None:
-        self.alarms: list[ReportedAlarm] = []
+        self._alarms: list[ReportedAlarm] = []
         self._limit = query.limit
         self._before = query.cursor or Cursor(-1, 0)
         self._at = Cursor(-1, 0)
-        self._identities: set[tuple[str, str, float]] = set()
+        self._identities: set[Hashable] = set()
         self._end = self._at
 
     def add(self, reported: ReportedAlarm) -> bool:
@@ -142,21 +143,27 @@ class _Page:
         self._at = Cursor(second, self._at.seen + 1 if second == self._at.second else 1)
         event = reported.event
         # A pack that is delivered twice reports its alarms twice.
-        identity = (event.alarm_id, event.state, event.timestamp)
-        is_repeated = identity in self._identities
-        self._identities.add(identity)
+        is_repeated = event.identity in self._identities
+        self._identities.add(event.identity)
         if is_repeated or (second == self._before.second and self._at.seen <= self._before.seen):
             return True
-        if len(self.alarms) == self._limit:
+        if len(self._alarms) == self._limit:
             return False
-        self.alarms.append(reported)
+        self._alarms.append(reported)
         self._end = self._at
         return True
 
     def ending_here(self) -> AlarmPage:
         """The full page, up to its last alarm."""
-        return AlarmPage(tuple(self.alarms), self._end)
+        return self._until(self._end)
 
     def ending_at(self, second: int) -> AlarmPage:
         """The page as it is, up to some alarm of a second."""
-        return AlarmPage(tuple(self.alarms), self._at if self._at.second == second else Cursor(second, 0))
+        return self._until(self._at if self._at.second == second else Cursor(second, 0))
+
+    def last(self) -> AlarmPage:
+        """The page as it is, without another one after it."""
+        return self._until(None)
+
+    def _until(self, cursor: Cursor | None) -> AlarmPage:
+        return AlarmPage(tuple(in_order(self._alarms, lambda reported: reported.event)), cursor)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.constraints.scopes import lookup_order
 from afluente.application.read_through_cache import ReadThroughCache
@@ -26,8 +28,9 @@ class ConstraintsLookup:
 
     def __init__(self, store: ConstraintsStore, *, ttl_seconds: float, clock: Callable[[], float]) -> None:
         self._scopes: ReadThroughCache[str, VersionedConfig] = ReadThroughCache(
-            store.fetch, size=CACHED_SCOPES, ttl_seconds=ttl_seconds, clock=clock
+            self._fetch, size=CACHED_SCOPES, ttl_seconds=ttl_seconds, clock=clock
         )
+        self._store = store
 
     def find(self, streams: Mapping[StreamKey, str | None]) -> dict[StreamKey, VersionedConfig | None]:
         """The constraints of each stream; None if it has none.
@@ -41,3 +44,8 @@ class ConstraintsLookup:
         scopes = {key: lookup_order(key, stream_type) for key, stream_type in streams.items()}
         known = self._scopes.find({scope for order in scopes.values() for scope in order})
         return {key: next((known[scope] for scope in order if known[scope]), None) for key, order in scopes.items()}
+
+    def _fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
+        """The constraints of scopes, each with its own: a point names the entry that it was classified by."""
+        found = self._store.fetch(scopes)
+        return {scope: msgspec.structs.replace(its, key=scope) for scope, its in found.items()}

@@ -6,14 +6,14 @@ from sys import float_info
 
 import msgspec
 
-from afluente.domain.constraints import RATE_NAMES, Baseline, Severity, StreamConfig
+from afluente.domain.constraints import RATE_NAMES, Baseline, RateViolation, Severity, StreamConfig
 from afluente.domain.evaluation import (
     Classification,
     Evaluation,
     Evaluator,
-    RateViolation,
     Reason,
     RuleSet,
+    rate_unjudged,
     rule_set_of,
 )
 from afluente.domain.faults import Fault, FaultyError
@@ -75,8 +75,14 @@ def _rule_set(thresholds: SensorThresholds, config: StreamConfig | None) -> Rule
     if alert is None and delta is None:
         return rule_set_of(None)._replace(baseline=baseline)
     alarm = config or _alarm_of(alert, delta)
-    evaluator = _evaluator(alert, delta, _bounds(alert, config), alarm.rate_constraints.severity)
-    return RuleSet(evaluator, alarm, round(thresholds.updated_at * 1000), baseline)
+    severity = alarm.rate_constraints.severity
+    return RuleSet(
+        _evaluator(alert, delta, _bounds(alert, config), severity),
+        alarm,
+        round(thresholds.updated_at * 1000),
+        baseline,
+        unjudged=rate_unjudged(severity) if _limits(delta) else None,
+    )
 
 
 def _evaluator(
@@ -88,8 +94,12 @@ def _evaluator(
     limits = _limits(delta)
 
     def evaluate(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
-        latest = LatestReading(reference.value, reference.timestamp) if reference else None
-        legacy = evaluate_rows(value, timestamp, latest, alert, delta)
+        latest, at = None, timestamp
+        if reference is not None:
+            # The reference of a late point may be newer than it: the time between them counts.
+            earlier, at = sorted((reference.timestamp, timestamp))
+            latest = LatestReading(reference.value, earlier)
+        legacy = evaluate_rows(value, at, latest, alert, delta)
         if legacy.cause is Cause.NONE:
             return _WITHIN
         rates = _violated_rates(value, timestamp, reference, limits) if reference else {}
@@ -117,7 +127,7 @@ def _violated_values(value: float, bounds: Sequence[tuple[str, float]]) -> Mappi
 def _violated_rates(
     value: float, timestamp: float, reference: WindowPoint, limits: Mapping[str, float]
 ) -> Mapping[str, RateViolation]:
-    change, seconds = abs(value - reference.value), timestamp - reference.timestamp
+    change, seconds = abs(value - reference.value), abs(timestamp - reference.timestamp)
     observed = {"abs_delta": change}
     if seconds > 0:
         observed["abs_slope"] = change / seconds
