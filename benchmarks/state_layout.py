@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
-from afluente.adapters.aws.dynamodb_states import STREAMS_A_BUCKET
+from afluente.adapters.aws.dynamodb_state_items import STREAMS_A_BUCKET
 from afluente.adapters.codecs.states import encode_state
 from afluente.domain.stream_state import StreamState, Window, WindowPoint
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from afluente.application.classification.ports import STREAMS_PER_SOURCE
 from afluente.application.limits.stage_limits import StageLimits
 from afluente.domain.stream_keys import domain_faults
 from afluente.migration.adapters.sql.names import TableNames
@@ -108,6 +109,12 @@ class Stage:
     shards: Annotated[int, Field(ge=1, le=1_024)] = 64
     one_point_a_record: bool = False
     constraints_ttl_seconds: Annotated[int, Field(ge=0)] = 60
+    streams_per_source: Annotated[int, Field(ge=1, le=100_000)] = STREAMS_PER_SOURCE
+    """Streams that a source may have; points of others are quarantined."""
+
+    compact_states: bool = True
+    """States of streams are written in their compact form, which releases before it refuse to read."""
+
     log_level: LogLevel = "INFO"
     log_lines: Literal["all", "one"] = "all"
     """All lines of an invocation; or one, which has its metrics too, beside those of warnings and errors."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -323,13 +323,27 @@ def test_any_number_of_scopes_is_found_and_listed(catalogue: ConstraintsCatalogu
     assert dict(catalogue.list()) == expected
 
 
-def test_many_scopes_take_few_requests(aws: LocalAws) -> None:
+@pytest.mark.parametrize("are_side_by_side", [True, False])
+def test_many_scopes_take_few_requests(aws: LocalAws, executor: Executor, *, are_side_by_side: bool) -> None:
     client, table = aws.client("dynamodb"), aws.table("key")
     requests = count_requests(client)
+    store = DynamoConstraints(client, table, sleep=no_sleep, executor=executor if are_side_by_side else None)
 
-    DynamoConstraints(client, table, sleep=no_sleep).fetch([f"iot/furnace-1/{number}" for number in range(250)])
+    store.fetch([f"iot/furnace-1/{number}" for number in range(250)])
 
     assert requests == {"BatchGetItem": 3}
+
+
+@pytest.mark.parametrize("are_side_by_side", [True, False])
+def test_scopes_are_unavailable_if_some_of_them_are(
+    aws: LocalAws, executor: Executor, *, are_side_by_side: bool
+) -> None:
+    client, table = aws.client("dynamodb"), aws.table("key")
+    store = DynamoConstraints(client, table, sleep=no_sleep, executor=executor if are_side_by_side else None)
+    fail(client, "BatchGetItem", times=1)
+
+    with pytest.raises(UnavailableError):
+        store.fetch([f"iot/furnace-1/{number}" for number in range(250)])
 
 
 @pytest.mark.parametrize("consistent", [True, False])

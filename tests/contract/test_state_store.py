@@ -1,27 +1,23 @@
 """The contract of `StateStore`: saved states are found, and a writer that was overtaken changes nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
-from math import ceil
-from typing import Any
 
 import pytest
 
-from afluente.adapters.aws.dynamodb_states import STREAMS_A_BUCKET, DynamoStates
+from afluente.adapters.aws.dynamodb_states import DynamoStates
 from afluente.adapters.memory.classification import MemoryStates
 from afluente.application.classification.ports import (
-    DamagedStateError,
     StaleStateError,
     StateStore,
     StreamMemory,
     TooManyStreamsError,
 )
-from afluente.application.errors import UnavailableError
-from afluente.domain.classification import classify
 from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState
-from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part, record_calls
-from tests.factories import GROUP, NOW, a_key, constraints, points
+from tests.contract.local_aws import LocalAws
+from tests.contract.states import a_memory, groups, keys, no_sleep, read, save
+from tests.factories import a_key
 
 OTHER_GROUP = "17-of-128"
 
@@ -46,38 +42,6 @@ def writers(backend: LocalAws | None, executor: Executor) -> Writers:
 @pytest.fixture
 def store(writers: Writers) -> StateStore:
     return writers()
-
-
-def no_sleep(seconds: float) -> None:
-    """Tests do not wait between attempts."""
-
-
-def a_memory(last_pack: int = 1, value: float = 20.0) -> StreamMemory:
-    """The state of a stream after two points and an alarm; another for each value."""
-    result = classify(
-        points(value, value + 1),
-        constraints(max_value=0, consecutive_violations_required=1),
-        StreamState(),
-        NOW,
-    )
-    return StreamMemory(result.state, last_pack)
-
-
-def keys(count: int, source_id: str = "furnace-1") -> list[StreamKey]:
-    return [a_key(f"sensor-{number}", source_id=source_id) for number in range(count)]
-
-
-def groups(its_keys: Iterable[StreamKey], group: str = GROUP) -> dict[StreamKey, str]:
-    return dict.fromkeys(its_keys, group)
-
-
-def save(store: StateStore, changed: dict[StreamKey, StreamMemory], group: str = GROUP) -> None:
-    assert store.load(groups(changed, group)).save(changed) == {}
-
-
-def read(store: StateStore, its_keys: Iterable[StreamKey], group: str = GROUP) -> dict[StreamKey, StreamMemory]:
-    loaded = store.load(groups(its_keys, group))
-    return {key: loaded.of(key) for key in its_keys}
 
 
 # --- every store -----------------------------------------------------------------------------------------------------
@@ -279,251 +243,3 @@ def test_a_source_that_moved_to_another_group_counts_anew(store: StateStore) -> 
     moved = read(store, keys(2), OTHER_GROUP)
     assert moved[a_key("sensor-0")].last_pack == 5
     assert moved[a_key("sensor-1")].last_pack == -1
-
-
-# --- DynamoDB --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("count", [1, 8, 100, 1_000])
-def test_the_requests_of_a_pack_are_known_figures(aws: LocalAws, executor: Executor, count: int) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    requests = count_requests(client)
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    buckets = ceil(count / STREAMS_A_BUCKET)
-
-    save(store, {key: a_memory(1) for key in keys(count)})
-    assert requests == {"Query": 1, "PutItem": buckets}
-
-    requests.clear()
-    save(store, {key: a_memory(2) for key in keys(count)})
-    assert requests == {"BatchGetItem": ceil(buckets / 100), "PutItem": buckets}
-
-
-def test_states_are_read_as_they_were_saved_last_and_not_a_little_before(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    queries, reads = record_calls(client, "Query"), record_calls(client, "BatchGetItem")
-
-    save(store, {a_key(): a_memory(1)})
-    save(store, {a_key(): a_memory(2)})
-
-    # No local AWS shows the difference.
-    assert [call["ConsistentRead"] for call in queries] == [True]
-    assert [call["RequestItems"][table]["ConsistentRead"] for call in reads] == [True]
-
-
-def test_a_pack_that_touches_one_stream_of_many_reads_and_writes_one_item(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    save(store, {key: a_memory(1) for key in keys(100)})
-    requests, reads = count_requests(client), record_calls(client, "BatchGetItem")
-
-    save(store, {a_key("sensor-50"): a_memory(2)})
-
-    assert requests == {"BatchGetItem": 1, "PutItem": 1}
-    assert [len(call["RequestItems"][table]["Keys"]) for call in reads] == [1]
-
-
-def test_a_new_stream_of_a_known_source_is_looked_for_where_streams_are_added(
-    aws: LocalAws, executor: Executor
-) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    save(store, {key: a_memory(1) for key in keys(100)})
-    requests, queries = count_requests(client), record_calls(client, "Query")
-
-    save(store, {a_key("new"): a_memory(2)})
-
-    assert requests == {"Query": 1, "PutItem": 1}
-    assert queries[0]["ExpressionAttributeValues"][":first"] == {"N": "12"}
-
-
-def test_a_bucket_of_streams_with_full_windows_is_a_small_item(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    state = classify(points(*range(40)), constraints(), StreamState(), NOW).state
-    save(
-        DynamoStates(client, table, executor=executor, sleep=no_sleep),
-        {key: StreamMemory(state, 2**70) for key in keys(STREAMS_A_BUCKET)},
-    )
-
-    (item,) = client.scan(TableName=table)["Items"]
-    assert len(item["streams"]["B"]) < 4_096
-
-
-def test_a_table_that_was_emptied_is_as_new(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    save(store, {key: a_memory(1) for key in keys(30)})
-
-    empty(client, table)
-
-    assert read(store, keys(30)) == {key: StreamMemory() for key in keys(30)}
-    save(store, {key: a_memory(2) for key in keys(3)})
-    save(store, {a_key("new"): a_memory(2)})
-    save(store, {key: a_memory(3) for key in keys(30)})
-    assert read(store, [*keys(30), a_key("new")]) == {key: a_memory(3) for key in keys(30)} | {
-        a_key("new"): a_memory(2)
-    }
-
-
-def test_a_writer_with_a_cached_older_table_works_with_the_new_one(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    remembering = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    save(remembering, {key: a_memory(1) for key in keys(30)})
-    empty(client, table)
-    another = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    save(another, {a_key("after"): a_memory(1)})
-
-    attempts = [remembering.load(groups([a_key("new")])).save({a_key("new"): a_memory(2)}) for _ in range(2)]
-
-    assert attempts[-1] == {}
-    assert read(another, [a_key("after"), a_key("new")]) == {a_key("after"): a_memory(1), a_key("new"): a_memory(2)}
-
-
-def test_keys_that_dynamodb_leaves_unprocessed_are_read_again_alone(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    waits: list[float] = []
-    store = DynamoStates(client, table, executor=executor, sleep=waits.append)
-    saved = {key: a_memory(number) for number, key in enumerate(keys(24))}
-    save(store, saved)
-    failing = fail_in_part(client, BATCH_GET_ITEM, plan=[{0, 2}, {1}])
-
-    assert read(store, saved) == saved
-
-    assert [len(items) for items in failing.calls] == [3, 2, 1]
-    assert len(waits) == 2
-
-
-def test_a_source_whose_keys_are_left_unprocessed_for_ever_is_unavailable_alone(
-    aws: LocalAws, executor: Executor
-) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    here, there = a_key(source_id="furnace-1"), a_key(source_id="furnace-2")
-    save(store, {here: a_memory(1), there: a_memory(1)})
-    fail_in_part(client, BATCH_GET_ITEM, plan=[{0}] * 10)
-
-    loaded = store.load(groups([here, there]))
-
-    assert list(loaded.unavailable) == ["iot/furnace-1"]
-    with pytest.raises(UnavailableError, match="1 of 2 not taken"):
-        loaded.of(here)
-    assert loaded.of(there) == a_memory(1)
-    assert list(loaded.save({here: a_memory(2), there: a_memory(2)})) == ["iot/furnace-1"]
-    assert read(store, [here, there]) == {here: a_memory(1), there: a_memory(2)}
-
-
-@pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])
-def test_a_table_that_cannot_be_read_is_unavailable(aws: LocalAws, executor: Executor, operation: str) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    if operation == "BatchGetItem":
-        save(store, {a_key(): a_memory(1)})
-    fail(client, operation)
-
-    loaded = store.load(groups([a_key()]))
-
-    with pytest.raises(UnavailableError, match=table):
-        loaded.of(a_key())
-
-
-def test_a_source_that_cannot_be_queried_is_unavailable_alone(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    here, there = a_key(source_id="furnace-1"), a_key(source_id="furnace-2")
-    fail(client, "Query", times=1)
-
-    loaded = store.load(groups([here, there]))
-
-    assert len(loaded.unavailable) == 1
-    assert len(loaded.save({here: a_memory(1), there: a_memory(1)})) == 1
-
-
-def test_a_write_that_fails_is_repaired_by_its_repetition(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    saved = {key: a_memory(1) for key in keys(30)} | {a_key(source_id="furnace-2"): a_memory(1)}
-    loaded = store.load(groups(saved))
-    fail(client, "PutItem", times=3, code="ProvisionedThroughputExceededException")
-
-    unsaved = loaded.save(saved)
-
-    assert unsaved
-    assert {type(error) for error in unsaved.values()} == {UnavailableError}
-    save(store, saved)
-    assert read(store, saved) == saved
-
-
-def test_a_write_whose_answer_was_lost_is_found_done(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    loaded = store.load(groups([a_key()]))
-    answers = [True]
-
-    def lose_the_answer(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
-        if answers.pop() if answers else False:
-            http_response.status_code = 500
-            parsed["Error"] = {"Code": "InternalServerError", "Message": "made to fail"}
-
-    client.meta.events.register("after-call.dynamodb.PutItem", lose_the_answer)
-
-    assert list(loaded.save({a_key(): a_memory(1)})) == ["iot/furnace-1"]
-    assert read(store, [a_key()]) == {a_key(): a_memory(1)}
-
-
-@pytest.mark.parametrize("is_known", [True, False], ids=["known streams", "a container that starts"])
-def test_a_bucket_that_cannot_be_read_holds_back_its_source_and_is_left_as_it_is(
-    aws: LocalAws, executor: Executor, is_known: bool
-) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    save(store, {key: a_memory(1) for key in keys(STREAMS_A_BUCKET + 1)} | {a_key(source_id="furnace-2"): a_memory(1)})
-    damage(client, table, b"no streams")
-    reader = store if is_known else DynamoStates(client, table, executor=executor, sleep=no_sleep)
-
-    wanted = [*keys(STREAMS_A_BUCKET + 1), a_key("new"), a_key(source_id="furnace-2")]
-    loaded = reader.load(groups(wanted))
-
-    for lost in [*keys(STREAMS_A_BUCKET), a_key("new")]:
-        with pytest.raises(DamagedStateError, match="bucket 0 of iot/furnace-1"):
-            loaded.of(lost)
-    whole = {keys(STREAMS_A_BUCKET + 1)[-1]: a_memory(2), a_key(source_id="furnace-2"): a_memory(2)}
-    assert all(loaded.of(key) == a_memory(1) for key in whole)
-    assert loaded.save(whole) == {}
-    assert read(reader, whole) == whole
-    assert streams_in(client, table) == b"no streams"
-
-
-def test_a_state_that_cannot_be_read_holds_back_its_stream(aws: LocalAws, executor: Executor) -> None:
-    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    store = DynamoStates(client, table, executor=executor, sleep=no_sleep)
-    first, second = keys(2)
-    save(store, {first: a_memory(1), second: a_memory(1)})
-    damage(client, table, streams_in(client, table).replace(b"\xca", b"\xc1").replace(b"\xcb", b"\xc1", 1))
-
-    loaded = store.load(groups([first, second]))
-
-    with pytest.raises(DamagedStateError):
-        loaded.of(first)
-
-
-def damage(client: Any, table: str, streams: bytes) -> None:
-    """Put other bytes into bucket 0 of furnace-1."""
-    client.update_item(
-        TableName=table,
-        Key={"source": {"S": "iot/furnace-1"}, "bucket": {"N": "0"}},
-        UpdateExpression="SET streams = :streams",
-        ExpressionAttributeValues={":streams": {"B": streams}},
-    )
-
-
-def streams_in(client: Any, table: str) -> bytes:
-    key = {"source": {"S": "iot/furnace-1"}, "bucket": {"N": "0"}}
-    found: bytes = client.get_item(TableName=table, Key=key)["Item"]["streams"]["B"]
-    return found
-
-
-def empty(client: Any, table: str) -> None:
-    for page in client.get_paginator("scan").paginate(TableName=table):
-        for item in page["Items"]:
-            client.delete_item(TableName=table, Key={"source": item["source"], "bucket": item["bucket"]})

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from afluente.adapters.aws import s3_events
-from afluente.adapters.aws.dynamodb_states import bucket_of_item
+from afluente.adapters.aws.dynamodb_state_items import bucket_of_item
 from afluente.adapters.aws.s3_csv_options import parsed_options
 from afluente.adapters.aws.sqs_csv_jobs import NoPartError, queued_part
 from afluente.adapters.codecs.csv.chunks import ChunkReader

@@ -142,6 +142,8 @@ ENVIRONMENT = {
         "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true",
         "AFLUENTE_ONE_POINT_A_RECORD": "false",
         "AFLUENTE_CONSTRAINTS_TTL_SECONDS": "60",
+        "AFLUENTE_STREAMS_PER_SOURCE": "10000",
+        "AFLUENTE_COMPACT_STATES": "true",
         "AFLUENTE_DATAPOINTS_QUEUE_URL": "afluente-prod-datapoints.fifo",
         "AFLUENTE_STREAM_ALERT": "afluente-prod-alert",
         "AFLUENTE_STREAM_WARNING": "afluente-prod-warning",

@@ -35,7 +35,7 @@ class Classifier(ServiceFunction):
             self._legacy_tables(stage, data)
         self._packs(stage, data)
         self._constraints(stage, data)
-        self._states(data)
+        self._states(stage, data)
         self._streams(stage, data)
         self._alarms(data)
         quarantine_records(self, data)
@@ -65,8 +65,14 @@ class Classifier(ServiceFunction):
         )
         self.allow(["dynamodb:BatchGetItem"], data.tables.constraints.table_arn)
 
-    def _states(self, data: DataStores) -> None:
-        self.configure({"AFLUENTE_LATEST_TABLE": data.tables.latest.table_name})
+    def _states(self, stage: Stage, data: DataStores) -> None:
+        self.configure(
+            {
+                "AFLUENTE_LATEST_TABLE": data.tables.latest.table_name,
+                "AFLUENTE_STREAMS_PER_SOURCE": str(stage.streams_per_source),
+                "AFLUENTE_COMPACT_STATES": flag(stage.compact_states),
+            }
+        )
         self.allow(["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"], data.tables.latest.table_arn)
 
     def _streams(self, stage: Stage, data: DataStores) -> None:

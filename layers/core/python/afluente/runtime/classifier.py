@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import msgspec
 from pydantic import Field
@@ -15,7 +15,7 @@ from afluente.adapters.aws.s3_quarantine import S3Quarantine
 from afluente.adapters.aws.sqs_packs import SqsRetryBackoff
 from afluente.application.classification.classifier import ConstraintClassifier
 from afluente.application.classification.classify_packs import ClassifyPacks
-from afluente.application.classification.ports import Classifier
+from afluente.application.classification.ports import STREAMS_PER_SOURCE, Classifier, StateStore
 from afluente.application.constraints.lookup import ConstraintsLookup, NoConstraints
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.ingest.ports import Quarantine
@@ -43,6 +43,8 @@ class ClassifierSettings(Settings):
     old_sql_tables: str = ""
     migration_table: str = ""
     constraints_ttl_seconds: float = Field(default=60, ge=0)
+    streams_per_source: int = Field(default=STREAMS_PER_SOURCE, ge=1)
+    compact_states: bool = True
     one_point_a_record: bool = False
     quarantine_bucket: str
     alarm_bus: str
@@ -80,8 +82,8 @@ def compose(environment: Mapping[str, str]) -> ClassifierFunction:
         Classification.NORMAL: settings.stream_normal,
     }
     classify = ClassifyPacks(
-        classifier=_classifier(settings),
-        states=DynamoStates(client("dynamodb"), settings.latest_table, executor=executor, sleep=sleep_with_jitter),
+        classifier=_classifier(settings, executor),
+        states=_states(settings, executor),
         streams=KinesisStreams(
             client("kinesis"),
             streams,
@@ -102,8 +104,21 @@ def compose(environment: Mapping[str, str]) -> ClassifierFunction:
     )
 
 
-def _classifier(settings: ClassifierSettings) -> Classifier:
-    table: ConstraintsStore = DynamoConstraints(client("dynamodb"), settings.constraints_table, sleep=sleep_with_jitter)
+def _states(settings: ClassifierSettings, executor: Executor) -> StateStore:
+    return DynamoStates(
+        client("dynamodb"),
+        settings.latest_table,
+        executor=executor,
+        sleep=sleep_with_jitter,
+        streams_per_source=settings.streams_per_source,
+        compact=settings.compact_states,
+    )
+
+
+def _classifier(settings: ClassifierSettings, executor: Executor) -> Classifier:
+    table: ConstraintsStore = DynamoConstraints(
+        client("dynamodb"), settings.constraints_table, sleep=sleep_with_jitter, executor=executor
+    )
     if settings.has_legacy_tables:
         # The migration wing, which no other stage loads.
         from afluente.runtime.migration.classifier import shadow_classifier  # noqa: PLC0415

@@ -96,3 +96,22 @@ class Unfinished(Generic[Item]):
         if self.items:
             left, attempts = len(self.items), len(self._delays) + 1
             raise UnavailableError(f"{self._dependency}: {left} of {total} not taken after {attempts} attempts")
+
+
+def retry_throttled(call: Callable[[], Item], *, delays: Sequence[float], sleep: Callable[[float], None]) -> Item:
+    """The result of a call that is retried while AWS throttles it.
+
+    Args:
+        call: the call.
+        delays: seconds to wait before each further attempt; their number bounds the attempts.
+        sleep: waits.
+
+    Raises:
+        BusyError: it is throttled at the last attempt as well.
+    """
+    for delay in delays:
+        try:
+            return call()
+        except BusyError:
+            sleep(delay)
+    return call()

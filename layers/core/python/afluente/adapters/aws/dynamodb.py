@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from afluente.adapters.aws.calls import Unfinished, in_chunks, unavailable
-from afluente.application.errors import UnavailableError
+from afluente.application.errors import BusyError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,7 +18,8 @@ MAX_BATCH_GET = 100
 MAX_BATCH_WRITE = 25
 """BatchWriteItem quota."""
 
-_RETRY_DELAYS = (0.05, 0.2, 0.6, 1.5)
+RETRY_DELAYS = (0.05, 0.2, 0.6, 1.5)
+"""Waits before the attempts of a read that is throttled, as a whole or in part."""
 
 Attributes = Mapping[str, Mapping[str, Any]]
 """An item, or its key, as the API has it: each attribute with its type."""
@@ -72,10 +73,10 @@ def batch_get(
     """
     found: list[Attributes] = []
     for chunk in in_chunks(keys, MAX_BATCH_GET):
-        items, _, error = batch_get_once(client, table, chunk, consistent=consistent, sleep=sleep)
-        if error:
-            raise error
-        found.extend(items)
+        answer = batch_get_once(client, table, chunk, consistent=consistent, sleep=sleep)
+        if answer.error:
+            raise answer.error
+        found.extend(answer.items)
     return iter(found)
 
 
@@ -98,12 +99,16 @@ def batch_get_once(
     """Read at most 100 items; keys that DynamoDB leaves unprocessed are retried, and then returned."""
     found: list[Attributes] = []
     dependency = f"DynamoDB table {table}"
-    unfinished = Unfinished(keys, dependency=dependency, delays=_RETRY_DELAYS, sleep=sleep)
+    unfinished = Unfinished(keys, dependency=dependency, delays=RETRY_DELAYS, sleep=sleep)
     try:
         for items in unfinished:
-            with unavailable(dependency):
-                wanted: Any = {"Keys": list(items), "ConsistentRead": consistent}
-                answer = client.batch_get_item(RequestItems={table: wanted})
+            wanted: Any = {"Keys": list(items), "ConsistentRead": consistent}
+            try:
+                with unavailable(dependency):
+                    answer = client.batch_get_item(RequestItems={table: wanted})
+            except BusyError:
+                # Nothing of it was read.
+                continue
             found.extend(answer["Responses"].get(table, []))
             unprocessed: Any = answer.get("UnprocessedKeys", {}).get(table, {})
             unfinished.items = list(unprocessed.get("Keys", []))
@@ -140,7 +145,7 @@ def batch_put(
     """
     dependency = f"DynamoDB table {table}"
     for chunk in in_chunks(items, MAX_BATCH_WRITE):
-        unfinished = Unfinished(chunk, dependency=dependency, delays=_RETRY_DELAYS, sleep=sleep)
+        unfinished = Unfinished(chunk, dependency=dependency, delays=RETRY_DELAYS, sleep=sleep)
         for batch in unfinished:
             with unavailable(dependency):
                 requests: Any = [{"PutRequest": {"Item": item}} for item in batch]

@@ -2,12 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from afluente.adapters.aws.calls import in_chunks, unavailable
-from afluente.adapters.aws.dynamodb import Attributes, ConditionFailedError, batch_get, conditional_write
+from afluente.adapters.aws.dynamodb import MAX_BATCH_GET, Attributes, ConditionFailedError, batch_get, conditional_write
+from afluente.adapters.aws.side_by_side import side_by_side
 from afluente.application.constraints.history import ChangeKind, ConstraintsChange
 from afluente.application.constraints.ports import StaleConstraintsError
 from afluente.application.constraints.scopes import domain_of
@@ -22,6 +26,8 @@ BY_DOMAIN = "by-domain"
 
 # TransactWriteItems quota: 100 actions; a change is two, the constraints and their entry in the history.
 _CHANGES_AT_ONCE = 50
+_LANES = 8
+
 # Waits before the attempts of a change that lost to another writer.
 _DELAYS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
@@ -39,6 +45,7 @@ class DynamoConstraints:
         sleep: waits between attempts.
         consistent: True for strongly consistent reads, which writers need. Eventually consistent ones cost half, and
             the classifier's cache delays a change anyway.
+        executor: reads many scopes side by side; without one, one call after the other.
     """
 
     def __init__(
@@ -48,11 +55,13 @@ class DynamoConstraints:
         *,
         sleep: Callable[[float], None] = time.sleep,
         consistent: bool = False,
+        executor: Executor | None = None,
     ) -> None:
         self._client = client
         self._table = table
         self._sleep = sleep
         self._consistent = consistent
+        self._executor = executor
 
     def fetch(self, scopes: Iterable[str]) -> Mapping[str, VersionedConfig]:
         items = self._items(scopes, consistent=self._consistent)
@@ -60,7 +69,12 @@ class DynamoConstraints:
 
     def _items(self, scopes: Iterable[str], *, consistent: bool) -> Iterator[Attributes]:
         keys = [_key(scope) for scope in scopes]
-        return batch_get(self._client, self._table, keys, consistent=consistent, sleep=self._sleep)
+        read = partial(batch_get, self._client, self._table, consistent=consistent, sleep=self._sleep)
+        if self._executor is None:
+            return read(keys)
+        chunks = list(in_chunks(keys, MAX_BATCH_GET))
+        found = side_by_side(self._executor, lambda chunk: list(read(chunk)), chunks, lanes=_LANES)
+        return chain.from_iterable(found)
 
 
 class _Change(msgspec.Struct, frozen=True):
