@@ -21,6 +21,7 @@ from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import IFunction
 from constructs import Construct
 
+from afluente.adapters.http.client_address import FRONT_HEADER
 from afluente.adapters.http.routes import ROUTES
 from infra.checks import acknowledge
 from infra.constructs.access_log import WITHOUT_ACCESS_LOG, access_log_settings
@@ -76,7 +77,7 @@ class ServiceApi(Construct):
             authorizer,
             authorizer_name=f"{stage.prefix}-api-key",
             response_types=[HttpLambdaResponseType.SIMPLE],
-            identity_source=["$request.header.X-API-Key"],
+            identity_source=_identity(stage),
             results_cache_ttl=AUTHORIZER_TTL,
         )
         for route in ROUTES:
@@ -118,6 +119,15 @@ class ServiceApi(Construct):
         self, id_: str, key: HttpRouteKey, integration: HttpLambdaIntegration, authorizer: IHttpRouteAuthorizer
     ) -> HttpRoute:
         return HttpRoute(self, id_, http_api=self.api, route_key=key, integration=integration, authorizer=authorizer)
+
+
+def _identity(stage: Stage) -> list[str]:
+    """Headers by which an answer of the authorizer is cached; a request that lacks one is refused by API Gateway.
+
+    With a front, its secret is one of them: what is answered to a request that bypassed it applies to no other.
+    """
+    front = [f"$request.header.{FRONT_HEADER}"] if stage.enable_waf else []
+    return ["$request.header.X-API-Key", *front]
 
 
 def _in_camel_case(package: str) -> str:

@@ -36,7 +36,9 @@ class ServiceStack(StageStack):
         self.http_ingest = HttpIngest(
             self, "HttpIngest", stage=stage, data=data, layers=self._layers, front_secrets=front_secrets
         )
-        self.http_authorizer = HttpAuthorizer(self, "HttpAuthorizer", stage=stage, data=data, layers=self._layers)
+        self.http_authorizer = HttpAuthorizer(
+            self, "HttpAuthorizer", stage=stage, data=data, layers=self._layers, front_secrets=front_secrets
+        )
         self.http_admin = HttpAdmin(
             self, "HttpAdmin", stage=stage, data=data, layers=self._layers, front_secrets=front_secrets
         )
@@ -75,7 +77,7 @@ class ServiceStack(StageStack):
             api=self.http.api,
             secret=secrets.newest,
             # They know the new secret before CloudFront shows it.
-            after=[self.http_ingest.function, self.http_admin.function],
+            after=[self.http_ingest.function, self.http_admin.function, self.http_authorizer.function],
             key=self._key,
         )
 

@@ -77,6 +77,7 @@ def test_what_is_acknowledged_is_this(prod: Deployment, local: Deployment) -> No
             "Limits",
             "WsConnections",
             "CsvJobs",
+            "CsvSlots",
             "Migration",
         )
     }

@@ -15,7 +15,7 @@ from tests.infrastructure.deployment import Deployment, Resource, as_list
 
 ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/ours/1234"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234"
-BEHIND = ("http_ingest", "http_admin")
+BEHIND = ("http_ingest", "http_admin", "http_authorizer")
 
 
 def prod_with(**values: Any) -> Stage:
@@ -99,7 +99,7 @@ def test_the_functions_behind_it_accept_the_newest_secret_and_the_one_before(fro
         for statement in policy["PolicyDocument"]["Statement"]
         if "secretsmanager:GetSecretValue" in as_list(statement["Action"])
         for ref in as_list(statement["Resource"])
-        if "Ref" in ref
+        if ref.get("Ref", "").startswith("FrontSecrets")
     }
     assert granted == set(secrets)
 
@@ -121,6 +121,16 @@ def test_a_new_secret_is_known_to_the_functions_before_it_is_shown(fronted: Depl
     }
 
     assert functions <= set(resource["DependsOn"])
+
+
+def test_the_guard_of_bad_keys_stays_on_and_its_answers_are_cached_by_key_and_secret(
+    fronted: Deployment, prod: Deployment
+) -> None:
+    [authorizer] = fronted.resources("AWS::ApiGatewayV2::Authorizer").values()
+    limits = [one.function("http_authorizer")["Environment"]["Variables"]["AFLUENTE_LIMITS"] for one in (fronted, prod)]
+
+    assert limits[0] == limits[1]
+    assert authorizer["IdentitySource"] == ["$request.header.X-API-Key", "$request.header.x-afluente-front"]
 
 
 def test_the_url_among_the_outputs_is_the_one_of_the_front(fronted: Deployment) -> None:

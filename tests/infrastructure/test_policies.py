@@ -42,7 +42,9 @@ LESS: dict[str, dict[str, set[tuple[str, str]] | None]] = {
     "without legacy clients": {"http_ingest": SENSORS},
     "without WebSocket": {"ws_ingest": None},
 }
-MORE = {"with a firewall": {"http_ingest": FRONT_SECRETS, "http_admin": FRONT_SECRETS}}
+MORE = {
+    "with a firewall": {"http_ingest": FRONT_SECRETS, "http_admin": FRONT_SECRETS, "http_authorizer": FRONT_SECRETS}
+}
 ROLE_OF_THE_RULES = {
     ("sqs:SendMessage", "afluente-prod-mqtt-inbox"),
     ("sqs:SendMessage", "afluente-prod-mqtt-inbox-dlq"),

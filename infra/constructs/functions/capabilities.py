@@ -85,6 +85,6 @@ def look_up_sensors(function: ServiceFunction, data: DataStores, *, enabled: boo
 
 
 def require_front(function: ServiceFunction, secrets: FrontSecrets) -> None:
-    """Answer requests alone that came through the front."""
+    """Serve requests alone that came through the front."""
     function.configure({"AFLUENTE_FRONT_SECRETS": ",".join(secrets.arns)})
     function.allow(["secretsmanager:GetSecretValue"], *secrets.arns)

@@ -7,20 +7,28 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from infra.constructs.data_stores import DataStores
-from infra.constructs.functions.capabilities import check_keys
+from infra.constructs.edge import FrontSecrets
+from infra.constructs.functions.capabilities import check_keys, require_front
 from infra.constructs.functions.service_function import ServiceFunction
 from infra.constructs.layers import Layers
-from infra.limits import DEFAULT_LIMITS
 from infra.stage import Stage
 
 _TIMEOUT = Duration.seconds(5)
-_NO_LIMIT = msgspec.structs.replace(DEFAULT_LIMITS.refused_keys, per_second=0.0)
 
 
 class HttpAuthorizer(ServiceFunction):
     """Checks the key of a request, and refuses an address that tries too many."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage, data: DataStores, layers: Layers) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        stage: Stage,
+        data: DataStores,
+        layers: Layers,
+        front_secrets: FrontSecrets | None,
+    ) -> None:
         super().__init__(
             scope,
             id_,
@@ -31,6 +39,8 @@ class HttpAuthorizer(ServiceFunction):
             key=data.encryption.key,
         )
         check_keys(self, data)
-        # Behind a front, which limits addresses itself, the authorizer would see no address but the front's.
-        limit = _NO_LIMIT if stage.enable_waf else stage.limits.refused_keys
-        self.configure({"AFLUENTE_LIMITS": json.dumps({"refused_keys": msgspec.to_builtins(limit)})})
+        limit = msgspec.to_builtins(stage.limits.refused_keys)
+        self.configure({"AFLUENTE_LIMITS": json.dumps({"refused_keys": limit})})
+        if front_secrets is not None:
+            # Which shows the address of the client: the gateway sees the front's alone.
+            require_front(self, front_secrets)

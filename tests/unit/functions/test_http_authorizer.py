@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from afluente.adapters.http.authorization import grant_of
+from afluente.adapters.http.client_address import ADDRESS_HEADER, FRONT_HEADER, Front
 from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, ApiKey
 from afluente.application.access.grants import Action, Grant
@@ -105,3 +106,27 @@ def test_a_flood_of_bad_keys_is_turned_away_and_a_good_key_of_the_address_goes_o
     assert log.codes[-2:] == ["RATE_LIMITED"] * 2
     assert counted() == {"KeysTurnedAway": 2}
     assert handle(event("http_authorizer"), CONTEXT, function)["context"]
+
+
+def through_the_front(event: dict[str, Any], address: str, shown: str = "secret") -> dict[str, Any]:
+    return event | {"headers": {**event["headers"], FRONT_HEADER: shown, ADDRESS_HEADER: address}}
+
+
+def test_behind_a_front_the_flood_of_one_address_holds_up_no_other(event: Events) -> None:
+    guard = a_function(MemoryApiKeys(), RefusedKeys(per_second=0.001, burst=3)).authenticate
+    function = HttpAuthorizer(guard, Front(lambda: ["secret"]))
+    bad = event("http_authorizer")
+
+    flood = [handle(through_the_front(bad, "192.0.2.1"), CONTEXT, function) for _ in range(4)]
+    other = handle(through_the_front(bad, "192.0.2.2"), CONTEXT, function)
+
+    assert [answer["isAuthorized"] for answer in flood] == [True, True, True, False]
+    assert other["isAuthorized"] is True
+
+
+def test_a_request_that_bypassed_the_front_is_turned_away_without_a_look_up(event: Events, log: LogLines) -> None:
+    function = HttpAuthorizer(a_function(StoreThatIsAway()).authenticate, Front(lambda: ["secret"]))
+
+    for asked in (event("http_authorizer"), through_the_front(event("http_authorizer"), "192.0.2.1", "a guess")):
+        assert handle(asked, CONTEXT, function) == {"isAuthorized": False}
+    assert log.codes == ["REQUEST_REFUSED"] * 2

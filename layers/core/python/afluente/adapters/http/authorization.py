@@ -20,8 +20,10 @@ def authorizer_answer(grant: Grant | None) -> dict[str, Any]:
     return {"isAuthorized": True, "context": context}
 
 
-def flooded() -> dict[str, Any]:
-    """The authorizer's answer to a flood: API Gateway answers 403 itself, and no function is called."""
+def turned_away() -> dict[str, Any]:
+    """The authorizer's answer to a flood, or to a bypassed front: API Gateway answers 403 itself, and no function is
+    called.
+    """
     return {"isAuthorized": False}
 
 
