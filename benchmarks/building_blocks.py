@@ -16,12 +16,10 @@ from afluente.adapters.aws.kinesis import KinesisStreams
 from afluente.adapters.codecs.packs import decode_pack, encode_pack
 from afluente.adapters.codecs.states import decode_state, encode_state
 from afluente.adapters.http.points import decode_points
-from afluente.adapters.memory.alarms import MemoryAlarms
-from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.classifier import MemoryClassifier
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.application.access.grants import Grant
 from afluente.application.classification.classifier import ConstraintClassifier
-from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.classification.ports import Delivery
 from afluente.application.constraints.documents import parse_entry
 from afluente.application.constraints.lookup import ConstraintsLookup
@@ -71,14 +69,8 @@ def main() -> None:
 
     def use_case() -> None:
         lookup = ConstraintsLookup(catalogue, ttl_seconds=60, clock=time.monotonic)
-        case = ClassifyPacks(
-            classifier=ConstraintClassifier(lookup),
-            states=MemoryStates(),
-            streams=MemoryStreams(),
-            alarms=MemoryAlarms(),
-            clock=time.time,
-        )
-        case([ReceivedPack("m", "1-of-64", 1, points)])
+        case = MemoryClassifier(ConstraintClassifier(lookup), clock=time.time)
+        case(ReceivedPack("m", "1-of-64", 1, points))
 
     print(f"{POINTS} points of {STREAMS} streams, {len(body):,} bytes as JSON, {len(message.body):,} bytes as a pack\n")
     print("| step | µs a point | points a second |\n|---|---|---|")
@@ -112,7 +104,7 @@ def encode_only(points: list[Any]) -> None:
     sink: Any = _Sink()
     with ThreadPoolExecutor(1) as executor:
         streams = KinesisStreams(sink, dict.fromkeys(Classification, "stream"), executor=executor)
-        streams.put([Delivery(Classification.NORMAL, "iot/furnace-1", points)])
+        streams.put([Delivery(Classification.NORMAL, "1-of-64", points)], time_left=lambda: 30.0)
 
 
 if __name__ == "__main__":

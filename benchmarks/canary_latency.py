@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from afluente.adapters.codecs.kinesis_records import lines_of
 from afluente.migration.adapters.dynamodb_trial import DynamoTrial
 from afluente.migration.application.canary_commands import CanaryCommands, Plan
 from afluente.migration.application.trial import Gates, Phase
@@ -207,7 +208,7 @@ def arrivals(stack: LocalStack) -> dict[tuple[str, float], float]:
                 answer = kinesis.get_records(ShardIterator=iterator)
                 for record in answer["Records"]:
                     at = record["ApproximateArrivalTimestamp"].timestamp()
-                    for line in record["Data"].splitlines():
+                    for line in lines_of(record["Data"]):
                         point = json.loads(line)
                         arrived.setdefault((point["stream_id"], point["timestamp"]), at - point["ingested_at"])
                 iterator = answer["NextShardIterator"]

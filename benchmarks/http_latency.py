@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from afluente.adapters.codecs.kinesis_records import lines_of
 from cli.access.api_key import key_for
 from cli.core.local_stack import find_emulator
 from cli.core.state import StateDir
@@ -130,7 +131,7 @@ def throughput(target: Target, key: str, arguments: argparse.Namespace) -> None:
     acknowledged = time.perf_counter() - begun
     came = 0
     for record in reader.records(until_idle=30):
-        came += record.count(b"\n")
+        came += len(lines_of(record))
         if came >= awaited:
             break
     through = time.perf_counter() - begun

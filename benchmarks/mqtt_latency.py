@@ -21,6 +21,7 @@ from typing import Any
 from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
+from afluente.adapters.codecs.kinesis_records import lines_of
 from cli.core.state import StateDir
 from cli.core.target import Target, TargetChoice, resolve
 from cli.devices.connection import read_connection
@@ -127,7 +128,7 @@ def _reader(target: Target) -> ShardReader:
 def _collected(reader: ShardReader, devices: Sequence[Device], awaited: int) -> list[dict[str, Any]]:
     sources, points = {device.source for device in devices}, []
     for record in reader.records(until_idle=20):
-        lines = [json.loads(line) for line in record.splitlines()]
+        lines = [json.loads(line) for line in lines_of(record)]
         points += [point for point in lines if point["source_id"] in sources]
         if len(points) >= awaited:
             break

@@ -16,11 +16,10 @@ from contextlib import ExitStack
 from functools import cache
 from itertools import pairwise
 
-from afluente.adapters.memory.alarms import MemoryAlarms
-from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.classification import MemoryStreams
+from afluente.adapters.memory.classifier import MemoryClassifier
 from afluente.application.classification.classifier import ConstraintClassifier
-from afluente.application.classification.classify_packs import ClassifyPacks
-from afluente.application.classification.ports import Classifier
+from afluente.application.classification.ports import Classifier, Delivery, TimeLeft
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.datapoints import DataPoint
@@ -63,7 +62,7 @@ class Tally(MemoryStreams):
         self.reasons: Counter[str] = Counter()
         self.late = 0
 
-    def put(self, deliveries) -> None:  # type: ignore[no-untyped-def]
+    def put(self, deliveries: Sequence[Delivery], *, time_left: TimeLeft) -> None:  # noqa: ARG002
         for delivery in deliveries:
             for point in delivery.points:
                 self.reasons[f"{point.classification.value}: {point.reason.value}"] += 1
@@ -140,14 +139,12 @@ def switch_on(store: MemoryTrial) -> None:
 def run(name: str, classifier: Classifier, sensors: Sequence[SensorThresholds], readings: int) -> Tally:
     """Classify all readings; the processor's time of the use case is measured, not that of making the readings."""
     streams, seconds, count = Tally(), 0.0, 0
-    classify = ClassifyPacks(
-        classifier=classifier, states=MemoryStates(), streams=streams, alarms=MemoryAlarms(), clock=lambda: NOW
-    )
+    classify = MemoryClassifier(classifier, streams=streams, clock=lambda: NOW)
     for number, packs in enumerate(batches(sensors, readings)):
         received = [ReceivedPack(f"m{number}", "1-of-64", number, pack) for pack in packs]
         count += sum(map(len, packs))
         began = time.process_time()
-        result = classify(received)
+        result = classify(*received)
         seconds += time.process_time() - began
         if result.failed:
             raise SystemExit(f"packs failed: {result.failed}")

@@ -119,9 +119,9 @@ def a_classified_point(value: float = 20.0, at: float = 0.0, **fields: Any) -> C
 def a_delivery(
     *its_points: ClassifiedDataPoint,
     classification: Classification = Classification.NORMAL,
-    source: str = "iot/furnace-1",
+    group: str = GROUP,
 ) -> Delivery:
-    return Delivery(classification, source, its_points)
+    return Delivery(classification, group, its_points)
 
 
 def an_alarm_event(**fields: Any) -> AlarmEvent:

@@ -6,11 +6,16 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from afluente.adapters.codecs.kinesis_records import lines_of
+from afluente.application.ingest.packs import shard_group
 from afluente.domain.evaluation import Classification
 from cli.reading.log_events import read
+from infra.stage import local
 from tests.stack import LocalStack
 
 Document = dict[str, Any]
+
+SHARDS = local().shards
 
 _RULE = "tests"
 _QUEUE = "tests-alarms"
@@ -74,11 +79,12 @@ class Outbox:
             answer = self._kinesis.get_records(ShardIterator=iterator)
             iterator = answer["NextShardIterator"]
             for record in answer["Records"]:
-                assert record["Data"].endswith(b"\n")
-                points = [json.loads(line) for line in record["Data"].splitlines()]
+                points = [json.loads(line) for line in lines_of(record["Data"])]
                 assert {point["classification"] for point in points} == {name}
-                assert {f"{point['domain']}/{point['source_id']}" for point in points} == {record["PartitionKey"]}
-                self._came[record["PartitionKey"]] += points
+                sources = [f"{point['domain']}/{point['source_id']}" for point in points]
+                assert {shard_group(source, SHARDS) for source in sources} == {record["PartitionKey"]}
+                for source, point in zip(sources, points, strict=True):
+                    self._came[source].append(point)
             if not answer["Records"] and answer["MillisBehindLatest"] == 0:
                 return str(iterator)
 

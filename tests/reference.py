@@ -6,10 +6,10 @@ import msgspec
 
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.classifier import MemoryClassifier
 from afluente.adapters.memory.constraints import MemoryConstraints
 from afluente.adapters.memory.ingest import MemoryPackQueue
 from afluente.application.classification.classifier import ConstraintClassifier
-from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.ingest.packs import into_packs
 from afluente.domain.constraints import StreamConfig
@@ -40,8 +40,8 @@ class Reference:
         self._states = MemoryStates()
         self._streams = MemoryStreams()
         self._alarms = MemoryAlarms()
-        self._classify = ClassifyPacks(
-            classifier=ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=0, clock=lambda: 0.0)),
+        self._classify = MemoryClassifier(
+            ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=0, clock=lambda: 0.0)),
             states=self._states,
             streams=self._streams,
             alarms=self._alarms,
@@ -54,7 +54,7 @@ class Reference:
             begin = len(self._queue.packs)
             self._queue.send(into_packs(points, SHARDS))
             for pack in self._queue.packs[begin:]:
-                assert self._classify([pack]).failed == {}
+                assert self._classify(pack).failed == []
 
     def sources(self) -> list[str]:
         """Every source (`domain/source_id`) that points came from."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from afluente.adapters.codecs.kinesis_records import lines_of
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.stream_keys import StreamKey
@@ -61,7 +62,7 @@ def collect(
     deadline = time.monotonic() + _SILENCE_SECONDS
     while awaited > 0 and time.monotonic() < deadline:
         for record in reader.records(until_idle=0.0):
-            for point in filter(None, map(decode_point, record.splitlines())):
+            for point in filter(None, map(decode_point, lines_of(record))):
                 key = StreamKey(point.domain, point.source_id, point.stream_id)
                 if key in results and point.point_id not in results[key].points:
                     results[key].points[point.point_id] = point

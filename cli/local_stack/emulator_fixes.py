@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 _is_coded: ContextVar[bool] = ContextVar("_is_coded", default=False)
+_of_one_group: ContextVar[bool] = ContextVar("_of_one_group", default=False)
 
 
 def apply(broker: socket.socket) -> None:
@@ -121,7 +122,10 @@ def _know_the_attributes_of_things() -> None:
 
 
 def _gather_batches() -> None:
-    """Let an event source mapping of a standard queue have its batch size and its batching window.
+    """Let an event source mapping have batches as Lambda's.
+
+    Of a FIFO queue the batches of different message groups run side by side. Those of the emulator (1.5.33) span groups
+    and run one at a time. Of a standard queue a mapping has its batch size and its batching window.
 
     Lambda waits until the batch is full or the window ends, with up to 10,000 messages a batch. The emulator (1.5.33)
     does not wait, and receives at most ten messages.
@@ -132,20 +136,31 @@ def _gather_batches() -> None:
     from ministack.services import lambda_svc, sqs  # noqa: PLC0415 - it reads its settings on import
 
     concurrency_of, receive = lambda_svc._sqs_esm_concurrency, sqs._receive_messages_for_esm  # noqa: SLF001
+    collect = sqs._collect_fifo  # noqa: SLF001
+
+    def collect_of_group(queue: dict[str, Any], size: int, visibility: int, now: float) -> list[dict[str, Any]]:
+        messages = queue["messages"]
+        if _of_one_group.get():
+            group = _free_group(messages, now)
+            messages = [message for message in messages if message["group_id"] == group]
+        collected: list[dict[str, Any]] = collect({**queue, "messages": messages}, size, visibility, now)
+        return collected
 
     def concurrency_when_due(
         mapping: dict[str, Any], function: dict[str, Any], config: dict[str, Any], queue: dict[str, Any]
     ) -> int:
         window = mapping.get("MaximumBatchingWindowInSeconds") or 0
-        if queue.get("is_fifo") and mapping.get("BatchSize") == 1:
-            # The emulator takes one batch at a time, since a batch of its may span groups. One message cannot.
-            return int(concurrency_of(mapping, function, config, {**queue, "is_fifo": False}))
         if window == 0:
-            return int(concurrency_of(mapping, function, config, queue))
+            # The emulator takes one batch of a FIFO queue at a time, since a batch of its may span groups.
+            return int(concurrency_of(mapping, function, config, {**queue, "is_fifo": False}))
         return int(_is_due(queue, mapping.get("BatchSize", 10), window))
 
     def receive_batch(queue_url: str, size: int) -> list[dict[str, Any]]:
-        batch: list[dict[str, Any]] = receive(queue_url, size)
+        _of_one_group.set(True)
+        try:
+            batch: list[dict[str, Any]] = receive(queue_url, size)
+        finally:
+            _of_one_group.set(False)
         while batch and len(batch) < size and not batch[0].get("group_id"):
             more = receive(queue_url, size - len(batch))
             if not more:
@@ -154,7 +169,15 @@ def _gather_batches() -> None:
         return batch
 
     lambda_svc._sqs_esm_concurrency = concurrency_when_due  # noqa: SLF001
+    sqs._collect_fifo = collect_of_group  # noqa: SLF001
     sqs._receive_messages_for_esm = receive_batch  # noqa: SLF001
+
+
+def _free_group(messages: list[dict[str, Any]], now: float) -> str | None:
+    """The group of the first message that may be delivered; None if there is none."""
+    busy = {message["group_id"] for message in messages if message["visible_at"] > now and message["receive_count"] > 0}
+    visible = (message["group_id"] for message in messages if message["visible_at"] <= now)
+    return next((group for group in visible if group not in busy), None)
 
 
 def _is_due(queue: dict[str, Any], batch_size: int, window: float) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from afluente.adapters.codecs.kinesis_records import UnreadableRecordError, lines_of
 from afluente.domain.classification import ClassifiedDataPoint
 from cli.core.target import Target
 from cli.reading.rendering import decode_point
@@ -40,7 +41,15 @@ def points(
     streams = [target[f"{name.title()}Stream"] for name in dict.fromkeys(classes)]
     reader = ShardReader(target.client("kinesis"), streams, start)
     for record in reader.records(until_idle=until_idle):
-        for line in record.splitlines():
+        for line in _lines(record):
             point = decode_point(line)
             if point is None or fnmatchcase(f"{point.domain}/{point.source_id}/{point.stream_id}", pattern):
                 yield PublishedPoint(line, point)
+
+
+def _lines(record: bytes) -> list[bytes]:
+    """The lines of a record; one that cannot be unpacked is a line that cannot be decoded."""
+    try:
+        return lines_of(record)
+    except UnreadableRecordError:
+        return [record]

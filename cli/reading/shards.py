@@ -71,7 +71,7 @@ class ShardReader:
             self._add_shards(stream, self.start)
 
     def records(self, *, until_idle: float | None) -> Iterator[bytes]:
-        """The records, those of one shard in order.
+        """The records as Kinesis has them, those of one shard in order; `lines_of` reads either format.
 
         Args:
             until_idle: end when nothing came for so many seconds, with every shard read to its present end; None for

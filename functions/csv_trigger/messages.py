@@ -3,7 +3,7 @@
 from typing import Any
 
 from afluente.adapters.aws.s3_events import quarantined_csv_message
-from afluente.adapters.aws.sqs_packs import backoff_seconds
+from afluente.application.backoff import backoff_seconds
 from afluente.application.errors import UnavailableError
 from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.csv_trigger import CsvTrigger

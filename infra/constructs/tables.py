@@ -56,6 +56,8 @@ class Tables(Construct):
             "stream-latest",
             partition_key="source",
             sort_key=Attribute(name="bucket", type=AttributeType.NUMBER),
+            # Of counts of failed tries; states stay.
+            expiry="expires_at",
         )
         self.access = self._table("Access", "access", partition_key="id")
         # Apart from the keys, which no function may write.

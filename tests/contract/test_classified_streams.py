@@ -1,5 +1,6 @@
 """The contract of `ClassifiedStreams`: points reach the stream of their class, in order, at least once."""
 
+import gzip
 import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -11,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from afluente.adapters.aws.kinesis import MAX_CALL_BYTES, MAX_CALL_RECORDS, MAX_RECORD_BYTES, KinesisStreams
+from afluente.adapters.aws.kinesis import MAX_CALL_RECORDS, PATIENCE_SECONDS, RETRY_SECONDS, KinesisStreams
+from afluente.adapters.codecs.kinesis_records import MAX_RECORD_BYTES, RecordFormat, lines_of
 from afluente.adapters.memory.classification import MemoryStreams
 from afluente.application.classification.ports import ClassifiedStreams, Delivery
 from afluente.application.errors import UnavailableError
@@ -37,6 +39,16 @@ class Streams:
     read: Callable[[Classification], list[ClassifiedDataPoint]]
 
 
+class Pauses:
+    """A clock that goes on while somebody sleeps, and at no other time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @dataclass
 class Kinesis:
     """Kinesis streams of which a test looks at the records."""
@@ -45,13 +57,17 @@ class Kinesis:
     names: dict[Classification, str]
     executor: Executor
 
-    def writing(self, *, one_point_a_record: bool = False, waits: list[float] | None = None) -> KinesisStreams:
+    def writing(
+        self, record_format: RecordFormat = RecordFormat.GZIP, pauses: "Pauses | None" = None
+    ) -> KinesisStreams:
+        pauses = pauses or Pauses()
         return KinesisStreams(
             self.client,
             self.names,
             executor=self.executor,
-            one_point_a_record=one_point_a_record,
-            sleep=(waits if waits is not None else []).append,
+            record_format=record_format,
+            sleep=pauses.sleep,
+            clock=lambda: pauses.now,
         )
 
     def records(self, classification: Classification) -> list[dict[str, Any]]:
@@ -71,7 +87,7 @@ class Kinesis:
         return [
             msgspec.json.decode(line, type=ClassifiedDataPoint)
             for record in self.records(classification)
-            for line in record["Data"].splitlines()
+            for line in lines_of(record["Data"])
         ]
 
 
@@ -95,10 +111,10 @@ def _kinesis(local: LocalAws, executor: Executor) -> Kinesis:
 
 def a_run(
     count: int, source: str = "iot/furnace-1", classification: Classification = NORMAL, start: int = 0
-) -> Delivery:
+) -> list[ClassifiedDataPoint]:
     """Points of one source and class, numbered."""
     domain, source_id = source.split("/")
-    its_points = [
+    return [
         a_classified_point(
             float(number),
             at=number,
@@ -109,19 +125,19 @@ def a_run(
         )
         for number in range(start, start + count)
     ]
-    return a_delivery(*its_points, classification=classification, source=source)
 
 
-def noisy(delivery: Delivery) -> Delivery:
-    """The same with 3 KB of metadata a point."""
+def noisy(points: Sequence[ClassifiedDataPoint]) -> list[ClassifiedDataPoint]:
+    """The same with 3 KB of metadata a point, which cannot be compressed."""
     noise = Random(7)  # noqa: S311 - no secret
-    return msgspec.structs.replace(
-        delivery,
-        points=[
-            msgspec.structs.replace(point, metadata={"noise": b64encode(noise.randbytes(2_250)).decode()})
-            for point in delivery.points
-        ],
-    )
+    return [
+        msgspec.structs.replace(point, metadata={"noise": b64encode(noise.randbytes(2_250)).decode()})
+        for point in points
+    ]
+
+
+def put(streams: ClassifiedStreams, *deliveries: Delivery, time_left: float = 30.0) -> None:
+    streams.put(deliveries, time_left=lambda: time_left)
 
 
 def of_source(found: Sequence[ClassifiedDataPoint], source: str) -> list[ClassifiedDataPoint]:
@@ -145,83 +161,81 @@ def test_points_are_read_as_they_were_written_and_in_their_order(streams: Stream
         late=True,
     )
 
-    streams.writing.put([a_delivery(full, classification=ALERT), a_run(20)])
+    put(streams.writing, a_delivery(full, classification=ALERT), a_delivery(*a_run(20)))
 
     assert streams.read(ALERT) == [full]
-    assert streams.read(NORMAL) == list(a_run(20).points)
+    assert streams.read(NORMAL) == a_run(20)
     assert streams.read(WARNING) == streams.read(ANOMALY) == []
 
 
 def test_every_class_has_its_stream(streams: Streams) -> None:
-    deliveries = [a_run(2, classification=name) for name in Classification]
+    runs = {name: a_run(2, classification=name) for name in Classification}
 
-    streams.writing.put(deliveries)
+    put(streams.writing, *(a_delivery(*run, classification=name) for name, run in runs.items()))
 
-    assert [streams.read(name) for name in Classification] == [list(delivery.points) for delivery in deliveries]
+    assert {name: streams.read(name) for name in Classification} == runs
 
 
 def test_points_of_a_source_keep_their_order_over_many_calls(streams: Streams) -> None:
     for start in range(0, 50, 10):
-        streams.writing.put([a_run(10, start=start), a_run(10, "iot/furnace-2", start=start)])
+        put(streams.writing, a_delivery(*a_run(10, start=start), *a_run(10, "iot/furnace-2", start=start)))
 
     for source in ("iot/furnace-1", "iot/furnace-2"):
         assert [point.sequence for point in of_source(streams.read(NORMAL), source)] == list(range(50))
 
 
-def test_any_number_of_points_of_a_source_keeps_its_order(streams: Streams) -> None:
-    delivery = noisy(a_run(1_500))
+def test_any_number_of_points_keeps_its_order(streams: Streams) -> None:
+    run = noisy(a_run(1_500))
 
-    streams.writing.put([delivery])
+    put(streams.writing, a_delivery(*run))
 
-    assert streams.read(NORMAL) == list(delivery.points)
-
-
-def test_any_number_of_sources_can_be_written_at_once(streams: Streams) -> None:
-    deliveries = [a_run(2, f"iot/machine-{number}") for number in range(1_100)]
-
-    streams.writing.put(deliveries)
-
-    assert len(streams.read(NORMAL)) == 2_200
-    for delivery in deliveries[::100]:
-        assert of_source(streams.read(NORMAL), delivery.source) == list(delivery.points)
+    assert streams.read(NORMAL) == run
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_record_holds_the_points_of_a_source_one_json_object_a_line(kinesis: Kinesis) -> None:
-    kinesis.writing().put([a_run(3), a_run(2, "health/patient-9")])
+def test_a_record_holds_the_points_of_a_pack_gzipped_under_the_message_group(kinesis: Kinesis) -> None:
+    put(kinesis.writing(), a_delivery(*a_run(3), *a_run(2, "health/patient-9"), group="7-of-64"))
 
-    records = {record["PartitionKey"]: record["Data"] for record in kinesis.records(NORMAL)}
-    assert set(records) == {"iot/furnace-1", "health/patient-9"}
-    assert records["iot/furnace-1"].endswith(b"}\n")
-    assert [json.loads(line)["sequence"] for line in records["iot/furnace-1"].splitlines()] == [0, 1, 2]
+    (record,) = kinesis.records(NORMAL)
+    assert record["PartitionKey"] == "7-of-64"
+    lines = gzip.decompress(record["Data"])
+    assert lines.endswith(b"}\n")
+    assert [json.loads(line)["sequence"] for line in lines.splitlines()] == [0, 1, 2, 0, 1]
+
+
+def test_a_plain_record_is_one_json_object_a_line(kinesis: Kinesis) -> None:
+    put(kinesis.writing(RecordFormat.PLAIN), a_delivery(*a_run(3)))
+
+    (record,) = kinesis.records(NORMAL)
+    assert record["Data"].endswith(b"}\n")
+    assert [json.loads(line)["sequence"] for line in record["Data"].splitlines()] == [0, 1, 2]
 
 
 def test_a_point_on_the_wire_is_a_flat_object(kinesis: Kinesis) -> None:
-    kinesis.writing().put(
-        [
-            a_delivery(
-                a_classified_point(
-                    60.5,
-                    at=3600,
-                    point_id="12a1a3b7657d7ae0cd50963ba7f2d023",
-                    stream_type="thermocouple",
-                    sequence=7,
-                    metadata={"batch": "b-1"},
-                    classification=ALERT,
-                    reason=Reason.HARD_LIMIT,
-                    violated_constraints={"max_value": 50.0},
-                    violated_rate={"abs_delta": RateViolation(5.0, 40.5)},
-                    severity=Severity.CRITICAL,
-                    config_version=3,
-                    config_key="iot#thermocouple",
-                    processed_at=NOW + 0.5,
-                ),
+    put(
+        kinesis.writing(RecordFormat.PLAIN),
+        a_delivery(
+            a_classified_point(
+                60.5,
+                at=3600,
+                point_id="12a1a3b7657d7ae0cd50963ba7f2d023",
+                stream_type="thermocouple",
+                sequence=7,
+                metadata={"batch": "b-1"},
                 classification=ALERT,
+                reason=Reason.HARD_LIMIT,
+                violated_constraints={"max_value": 50.0},
+                violated_rate={"abs_delta": RateViolation(5.0, 40.5)},
+                severity=Severity.CRITICAL,
+                config_version=3,
+                config_key="iot#thermocouple",
+                processed_at=NOW + 0.5,
             ),
-            a_delivery(a_classified_point(1, at=3600, config_version=None)),
-        ]
+            classification=ALERT,
+        ),
+        a_delivery(a_classified_point(1, at=3600, config_version=None)),
     )
 
     (alert,), (normal,) = kinesis.records(ALERT), kinesis.records(NORMAL)
@@ -259,68 +273,89 @@ def test_a_point_on_the_wire_is_a_flat_object(kinesis: Kinesis) -> None:
 
 
 def test_a_record_may_hold_one_point_for_consumers_that_cannot_split_it(kinesis: Kinesis) -> None:
-    kinesis.writing(one_point_a_record=True).put([a_run(5)])
+    put(kinesis.writing(RecordFormat.POINT), a_delivery(*a_run(5)))
 
     records = kinesis.records(NORMAL)
     assert [json.loads(record["Data"])["sequence"] for record in records] == [0, 1, 2, 3, 4]
 
 
-def test_records_and_calls_stay_within_the_quotas_of_kinesis(kinesis: Kinesis) -> None:
+@pytest.mark.parametrize("record_format", [RecordFormat.GZIP, RecordFormat.PLAIN])
+def test_records_are_far_smaller_than_what_a_shard_takes_a_second(
+    kinesis: Kinesis, record_format: RecordFormat
+) -> None:
+    put(kinesis.writing(record_format), a_delivery(*noisy(a_run(400))))
+
+    sizes = [len(record["Data"]) for record in kinesis.records(NORMAL)]
+    assert len(sizes) > 3
+    assert max(sizes) <= MAX_RECORD_BYTES == 1024 * 1024 // 4
+
+
+def test_records_of_one_point_share_a_call_unless_they_are_of_one_stream(kinesis: Kinesis) -> None:
     calls = record_calls(kinesis.client, "PutRecords")
+    others = a_run(MAX_CALL_RECORDS, "iot/furnace-2")
+    streams = [msgspec.structs.replace(point, stream_id=f"s{number}") for number, point in enumerate(others)]
 
-    kinesis.writing().put(
-        [noisy(a_run(1_000)), *(noisy(a_run(100, f"iot/m-{n}")) for n in range(30)), *_many_small_sources(600)]
-    )
+    put(kinesis.writing(RecordFormat.POINT), a_delivery(*a_run(2), *streams))
 
-    for call in calls:
-        sizes = [len(record["Data"]) for record in call["Records"]]
-        assert len(sizes) <= MAX_CALL_RECORDS == 500
-        assert sum(sizes) <= MAX_CALL_BYTES < 5 * 1024 * 1024
-        assert max(sizes) <= MAX_RECORD_BYTES < 1024 * 1024
-    assert len(calls) > 3
-
-
-def test_a_call_holds_one_record_of_a_partition_key_at_the_most(kinesis: Kinesis) -> None:
-    calls = record_calls(kinesis.client, "PutRecords")
-
-    kinesis.writing(one_point_a_record=True).put([a_run(3), a_run(2, "iot/furnace-2")])
-
-    assert [[record["PartitionKey"] for record in call["Records"]] for call in calls] == [
-        ["iot/furnace-1", "iot/furnace-2"],
-        ["iot/furnace-1", "iot/furnace-2"],
-        ["iot/furnace-1"],
-    ]
+    assert [len(call["Records"]) for call in calls] == [1, MAX_CALL_RECORDS, 1]
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
-def test_records_that_failed_are_written_again_alone_and_nothing_is_reordered(kinesis: Kinesis) -> None:
-    failing = fail_in_part(kinesis.client, PUT_RECORDS, plan=[{0, 2}, {0, 1}, {1}, set(), {0, 1, 2}])
+def test_records_that_failed_are_written_again_before_any_later_one(kinesis: Kinesis) -> None:
+    failing = fail_in_part(kinesis.client, PUT_RECORDS, plan=[{0}, {0}, set(), {0}])
+    pauses = Pauses()
+    run = noisy(a_run(200))
+
+    put(kinesis.writing(RecordFormat.PLAIN, pauses), a_delivery(*run))
+
+    assert all(len(call) == 1 for call in failing.calls)
+    assert kinesis.points(NORMAL) == run
+    # The pause does not grow: a shard has its rate again at once.
+    assert pauses.now == 3 * RETRY_SECONDS
+
+
+def test_records_of_one_point_that_failed_are_written_again_alone_and_none_is_reordered(kinesis: Kinesis) -> None:
+    failing = fail_in_part(kinesis.client, PUT_RECORDS, plan=[{0, 2}, {0, 1}, {1}])
     sources = ["iot/furnace-1", "iot/furnace-2", "iot/furnace-3"]
-    waits: list[float] = []
+    rounds = [point for at in range(2) for source in sources for point in a_run(1, source, start=at)]
 
-    kinesis.writing(one_point_a_record=True, waits=waits).put([a_run(2, source) for source in sources])
+    put(kinesis.writing(RecordFormat.POINT), a_delivery(*rounds))
 
-    assert [[record["PartitionKey"][-1] for record in call] for call in failing.calls] == [
-        ["1", "2", "3"],
-        ["1", "3"],
-        ["1", "3"],
-        ["3"],
-        ["1", "2", "3"],
-        ["1", "2", "3"],
-    ]
-    assert len(waits) == 4
-    assert waits[:3] == sorted(waits[:3])
+    assert len(failing.calls) > 3
     for source in sources:
         assert [point.sequence for point in of_source(kinesis.points(NORMAL), source)] == [0, 1]
 
 
-def test_records_that_fail_for_ever_are_unavailable(kinesis: Kinesis) -> None:
-    fail_in_part(kinesis.client, PUT_RECORDS, plan=[{0}] * 20)
+def test_a_shard_that_takes_nothing_for_a_while_is_unavailable(kinesis: Kinesis) -> None:
+    fail_in_part(kinesis.client, PUT_RECORDS, plan=[set()] + [{0}] * 100)
+    pauses = Pauses()
 
-    with pytest.raises(UnavailableError, match="1 of 2 not taken after 8 attempts"):
-        kinesis.writing().put([a_run(1), a_run(1, "iot/furnace-2")])
+    with pytest.raises(UnavailableError, match="1 of 2 records failed: ProvisionedThroughputExceededException: made"):
+        put(kinesis.writing(RecordFormat.POINT, pauses), a_delivery(*a_run(2)))
+
+    assert PATIENCE_SECONDS <= pauses.now <= PATIENCE_SECONDS + RETRY_SECONDS
+
+
+def test_a_shard_that_takes_some_is_given_time(kinesis: Kinesis) -> None:
+    throttled = [{0}] * int(PATIENCE_SECONDS / RETRY_SECONDS / 2)
+    fail_in_part(kinesis.client, PUT_RECORDS, plan=[*throttled, set()] * 4)
+    pauses = Pauses()
+
+    put(kinesis.writing(RecordFormat.POINT, pauses), a_delivery(*a_run(4)))
+
+    assert pauses.now > PATIENCE_SECONDS
+    assert len(kinesis.points(NORMAL)) == 4
+
+
+def test_nothing_is_written_again_when_the_time_is_over(kinesis: Kinesis) -> None:
+    failing = fail_in_part(kinesis.client, PUT_RECORDS, plan=[{0}] * 100)
+
+    with pytest.raises(UnavailableError):
+        put(kinesis.writing(), a_delivery(*a_run(1)), time_left=0.1)
+
+    assert len(failing.calls) == 1
 
 
 def test_a_stream_that_is_not_there_is_unavailable_and_the_others_are_written(kinesis: Kinesis) -> None:
@@ -329,7 +364,10 @@ def test_a_stream_that_is_not_there_is_unavailable_and_the_others_are_written(ki
     kinesis.client.get_waiter("stream_not_exists").wait(StreamName=name)
 
     with pytest.raises(UnavailableError, match=name):
-        kinesis.writing().put([a_run(2, classification=name) for name in Classification])
+        put(
+            kinesis.writing(),
+            *(a_delivery(*a_run(2, classification=name), classification=name) for name in Classification),
+        )
 
     assert [len(kinesis.points(name)) for name in (ALERT, ANOMALY, NORMAL)] == [2, 2, 2]
 
@@ -339,7 +377,11 @@ def test_the_first_stream_failing_does_not_leave_the_others_under_way(kinesis: K
     kinesis.client.get_waiter("stream_not_exists").wait(StreamName=kinesis.names[ALERT])
 
     with pytest.raises(UnavailableError):
-        kinesis.writing().put([a_run(2, classification=ALERT), noisy(a_run(1_000))])
+        put(
+            kinesis.writing(),
+            a_delivery(*a_run(2, classification=ALERT), classification=ALERT),
+            a_delivery(*noisy(a_run(1_000))),
+        )
 
     assert len(kinesis.points(NORMAL)) == 1_000
 
@@ -347,12 +389,8 @@ def test_the_first_stream_failing_does_not_leave_the_others_under_way(kinesis: K
 def test_a_call_that_fails_is_unavailable_and_writing_again_is_safe(kinesis: Kinesis) -> None:
     fail(kinesis.client, "PutRecords", times=1)
     with pytest.raises(UnavailableError, match="InternalFailure"):
-        kinesis.writing().put([a_run(3)])
+        put(kinesis.writing(), a_delivery(*a_run(3)))
 
-    kinesis.writing().put([a_run(3)])
+    put(kinesis.writing(), a_delivery(*a_run(3)))
 
     assert [point.sequence for point in kinesis.points(NORMAL)] == [0, 1, 2]
-
-
-def _many_small_sources(count: int) -> list[Delivery]:
-    return [a_run(1, f"iot/small-{number}") for number in range(count)]

@@ -12,6 +12,7 @@ import pytest
 from afluente.adapters.aws.sqs_packs import (
     MAX_BATCH_ENTRIES,
     MAX_MESSAGE_BYTES,
+    SqsDeadLetters,
     SqsPackQueue,
     SqsRetryBackoff,
 )
@@ -186,6 +187,27 @@ def test_a_pack_of_any_size_that_is_sent_again_changes_nothing(queue: Queue) -> 
     assert points_by_group(queue.receive()) == points_by_group([pack])
 
 
+def test_a_pack_of_many_points_is_cut_into_messages_and_sorted_across_them(aws: LocalAws) -> None:
+    client, url = aws.client("sqs"), aws.fifo_queue()
+    ats = [5, 3, 9, 1, 7, 0, 8, 2, 6, 4]
+    pack = Pack("3-of-64", arrived(*(a_point(at, at=at) for at in ats), a_point(0, source_id="other")))
+
+    SqsPackQueue(client, url, max_points=4, sleep=no_sleep).send([pack])
+
+    found = received(client, url)
+    assert [[point.value for point in pack.points] for pack in found] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 0]]
+
+
+def test_a_pack_within_the_limits_keeps_the_order_of_arrival(aws: LocalAws) -> None:
+    client, url = aws.client("sqs"), aws.fifo_queue()
+    pack = Pack("3-of-64", arrived(*(a_point(at, at=at) for at in (2, 1, 0))))
+
+    SqsPackQueue(client, url, max_points=3, sleep=no_sleep).send([pack])
+
+    (found,) = received(client, url)
+    assert [point.value for point in found.points] == [2, 1, 0]
+
+
 # --- SQS -------------------------------------------------------------------------------------------------------------
 
 
@@ -298,14 +320,14 @@ def test_a_message_that_failed_is_retried_sooner_than_its_visibility_timeout(aws
         time.sleep(0.1)
 
 
-def test_a_message_waits_longer_each_time_it_fails_and_a_minute_at_the_most(aws: LocalAws) -> None:
+def test_messages_are_visible_again_after_the_seconds_given(aws: LocalAws) -> None:
     client, url = aws.client("sqs"), aws.fifo_queue()
     calls = record_calls(client, "ChangeMessageVisibilityBatch")
     handle = _a_receipt(client, url)
 
-    SqsRetryBackoff(client, url)([(handle, received) for received in (1, 2, 3, 6, 7, 8, 60, 10_000)])
+    SqsRetryBackoff(client, url)([(handle, seconds) for seconds in (0, 2, 60)])
 
-    assert [entry["VisibilityTimeout"] for entry in calls[0]["Entries"]] == [1, 2, 4, 32, 60, 60, 60, 60]
+    assert [entry["VisibilityTimeout"] for entry in calls[0]["Entries"]] == [0, 2, 60]
 
 
 def test_a_backoff_that_the_queue_refuses_is_reported(aws: LocalAws) -> None:
@@ -314,6 +336,22 @@ def test_a_backoff_that_the_queue_refuses_is_reported(aws: LocalAws) -> None:
 
     with pytest.raises(UnavailableError):
         SqsRetryBackoff(client, url)([("receipt", 1)])
+
+
+# --- dead letters ----------------------------------------------------------------------------------------------------
+
+
+def test_a_pack_that_is_moved_twice_is_in_the_dead_letter_queue_once_and_can_be_sent_again(aws: LocalAws) -> None:
+    client, url, dead_letters = aws.client("sqs"), aws.fifo_queue(), aws.fifo_queue()
+    SqsPackQueue(client, url, sleep=no_sleep).send([a_pack(1)])
+    (pack,) = received(client, url)
+    dead = SqsDeadLetters(client, dead_letters)
+
+    dead.move(pack)
+    dead.move(pack)
+
+    (moved,) = received(client, dead_letters)
+    assert (moved.points, moved.group) == (pack.points, pack.group)
 
 
 def _a_receipt(client: Any, url: str) -> str:

@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.adapters.aws.secrets_manager import SecretsManagerSecret
+from afluente.adapters.codecs.kinesis_records import lines_of
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
 from afluente.application.csv.jobs import JobStatus
 from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
@@ -425,7 +426,7 @@ def values_on(connection: Connection, stream: str) -> list[float]:
         json.loads(line)["value"]
         for iterator in iterators
         for record in kinesis.get_records(ShardIterator=iterator)["Records"]
-        for line in record["Data"].splitlines()
+        for line in lines_of(record["Data"])
     ]
 
 

@@ -19,6 +19,8 @@ def accept_points(function: ServiceFunction, stage: Stage, data: DataStores) -> 
             "AFLUENTE_DOMAINS": ",".join(stage.domains),
             "AFLUENTE_SHARDS": str(stage.shards),
             "AFLUENTE_DATAPOINTS_QUEUE_URL": data.datapoints.queue.queue_url,
+            # A record of one point is a call of its own: so many are done in time.
+            **({"AFLUENTE_MAX_PACK_POINTS": "500"} if stage.one_point_a_record else {}),
         }
     )
     function.allow(["sqs:SendMessage"], data.datapoints.queue.queue_arn)

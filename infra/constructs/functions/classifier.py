@@ -44,8 +44,15 @@ class Classifier(ServiceFunction):
 
     def _packs(self, stage: Stage, data: DataStores) -> None:
         queue = data.datapoints.queue
-        # The URL is for the retry backoff of packs that have to wait.
-        self.configure({"AFLUENTE_DATAPOINTS_QUEUE_URL": queue.queue_url})
+        dead_letters = data.datapoints.dead_letter_queue
+        self.configure(
+            {
+                # For the retry backoff of packs that have to wait.
+                "AFLUENTE_DATAPOINTS_QUEUE_URL": queue.queue_url,
+                "AFLUENTE_DATAPOINTS_DLQ_URL": dead_letters.queue_url,
+            }
+        )
+        self.allow(["sqs:SendMessage"], dead_letters.queue_arn)
         self.consume(
             "Datapoints",
             queue,
@@ -73,13 +80,17 @@ class Classifier(ServiceFunction):
                 "AFLUENTE_COMPACT_STATES": flag(stage.compact_states),
             }
         )
-        self.allow(["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"], data.tables.latest.table_arn)
+        self.allow(
+            # The last is for the counts of failed tries.
+            ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            data.tables.latest.table_arn,
+        )
 
     def _streams(self, stage: Stage, data: DataStores) -> None:
         streams = data.streams
         self.configure(
             {
-                "AFLUENTE_ONE_POINT_A_RECORD": flag(stage.one_point_a_record),
+                "AFLUENTE_RECORD_FORMAT": "point" if stage.one_point_a_record else stage.record_format,
                 "AFLUENTE_STREAM_ALERT": streams.alert.stream_name,
                 "AFLUENTE_STREAM_WARNING": streams.warning.stream_name,
                 "AFLUENTE_STREAM_ANOMALY": streams.anomaly.stream_name,

@@ -2,62 +2,41 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from afluente.adapters.memory.alarms import MemoryAlarms
-from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
-from afluente.adapters.memory.constraints import MemoryConstraints
-from afluente.adapters.memory.ingest import MemoryQuarantine
-from afluente.application.classification.classifier import ConstraintClassifier
-from afluente.application.classification.classify_packs import ClassifyPacks
-from afluente.application.classification.ports import Delivery, LoadedStates
-from afluente.application.constraints.lookup import ConstraintsLookup
+from afluente.application.classification.retries import MAX_TRIES
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.ingest.quarantine import QuarantineReason
 from afluente.domain.evaluation import Classification
-from afluente.domain.stream_keys import StreamKey
 from afluente.runtime.classifier import ClassifierFunction
 from classifier.handler import handle
-from tests.factories import Clock, a_config
-from tests.unit.functions.conftest import CONTEXT, LogLines
+from tests.unit.classifier_world import World as Outside
+from tests.unit.functions.conftest import LogLines
 
 Event = dict[str, Any]
 FIRST, SECOND = "059f36b4-87a3-44ab-83d2-661975470001", "059f36b4-87a3-44ab-83d2-661975470002"
 
 
-class World:
-    """The ports of the function, in memory; each can be unavailable."""
+class Context:
+    """The context of an invocation that has just begun."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
+class World(Outside):
+    """The ports of the function, in memory."""
 
     def __init__(self) -> None:
-        self.away: set[str] = set()
-        self.streams = MemoryStreams()
-        self.states = MemoryStates()
-        self.alarms = MemoryAlarms()
-        self.quarantine = MemoryQuarantine()
+        super().__init__(max_value=50, consecutive_violations_required=1)
         self.retried_later: list[tuple[str, int]] = []
-        constraints = MemoryConstraints()
-        constraints.put("iot", a_config(max_value=50, consecutive_violations_required=1))
-        self.function = ClassifierFunction(
-            ClassifyPacks(
-                classifier=ConstraintClassifier(ConstraintsLookup(constraints, ttl_seconds=60, clock=Clock())),
-                states=_States(self),
-                streams=_Streams(self),
-                alarms=self.alarms,
-                clock=Clock(),
-            ),
-            _Quarantine(self),
-            self.retry_later,
-        )
-
-    def check(self, part: str) -> None:
-        if part in self.away:
-            raise UnavailableError(part)
+        self.function = ClassifierFunction(self.classify_in_time, self.retry, self.quarantining, self.retry_later)
 
     def retry_later(self, receipts: Sequence[tuple[str, int]]) -> None:
-        self.check("queue")
+        self.fault("queue", "")
         self.retried_later += receipts
 
     def values(self) -> dict[str, list[float]]:
@@ -65,36 +44,9 @@ class World:
 
     def failures_of(self, event: Event) -> list[str]:
         """The messages that are retried, as JSON carries the answer."""
-        answer = json.loads(json.dumps(handle(event, CONTEXT, self.function)))
+        answer = json.loads(json.dumps(handle(event, Context(), self.function)))
         assert set(answer) == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
-class _States:
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def load(self, groups: Mapping[StreamKey, str]) -> LoadedStates:
-        self._world.check("states")
-        return self._world.states.load(groups)
-
-
-class _Streams:
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def put(self, deliveries: Sequence[Delivery]) -> None:
-        self._world.check("streams")
-        self._world.streams.put(deliveries)
-
-
-class _Quarantine:
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def put(self, record: QuarantinedRecord) -> None:
-        self._world.check("quarantine")
-        self._world.quarantine.put(record)
 
 
 @pytest.fixture
@@ -167,52 +119,73 @@ def test_a_batch_without_any_pack_is_done_once_it_is_in_quarantine(world: World,
     assert world.values() == {}
 
 
-def test_a_group_is_retried_while_the_quarantine_it_needs_is_unavailable_and_the_others_are_not(
+def test_a_message_whose_quarantine_is_unavailable_holds_up_those_after_it_in_its_group(
     world: World, batch: Event
 ) -> None:
-    other = json.loads(json.dumps(batch["Records"][0])) | {"messageId": "other"}
-    other["attributes"]["MessageGroupId"] = "1-of-64"
+    before = json.loads(json.dumps(batch["Records"][0])) | {"messageId": "before"}
+    before["attributes"]["SequenceNumber"] = "7"
     spoil(batch["Records"][0])
-    world.away = {"quarantine"}
+    world.fail("quarantine")
 
-    assert world.failures_of({"Records": [*batch["Records"], other]}) == [FIRST, SECOND]
+    assert world.failures_of({"Records": [before, *batch["Records"]]}) == [FIRST, SECOND]
 
     assert world.values() == {"normal": [20.5, 21.0]}
+    assert [seconds for _, seconds in world.retried_later] == [1, 0]
     assert [handle for handle, _ in world.retried_later] == [record["receiptHandle"] for record in batch["Records"]]
 
 
 # --- what is away ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("part", ["states", "streams"])
-def test_packs_are_retried_in_their_order_while_a_dependency_is_unavailable(
-    world: World, batch: Event, log: LogLines, counted: Callable[[], dict[str, int]], part: str
+def test_a_pack_that_fails_is_retried_later_and_those_after_it_once_it_is_done(
+    world: World, batch: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:
-    world.away = {part}
-    batch["Records"][1]["attributes"]["ApproximateReceiveCount"] = "4"
+    world.fail("put")
+    first, second = (record["receiptHandle"] for record in batch["Records"])
 
+    assert world.failures_of(batch) == [FIRST, SECOND]
     assert world.failures_of(batch) == [FIRST, SECOND]
 
     assert world.values() == {}
-    assert world.retried_later == [
-        (batch["Records"][0]["receiptHandle"], 1),
-        (batch["Records"][1]["receiptHandle"], 4),
-    ]
+    # By its failed tries, however often it was received; a wait for one before it is no try.
+    assert world.retried_later == [(first, 1), (second, 0), (first, 2), (second, 0)]
     assert log.codes[-1] == "PACKS_RETURNED"
-    assert log.lines[-1]["causes"] == {"0-of-64": part}
+    assert log.lines[-1]["causes"] == {"0-of-64": "UnavailableError: put"}
     assert counted() == {"PacksReturned": 2}
 
-    world.away = set()
+    world.heal()
     assert world.failures_of(batch) == []
     assert world.values() == {"normal": [20.5, 21.0], "alert": [60.0]}
 
 
 def test_packs_are_retried_even_if_the_backoff_cannot_be_set(world: World, batch: Event, log: LogLines) -> None:
-    world.away = {"states", "queue"}
+    def fault(effect: str, _group: str) -> None:
+        if effect in ("put", "queue"):
+            raise UnavailableError(effect)
+
+    world.fault = fault
 
     assert world.failures_of(batch) == [FIRST, SECOND]
 
     assert log.codes[-2:] == ["PACKS_RETURNED", "PACKS_RETURNED"]
+
+
+def test_a_pack_that_failed_too_often_is_moved_and_those_after_it_go_on(
+    world: World, batch: Event, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    world.fail("put")
+    for _ in range(MAX_TRIES - 1):
+        assert world.failures_of(batch) == [FIRST, SECOND]
+    counted()
+
+    assert world.failures_of(batch) == [SECOND]
+
+    assert world.dead_letters.packs[FIRST].body == batch["Records"][0]["body"]
+    assert log.codes[-1] == "PACK_MOVED"
+    assert counted() == {"PacksMoved": 1}
+    world.heal()
+    assert world.failures_of({"Records": batch["Records"][1:]}) == []
+    assert world.values() == {"alert": [60.0]}
 
 
 # --- what operators see ----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ HTTP_ADMIN = {
 
 CLASSIFIER = {
     "AFLUENTE_CSV_SLOTS_TABLE": "csv-slots",
+    "AFLUENTE_DATAPOINTS_DLQ_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints-dlq.fifo",
     "AFLUENTE_DATAPOINTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/datapoints.fifo",
     "AFLUENTE_STREAM_ALERT": "alert",
     "AFLUENTE_STREAM_WARNING": "warning",

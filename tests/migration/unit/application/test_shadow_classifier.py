@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
+from afluente.adapters.memory.classifier import MemoryClassifier
 from afluente.adapters.memory.constraints import MemoryConstraints
-from afluente.application.classification.classify_packs import BatchResult, ClassifyPacks
-from afluente.application.classification.ports import Delivery
+from afluente.application.classification.classify_packs import BatchResult
+from afluente.application.classification.ports import Delivery, TimeLeft
 from afluente.application.constraints.lookup import ConstraintsLookup
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack
@@ -60,7 +61,7 @@ class World(MemoryConstraints):
         self.tables = _Tables(self, sensors or (SENSOR, CONTRADICTORY))
         self.store = MemoryTrial()
         self.states = MemoryStates()
-        self.streams = MemoryStreams()
+        self.streams = _Streams(self)
         self.alarms = MemoryAlarms()
         self.contradictions: list[tuple[str, Sequence[Fault]]] = []
         self.errors: list[Exception] = []
@@ -92,10 +93,6 @@ class World(MemoryConstraints):
         self.ask("constraints")
         return super().fetch(scopes)
 
-    def put_points(self, deliveries: Sequence[Delivery]) -> None:
-        self.ask("streams")
-        self.streams.put(deliveries)
-
     def ask(self, part: str) -> None:
         self.clock.now += self.seconds_of.get(part, 0.0)
         if part in self.away:
@@ -117,10 +114,10 @@ class World(MemoryConstraints):
         return self.classify_packs(a_received_pack(self.numbers, *its_points))
 
     def classify_packs(self, *packs: ReceivedPack) -> BatchResult:
-        classify = ClassifyPacks(
-            classifier=self.classifier, states=self.states, streams=_Streams(self), alarms=self.alarms, clock=Clock()
+        classify = MemoryClassifier(
+            self.classifier, states=self.states, streams=self.streams, alarms=self.alarms, clock=Clock()
         )
-        return classify(packs)
+        return classify(*packs)
 
     def classify_values(self, *values: float, sensor: int = 42, at: float = 0.0) -> BatchResult:
         return self.classify(
@@ -154,12 +151,18 @@ class _Tables(MemoryLegacyTables):
         return super().find(streams)
 
 
-class _Streams:
+class _Streams(MemoryStreams):
     def __init__(self, world: World) -> None:
+        super().__init__()
         self._world = world
 
-    def put(self, deliveries: Sequence[Delivery]) -> None:
-        self._world.put_points(deliveries)
+    def put(self, deliveries: Sequence[Delivery], *, time_left: TimeLeft) -> None:
+        self._world.ask("streams")
+        super().put(deliveries, time_left=time_left)
+
+
+def failed_groups(result: BatchResult) -> list[str]:
+    return [failed.pack.group for failed in result.failed]
 
 
 def of_sensor(value: float, at: float = 0.0, *, sensor: int = 42, **fields: Any) -> DataPoint:
@@ -197,7 +200,7 @@ def test_streams_of_no_sensor_wait_for_their_constraints() -> None:
     world = World()
     world.away = {"constraints"}
 
-    assert list(world.classify(a_point(20)).failed) == ["3-of-64"]
+    assert failed_groups(world.classify(a_point(20))) == ["3-of-64"]
 
 
 def test_points_of_sensors_do_not_wait_with_them() -> None:
@@ -209,7 +212,7 @@ def test_points_of_sensors_do_not_wait_with_them() -> None:
         a_received_pack(1, of_sensor(20, source_id="of-no-sensor"), group="10-of-64"),
     )
 
-    assert list(result.failed) == ["10-of-64"]
+    assert failed_groups(result) == ["10-of-64"]
     assert world.written() == {40: "warning"}
 
 
@@ -219,9 +222,9 @@ def test_points_of_sensors_wait_for_the_legacy_tables(shadow: bool) -> None:
     world.change(shadow=shadow)
     world.away = {"tables"}
 
-    assert list(world.classify_values(20).failed) == ["3-of-64"]
+    assert failed_groups(world.classify_values(20)) == ["3-of-64"]
     world.away = set()
-    assert world.classify_values(20).failed == {}
+    assert world.classify_values(20).failed == []
 
 
 @pytest.mark.parametrize("shadow", [False, True])
@@ -236,7 +239,7 @@ def test_points_of_other_streams_do_not_wait_with_them(shadow: bool) -> None:
         a_received_pack(1, a_point(40, domain="health"), group="11-of-64"),
     )
 
-    assert list(message.failed) == ["3-of-64"]
+    assert failed_groups(message) == ["3-of-64"]
     assert world.written() == {30: "normal", 40: "normal"}
 
 
@@ -356,7 +359,7 @@ def test_without_constraints_points_by_thresholds_are_delivered_and_errors_are_c
     world.change(shadow=True)
     world.away = {"constraints"}
 
-    assert world.classify_values(20, 40).failed == {}
+    assert world.classify_values(20, 40).failed == []
 
     assert world.written() == {20: "normal", 40: "warning"}
     assert world.compared[0].errors == 2
@@ -394,14 +397,14 @@ def test_points_that_come_again_are_counted_once_they_are_through() -> None:
     world = World()
     world.canary()
     world.away = {"streams"}
-    assert world.classify_values(20, 40).failed != {}
+    assert world.classify_values(20, 40).failed != []
     assert world.compared == []
 
     world.away = set()
     world.numbers = 0
     world.classify_values(20, 40)
     world.numbers = 0
-    assert world.classify_values(20, 40).repeated == 2
+    assert world.classify_values(20, 40).counts.repeated == 2
 
     assert world.counts() == TrialCounts(points=2, compared=2, invocations=1)
 

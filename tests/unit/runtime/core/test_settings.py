@@ -28,11 +28,11 @@ def test_domains_may_be_given_as_names_already() -> None:
 
 def test_some_settings_of_the_classifier_may_be_left_out() -> None:
     settings = ClassifierSettings.read(CLASSIFIER)
-    others = {"AFLUENTE_CONSTRAINTS_TTL_SECONDS": "0.5", "AFLUENTE_ONE_POINT_A_RECORD": "true"}
+    others = {"AFLUENTE_CONSTRAINTS_TTL_SECONDS": "0.5", "AFLUENTE_RECORD_FORMAT": "gzip"}
 
-    assert (settings.constraints_ttl_seconds, settings.one_point_a_record) == (60, False)
+    assert (settings.constraints_ttl_seconds, settings.record_format) == (60, "plain")
     settings = ClassifierSettings.read(CLASSIFIER | others)
-    assert (settings.constraints_ttl_seconds, settings.one_point_a_record) == (0.5, True)
+    assert (settings.constraints_ttl_seconds, settings.record_format) == (0.5, "gzip")
 
 
 @pytest.mark.parametrize(

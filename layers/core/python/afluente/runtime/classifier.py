@@ -8,29 +8,38 @@ import msgspec
 from pydantic import Field
 
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraints
+from afluente.adapters.aws.dynamodb_pack_tries import DynamoPackTries
 from afluente.adapters.aws.dynamodb_states import DynamoStates
 from afluente.adapters.aws.eventbridge import AlarmSinks, EventBridgeAlarms, LogGroupAlarms
 from afluente.adapters.aws.kinesis import KinesisStreams
 from afluente.adapters.aws.s3_quarantine import S3Quarantine
-from afluente.adapters.aws.sqs_packs import SqsRetryBackoff
+from afluente.adapters.aws.sqs_packs import SqsDeadLetters, SqsRetryBackoff
+from afluente.adapters.codecs.kinesis_records import RecordFormat
 from afluente.application.classification.classifier import ConstraintClassifier
+from afluente.application.classification.classify_pack import ClassifyPack
 from afluente.application.classification.classify_packs import ClassifyPacks
 from afluente.application.classification.ports import STREAMS_PER_SOURCE, Classifier, StateStore
+from afluente.application.classification.retries import RetryPacks
 from afluente.application.constraints.lookup import ConstraintsLookup, NoConstraints
 from afluente.application.constraints.ports import ConstraintsStore
 from afluente.application.ingest.ports import Quarantine
 from afluente.domain.evaluation import Classification
+from afluente.runtime.bulk_slots import bulk_slots
 from afluente.runtime.core.clients import client
 from afluente.runtime.core.jitter import sleep_with_jitter
 from afluente.runtime.core.settings import Settings
 
 _PARALLEL_CALLS = 16
 
+MAX_GROUPS = 10
+"""Message groups of a batch: Lambda takes at most ten messages of a FIFO queue."""
+
 
 class ClassifierSettings(Settings):
     """Settings of `classifier`."""
 
     datapoints_queue_url: str
+    datapoints_dlq_url: str
     stream_alert: str
     stream_warning: str
     stream_anomaly: str
@@ -45,7 +54,7 @@ class ClassifierSettings(Settings):
     constraints_ttl_seconds: float = Field(default=60, ge=0)
     streams_per_source: int = Field(default=STREAMS_PER_SOURCE, ge=1)
     compact_states: bool = True
-    one_point_a_record: bool = False
+    record_format: RecordFormat = RecordFormat.PLAIN
     quarantine_bucket: str
     alarm_bus: str
     alarm_log_group: str
@@ -62,11 +71,13 @@ class ClassifierFunction(msgspec.Struct, frozen=True):
 
     Attributes:
         classify: classifies and delivers packs.
+        retry: decides when failed packs are retried.
         quarantine: keeps messages that are no packs.
-        retry_later: sets the retry backoff of messages, by receipt handle and how often each was received.
+        retry_later: sets the seconds until messages are visible again, by receipt handle.
     """
 
     classify: ClassifyPacks
+    retry: RetryPacks
     quarantine: Quarantine
     retry_later: Callable[[Sequence[tuple[str, int]]], None]
 
@@ -81,25 +92,34 @@ def compose(environment: Mapping[str, str]) -> ClassifierFunction:
         Classification.ANOMALY: settings.stream_anomaly,
         Classification.NORMAL: settings.stream_normal,
     }
-    classify = ClassifyPacks(
+    states = _states(settings, executor)
+    quarantine = S3Quarantine(client("s3"), settings.quarantine_bucket)
+    slots = bulk_slots(settings.csv_slots_table)
+    classify = ClassifyPack(
         classifier=_classifier(settings, executor),
-        states=_states(settings, executor),
         streams=KinesisStreams(
             client("kinesis"),
             streams,
             executor=executor,
-            one_point_a_record=settings.one_point_a_record,
+            record_format=settings.record_format,
             sleep=sleep_with_jitter,
         ),
         alarms=AlarmSinks(
-            EventBridgeAlarms(client("events"), settings.alarm_bus, sleep=sleep_with_jitter),
+            EventBridgeAlarms(client("events"), settings.alarm_bus, executor=executor, sleep=sleep_with_jitter),
             LogGroupAlarms(client("logs"), settings.alarm_log_group, settings.alarm_log_stream),
         ),
+        quarantine=quarantine,
+        slots=slots,
         clock=time.time,
     )
     return ClassifierFunction(
-        classify=classify,
-        quarantine=S3Quarantine(client("s3"), settings.quarantine_bucket),
+        classify=ClassifyPacks(classify=classify, states=states, executor=ThreadPoolExecutor(MAX_GROUPS)),
+        retry=RetryPacks(
+            tries=DynamoPackTries(client("dynamodb"), settings.latest_table),
+            dead_letters=SqsDeadLetters(client("sqs"), settings.datapoints_dlq_url),
+            slots=slots,
+        ),
+        quarantine=quarantine,
         retry_later=SqsRetryBackoff(client("sqs"), settings.datapoints_queue_url),
     )
 

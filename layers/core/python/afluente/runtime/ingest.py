@@ -11,7 +11,9 @@ from afluente.runtime.core.settings import AcceptingSettings
 
 def accept_points(settings: AcceptingSettings, quarantine: Quarantine) -> AcceptPoints:
     """Build the use case that queues points."""
-    queue = SqsPackQueue(client("sqs"), settings.datapoints_queue_url, sleep=sleep_with_jitter)
+    queue = SqsPackQueue(
+        client("sqs"), settings.datapoints_queue_url, max_points=settings.max_pack_points, sleep=sleep_with_jitter
+    )
     return AcceptPoints(queue=queue, quarantine=quarantine, shards=settings.shards)
 
 

@@ -6,45 +6,43 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from afluente.adapters.aws.calls import Unfinished, unavailable
+from afluente.adapters.aws.calls import unavailable
+from afluente.adapters.codecs.kinesis_records import RecordFormat, encode_records
 from afluente.application.classification.ports import Delivery
-from afluente.domain.classification import ClassifiedDataPoint
+from afluente.application.errors import UnavailableError
 from afluente.domain.evaluation import Classification
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-MAX_RECORD_BYTES = 1_000_000
-"""Below the 1 MiB that a record and its partition key may have in every stream (PutRecords quota)."""
-
-MAX_CALL_BYTES = 4_000_000
-"""Below the 5 MiB that a PutRecords call may have in every region; newer streams take 10 MiB."""
-
 MAX_CALL_RECORDS = 500
-"""PutRecords quota."""
+"""Kinesis quota of PutRecords. A call of so many records of one point is far below the 10 MiB of a call."""
 
-_RETRY_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+RETRY_SECONDS = 0.2
+"""Pause before failed records are written again. A shard takes 1 MiB a second and keeps what it did not use for a
+second, so that a longer pause with doubling delays would waste its rate."""
 
-_encoder = msgspec.json.Encoder()
+PATIENCE_SECONDS = 2.0
+"""Time without any record accepted after which a shard counts as unavailable."""
 
 
 class _Record(NamedTuple):
     partition_key: str
     data: bytes
+    stream: str | None
+    """The stream of its points; None where it may hold points of any stream of its partition key."""
 
 
 class KinesisStreams:
-    """Writes classified points as NDJSON records, retrying the failed records alone.
+    """Writes classified points, one record a pack and class as far as the size allows; retries failed records alone.
 
     Args:
         client: of Kinesis.
         streams: the name of the stream of each class.
         executor: runs the calls to different streams side by side.
-        one_point_a_record: for consumers that cannot split a record; expensive, as each record is billed as at least
-            1 KiB.
+        record_format: form of the records.
         sleep: waits between attempts.
+        clock: seconds that only go forward.
     """
 
     def __init__(
@@ -53,76 +51,86 @@ class KinesisStreams:
         streams: Mapping[Classification, str],
         *,
         executor: Executor,
-        one_point_a_record: bool = False,
+        record_format: RecordFormat = RecordFormat.PLAIN,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._streams = streams
         self._executor = executor
-        self._max_record_points = 1 if one_point_a_record else None
+        self._format = record_format
         self._sleep = sleep
+        self._clock = clock
 
-    def put(self, deliveries: Sequence[Delivery]) -> None:
+    def put(self, deliveries: Sequence[Delivery], *, time_left: Callable[[], float]) -> None:
         by_class: dict[Classification, list[Delivery]] = {}
         for delivery in deliveries:
             by_class.setdefault(delivery.classification, []).append(delivery)
         first, *others = by_class.items()
-        futures = [self._executor.submit(self._put_class, *other) for other in others]
+        futures = [self._executor.submit(self._put_class, *other, time_left) for other in others]
         try:
-            self._put_class(*first)
+            self._put_class(*first, time_left)
         finally:
             # After a failure, too: no call may still be under way when the pack is retried.
             errors = [error for future in futures if (error := future.exception())]
         if errors:
             raise errors[0]
 
-    def _put_class(self, classification: Classification, deliveries: Iterable[Delivery]) -> None:
-        # A call holds at most one record of a partition key: so a retry of the failed records alone cannot reorder.
-        waiting = {delivery.source: deque(self._records(delivery)) for delivery in deliveries}
+    def _put_class(
+        self, classification: Classification, deliveries: Iterable[Delivery], time_left: Callable[[], float]
+    ) -> None:
+        waiting = deque(record for delivery in deliveries for record in self._records(delivery))
+        total = len(waiting)
+        gives_up_at = self._clock() + PATIENCE_SECONDS
         while waiting:
-            stream = f"Kinesis stream {self._streams[classification]}"
-            unfinished = Unfinished(_next_call(waiting), dependency=stream, delays=_RETRY_DELAYS, sleep=self._sleep)
-            for records in unfinished:
-                unfinished.items = self._put_records(classification, records)
+            call = _next_call(waiting)
+            failed = self._put_records(classification, call)
+            if not failed:
+                gives_up_at = self._clock() + PATIENCE_SECONDS
+                continue
+            # Before all others: no later record of their streams is written earlier.
+            waiting.extendleft(reversed([record for record, _ in failed]))
+            if len(failed) < len(call):
+                gives_up_at = self._clock() + PATIENCE_SECONDS
+            if self._clock() >= gives_up_at or time_left() <= RETRY_SECONDS:
+                cause = failed[0][1]
+                name = self._streams[classification]
+                raise UnavailableError(f"Kinesis stream {name}: {len(waiting)} of {total} records failed: {cause}")
+            self._sleep(RETRY_SECONDS)
 
     def _records(self, delivery: Delivery) -> Iterator[_Record]:
-        for data in _ndjson(delivery.points, self._max_record_points):
-            yield _Record(delivery.source, data)
+        records = encode_records(delivery.points, self._format)
+        if self._format is RecordFormat.POINT:
+            for point, data in zip(delivery.points, records, strict=True):
+                yield _Record(delivery.group, data, f"{point.domain}/{point.source_id}/{point.stream_id}")
+            return
+        for data in records:
+            yield _Record(delivery.group, data, None)
 
-    def _put_records(self, classification: Classification, records: Sequence[_Record]) -> Sequence[_Record]:
+    def _put_records(self, classification: Classification, records: Sequence[_Record]) -> Sequence[tuple[_Record, str]]:
+        """Write records; returns those that failed, each with the reason."""
         with unavailable(f"Kinesis stream {self._streams[classification]}"):
             answer = self._client.put_records(
                 StreamName=self._streams[classification],
                 Records=[{"PartitionKey": record.partition_key, "Data": record.data} for record in records],
             )
         results = zip(records, answer["Records"], strict=True)
-        return [record for record, result in results if result.get("ErrorCode")]
+        return [
+            (record, f"{code}: {result.get('ErrorMessage')}")
+            for record, result in results
+            if (code := result.get("ErrorCode"))
+        ]
 
 
-def _next_call(waiting: dict[str, deque[_Record]]) -> list[_Record]:
-    """Remove the records of the next call: one of each partition key, as far as the quotas allow."""
+def _next_call(waiting: deque[_Record]) -> list[_Record]:
+    """Remove the records of the next call: no two of them share a stream of points.
+
+    PutRecords may fail for the first of two and not for the second, which would then come before it.
+    """
     call: list[_Record] = []
-    size = 0
-    for source, records in list(waiting.items()):
-        if len(call) == MAX_CALL_RECORDS or (call and size + len(records[0].data) > MAX_CALL_BYTES):
-            break
-        record = records.popleft()
-        size += len(record.data)
+    streams: set[tuple[str, str | None]] = set()
+    while waiting and len(call) < MAX_CALL_RECORDS and (waiting[0][0], waiting[0].stream) not in streams:
+        record = waiting.popleft()
+        streams.add((record.partition_key, record.stream))
         call.append(record)
-        if not records:
-            del waiting[source]
     return call
-
-
-def _ndjson(points: Iterable[ClassifiedDataPoint], max_points: int | None) -> Iterator[bytes]:
-    """Points as lines, joined up to a record's size."""
-    lines: list[bytes] = []
-    size = 0
-    for point in points:
-        line = _encoder.encode(point)
-        if lines and (len(lines) == max_points or size + len(line) + 1 > MAX_RECORD_BYTES):
-            yield b"\n".join(lines) + b"\n"
-            lines, size = [], 0
-        lines.append(line)
-        size += len(line) + 1
-    yield b"\n".join(lines) + b"\n"

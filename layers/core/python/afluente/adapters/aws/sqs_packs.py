@@ -2,13 +2,14 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from afluente.adapters.aws.calls import Unfinished, unavailable
+from afluente.adapters.aws.calls import Unfinished, in_chunks, unavailable
 from afluente.adapters.codecs.packs import EncodedPack, WireRow, encode_pack, encode_rows, rows_of
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import Pack, ReceivedPack, SeriesPack
+from afluente.domain.datapoints import DataPoint
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS quota «Message size»; a batch may not be larger either."""
 
+MAX_PACK_POINTS = 5_000
+"""Points of a message: they are some 2 MB as lines of JSON, which a shard of Kinesis takes in two seconds, so that a
+classifier finishes several packs in an invocation."""
+
 # Incompressible points grow by a third as base64, and a little as zlib.
 _MAX_UNCOMPRESSED_BYTES = MAX_MESSAGE_BYTES * 3 // 4 - 4096
 
 MAX_BATCH_ENTRIES = 10
 """SQS quota «Entries per batch»."""
-
-# Between two attempts at a message; with the queue's limit of 60 attempts, a dependency may be away for an hour.
-_MAX_BACKOFF_SECONDS = 60
 
 _RETRY_DELAYS = (0.05, 0.2, 0.6)
 
@@ -40,11 +42,26 @@ class _Entry(NamedTuple):
 
 
 class SqsPackQueue:
-    """Sends packs, one message a shard and at most the size limit."""
+    """Sends packs, one message a shard as far as the limits of points and of size allow.
 
-    def __init__(self, client: "SQSClient", queue_url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    Args:
+        client: of SQS.
+        queue_url: of the queue.
+        max_points: of a message.
+        sleep: waits between attempts.
+    """
+
+    def __init__(
+        self,
+        client: "SQSClient",
+        queue_url: str,
+        *,
+        max_points: int = MAX_PACK_POINTS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self._queue_url = queue_url
+        self._max_points = max_points
         self._sleep = sleep
 
     def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
@@ -52,7 +69,7 @@ class SqsPackQueue:
         # failed messages cannot let a later one overtake.
         groups: dict[str, deque[_Entry]] = {}
         for pack in packs:
-            entries = (_Entry(pack.group, message) for message in _messages_of(pack))
+            entries = (_Entry(pack.group, message) for message in _messages_of(pack, self._max_points))
             groups.setdefault(pack.group, deque()).extend(entries)
         while groups:
             unfinished = Unfinished(_next_batch(groups), dependency="SQS", delays=_RETRY_DELAYS, sleep=self._sleep)
@@ -78,6 +95,24 @@ class SqsPackQueue:
         return [batch[int(failure["Id"])] for failure in failed]
 
 
+class SqsDeadLetters:
+    """Moves packs to the dead-letter queue."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def move(self, pack: ReceivedPack) -> None:
+        with unavailable("SQS"):
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=pack.body,
+                MessageGroupId=pack.group,
+                # Of this message: if it is moved again, because its deletion failed, the queue drops the repetition.
+                MessageDeduplicationId=pack.message_id,
+            )
+
+
 class SqsRetryBackoff:
     """Retries failed messages before the queue's visibility timeout."""
 
@@ -86,10 +121,10 @@ class SqsRetryBackoff:
         self._queue_url = queue_url
 
     def __call__(self, receipts: Sequence[tuple[str, int]]) -> None:
-        """Retry messages with backoff.
+        """Retry messages after some seconds.
 
         Args:
-            receipts: the receipt handle of each message, and how often it was received; at most ten.
+            receipts: the receipt handle of each message, and the seconds, 0 for at once; at most ten.
 
         Raises:
             UnavailableError: SQS does not answer; the messages are retried after the visibility timeout.
@@ -98,9 +133,9 @@ class SqsRetryBackoff:
             {
                 "Id": str(place),
                 "ReceiptHandle": handle,
-                "VisibilityTimeout": backoff_seconds(received),
+                "VisibilityTimeout": seconds,
             }
-            for place, (handle, received) in enumerate(receipts)
+            for place, (handle, seconds) in enumerate(receipts)
         ]
         with unavailable("SQS"):
             self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
@@ -117,19 +152,27 @@ class SqsRetryBackoff:
             )
 
 
-def backoff_seconds(received: int) -> int:
-    """Seconds until a failed message is retried: 1, 2, 4, … 60, by how often it was received."""
-    return min(1 << min(received - 1, 10), _MAX_BACKOFF_SECONDS)
-
-
-def _messages_of(pack: Pack | SeriesPack) -> list[EncodedPack]:
+def _messages_of(pack: Pack | SeriesPack, max_points: int) -> Iterator[EncodedPack]:
     if isinstance(pack, Pack):
-        return _within_size_limit(pack.points, lambda points: encode_pack(points, pack.transport))
+        for points in in_chunks(_in_order(pack.points, max_points), max_points):
+            yield from _within_size_limit(points, lambda its: encode_pack(its, pack.transport))
+        return
 
     def encode(rows: Sequence[WireRow]) -> EncodedPack:
         return encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at, pack.transport)
 
-    return _within_size_limit(rows_of(pack.series), encode)
+    for rows in in_chunks(rows_of(pack.series), max_points):
+        yield from _within_size_limit(rows, encode)
+
+
+def _in_order(points: Sequence[DataPoint], max_points: int) -> Sequence[DataPoint]:
+    """Points of a pack; sorted if it has to be cut, since the order of a stream is restored within a message alone."""
+    if len(points) <= max_points:
+        return points
+    # Few packs are that large, and a cold start of a transport does without the rules.
+    from afluente.domain.stream_state import order_of  # noqa: PLC0415
+
+    return sorted(points, key=lambda point: (point.domain, point.source_id, *order_of(point)))
 
 
 def _within_size_limit(points: Sequence[Point], encode: Callable[[Sequence[Point]], EncodedPack]) -> list[EncodedPack]:

@@ -23,6 +23,7 @@ def received_pack(record: Mapping[str, Any]) -> ReceivedPack:
         points=pack.points,
         transport=pack.transport,
         slot=pack.slot,
+        body=record["body"],
     )
 
 

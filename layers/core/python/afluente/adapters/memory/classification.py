@@ -1,5 +1,6 @@
 """In-memory twins of the ports of classification."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -9,9 +10,11 @@ from afluente.application.classification.ports import (
     Delivery,
     StaleStateError,
     StreamMemory,
+    TimeLeft,
     TooManyStreamsError,
 )
 from afluente.application.errors import UnavailableError
+from afluente.application.ingest.packs import ReceivedPack
 from afluente.domain.classification import ClassifiedDataPoint
 from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
@@ -23,9 +26,30 @@ class MemoryStreams:
     def __init__(self) -> None:
         self.points: dict[Classification, list[ClassifiedDataPoint]] = {name: [] for name in Classification}
 
-    def put(self, deliveries: Sequence[Delivery]) -> None:
+    def put(self, deliveries: Sequence[Delivery], *, time_left: TimeLeft) -> None:  # noqa: ARG002
         for delivery in deliveries:
             self.points[delivery.classification] += delivery.points
+
+
+class MemoryPackTries:
+    """Failed tries of packs, by group and sequence number."""
+
+    def __init__(self) -> None:
+        self.tries: Counter[tuple[str, int]] = Counter()
+
+    def count(self, group: str, sequence_number: int) -> int:
+        self.tries[group, sequence_number] += 1
+        return self.tries[group, sequence_number]
+
+
+class MemoryDeadLetters:
+    """Packs that were moved, by the id of their message."""
+
+    def __init__(self) -> None:
+        self.packs: dict[str, ReceivedPack] = {}
+
+    def move(self, pack: ReceivedPack) -> None:
+        self.packs[pack.message_id] = pack
 
 
 class MemoryStates:

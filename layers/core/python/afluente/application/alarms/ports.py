@@ -12,7 +12,7 @@ class AlarmSink(Protocol):
     """The destination of alarm events."""
 
     def publish(self, events: Sequence[AlarmEvent]) -> None:
-        """Publish events in their order, at least once.
+        """Publish events at least once; readers order those of an alarm by `transition`.
 
         Raises:
             UnavailableError: some events are not published; publishing all of them again is safe.

@@ -1,185 +1,131 @@
-"""Classify packs: load states, classify, deliver, save states; docs/architecture.md explains the order."""
+"""Classify the packs of a batch: groups side by side, the packs of each one after the other."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, wait
 
 import msgspec
 
-from afluente.application.alarms.ports import AlarmSink
-from afluente.application.classification.ports import (
-    BatchClassifier,
-    ClassifiedStreams,
-    Classifier,
-    DamagedStateError,
-    Delivery,
-    LoadedStates,
-    StateStore,
-    StreamMemory,
-    TooManyStreamsError,
-)
+from afluente.application.classification.classify_pack import ClassifyPack, PackCounts
+from afluente.application.classification.ports import LoadedStates, StateStore, TimeLeft
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.packs import ReceivedPack, sharding_of
-from afluente.domain.alarms import AlarmEvent
-from afluente.domain.classification import ClassifiedDataPoint, in_stream_order
-from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import StreamKey
+
+FINISH_SECONDS = 2.0
+"""Time that has to be left for a pack to be begun, beside the time that it will take."""
+
+ANSWER_SECONDS = 1.0
+"""Time before the end of an invocation at which packs that are not done are given up, so that the answer is in time."""
+
+_MARGIN = 1.5
+"""A pack may take so many times as long as the longest of its group before it."""
+
+
+class FailedPack(msgspec.Struct, frozen=True):
+    """A pack that was begun and has to be retried, with the reason."""
+
+    pack: ReceivedPack
+    error: Exception
 
 
 class BatchResult(msgspec.Struct, frozen=True):
-    """The result for a batch of packs.
+    """The result for a batch of packs; those that are in neither list are done.
 
     Attributes:
-        failed: groups whose packs have to be retried, with the reason.
-        classes: points of each class that were written; those of failed groups will be written again.
-        late: how many of them were late, whatever their class.
-        duplicates: points that were duplicates, and not written.
-        repeated: points of packs that a stream's state held already; they were written at the first delivery.
-        alarms: alarm events, by their state.
+        failed: the pack of each group that was begun and is not done, at most one a group.
+        returned: packs that were not begun: those after a failed one, and those for which no time was left. That is no
+            failure; they may be retried at once.
+        counts: points and alarms of the packs that are done, and of streams that are done in failed ones.
     """
 
-    failed: Mapping[str, Exception]
-    classes: Counter[str] = msgspec.field(default_factory=Counter)
-    late: int = 0
-    duplicates: int = 0
-    repeated: int = 0
-    alarms: Counter[str] = msgspec.field(default_factory=Counter)
+    failed: Sequence[FailedPack]
+    returned: Sequence[ReceivedPack]
+    counts: PackCounts
 
 
-class _Arrivals(msgspec.Struct, frozen=True):
-    """Points of one stream in order of arrival, each with the sequence number of its pack, and their group."""
+class _GroupRun(msgspec.Struct):
+    """Progress of a group: written by the thread that runs it, read by others when it has ended or is given up."""
 
-    group: str
-    numbered: list[tuple[int, DataPoint]]
-
-
-class _Batch(msgspec.Struct):
-    """Everything classified so far, before it is delivered and saved."""
-
-    changed: dict[StreamKey, StreamMemory] = {}
-    points: list[ClassifiedDataPoint] = []
-    alarms: list[AlarmEvent] = []
-    duplicates: int = 0
-    repeated: int = 0
-    damaged: dict[str, Exception] = {}
+    waiting: deque[ReceivedPack]
+    counts: PackCounts = msgspec.field(default_factory=PackCounts)
+    begun: ReceivedPack | None = None
+    error: Exception | None = None
 
 
 class ClassifyPacks:
-    """Classifies packs of the queue and delivers their points to the streams of the classes.
+    """Classifies packs of the queue, as many as there is time for.
 
-    Points are delivered before the states are saved: a crash between the two delivers them again with the same ids, a
-    crash after both finds each stream's state holding the pack already. Either way the states end up as if the pack
-    had come once.
+    Groups share the reading of states, and nothing else: where one fails or is slow, the others go through.
+
+    Args:
+        classify: classifies one pack.
+        states: of streams.
+        executor: runs groups side by side. Not one whose threads the ports use, too: they would wait for each other.
     """
 
-    def __init__(
-        self,
-        *,
-        classifier: Classifier,
-        states: StateStore,
-        streams: ClassifiedStreams,
-        alarms: AlarmSink,
-        clock: Callable[[], float],
-    ) -> None:
-        self._classifier = classifier
+    def __init__(self, *, classify: ClassifyPack, states: StateStore, executor: Executor) -> None:
+        self._classify = classify
         self._states = states
-        self._streams = streams
-        self._alarms = alarms
-        self._clock = clock
+        self._executor = executor
 
-    def __call__(self, packs: Sequence[ReceivedPack]) -> BatchResult:
-        """Classify packs, and deliver the points.
-
-        Packs of one group are classified together: points of a stream are sorted across them. Groups share the calls to
-        the dependencies; where one can fail alone, the others go through.
+    def __call__(self, packs: Sequence[ReceivedPack], time_left: TimeLeft) -> BatchResult:
+        """Classify packs, and deliver their points.
 
         Args:
             packs: of any groups, those of one group in the order of their sequence numbers.
+            time_left: seconds until the invocation ends.
         """
-        sharding = sharding_of(packs[0].group)
-        now = [pack for pack in packs if sharding_of(pack.group) == sharding]
-        later = [pack for pack in packs if sharding_of(pack.group) != sharding]
-        try:
-            result = self._classify(_by_stream(now))
-        except UnavailableError as error:
-            result = BatchResult(failed={pack.group: error for pack in now})
-        if not later:
-            return result
         # While the number of shards changes, a source may be in two groups at once; one of them waits.
-        reason = UnavailableError("packs of another sharding are classified first")
-        return msgspec.structs.replace(result, failed={**result.failed, **{pack.group: reason for pack in later}})
-
-    def _classify(self, arrivals: Mapping[StreamKey, _Arrivals]) -> BatchResult:
-        states = self._states.load({key: its.group for key, its in arrivals.items()})
-        classifier = self._classifier.look_up({key: _stream_type(its.numbered) for key, its in arrivals.items()})
-        unavailable: dict[str, Exception] = {
-            arrivals[key].group: error for key, error in classifier.unavailable.items()
-        }
-        unavailable |= {
-            its.group: states.unavailable[key.source]
-            for key, its in arrivals.items()
-            if key.source in states.unavailable
-        }
-        available = {key: its for key, its in arrivals.items() if its.group not in unavailable}
-        batch = _classified(available, states, classifier, self._clock())
-        if batch.points:
-            self._streams.put(_deliveries(batch.points))
-        if batch.alarms:
-            self._alarms.publish(batch.alarms)
-        unsaved = states.save(batch.changed) if batch.changed else {}
-        classifier.done(unsaved)
-        unsaved_groups = {its.group: unsaved[key.source] for key, its in arrivals.items() if key.source in unsaved}
-        return BatchResult(
-            failed={**unavailable, **unsaved_groups, **batch.damaged},
-            classes=Counter(point.classification for point in batch.points),
-            late=sum(point.late for point in batch.points),
-            duplicates=batch.duplicates,
-            repeated=batch.repeated,
-            alarms=Counter(alarm.state.value for alarm in batch.alarms),
+        sharding = sharding_of(packs[0].group)
+        later = [pack for pack in packs if sharding_of(pack.group) != sharding]
+        runs = _runs(pack for pack in packs if sharding_of(pack.group) == sharding)
+        states = self._states.load(
+            {
+                StreamKey(point.domain, point.source_id, point.stream_id): pack.group
+                for run in runs
+                for pack in run.waiting
+                for point in pack.points
+            }
         )
+        futures = [self._executor.submit(self._run, run, states, time_left) for run in runs]
+        ended, _ = wait(futures, timeout=max(0.0, time_left() - ANSWER_SECONDS))
+        for future in ended:
+            future.result()
+        return _result(runs, later)
+
+    def _run(self, run: _GroupRun, states: LoadedStates, time_left: TimeLeft) -> None:
+        longest = 0.0
+        while run.waiting and time_left() > FINISH_SECONDS + _MARGIN * longest:
+            began = time_left()
+            run.begun = run.waiting.popleft()
+            try:
+                result = self._classify(run.begun, states, lambda: time_left() - ANSWER_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is of this pack alone
+                run.error = error
+                return
+            run.counts.add(result.counts)
+            if result.error is not None:
+                run.error = result.error
+                return
+            run.begun = None
+            longest = max(longest, began - time_left())
 
 
-def _classified(
-    arrivals: Mapping[StreamKey, _Arrivals], states: LoadedStates, classifier: BatchClassifier, now: float
-) -> _Batch:
-    batch = _Batch()
-    for key, its in arrivals.items():
-        try:
-            memory = states.of(key)
-        except (DamagedStateError, TooManyStreamsError) as error:
-            # Its packs are retried, and by the order of the queue the ones after them wait; all other streams go on.
-            # A fresh state would lose an alarm that stands, an acknowledgement would lose the points.
-            batch.damaged[its.group] = error
-            continue
-        points = [point for number, point in its.numbered if number > memory.last_pack]
-        batch.repeated += len(its.numbered) - len(points)
-        if not points:
-            continue
-        result = classifier.classify(key, in_stream_order(points), memory.state, now)
-        batch.changed[key] = StreamMemory(result.state, its.numbered[-1][0])
-        batch.points += result.points
-        batch.alarms += result.alarms
-        batch.duplicates += result.duplicates
-    return batch
-
-
-def _by_stream(packs: Iterable[ReceivedPack]) -> dict[StreamKey, _Arrivals]:
-    streams: dict[tuple[str, str, str], _Arrivals] = {}
+def _runs(packs: Iterable[ReceivedPack]) -> list[_GroupRun]:
+    runs: dict[str, _GroupRun] = {}
     for pack in packs:
-        for point in pack.points:
-            key = (point.domain, point.source_id, point.stream_id)
-            if key not in streams:
-                streams[key] = _Arrivals(pack.group, [])
-            streams[key].numbered.append((pack.sequence_number, point))
-    return {StreamKey(*key): arrivals for key, arrivals in streams.items()}
+        runs.setdefault(pack.group, _GroupRun(deque())).waiting.append(pack)
+    return list(runs.values())
 
 
-def _stream_type(numbered: Sequence[tuple[int, DataPoint]]) -> str | None:
-    """The type of the latest point that names one: a stream has one type, and not every point repeats it."""
-    return next((point.stream_type for _, point in reversed(numbered) if point.stream_type is not None), None)
-
-
-def _deliveries(points: Iterable[ClassifiedDataPoint]) -> list[Delivery]:
-    groups: dict[tuple[str, str, str], list[ClassifiedDataPoint]] = {}
-    for point in points:
-        groups.setdefault((point.classification, point.domain, point.source_id), []).append(point)
-    return [Delivery(its[0].classification, f"{its[0].domain}/{its[0].source_id}", its) for its in groups.values()]
+def _result(runs: Iterable[_GroupRun], later: Iterable[ReceivedPack]) -> BatchResult:
+    failed: list[FailedPack] = []
+    returned: list[ReceivedPack] = []
+    counts = PackCounts()
+    for run in runs:
+        counts.add(run.counts)
+        if run.begun is not None:
+            failed.append(FailedPack(run.begun, run.error or UnavailableError("it was not done in time")))
+        returned += run.waiting
+    return BatchResult(failed, [*returned, *later], counts)

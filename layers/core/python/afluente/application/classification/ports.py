@@ -1,6 +1,6 @@
 """Ports of classification: the classifier, the states of streams, and the Kinesis streams of the classes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,6 +11,9 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState
+
+TimeLeft = Callable[[], float]
+"""Seconds that are left for the work at hand; none or fewer once it has to end."""
 
 # --- classifier ------------------------------------------------------------------------------------------------------
 
@@ -146,20 +149,51 @@ class LoadedStates(Protocol):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """Classified points of one source and one class, in the order in which they were classified."""
+    """Classified points of one pack and one class, in the order in which they were classified.
+
+    Attributes:
+        classification: their class.
+        group: the message group of the pack.
+        points: of any sources of the group.
+    """
 
     classification: Classification
-    source: str
+    group: str
     points: Sequence[ClassifiedDataPoint]
 
 
 class ClassifiedStreams(Protocol):
     """The Kinesis stream of each class."""
 
-    def put(self, deliveries: Sequence[Delivery]) -> None:
-        """Write the points, those of one source and class in the order given; at least once.
+    def put(self, deliveries: Sequence[Delivery], *, time_left: TimeLeft) -> None:
+        """Write the points, those of one group and class in the order given; at least once.
+
+        Args:
+            deliveries: of one group; a class or a group that fails is no reason to leave out another.
+            time_left: seconds in which to be done; an attempt that would not be is left.
 
         Raises:
             UnavailableError: some points are not written; writing all of them again is safe.
+        """
+        ...
+
+
+# --- packs that fail -------------------------------------------------------------------------------------------------
+
+
+class PackTries(Protocol):
+    """Counts of failed tries of packs.
+
+    The queue counts receives, which are no tries: it hands over packs that wait for one before them in their group.
+    """
+
+    def count(self, group: str, sequence_number: int) -> int:
+        """Count a failed try of a pack.
+
+        Returns:
+            The failed tries of the pack so far, this one included.
+
+        Raises:
+            UnavailableError: the count is not known.
         """
         ...

@@ -92,6 +92,7 @@ class ReceivedPack(msgspec.Struct, frozen=True):
         points: the points of the pack.
         transport: over which they came; None where the pack names none.
         slot: the slot of its group that a pack of bulk holds, to be released once it is classified; None of any other.
+        body: the message as it came.
     """
 
     message_id: str
@@ -100,6 +101,7 @@ class ReceivedPack(msgspec.Struct, frozen=True):
     points: tuple[DataPoint, ...]
     transport: str | None = None
     slot: str | None = None
+    body: str = ""
 
 
 def into_packs(points: Iterable[DataPoint], shards: int, transport: str | None = None) -> list[Pack]:

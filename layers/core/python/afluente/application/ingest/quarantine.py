@@ -19,6 +19,7 @@ class QuarantineReason(StrEnum):
     UNDECODABLE_PACK = "undecodable_pack"
     UNUSABLE_MESSAGE = "unusable_message"
     RATE_LIMITED = "rate_limited"
+    TOO_MANY_STREAMS = "too_many_streams"
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True, kw_only=True):

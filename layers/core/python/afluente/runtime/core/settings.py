@@ -83,5 +83,6 @@ class AcceptingSettings(Settings):
 
     domains: Names
     shards: int = Field(ge=1, le=1024)
+    max_pack_points: int = Field(default=5_000, ge=1)
     datapoints_queue_url: str
     quarantine_bucket: str
