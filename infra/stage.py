@@ -136,6 +136,9 @@ class Stage:
     """Batches of MQTT messages that are processed at the same time (Lambda, "Maximum concurrency" of an SQS event
     source). Messages of one device in two batches may overtake each other: few large batches keep more of the order."""
 
+    mqtt_message_points: Annotated[int, Field(ge=1, le=20_000)] = 1_000
+    """Points that an MQTT message may have; one with more is quarantined as it came."""
+
     mqtt_window_seconds: Annotated[int, Field(ge=1, le=300)] = 1
     """Seconds for which MQTT messages are gathered (Lambda, "Batch window"): a longer one writes states more rarely."""
 

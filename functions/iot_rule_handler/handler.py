@@ -10,7 +10,7 @@ from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.entry_point import entry_point
 from afluente.runtime.iot_rule_handler import IotRuleHandler, compose
 from iot_rule_handler.accepting import accept
-from iot_rule_handler.batch import decode_batch
+from iot_rule_handler.batch import decode_allowed, read_batch
 from iot_rule_handler.legacy_messages import legacy_requests, report_legacy
 from iot_rule_handler.limiting import within_limits
 from iot_rule_handler.quarantining import quarantine
@@ -21,25 +21,25 @@ def handle(event: dict[str, Any], _context: Any, function: IotRuleHandler) -> di
 
     The points of all messages are queued together, so that each source's arrive in one pack, where they are sorted.
     """
-    batch = decode_batch(event["Records"], function.settings.domains)
+    batch = read_batch(event["Records"], function.settings)
     legacy, retried = legacy_requests(batch.legacy, function.sensors)
-    retried |= batch.failed
-    requests = [*batch.requests, *legacy]
-    records = batch.unusable
+    points = {one: [its] for one, its in batch.counted.items()} | {its.request_id: its.batches for its in legacy}
+    pending, throttled = set(points), []
     try:
-        admitted = within_limits(requests, batch.messages, function)
-        requests = admitted.allowed
-        records = [*records, *admitted.throttled]
-        retried |= admitted.retried
+        admitted = within_limits(points, batch.messages, function)
+        throttled, retried = admitted.throttled, retried | admitted.retried
+        requests = decode_allowed(batch, admitted.allowed, function.settings)
+        requests += [its for its in legacy if its.request_id in admitted.allowed]
+        pending = {request.request_id for request in requests}
         retried |= accept(requests, function)
     except UnavailableError as error:
         logger().error("queue unavailable", code=LogCode.QUEUE_UNAVAILABLE, cause=str(error))
-        retried |= {request.request_id for request in requests}
+        retried |= pending
     else:
         _report(requests)
         report_legacy([batch.legacy[its.request_id] for its in requests if its.request_id in batch.legacy])
     # After the good points: a quarantine that hangs must hold up none of them.
-    retried |= quarantine(records, function)
+    retried |= quarantine([*batch.unusable, *throttled], function) | batch.failed
     if retried:
         logger().warning("messages returned", code=LogCode.MESSAGES_RETURNED, messages=len(retried))
     return batch_answer(sorted(retried))

@@ -1,58 +1,73 @@
 """Rate limits of messages."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from afluente.adapters.mqtt.messages import MqttMessage, quarantined_message
-from afluente.application.ingest.accept_points import PointsRequest
+from afluente.adapters.mqtt.messages import quarantined_message
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
+from afluente.application.limits.decisions import Batch as Points
 from afluente.application.limits.decisions import Throttled
 from afluente.application.limits.explanation import explain
 from afluente.runtime.iot_rule_handler import IotRuleHandler
+from iot_rule_handler.batch import Incoming
+
+_COUNTING_SECONDS = 3.0
+"""Time in which the leases of a batch are acquired: a slow table holds up no other batch for longer."""
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """Requests, partitioned by their limits.
+    """Messages, partitioned by their limits.
 
     Attributes:
-        allowed: those within their limits.
+        allowed: ids of those within their limits.
         throttled: quarantined records of those beyond them, which nobody sends again.
         retried: ids of those that cannot be counted in time.
     """
 
-    allowed: list[PointsRequest] = []
+    allowed: set[str] = set()
     throttled: list[QuarantinedRecord] = []
     retried: set[str] = set()
 
 
 def within_limits(
-    requests: Sequence[PointsRequest], messages: Mapping[str, MqttMessage], function: IotRuleHandler
+    points: Mapping[str, Sequence[Points]], messages: Mapping[str, Incoming], function: IotRuleHandler
 ) -> Admitted:
-    """Partition requests by their limits.
+    """Partition messages by their limits.
+
+    Args:
+        points: of each message, by source.
+        messages: by their ids.
+        function: whose limits hold.
 
     Raises:
         UnavailableError: they cannot be counted, and the limits fail shut.
     """
-    batches = [request.batches for request in requests]
-    decisions = function.limits.admit_messages(batches, time.time(), run=function.executor.map)
+    decisions = function.limits.admit_messages(
+        [*points.values()], time.time(), run=function.executor.map, is_time_left=_deadline(_COUNTING_SECONDS)
+    )
     admitted = Admitted()
-    for request, decision in zip(requests, decisions, strict=True):
+    for message_id, decision in zip(points, decisions, strict=True):
         if not isinstance(decision, Throttled):
-            admitted.allowed.append(request)
+            admitted.allowed.add(message_id)
         elif decision.is_contended:
-            admitted.retried.add(request.request_id)
+            admitted.retried.add(message_id)
         else:
-            admitted.throttled.append(_throttled(request, messages[request.request_id], decision))
+            admitted.throttled.append(_throttled(message_id, messages[message_id], decision))
     return admitted
 
 
-def _throttled(request: PointsRequest, message: MqttMessage, decision: Throttled) -> QuarantinedRecord:
+def _deadline(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() < end
+
+
+def _throttled(message_id: str, incoming: Incoming, decision: Throttled) -> QuarantinedRecord:
     return quarantined_message(
-        message,
+        incoming.message,
         f"over a limit: {explain(decision)}",
-        message_id=request.request_id,
-        failed_at=request.received_at,
+        message_id=message_id,
+        failed_at=incoming.message.arrived_at / 1000,
         reason=QuarantineReason.RATE_LIMITED,
     )

@@ -65,10 +65,11 @@ from afluente.domain.faults import FaultyError
 from afluente.domain.stream_keys import StreamKey
 from afluente.migration.adapters import messages as legacy_messages
 from afluente.migration.adapters import packets as legacy_packets
+from afluente.runtime.iot_rule_handler import IotRuleHandlerSettings
 from cli.constraints.files import parse_text
 from cli.core.errors import CommandError
 from cli.core.output import harmless
-from iot_rule_handler.batch import decode_batch
+from iot_rule_handler.batch import decode_allowed, read_batch
 
 Target = Callable[[bytes], None]
 
@@ -77,6 +78,9 @@ SEPARATOR = b"\n----\n"
 
 NOW = 1_700_000_000.0
 _DOMAINS = ("finance", "health", "infrastructure", "iot")
+_MQTT_SETTINGS = IotRuleHandlerSettings(
+    domains=_DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
+)
 _MAX_READ_BYTES = 4 * 1024 * 1024
 _GRANT = Grant(key_id="aaaqeaye")
 _CREATOR = csv_uploads.Creator("0123456789abcdef01234567", _GRANT, NOW)
@@ -207,9 +211,11 @@ def mqtt_message(data: bytes) -> None:
     """A message of the inbox, whatever wrote it."""
     body = data.decode("utf-8", "surrogateescape")
     record = {"messageId": "m", "body": body, "attributes": {"SentTimestamp": str(int(NOW * 1000))}}
-    batch = decode_batch([record], _DOMAINS)
-    for request in [*batch.requests, *(its.request("m", {}) for its in batch.legacy.values())]:
+    batch = read_batch([record], _MQTT_SETTINGS)
+    requests = decode_allowed(batch, batch.counted, _MQTT_SETTINGS)
+    for request in [*requests, *(its.request("m", {}) for its in batch.legacy.values())]:
         _accept(request)
+    assert not batch.failed
     for kept in batch.unusable:
         _Outside().put(kept)
 
@@ -498,10 +504,10 @@ def _same_points(points: tuple[DataPoint, ...]) -> None:
 
 def _read_mqtt(message: mqtt_messages.MqttMessage) -> None:
     if legacy_messages.is_legacy_topic(message.topic):
-        legacy = legacy_messages.decode_legacy_message(message, domains=_DOMAINS)
+        legacy = legacy_messages.decode_legacy_message(message, domains=_DOMAINS, max_points=1_000)
         _accept(legacy.request("m", {}))
     else:
-        _accept(mqtt_messages.decode_message(message, domains=_DOMAINS, request_id="m"))
+        _accept(mqtt_messages.decode_message(message, domains=_DOMAINS, request_id="m", max_points=1_000))
 
 
 def _expect(job: CsvJob) -> None:

@@ -58,6 +58,7 @@ CHANGED = Stage(
     queue_visibility_seconds=177,
     access_log=False,
     mqtt_concurrency=9,
+    mqtt_message_points=500,
     mqtt_window_seconds=5,
     mqtt_batch_messages=5_000,
     table_capacity={
@@ -227,6 +228,12 @@ def test_the_limits_of_the_stage_reach_the_functions_that_limit_rates(changed: D
 
 def test_the_stage_says_how_many_batches_of_mqtt_messages_are_processed_at_once(changed: Deployment) -> None:
     assert at(changed.trigger("iot_rule_handler"), "ScalingConfig.MaximumConcurrency") == 9
+
+
+def test_the_stage_says_how_many_points_an_mqtt_message_may_have(changed: Deployment) -> None:
+    variables = changed.function("iot_rule_handler")["Environment"]["Variables"]
+
+    assert variables["AFLUENTE_MQTT_MESSAGE_POINTS"] == "500"
 
 
 def test_the_stage_says_how_many_csv_jobs_are_read_at_once(changed: Deployment) -> None:

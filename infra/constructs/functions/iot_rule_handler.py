@@ -26,6 +26,7 @@ class IotRuleHandler(ServiceFunction):
         )
         accept_points(self, stage, data)
         limit_rates(self, stage, data)
+        self.configure({"AFLUENTE_MQTT_MESSAGE_POINTS": str(stage.mqtt_message_points)})
         # With legacy MQTT off too: some legacy messages may be in the inbox.
         look_up_sensors(self, data)
         self.consume(

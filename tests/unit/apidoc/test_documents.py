@@ -258,14 +258,16 @@ def test_every_example_of_a_websocket_message_is_understood() -> None:
 
 @pytest.mark.parametrize("name", ["MqttPoint", "MqttPoints", "Senml"])
 def test_every_example_of_a_published_message_is_understood(name: str) -> None:
-    request = decode_message(published("iot/oven-1/temperature", name), domains=DOMAINS, request_id="r")
+    request = decode_message(
+        published("iot/oven-1/temperature", name), domains=DOMAINS, request_id="r", max_points=1_000
+    )
 
     assert request.points
     assert request.rejected == []
 
 
 def test_the_example_of_a_legacy_reading_is_understood() -> None:
-    readings = decode_legacy_message(published("iot/sensors/42/readings", "Readings"), domains=DOMAINS)
+    readings = decode_legacy_message(published("iot/sensors/42/readings", "Readings"), domains=DOMAINS, max_points=9)
 
     assert (len(readings.readings), readings.rejected) == (1, [])
 

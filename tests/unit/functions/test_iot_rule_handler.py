@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
@@ -14,6 +15,7 @@ from afluente.application.errors import BusyError, UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.application.ingest.quarantine import QuarantinedRecord
+from afluente.application.ingest.rejection import MAX_LISTED_BYTES
 from afluente.application.limits.leases import SharedBucket
 from afluente.application.limits.stage_limits import Limits, StageLimits
 from afluente.domain.datapoints import DataPoint
@@ -277,6 +279,68 @@ def test_a_message_with_an_unexpected_error_is_retried_alone_and_named_in_the_lo
         "poison": "ZeroDivisionError: poison",
         "bad": "ZeroDivisionError: poison",
     }
+
+
+# --- bounds of a message ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic"),
+    [
+        ([{}] * 1_001, "iot/loud/t"),
+        ({"datapoints": [a_point()] * 1_001}, "iot/loud/t"),
+        ([{"v": 1}] * 1_001, "iot/loud/t"),
+        ([{"value": 1}] * 1_001, "iot/sensors/42/readings"),
+    ],
+)
+def test_a_message_with_more_points_than_allowed_is_quarantined_as_it_came(
+    world: World, payload: object, topic: str
+) -> None:
+    assert world.returned(record("loud", payload, topic), record("quiet", a_point())) == []
+
+    assert len(world.points()) == 1
+    kept = world.quarantine.records["loud"]
+    assert (kept.reason, kept.faults, json.loads(b64decode(kept.payload))) == ("unusable_message", {}, payload)
+    assert "1001 points, and 1000 are allowed; send them in several messages" in kept.message
+
+
+def test_a_message_may_have_as_many_points_as_allowed(world: World) -> None:
+    assert world.returned(record("1", [a_point(number, 1_699_999_000 + number) for number in range(1_000)])) == []
+
+    assert (len(world.points()), world.quarantine.records) == (1_000, {})
+
+
+@pytest.mark.parametrize("payload", [b"no JSON", b"[NaN", json.dumps([{}] * 40_000).encode()])
+def test_points_are_charged_to_the_source_before_they_are_decoded(world: World, payload: bytes) -> None:
+    world.limits = some_rate_limits(StageLimits(source=Limits(requests_per_second=0.001, requests_burst=2)))
+
+    assert world.returned(*(record(str(number), payload) for number in range(5))) == []
+
+    reasons = [world.quarantine.records[str(number)].reason for number in range(5)]
+    assert reasons == ["unusable_message"] * 2 + ["rate_limited"] * 3
+
+
+@pytest.mark.parametrize(
+    "base", [{"bn": "x" * 4_097}, {"bu": "x" * 4_097}, {"bt": "x" * 4_097}, {"bv": ["x" * 4_097]}, {"bs": {"a": 1}}]
+)
+def test_a_message_does_not_grow_by_what_its_records_take_over(world: World, base: dict[str, object]) -> None:
+    assert world.returned(record("1", [{**base, "v": 1}, *[{"n": "fan", "v": 1}] * 999])) == []
+
+    kept = world.quarantine.records["1"]
+    assert (kept.reason, kept.faults) == ("unusable_message", {})
+    assert f"SenML whose {next(iter(base))} is no number, and no text of up to 4096 characters" in kept.message
+
+
+def test_what_goes_to_quarantine_of_one_message_is_bounded(world: World) -> None:
+    payload = [{"value": "x" * 40, "timestamp": "y", "sequence": -1, "stream_type": "/", "metadata": 1}] * 1_000
+    assert len(json.dumps(payload)) < 128 * 1_024
+
+    world.returned(record("1", payload))
+
+    kept = world.quarantine.records["1"]
+    assert len(kept.payload) <= 2 * 128 * 1_024
+    assert len(msgspec.json.encode(kept.faults)) <= MAX_LISTED_BYTES
+    assert (kept.omitted or 0) == 0 or len(kept.faults) < 1_000
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ CLOSURES = {
         *INGEST,
         *RATE_LIMITS,
         "afluente.adapters.codecs.json_documents afluente.adapters.codecs.json_points afluente.adapters.codecs.senml",
-        "afluente.adapters.mqtt.messages afluente.adapters.aws.sqs_records",
+        "afluente.adapters.mqtt.counting afluente.adapters.mqtt.messages afluente.adapters.aws.sqs_records",
         "afluente.runtime.records afluente.runtime.iot_rule_handler iot_rule_handler.*",
         # Legacy devices: the migration wing.
         "afluente.migration.domain.legacy_service afluente.migration.domain.thresholds",

@@ -59,7 +59,7 @@ def over_websocket(point: bytes) -> PointsRequest | str:
 def over_mqtt(point: bytes) -> PointsRequest | str:
     message = MqttMessage(b64encode(point).decode(), "iot/furnace-1/s", NOW * 1000)
     try:
-        return decode_message(message, domains=DOMAINS, request_id="r")
+        return decode_message(message, domains=DOMAINS, request_id="r", max_points=1_000)
     except UnusableMessageError:
         return "malformed_json"
 

@@ -667,6 +667,18 @@ def test_a_batch_is_allowed_uncounted_while_the_store_does_not_answer() -> None:
     assert [assert_allowed(answer).uncounted for answer in answers] == ["away"] * 3
 
 
+@pytest.mark.parametrize("leases", [0, 2])
+def test_a_batch_that_cannot_be_counted_in_time_is_as_if_the_store_did_not_answer(leases: int) -> None:
+    store = MemoryLimits()
+    messages = [[Demand(Subject.SOURCE, f"iot/{number}", TEN_A_SECOND, 1, 1)] for number in range(5)]
+
+    answers = limiter(store).acquire_each(messages, NOW, is_time_left=lambda: store.saves < leases)
+
+    uncounted = [assert_allowed(answer).uncounted for answer in answers]
+    assert uncounted == [None] * leases + ["the limits of a batch are not counted in time"] * (5 - leases)
+    assert store.saves == leases
+
+
 def test_a_batch_is_an_error_where_the_limits_fail_shut() -> None:
     with pytest.raises(UnavailableError):
         limiter(UnavailableStore(), fails_open=False).acquire_each([[demand()]] * 3, NOW)

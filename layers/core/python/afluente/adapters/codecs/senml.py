@@ -10,6 +10,9 @@ MAX_VERSION = 10
 _RELATIVE_BELOW = 2.0**28
 """RFC 8428, section 4.5.3: a time below this is relative to now, in seconds."""
 
+MAX_BASE_TEXT = 4_096
+"""Characters of a base field. Each record takes it over: a message would grow by their number."""
+
 _BASE = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
 _VALUES = frozenset({"v", "vs", "vb", "vd"})
 _MARKS = _BASE | _VALUES | {"n", "s"}
@@ -41,7 +44,8 @@ def resolve(pack: Sequence[Mapping[str, Any]], *, stream_id: str, arrived_at: fl
         arrived_at: added to relative times, in Unix seconds.
 
     Raises:
-        SenmlError: the pack is of a later version, or has a field that must be understood and is not.
+        SenmlError: the pack is of a later version, or has a field that must be understood and is not, or a base field
+            that is too large.
     """
     base: dict[str, Any] = {}
     points = []
@@ -58,6 +62,11 @@ def _check(record: Mapping[str, Any]) -> None:
     version = record.get("bver", MAX_VERSION)
     if type(version) is not int or version > MAX_VERSION:
         raise SenmlError(f"is SenML of version {version!a}; up to {MAX_VERSION} is read")
+    for name in _BASE & record.keys():
+        if isinstance(record[name], dict | list) or (
+            isinstance(record[name], str) and len(record[name]) > MAX_BASE_TEXT
+        ):
+            raise SenmlError(f"is SenML whose {name} is no number, and no text of up to {MAX_BASE_TEXT} characters")
     unknown = sorted(name for name in record.keys() - _KNOWN if name.endswith("_"))
     if unknown:
         raise SenmlError(f"is SenML with the field {unknown[0]!a}, which must be understood and is not")

@@ -9,9 +9,11 @@ import msgspec
 from afluente.adapters.codecs.json_documents import MalformedJsonError, parse_json
 from afluente.adapters.codecs.json_points import decode_point
 from afluente.adapters.codecs.senml import SenmlError, is_senml, resolve
+from afluente.adapters.mqtt.counting import count_points
 from afluente.application.ingest.accept_points import PointsRequest
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.application.ingest.rejection import RejectedPoint
+from afluente.application.limits.decisions import Batch
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.faults import Fault, FaultCode, FaultyError
 from afluente.domain.stream_keys import StreamKey, json_type
@@ -72,21 +74,41 @@ def read_message(body: str, *, sent_at: float) -> MqttMessage:
     return MqttMessage(undelivered.payload, undelivered.topic, sent_at * 1000, client_id)
 
 
-def decode_message(message: MqttMessage, *, domains: Collection[str], request_id: str) -> PointsRequest:
+def count_message(message: MqttMessage, *, domains: Collection[str], max_points: int) -> Batch:
+    """The points of a message that are charged to its source, before any is decoded.
+
+    Args:
+        message: its topic names domain and source.
+        domains: the domains that are open.
+        max_points: of a message; one with more is charged as many, and `decode_message` refuses it.
+
+    Raises:
+        UnusableMessageError: the topic is not `domain/source/stream`, or the payload is no base64.
+    """
+    key = _key(message.topic, domains)
+    return Batch(key.source, min(count_points(_payload(message.payload)), max_points))
+
+
+def decode_message(
+    message: MqttMessage, *, domains: Collection[str], request_id: str, max_points: int
+) -> PointsRequest:
     """Partition the points of a message into sound and rejected ones.
 
     Args:
         message: its topic names domain, source and stream; SenML names its streams itself.
         domains: the domains that are open.
         request_id: the inbox's id of the message.
+        max_points: of a message.
 
     Raises:
-        UnusableMessageError: the topic is not `domain/source/stream`, or the payload is no JSON or of no known shape.
+        UnusableMessageError: the topic is not `domain/source/stream`, or the payload is no JSON, of no known shape, or
+            has too many points.
     """
     key = _key(message.topic, domains)
     arrived_at = message.arrived_at / 1000
     document = payload_document(message.payload)
     names_streams = is_senml(document)
+    check_number(document if names_streams else _listed(document), max_points)
     items = _resolved(document, key, arrived_at) if names_streams else _listed(document)
     points: list[DataPoint] = []
     rejected: list[RejectedPoint] = []
@@ -98,6 +120,17 @@ def decode_message(message: MqttMessage, *, domains: Collection[str], request_id
             rejected.append(RejectedPoint(index, point, raw))
     origin = {"topic": message.topic, "client_id": message.client_id}
     return PointsRequest(request_id, "mqtt", key.domain, key.source_id, arrived_at, points, rejected, origin)
+
+
+def check_number(items: Sequence[object], max_points: int) -> None:
+    """Refuse a message with too many points.
+
+    Raises:
+        UnusableMessageError: it has more than `max_points`.
+    """
+    if len(items) > max_points:
+        detail = f"the payload has {len(items)} points, and {max_points} are allowed; send them in several messages"
+        raise UnusableMessageError(detail)
 
 
 def quarantined_message(
@@ -169,16 +202,20 @@ def payload_document(payload: str) -> Any:
     Raises:
         UnusableMessageError: the payload is no base64, empty, or no JSON.
     """
-    try:
-        raw = b64decode(payload, validate=True)
-    except ValueError as error:
-        raise UnusableMessageError("the message is none of a topic rule: its payload is no base64") from error
+    raw = _payload(payload)
     if not raw:
         raise UnusableMessageError("the payload is empty; send a point, an array of points or SenML")
     try:
         return parse_json(raw)
     except MalformedJsonError as error:
         raise UnusableMessageError(error.of("payload")) from error
+
+
+def _payload(payload: str) -> bytes:
+    try:
+        return b64decode(payload, validate=True)
+    except ValueError as error:
+        raise UnusableMessageError("the message is none of a topic rule: its payload is no base64") from error
 
 
 def _resolved(pack: Any, key: StreamKey, arrived_at: float) -> Sequence[object]:

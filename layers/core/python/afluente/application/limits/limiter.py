@@ -83,7 +83,12 @@ class Limiter:
         return Allowed(at=now, standings=_standings(demands, accounts, now), uncounted=cause, spent=spent)
 
     def acquire_each(
-        self, requests: Sequence[Sequence[Demand]], now: float, *, run: Callable[..., Iterable[object]] = map
+        self,
+        requests: Sequence[Sequence[Demand]],
+        now: float,
+        *,
+        run: Callable[..., Iterable[object]] = map,
+        is_time_left: Callable[[], bool] = lambda: True,
     ) -> list[Allowed | Throttled]:
         """Decide on several requests, in their order, each by itself.
 
@@ -91,6 +96,7 @@ class Limiter:
             requests: the demands of each, as for `acquire`.
             now: in Unix seconds.
             run: maps, as an executor does concurrently: the first lease of each subject is acquired with it.
+            is_time_left: tells whether more leases may be acquired; a store that is slower does not answer.
 
         Raises:
             UnavailableError: the store does not answer, and the limits fail shut.
@@ -101,7 +107,14 @@ class Limiter:
             totals[demand.subject] = msgspec.structs.replace(
                 before, requests=before.requests + demand.requests, points=before.points + demand.points
             )
-        for _ in run(lambda demand: self._prepare(demand, now), totals.values()):
+
+        def prepare(demand: Demand) -> None:
+            if is_time_left():
+                self._prepare(demand, now)
+            else:
+                self._outage = (now + RECOVERY_SECONDS, "the limits of a batch are not counted in time")
+
+        for _ in run(prepare, totals.values()):
             pass
         return [self.acquire(demands, now) for demands in requests]
 

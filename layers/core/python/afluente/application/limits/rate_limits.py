@@ -96,7 +96,12 @@ class RateLimits:
         )
 
     def admit_messages(
-        self, messages: Sequence[Sequence[Batch]], now: float, *, run: Callable[..., Iterable[object]] = map
+        self,
+        messages: Sequence[Sequence[Batch]],
+        now: float,
+        *,
+        run: Callable[..., Iterable[object]] = map,
+        is_time_left: Callable[[], bool] = lambda: True,
     ) -> list[Allowed | Throttled]:
         """Admit messages of devices, which have no key and no address; each by itself, in their order.
 
@@ -104,11 +109,13 @@ class RateLimits:
             messages: the points of each.
             now: in Unix seconds.
             run: maps, as an executor does concurrently.
+            is_time_left: tells whether the store may be called still.
 
         Raises:
             UnavailableError: they cannot be counted, and the limits fail shut.
         """
-        decisions = self._limiter.acquire_each([self._of_sources(message) for message in messages], now, run=run)
+        demands = [self._of_sources(message) for message in messages]
+        decisions = self._limiter.acquire_each(demands, now, run=run, is_time_left=is_time_left)
         self._on_decisions(decisions)
         return decisions
 
