@@ -1,6 +1,7 @@
 """The output of a running stack: points on Kinesis, alarms on the EventBridge bus and in the log of alarms."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ SHARDS = local().shards
 
 _RULE = "tests"
 _QUEUE = "tests-alarms"
+_LOOK_SECONDS = 0.21
+"""Between two looks at a shard, which answers five calls of GetRecords a second."""
 _WHEN_CLASSIFIED = frozenset({"ingested_at", "processed_at"})
 
 
@@ -31,6 +34,7 @@ class Outbox:
         self._made_at = datetime.now(UTC)
         self._came: dict[str, list[Document]] = defaultdict(list)
         self._iterators: dict[tuple[Classification, str], str] = {}
+        self._due_at: dict[tuple[Classification, str], float] = {}
 
     def lines(self, source: str) -> list[Document]:
         """Every point of a source (`domain/source_id`) with its repeats, those of one class in their order."""
@@ -60,7 +64,7 @@ class Outbox:
         # Not before the first look: an iterator ends after five minutes.
         self._iterators = self._iterators or self._first_iterators()
         for (name, shard), iterator in self._iterators.items():
-            self._iterators[name, shard] = self._read(name, iterator)
+            self._iterators[name, shard] = self._read(name, shard, iterator)
 
     def _first_iterators(self) -> dict[tuple[Classification, str], str]:
         return {
@@ -74,8 +78,11 @@ class Outbox:
             for shard in self._kinesis.list_shards(StreamName=stream)["Shards"]
         }
 
-    def _read(self, name: Classification, iterator: str) -> str:
+    def _read(self, name: Classification, shard: str, iterator: str) -> str:
         while True:
+            # All shards are looked at in turn, so this waits for the first of them alone.
+            time.sleep(max(0.0, self._due_at.get((name, shard), 0.0) - time.monotonic()))
+            self._due_at[name, shard] = time.monotonic() + _LOOK_SECONDS
             answer = self._kinesis.get_records(ShardIterator=iterator)
             iterator = answer["NextShardIterator"]
             for record in answer["Records"]:
@@ -85,7 +92,7 @@ class Outbox:
                 assert {shard_group(source, SHARDS) for source in sources} == {record["PartitionKey"]}
                 for source, point in zip(sources, points, strict=True):
                     self._came[source].append(point)
-            if not answer["Records"] and answer["MillisBehindLatest"] == 0:
+            if answer["MillisBehindLatest"] == 0:
                 return str(iterator)
 
 

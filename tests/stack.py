@@ -28,7 +28,7 @@ from afluente.domain.stream_state import StreamState
 from cli.access.stores import keys_of, pepper_of
 from cli.constraints.catalogue import catalogue_of
 from cli.core import locks
-from cli.core.local_stack import LOOPBACK, STAGE, EmulatorRecord
+from cli.core.local_stack import LOOPBACK, STAGE, AwsLimits, EmulatorRecord
 from cli.core.state import CHECKOUT, StateDir
 from cli.core.target import Target, TargetChoice, resolve
 from cli.local_stack import sources, stack, synthesis
@@ -294,16 +294,17 @@ class LocalStack:
 
 
 @contextmanager
-def running_stack(state: StateDir) -> Iterator[LocalStack]:
+def running_stack(state: StateDir, limits: AwsLimits | None = None) -> Iterator[LocalStack]:
     """A stack for the block, however that ends.
 
     Args:
         state: a state directory of its own.
+        limits: the quotas of AWS that it keeps; None for all of them.
     """
     state.create()
     use_templates_of_the_checkout(state)
     try:
-        running = stack.up(state, free_port())
+        running = stack.up(state, free_port(), limits)
         assert running.not_answering == ()
         started = LocalStack(resolve(TargetChoice(state)), running.emulator)
         with started.http:

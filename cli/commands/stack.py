@@ -36,20 +36,39 @@ def register(app: typer.Typer) -> None:
     app.command("logs")(logs)
 
 
-def up(port: PortOption = None, state_dir: StateDirOption = None) -> None:
+def up(
+    port: PortOption = None,
+    aws_limits: Annotated[
+        bool | None,
+        typer.Option(
+            "--aws-limits/--no-aws-limits",
+            help="Refuse what AWS's quotas would refuse, or run a plain emulator.",
+            show_default="on",
+        ),
+    ] = None,
+    aws_limit: Annotated[
+        list[str] | None,
+        typer.Option("--aws-limit", metavar="KEY=VALUE", help="Another value for one of AWS's limits, for a test."),
+    ] = None,
+    state_dir: StateDirOption = None,
+) -> None:
     """Start the local stack, or bring the running one up to date with the code.
 
     Starts an AWS emulator in the background, deploys the infrastructure to it and prints where everything is.
     When it runs already, only what has changed is deployed: a changed function takes a second.
+
+    It refuses what AWS would refuse: a shard that is full, a request that is too large.
+    docs/reference/aws-limits.md lists the limits.
 
     Several checkouts can have their stacks side by side: each finds a free port of its own.
 
     [dim]Example:[/]  afluente up
     """
     from cli.local_stack import stack
+    from cli.local_stack.aws_limits.settings import choice_of
     from cli.local_stack.rendering import show_stack
 
-    running = stack.up(StateDir.of(state_dir), port)
+    running = stack.up(StateDir.of(state_dir), port, choice_of(aws_limits, aws_limit or ()))
     show_stack(running)
     running.check_answering()
 

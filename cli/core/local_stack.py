@@ -22,6 +22,24 @@ _RECORD_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
 
+class AwsLimits(msgspec.Struct, frozen=True):
+    """The quotas of AWS that a local stack keeps.
+
+    Attributes:
+        on: False for a plain emulator.
+        changed: values other than AWS's, by the key of the quota.
+    """
+
+    on: bool = True
+    changed: Mapping[str, float] = msgspec.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.on:
+            return "off: a plain emulator (--no-aws-limits)"
+        changes = ", ".join(f"{key}={value:g}" for key, value in sorted(self.changed.items()))
+        return f"on, with {changes}" if changes else "on"
+
+
 class EmulatorRecord(msgspec.Struct, frozen=True):
     """A running emulator, as it recorded itself.
 
@@ -31,6 +49,7 @@ class EmulatorRecord(msgspec.Struct, frozen=True):
         mqtt_port: of its MQTT broker; None for an earlier release, which has none.
         token: names this run; its state lives in memory and ends with it.
         started_at: Unix seconds.
+        aws_limits: the quotas of AWS that it keeps; None for an earlier release, which keeps none.
     """
 
     pid: int
@@ -38,6 +57,7 @@ class EmulatorRecord(msgspec.Struct, frozen=True):
     token: str
     started_at: float
     mqtt_port: int | None = None
+    aws_limits: AwsLimits | None = None
 
     @property
     def endpoint(self) -> str:

@@ -10,8 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from cli.core.errors import CommandError, ExitCode
-from cli.core.local_stack import LOOPBACK, REGION, EmulatorRecord, find_emulator
+from cli.core.local_stack import LOOPBACK, REGION, AwsLimits, EmulatorRecord, find_emulator
 from cli.core.locks import is_held
 from cli.core.state import CHECKOUT, StateDir, read_document
 from cli.local_stack import ports
@@ -26,12 +28,13 @@ _PORT_TAKEN = "already in use"
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TZ", "USER")
 
 
-def start(state: StateDir, port: int | None) -> EmulatorRecord:
+def start(state: StateDir, port: int | None, limits: AwsLimits | None = None) -> EmulatorRecord:
     """Start an emulator in a session of its own and wait until it answers.
 
     Args:
         state: where it keeps its record, log and temporary files.
         port: where it has to listen; None for the last port used or the first free one from 4566.
+        limits: the quotas of AWS that it keeps; None for all of them.
 
     Raises:
         CommandError: the port is in use, or the emulator ends before it answers.
@@ -40,7 +43,7 @@ def start(state: StateDir, port: int | None) -> EmulatorRecord:
     for _ in range(_ATTEMPTS):
         chosen = ports.choose(port, last=last.port if last else None)
         mqtt_port = ports.choose(None, last=last.mqtt_port if last else None, first=ports.FIRST_MQTT_PORT)
-        record = _start_at(state, chosen, mqtt_port)
+        record = _start_at(state, chosen, mqtt_port, limits or AwsLimits())
         if record is not None:
             return record
         if _PORT_TAKEN not in log_tail(state):
@@ -70,12 +73,12 @@ def log_tail(state: StateDir, lines: int = 15) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def _start_at(state: StateDir, port: int, mqtt_port: int) -> EmulatorRecord | None:
+def _start_at(state: StateDir, port: int, mqtt_port: int, limits: AwsLimits) -> EmulatorRecord | None:
     state.emulator_record.unlink(missing_ok=True)
     shutil.rmtree(state.scratch, ignore_errors=True)
     state.scratch.mkdir(parents=True)
     token = secrets.token_hex(8)
-    arguments = [str(state.path), str(port), str(mqtt_port), token]
+    arguments = [str(state.path), str(port), str(mqtt_port), token, msgspec.json.encode(limits).decode()]
     command = [sys.executable, "-m", "cli.local_stack.emulator_process", *arguments]
     with state.emulator_log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -26,6 +26,7 @@ def _endpoints(running: UpdatedStack) -> str:
         "AWS endpoint": f"{running.emulator.endpoint}  (region us-east-1, any credentials)",
         "Kinesis streams": "  ".join(outputs[f"{name}Stream"] for name in ("Alert", "Warning", "Anomaly", "Normal")),
         "quarantine": f"s3://{outputs['QuarantineBucket']}/quarantine/",
+        "AWS's limits": str(running.emulator.aws_limits),
         "process": str(running.emulator.pid),
     }
     if "CsvBucket" in outputs:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli.core import aws, locks
 from cli.core.errors import CommandError, ExitCode
-from cli.core.local_stack import REGION, STAGE, DeploymentRecord, EmulatorRecord, RunningStack, find_emulator
+from cli.core.local_stack import REGION, STAGE, AwsLimits, DeploymentRecord, EmulatorRecord, RunningStack, find_emulator
 from cli.core.output import err, step
 from cli.core.state import CHECKOUT, StateDir, read_document, write_document
 from cli.local_stack import assembly as assemblies
@@ -53,12 +53,13 @@ class UpdatedStack(RunningStack):
             )
 
 
-def up(state: StateDir, port: int | None) -> UpdatedStack:
+def up(state: StateDir, port: int | None, limits: AwsLimits | None = None) -> UpdatedStack:
     """Bring the local stack up to date with the checkout, starting whatever is not there yet.
 
     Args:
         state: its state directory.
         port: the emulator's port; None for the one it has, had, or the first free one from 4566.
+        limits: the quotas of AWS that it keeps; None for those it has, or all of them.
 
     Raises:
         CommandError: see its message; nothing is left that keeps the next call from working.
@@ -68,9 +69,10 @@ def up(state: StateDir, port: int | None) -> UpdatedStack:
         running = _answering_emulator(state)
         if running is not None:
             _check_port(running, port)
+            _check_limits(running, limits)
             return _bring_up_to_date(state, running)
         with step("starting the emulator"):
-            started = emulator.start(state, port)
+            started = emulator.start(state, port, limits)
         try:
             return _bring_up_to_date(state, started)
         except BaseException:
@@ -107,6 +109,15 @@ def _check_port(running: EmulatorRecord, port: int | None) -> None:
         raise CommandError(
             f"the local stack already runs on port {running.port}, not {port}",
             hint="leave the port out, or run 'afluente down' first",
+            code=ExitCode.USAGE,
+        )
+
+
+def _check_limits(running: EmulatorRecord, limits: AwsLimits | None) -> None:
+    if limits is not None and limits != running.aws_limits:
+        raise CommandError(
+            f"the local stack already runs; AWS's limits: {running.aws_limits}",
+            hint="run 'afluente down' first, which loses its data",
             code=ExitCode.USAGE,
         )
 

@@ -19,6 +19,7 @@ def show_status(report: DeploymentStatus) -> None:
     if report.csv_bucket:
         where.add_row("CSV files", f"s3://{report.csv_bucket}/inbox/<domain>/<source_id>/")
     where.add_row("AWS endpoint", report.endpoint or "AWS")
+    where.add_row("AWS's limits", str(report.aws_limits or "AWS's own"))
     console.print(where)
     functions = Table("function", "deployed as", "state", "last modified", box=None, padding=(0, 2, 0, 0))
     for function in report.functions:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cli.core.local_stack import AwsLimits, find_emulator
 from cli.core.target import Target
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ class QueueStatus(msgspec.Struct, frozen=True):
 
 
 class DeploymentStatus(msgspec.Struct, frozen=True):
-    """A deployment."""
+    """A deployment.
+
+    Attributes:
+        aws_limits: the quotas that a local stack keeps; None for a stage in an account, which has AWS's own.
+    """
 
     stage: str
     running: bool
@@ -47,6 +52,7 @@ class DeploymentStatus(msgspec.Struct, frozen=True):
     websocket_url: str | None
     csv_bucket: str | None
     endpoint: str | None
+    aws_limits: AwsLimits | None
     functions: tuple[FunctionStatus, ...]
     datapoints_queue: QueueStatus
     dead_letter_queue: QueueStatus
@@ -67,6 +73,7 @@ def status_of(target: Target) -> DeploymentStatus:
         websocket_url=target.find_websocket_url(),
         csv_bucket=target.outputs.get("CsvBucket"),
         endpoint=target.connection.endpoint,
+        aws_limits=_limits_of(target),
         functions=tuple(
             _function(target, name, target[output]) for name, output in FUNCTIONS.items() if output in target.outputs
         ),
@@ -79,6 +86,13 @@ def status_of(target: Target) -> DeploymentStatus:
         csv_jobs=queue_status(target, target["CsvJobsQueueUrl"]),
         csv_jobs_dead_letter_queue=queue_status(target, target["CsvJobsDlqUrl"]),
     )
+
+
+def _limits_of(target: Target) -> AwsLimits | None:
+    if not target.is_local:
+        return None
+    emulator = find_emulator(target.state)
+    return (emulator.aws_limits if emulator else None) or AwsLimits(on=False)
 
 
 def queue_status(target: Target, url: str) -> QueueStatus:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-_POLL_SECONDS = 0.25
-"""GetRecords may be called five times a second on a shard, by all its readers together."""
+_LOOK_SECONDS = 0.25
+"""Between two looks at a shard: GetRecords may be called five times a second, by all its readers together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,11 @@ OLDEST = Start("TRIM_HORIZON")
 
 @dataclass(slots=True)
 class _Shard:
-    """A shard and how far it is read; `iterator` is None once it is read to its end."""
+    """A shard and how far it is read; `iterator` is None once it is read to its end.
+
+    Attributes:
+        due_at: earliest time of the next look, as the reader's clock has it.
+    """
 
     stream: str
     shard_id: str
@@ -44,6 +48,7 @@ class _Shard:
     iterator: str | None
     last_sequence_number: str | None = None
     is_behind: bool = False
+    due_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -87,7 +92,6 @@ class ShardReader:
                 continue
             if until_idle is not None and self.clock() - last_came >= until_idle:
                 return
-            self.sleep(_POLL_SECONDS)
 
     def _read(self, shard: _Shard) -> Iterator[bytes]:
         """The records that a shard has now."""
@@ -95,6 +99,9 @@ class ShardReader:
 
         if shard.iterator is None:
             return
+        if (wait := shard.due_at - self.clock()) > 0:
+            self.sleep(wait)
+        shard.due_at = self.clock() + _LOOK_SECONDS
         try:
             answer: Any = self.client.get_records(ShardIterator=shard.iterator)
         except ClientError as error:

@@ -15,7 +15,7 @@ import pytest
 
 from cli.core.aws import describe_stack, local_connection
 from cli.core.errors import CommandError, ExitCode
-from cli.core.local_stack import REGION, DeploymentRecord, EmulatorRecord, find_stack
+from cli.core.local_stack import REGION, AwsLimits, DeploymentRecord, EmulatorRecord, find_stack
 from cli.core.state import StateDir, read_document
 from cli.local_stack import assembly, cloudformation, emulator, ports, stack, synthesis
 from cli.local_stack.assembly import StackTemplate
@@ -238,8 +238,8 @@ def test_a_port_that_was_taken_for_a_moment_is_tried_again(
             return choices.pop()
         return choose(wanted, last=last, first=first)
 
-    def until_it_is_free(state: StateDir, port: int, mqtt_port: int) -> EmulatorRecord | None:
-        record = start_at(state, port, mqtt_port)
+    def until_it_is_free(state: StateDir, port: int, mqtt_port: int, limits: AwsLimits) -> EmulatorRecord | None:
+        record = start_at(state, port, mqtt_port, limits)
         server.close()
         return record
 

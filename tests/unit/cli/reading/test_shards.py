@@ -2,6 +2,7 @@
 
 # ruff: noqa: N803 - the names of Kinesis' own arguments
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -22,6 +23,7 @@ class FakeKinesis:
     failures: list[str] = field(default_factory=list)
     children: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    looks: list[tuple[str, str]] = field(default_factory=list)
     limit: int = 2
     _iterators: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     _names: Any = field(default_factory=count)
@@ -45,6 +47,7 @@ class FakeKinesis:
         if self.failures:
             raise ClientError({"Error": {"Code": self.failures.pop(0), "Message": ""}}, "GetRecords")
         stream, shard, position = self._iterators[ShardIterator]
+        self.looks.append((stream, shard))
         records = self.shards[stream, shard]
         taken = records[position : position + self.limit]
         end = position + len(taken)
@@ -122,6 +125,15 @@ def test_no_record_is_missed_or_repeated_after_a_failure(failure: str) -> None:
     first = [next(records), next(records)]
     kinesis.failures = [failure, failure]
     assert first + list(records) == RECORDS
+
+
+def test_a_shard_is_asked_less_than_five_times_a_second_whoever_asks_for_its_records_again() -> None:
+    kinesis, clock = FakeKinesis({("a", "1"): RECORDS, ("a", "2"): RECORDS}), Clock()
+    reader = ShardReader(cast("Any", kinesis), ["a"], OLDEST, clock=clock, sleep=clock.sleep)
+    for _ in range(8):
+        list(reader.records(until_idle=0.0))
+    calls = Counter(shard for _, shard in kinesis.looks)
+    assert all(count <= 5 * clock.now + 1 for count in calls.values())
 
 
 def test_an_iterator_that_expires_before_any_record_begins_where_it_was_to_begin() -> None:
