@@ -108,6 +108,7 @@ _CREATE_JOB = Operation(
         "malformed_multipart",
         "invalid_request",
         "body_too_large",
+        "file_too_large",
         "unsupported_media_type",
         "unsupported_content_encoding",
         "unsupported_file",

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from afluente.application.limits.stage_limits import Limits, RefusedKeys, StageLimits
+from afluente.application.limits.stage_limits import CsvLimits, Limits, RefusedKeys, StageLimits
 
 DEFAULT_LIMITS = StageLimits(
     ip=Limits(requests_per_second=500.0, requests_burst=1_000),
@@ -23,13 +23,20 @@ DEFAULT_LIMITS = StageLimits(
         points_burst=100_000,
         points_per_day=500_000_000,
     ),
+    csv=CsvLimits(bytes_per_day=100_000_000_000),
     refused_keys=RefusedKeys(per_second=10, burst=100),
 )
 
 _WIDE = Limits(
     requests_per_second=10_000.0, requests_burst=20_000, points_per_second=1_000_000.0, points_burst=5_000_000
 )
-LOCAL_LIMITS = StageLimits(ip=_WIDE, key=_WIDE, source=_WIDE, refused_keys=RefusedKeys(per_second=100.0, burst=1_000))
+LOCAL_LIMITS = StageLimits(
+    ip=_WIDE,
+    key=_WIDE,
+    source=_WIDE,
+    csv=CsvLimits(bytes_per_day=1_000_000_000_000),
+    refused_keys=RefusedKeys(per_second=100.0, burst=1_000),
+)
 """Wide enough for tests and benchmarks, which send all they can from one address."""
 
 

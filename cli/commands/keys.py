@@ -68,6 +68,9 @@ def create(
     ] = None,
     points_burst: Annotated[int | None, typer.Option("--points-burst", min=0, rich_help_panel=_LimitsPanel)] = None,
     points_per_day: Annotated[int | None, typer.Option("--points-per-day", min=0, rich_help_panel=_LimitsPanel)] = None,
+    csv_bytes_per_day: Annotated[
+        int | None, typer.Option("--csv-bytes-per-day", min=0, rich_help_panel=_LimitsPanel)
+    ] = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Make an API key and show it, once: only its hash is kept.
@@ -91,6 +94,7 @@ def create(
         points_per_second=points_per_second,
         points_burst=points_burst,
         points_per_day=points_per_day,
+        csv_bytes_per_day=csv_bytes_per_day,
     )
     rights = KeyRights(tenant, action or (), domain or (), source or (), limits)
     made = create_key(resolve(target), name, rights, expires.timestamp() if expires else None)

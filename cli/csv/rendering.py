@@ -35,6 +35,9 @@ _HINTS = {
     JobFault.EMPTY_FILE: "send a file with rows",
     JobFault.DAMAGED_ARCHIVE: "pack it again, and send it again",
     JobFault.FILE_GONE: "send it again",
+    JobFault.KEY_REVOKED: "send it again with a key that is valid",
+    JobFault.UPLOAD_USED: "send it again with 'afluente csv send', which begins another upload",
+    JobFault.TOO_MANY_BYTES: "send it again tomorrow (UTC), or ask the operators for a higher limit",
     JobFault.GIVEN_UP: "see 'afluente logs csv_trigger', then send it again",
 }
 

@@ -28,7 +28,9 @@ def register_files(record: Record, function: CsvTrigger) -> bool:
     for file in files:
         if is_option_file(file.key):
             continue
-        job = function.jobs.register(file, time.time(), options=function.options, queue=function.queue)
+        job = function.jobs.register(
+            file, time.time(), options=function.options, queue=function.queue, uploads=function.uploads
+        )
         logger().info(
             "file registered", code=LogCode.CSV_JOB_REGISTERED, job_id=job.job_id, key=file.key, status=job.status
         )

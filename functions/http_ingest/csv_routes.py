@@ -38,10 +38,11 @@ def _create_job(request: Request, function: HttpIngest) -> Answer:
         domains=function.settings.domains,
         creator=_creator(request.grant),
     )
-    job = _begin(request, upload.job, function.csv)
+    size = len(upload.content)
+    job = _begin(request, upload.job, size, function.csv)
     function.csv.uploads.put(_key(job), upload.content)
     # The file is stored for certain now, and S3 will notify of it.
-    shown = msgspec.structs.replace(report(job), status=JobStatus.QUEUED, bytes_total=len(upload.content))
+    shown = msgspec.structs.replace(report(job), status=JobStatus.QUEUED, bytes_total=size)
     return document(202, shown, {"location": _location(job)})
 
 
@@ -49,7 +50,8 @@ def _create_upload(request: Request, function: HttpIngest) -> Answer:
     announced = decode_announcement(
         request.body(), headers=request.headers, domains=function.settings.domains, creator=_creator(request.grant)
     )
-    job = _begin(request, announced.job, function.csv)
+    expected = msgspec.structs.replace(announced.job, upload_keys=(request.grant.key_id,))
+    job = _begin(request, expected, announced.size or 0, function.csv)
     return document(201, _upload(job, Renewal(announced.size, None), function.csv), {"location": _location(job)})
 
 
@@ -58,7 +60,8 @@ def _renew_upload(request: Request, function: HttpIngest) -> Answer:
     if job.status is not JobStatus.AWAITING_UPLOAD:
         detail = f"the job {job.job_id} awaits no file: it is {job.status}; POST /ingest/csv/uploads begins another one"
         raise RequestError(409, "job_has_its_file", detail, job_status=job.status)
-    return document(200, _upload(job, decode_renewal(request.body()), function.csv))
+    wanted = decode_renewal(request.body())
+    return document(200, _upload(function.csv.jobs.lend(job, request.grant.key_id), wanted, function.csv))
 
 
 def _get_job(request: Request, function: HttpIngest) -> Answer:
@@ -94,10 +97,12 @@ def _creator(grant: Grant) -> Creator:
     return Creator(secrets.token_hex(_JOB_ID_BYTES), grant, time.time())
 
 
-def _begin(request: Request, job: CsvJob, csv: CsvIngest) -> CsvJob:
+def _begin(request: Request, job: CsvJob, size: int, csv: CsvIngest) -> CsvJob:
+    """Begin a job whose file has this size in bytes, 0 if it is unknown."""
     grant = request.grant
     check_scope(grant, grant.missing(Action.INGEST, job.domain, job.source_id))
-    begun = csv.jobs.expect(job)
+    request.admit_file(size)
+    begun = csv.jobs.expect(msgspec.structs.replace(job, counted_bytes=size))
     logger().info(
         "job expected",
         code=LogCode.CSV_JOB_EXPECTED,

@@ -20,8 +20,7 @@ from constructs import Construct
 from infra.checks import acknowledge
 from infra.constructs.access_log import WITHOUT_ACCESS_LOG, access_log_settings
 from infra.constructs.encryption import DATA_KEY_REUSE
-from infra.constructs.functions.service_function import GATEWAY_TIMEOUT
-from infra.stage import VISIBILITY_FACTOR, Stage
+from infra.stage import Stage
 
 STAGE = "live"
 """The stage of the API, which is the path of its URL."""
@@ -55,7 +54,8 @@ class UnansweredConnections(Construct):
             delivery_delay=Duration.seconds(SECONDS_TO_AUTHENTICATE),
             # API Gateway ends a connection after two hours by itself.
             retention_period=Duration.hours(2),
-            visibility_timeout=Duration.seconds(VISIBILITY_FACTOR * GATEWAY_TIMEOUT.to_seconds()),
+            # Six times the timeout of the function that consumes it.
+            visibility_timeout=Duration.seconds(180),
             encryption=QueueEncryption.SQS_MANAGED if key is None else QueueEncryption.KMS,
             encryption_master_key=key,
             data_key_reuse=None if key is None else DATA_KEY_REUSE,

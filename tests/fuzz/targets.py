@@ -531,6 +531,9 @@ class _Jobs:
     def options_of(self, file: FileVersion) -> tuple[dict[str, Any], str | None]:
         return {}, None
 
+    def failure_of(self, job: CsvJob, file: FileVersion, now: float) -> None:
+        return None
+
     def send(self, job: CsvJob, part: int) -> None:
         assert job.status is JobStatus.QUEUED
 
@@ -539,7 +542,7 @@ def _register(file: FileVersion) -> None:
     if is_option_file(file.key):
         return
     jobs: Any = _Jobs()
-    job = JobRegistry(store=jobs, domains=_DOMAINS).register(file, NOW, options=jobs, queue=jobs)
+    job = JobRegistry(store=jobs, domains=_DOMAINS).register(file, NOW, options=jobs, queue=jobs, uploads=jobs)
     if job.status is not JobStatus.FAILED:
         StreamKey(job.domain, job.source_id, "any")
         assert file.key.startswith(f"inbox/{job.domain}/{job.source_id}/")

@@ -56,6 +56,8 @@ GRANTS = {
             for action in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
             for queue in ("afluente-prod-csv-inbox", "afluente-prod-csv-jobs.fifo")
         ),
+        *OF_LIMITS,
+        ("dynamodb:GetItem", "afluente-prod-access"),
         ("sqs:SendMessage", "afluente-prod-csv-jobs.fifo"),
         ("sqs:SendMessage", "afluente-prod-datapoints.fifo"),
         ("s3:PutObject", QUARANTINE),

@@ -62,6 +62,7 @@ LIMITS = {
             "ip": numbers(500.0, 1_000),
             "key": numbers(500.0, 1_000, 50_000.0, 200_000, 1_000_000_000),
             "source": numbers(100.0, 400, 20_000.0, 100_000, 500_000_000),
+            "csv": {"bytes_per_day": 100_000_000_000},
         }
     ),
     "AFLUENTE_LIMITS_FAIL": "open",
@@ -98,7 +99,9 @@ ENVIRONMENT = {
     "csv_trigger": {
         **ACCEPTING,
         **CSV_JOBS,
+        **LIMITS,
         "POWERTOOLS_SERVICE_NAME": "csv_trigger",
+        "AFLUENTE_ACCESS_TABLE": "afluente-prod-access",
         "AFLUENTE_CSV_INBOX_QUEUE_URL": "afluente-prod-csv-inbox",
         "AFLUENTE_CSV_JOBS_QUEUE_URL": "afluente-prod-csv-jobs.fifo",
         "AFLUENTE_CSV_HELD_SECONDS": "250",

@@ -275,6 +275,13 @@ def test_alarms_are_read_with_the_grants_of_the_role(api: httpx.Client) -> None:
 
 
 def test_uploads_are_begun_and_aborted_with_the_grants_of_the_role(api: httpx.Client) -> None:
+    small = {"domain": "iot", "source_id": "saw", "file": "small.csv"}
+    sent = api.post("/ingest/csv/uploads", json=small)
+    assert sent.status_code == 201, sent.text
+    assert httpx.put(sent.json()["upload"]["url"], content=csv_of(6.5)).is_success
+    url = f"/ingest/csv/{sent.json()['job_id']}"
+    until("the upload is read", lambda: api.get(url).json()["status"] == "complete")
+
     # Too large to be uploaded at once.
     large = {"domain": "iot", "source_id": "saw", "file": "large.csv", "size": 6 * 1024**3}
     begun = api.post("/ingest/csv/uploads", json=large)

@@ -38,7 +38,7 @@ def limit_rates(function: ServiceFunction, stage: Stage, data: DataStores) -> No
     limits = msgspec.to_builtins(stage.limits)
     function.configure(
         {
-            "AFLUENTE_LIMITS": json.dumps({name: limits[name] for name in ("ip", "key", "source")}),
+            "AFLUENTE_LIMITS": json.dumps({name: limits[name] for name in ("ip", "key", "source", "csv")}),
             "AFLUENTE_LIMITS_FAIL": stage.limits_fail,
             "AFLUENTE_LIMITS_TABLE": data.tables.limits.table_name,
         }

@@ -5,7 +5,7 @@ from constructs import Construct
 
 from infra.constructs.csv_inbox import INBOX_OBJECTS, REJECTS_OBJECTS
 from infra.constructs.data_stores import DataStores
-from infra.constructs.functions.capabilities import accept_points, keep_csv_jobs, pace_bulk
+from infra.constructs.functions.capabilities import accept_points, keep_csv_jobs, limit_rates, pace_bulk
 from infra.constructs.functions.service_function import RECEIVE_AND_RETRY, ServiceFunction
 from infra.constructs.layers import Layers
 from infra.stage import Stage
@@ -31,6 +31,8 @@ class CsvTrigger(ServiceFunction):
             key=data.encryption.key,
         )
         accept_points(self, stage, data)
+        limit_rates(self, stage, data)
+        self._uploads(data)
         pace_bulk(self, data, ["dynamodb:GetItem", "dynamodb:UpdateItem"])
         self._files(data)
         self._jobs(stage, data)
@@ -50,6 +52,11 @@ class CsvTrigger(ServiceFunction):
             batch_size=_JOBS_BATCH_SIZE,
             max_concurrency=stage.csv_concurrency,
         )
+
+    def _uploads(self, data: DataStores) -> None:
+        """Look up whether the keys of an upload are still valid."""
+        self.configure({"AFLUENTE_ACCESS_TABLE": data.tables.access.table_name})
+        self.allow(["dynamodb:GetItem"], data.tables.access.table_arn)
 
     def _files(self, data: DataStores) -> None:
         """Read files with their options, and keep the rows that were rejected."""

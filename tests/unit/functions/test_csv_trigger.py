@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files
 from afluente.adapters.codecs.csv import blocks
+from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.faults import JobFault
@@ -21,12 +22,13 @@ from afluente.application.csv.files import FileVersion
 from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.load_file import LoadCsv
 from afluente.application.csv.registry import JobRegistry
+from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack, SeriesPack
 from afluente.runtime.csv_trigger import CsvTrigger
 from csv_trigger.handler import handle
-from tests.factories import Clock
+from tests.factories import Clock, some_rate_limits
 from tests.unit.functions.conftest import LogLines
 
 KEY = "inbox/iot/furnace-1/März 2023/a+b.csv"
@@ -70,6 +72,7 @@ class World:
             jobs=JobRegistry(store=self.store, domains=["iot"]),
             options=self.files,
             queue=self,
+            uploads=UploadChecks(MemoryApiKeys(), some_rate_limits()),
             quarantine=self.quarantine,
             loader=lambda: load,
             retry_later=self.retry_later,

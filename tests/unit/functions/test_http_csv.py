@@ -20,6 +20,7 @@ from afluente.application.csv.registry import JobRegistry
 from afluente.application.csv.uploads import MAX_FILE_BYTES, MAX_PUT_BYTES, URL_SECONDS, MultipartUpload
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.limits.stage_limits import CsvLimits, StageLimits
 from afluente.runtime.http_ingest import CsvIngest, HttpIngest, HttpIngestSettings
 from http_ingest.handler import handle
 from tests.conformity import assert_documented
@@ -39,6 +40,7 @@ class World:
         self.store = MemoryCsvJobs()
         self.uploads = MemoryCsvUploads()
         self.is_away = False
+        self.limits = some_rate_limits()
         self.settings = HttpIngestSettings(
             domains=DOMAINS, shards=64, datapoints_queue_url="memory", quarantine_bucket="memory"
         )
@@ -46,7 +48,7 @@ class World:
     def function(self) -> HttpIngest:
         accept = AcceptPoints(queue=MemoryPackQueue(), quarantine=MemoryQuarantine(), shards=64)
         csv = CsvIngest(JobRegistry(store=self.store, domains=DOMAINS), self.store, self)
-        return HttpIngest(self.settings, accept, csv, no_sensors, some_rate_limits(), front=None)
+        return HttpIngest(self.settings, accept, csv, no_sensors, self.limits, front=None)
 
     def put(self, key: str, body: bytes) -> None:
         if self.is_away:
@@ -535,3 +537,44 @@ def test_without_csv_ingest_the_routes_are_as_if_they_did_not_exist(world: World
     detail = world.answer_to(asked)[1]["detail"]
     assert detail.startswith(f"there is no {path}; the routes are POST /ingest/datapoints, POST /ingest/packets, ")
     assert " /ingest/csv" not in detail.partition(";")[2]
+
+
+# --- bytes a day -----------------------------------------------------------------------------------------------------
+
+
+def test_the_bytes_of_an_uploaded_file_count_for_its_key(world: World, upload_event: Event) -> None:
+    world.limits = some_rate_limits(StageLimits(csv=CsvLimits(bytes_per_day=100)))
+
+    status, _, headers = world.answer_to(upload_event)
+    assert status == 202
+    assert '"csv-bytes-per-day";q=100;w=86400;qu="content-bytes"' in headers["ratelimit-policy"]
+    assert world.the_job().counted_bytes == len(next(iter(world.uploads.files.values())))
+
+    status, body, headers = world.answer_to(upload_event)
+    assert (status, body["code"]) == (429, "rate_limited")
+    assert (body["limit"]["subject"], body["limit"]["dimension"]) == ("csv", "bytes_per_day")
+    assert int(headers["retry-after"]) > 0
+    assert len(world.uploads.files) == 1
+
+
+def test_the_announced_bytes_of_a_file_count_for_its_key(world: World, asked: Callable[..., Event]) -> None:
+    world.limits = some_rate_limits(StageLimits(csv=CsvLimits(bytes_per_day=1_000)))
+    file = {"file": "march.csv", "domain": "iot", "source_id": "furnace-1"}
+
+    def announce(size: int) -> tuple[int, dict[str, Any], dict[str, str]]:
+        return world.answer_to(with_grant(asked("POST /ingest/csv/uploads", body={**file, "size": size})))
+
+    assert announce(700)[0] == 201
+    assert (world.the_job().counted_bytes, world.the_job().upload_keys) == (700, ("aaaqeaye",))
+    assert announce(700)[0] == 429
+    status, body, _ = announce(1_001)
+    assert (status, body["code"]) == (413, "file_too_large")
+
+
+def test_whoever_gets_new_urls_of_an_upload_answers_for_its_file(world: World, asked: Callable[..., Event]) -> None:
+    world.store.create(a_csv_job(JOB_ID, status=JobStatus.AWAITING_UPLOAD, upload_keys=("aaaqeaye",)))
+
+    status, *_ = world.answer_to(with_grant(asked("POST /ingest/csv/{job_id}/upload", body={}), key_id="bbbqeaye"))
+
+    assert status == 200
+    assert world.the_job().upload_keys == ("aaaqeaye", "bbbqeaye")

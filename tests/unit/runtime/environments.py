@@ -53,6 +53,7 @@ CSV_TRIGGER = {
     "AFLUENTE_CSV_BUCKET": "csv",
     "AFLUENTE_CSV_JOBS_TABLE": "csv-jobs",
     "AFLUENTE_CSV_SLOTS_TABLE": "csv-slots",
+    "AFLUENTE_ACCESS_TABLE": "access",
     "AFLUENTE_CSV_INBOX_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/csv-inbox",
     "AFLUENTE_CSV_JOBS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/csv-jobs.fifo",
 }

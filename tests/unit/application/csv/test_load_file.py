@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from afluente.adapters.codecs.csv import blocks as blocks_module
+from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.chunks import Chunk, LoadPlan, Position
@@ -16,10 +17,11 @@ from afluente.application.csv.load_file import MAX_FUTILE_ATTEMPTS, LoadCsv, Par
 from afluente.application.csv.ports import StaleJobError
 from afluente.application.csv.progress import PartProgress
 from afluente.application.csv.registry import JobRegistry
+from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
 from afluente.application.ingest.packs import Pack, SeriesPack
-from tests.factories import NOW, Clock
+from tests.factories import NOW, Clock, some_rate_limits
 
 KEY = "inbox/iot/furnace-1/readings.csv"
 BLOCK = 2_000
@@ -63,6 +65,7 @@ class Service:
         self.parts = JobQueue()
         self.queue = Queue()
         self.jobs = JobRegistry(store=self.store, domains=["iot"])
+        self.uploads = UploadChecks(MemoryApiKeys(), some_rate_limits())
         self.read_csv = self.reader(self.store)
 
     def reader(self, store: MemoryCsvJobs) -> LoadCsv:
@@ -73,7 +76,7 @@ class Service:
         return self.register(self.files.put(key, content.encode()))
 
     def register(self, file: FileVersion) -> CsvJob:
-        return self.jobs.register(file, self.clock.now, options=self.files, queue=self.parts)
+        return self.jobs.register(file, self.clock.now, options=self.files, queue=self.parts, uploads=self.uploads)
 
     def read(self, job: CsvJob, part: int = 0, *, chunks: int = 1_000) -> PartResult:
         """Read on, for so many chunks at the most."""

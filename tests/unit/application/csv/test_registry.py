@@ -6,7 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.csv import MemoryCsvJobs
+from afluente.adapters.memory.limits import MemoryLimits
+from afluente.application.access.api_keys import ApiKey
 from afluente.application.csv.faults import (
     JobFault,
     NotReadableError,
@@ -14,11 +17,15 @@ from afluente.application.csv.faults import (
 from afluente.application.csv.files import FileVersion, upload_key
 from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.registry import JobRegistry
+from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.errors import UnavailableError
+from afluente.application.limits.leases import SharedBucket
+from afluente.application.limits.stage_limits import CsvLimits, KeyLimits, StageLimits
 from afluente.domain.faults import Fault
-from tests.factories import DOMAINS, NOW, a_csv_job
+from tests.factories import DOMAINS, NOW, a_csv_job, an_api_key, some_rate_limits
 
 JOB_ID = "0123456789abcdef01234567"
+BYTES_A_DAY = 1_000
 
 
 class Options:
@@ -63,16 +70,37 @@ class StoreThatOthersChange(MemoryCsvJobs):
         return super().change(job)
 
 
+class LimitsThatOthersWrite(MemoryLimits):
+    """Buckets that another writer has always changed just before."""
+
+    def save(self, subject: str, bucket: SharedBucket, *, expires_at: float) -> SharedBucket | None:
+        return bucket
+
+
 class World:
     """Jobs, in memory."""
 
     def __init__(self, store: MemoryCsvJobs | None = None) -> None:
         self.store = store or MemoryCsvJobs()
         self.queue = Queue()
+        self.keys = MemoryApiKeys()
+        self.limits = MemoryLimits()
         self.jobs = JobRegistry(store=self.store, domains=DOMAINS)
 
     def register(self, file: FileVersion, now: float = NOW, options: Options | None = None) -> CsvJob:
-        return self.jobs.register(file, now, options=options or Options(), queue=self.queue)
+        limits = some_rate_limits(StageLimits(csv=CsvLimits(bytes_per_day=BYTES_A_DAY)), self.limits)
+        uploads = UploadChecks(self.keys, limits)
+        return self.jobs.register(file, now, options=options or Options(), queue=self.queue, uploads=uploads)
+
+    def announced(self, **fields: Any) -> tuple[CsvJob, ApiKey]:
+        """A job whose file is uploaded to a URL, and the key that got the URL."""
+        _, key = an_api_key()
+        self.keys.put(key)
+        job = a_csv_job(
+            JOB_ID,
+            **({"status": JobStatus.AWAITING_UPLOAD, "created_by": key.key_id, "upload_keys": (key.key_id,)} | fields),
+        )
+        return self.jobs.expect(job), key
 
 
 @pytest.fixture
@@ -215,15 +243,116 @@ def test_an_expected_file_that_is_registered_twice_is_one_job(world: World, expe
     assert world.register(an_upload(), NOW + 5) == first
 
 
-def test_an_expected_file_that_is_uploaded_again_is_another_job_with_the_same_options(
-    world: World, expected: CsvJob
+def test_a_file_that_is_uploaded_again_as_it_is_stays_the_file_of_its_job(world: World, expected: CsvJob) -> None:
+    first = world.register(an_upload())
+
+    assert world.register(an_upload("v2"), NOW + 5) == first
+    assert [job_id for job_id, _ in world.queue.sent] == [JOB_ID] * 2
+
+
+def test_another_file_at_the_url_of_a_job_is_refused(world: World, expected: CsvJob) -> None:
+    first = world.register(an_upload())
+
+    again = world.register(msgspec.structs.replace(an_upload("v2"), size=101), NOW + 5)
+
+    assert (again.status, again.reason and again.reason.code) == (JobStatus.FAILED, JobFault.UPLOAD_USED)
+    assert world.store.find(again.job_id) == again
+    assert world.store.find(JOB_ID) == first
+    assert world.queue.sent == [(JOB_ID, 0)]
+
+
+# --- uploads to presigned URLs ---------------------------------------------------------------------------------------
+
+
+def test_the_file_of_a_valid_key_is_queued(world: World) -> None:
+    world.announced()
+
+    assert world.register(an_upload()).status is JobStatus.QUEUED
+
+
+@pytest.mark.parametrize("end", [{"revoked_at": NOW + 1}, {"expires_at": NOW + 1}])
+def test_the_file_of_a_key_that_was_revoked_meanwhile_is_refused_and_its_job_says_why(
+    world: World, end: dict[str, Any]
 ) -> None:
-    world.register(an_upload())
+    _, key = world.announced()
+    world.keys.put(msgspec.structs.replace(key, **end), replacing=key)
 
-    again = world.register(an_upload("v2"), NOW + 5)
+    job = world.register(an_upload(), NOW + 5)
 
-    assert again.job_id != JOB_ID
-    assert (again.options, again.options_from, again.status) == ({"delimiter": ";"}, "request", JobStatus.QUEUED)
+    assert (job.job_id, job.status, job.version_of_file) == (JOB_ID, JobStatus.FAILED, an_upload())
+    assert job.reason is not None
+    assert job.reason.code is JobFault.KEY_REVOKED
+    assert key.key_id in job.reason.message
+    assert world.register(an_upload(), NOW + 6) == job
+    assert world.queue.sent == []
+
+
+def test_the_file_of_a_key_that_is_there_no_longer_is_refused(world: World) -> None:
+    world.announced()
+    world.keys = MemoryApiKeys()
+
+    job = world.register(an_upload())
+
+    assert (job.status, job.reason and job.reason.code) == (JobStatus.FAILED, JobFault.KEY_REVOKED)
+
+
+def test_a_file_is_refused_once_one_of_the_keys_that_got_a_url_is_revoked(world: World) -> None:
+    job, first = world.announced()
+    _, second = an_api_key(1 << 256)
+    world.keys.put(second)
+
+    lent = world.jobs.lend(job, second.key_id)
+
+    assert lent.upload_keys == (first.key_id, second.key_id)
+    assert world.jobs.lend(lent, first.key_id) == lent
+    world.keys.put(msgspec.structs.replace(first, revoked_at=NOW), replacing=first)
+    assert world.register(an_upload()).status is JobStatus.FAILED
+
+
+def test_urls_of_a_job_that_is_being_changed_are_not_given_out() -> None:
+    world = World(StoreThatOthersChange())
+    job, _ = world.announced()
+
+    with pytest.raises(UnavailableError, match=JOB_ID):
+        world.jobs.lend(job, "another")
+
+
+@pytest.mark.parametrize(
+    ("size", "counted", "status"),
+    [
+        pytest.param(BYTES_A_DAY, 0, JobStatus.QUEUED, id="as many as are allowed"),
+        pytest.param(BYTES_A_DAY + 1, 0, JobStatus.FAILED, id="a byte more"),
+        pytest.param(3 * BYTES_A_DAY, 2 * BYTES_A_DAY, JobStatus.QUEUED, id="most of them announced"),
+        pytest.param(BYTES_A_DAY, 2 * BYTES_A_DAY, JobStatus.QUEUED, id="fewer than announced"),
+    ],
+)
+def test_the_bytes_of_a_file_that_were_not_announced_count_when_it_comes(
+    world: World, size: int, counted: int, status: JobStatus
+) -> None:
+    _, key = world.announced(counted_bytes=counted)
+
+    job = world.register(msgspec.structs.replace(an_upload(), size=size))
+
+    assert job.status is status
+    if job.reason is not None:
+        assert job.reason.code is JobFault.TOO_MANY_BYTES
+        assert job.reason.message.startswith(f"the key {key.key_id} may send 1,000 bytes a day (UTC)")
+
+
+def test_a_key_with_a_limit_of_its_own_may_upload_as_much_as_that_says(world: World) -> None:
+    _, key = world.announced()
+    own = msgspec.structs.replace(key, limits=KeyLimits(csv_bytes_per_day=5 * BYTES_A_DAY))
+    world.keys.put(own, replacing=key)
+
+    assert world.register(msgspec.structs.replace(an_upload(), size=5 * BYTES_A_DAY)).status is JobStatus.QUEUED
+
+
+def test_a_file_whose_bytes_cannot_be_counted_for_all_who_count_is_registered_again(world: World) -> None:
+    world.announced()
+    world.limits = LimitsThatOthersWrite()
+
+    with pytest.raises(UnavailableError):
+        world.register(an_upload())
 
 
 def test_a_file_whose_job_was_cancelled_before_it_came_is_not_read(world: World, expected: CsvJob) -> None:

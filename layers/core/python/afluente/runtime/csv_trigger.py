@@ -8,25 +8,29 @@ from functools import cache
 import msgspec
 from pydantic import Field
 
+from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.aws.s3_csv_options import BucketOptions
 from afluente.adapters.aws.sqs_csv_jobs import SqsJobQueue
 from afluente.adapters.aws.sqs_packs import SqsRetryBackoff
 from afluente.application.csv.load_file import LoadCsv
 from afluente.application.csv.ports import CsvJobStore, JobQueue, OptionsReader
 from afluente.application.csv.registry import JobRegistry
+from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.core.clients import client
-from afluente.runtime.core.settings import AcceptingSettings
+from afluente.runtime.core.settings import AcceptingSettings, LimitedSettings
 from afluente.runtime.csv_jobs import csv_job_store
 from afluente.runtime.ingest import accept_points, s3_quarantine
+from afluente.runtime.limiting import rate_limits
 
 # One reads ranges, one reads chunks of them, and a read that timed out may still be running.
 _THREADS = 4
 
 
-class CsvTriggerSettings(AcceptingSettings):
+class CsvTriggerSettings(AcceptingSettings, LimitedSettings):
     """Settings of `csv_trigger`."""
 
+    access_table: str
     csv_bucket: str
     csv_jobs_table: str
     csv_jobs_queue_url: str
@@ -45,6 +49,7 @@ class CsvTrigger(msgspec.Struct, frozen=True):
         jobs: registers files as jobs.
         options: reads the option files beside a file.
         queue: holds the parts of jobs.
+        uploads: checks files that clients have uploaded.
         quarantine: keeps messages of which nothing can be made.
         loader: gives the use case that loads files; the first call imports pandas.
         retry_later: has a message of a part retried after some seconds, by its receipt handle.
@@ -55,6 +60,7 @@ class CsvTrigger(msgspec.Struct, frozen=True):
     jobs: JobRegistry
     options: OptionsReader
     queue: JobQueue
+    uploads: UploadChecks
     quarantine: Quarantine
     loader: Callable[[], LoadCsv]
     retry_later: Callable[[str, int], None]
@@ -71,6 +77,7 @@ def compose(environment: Mapping[str, str]) -> CsvTrigger:
         jobs=JobRegistry(store=store, domains=settings.domains),
         options=BucketOptions(client("s3"), settings.csv_bucket),
         queue=queue,
+        uploads=UploadChecks(DynamoApiKeys(client("dynamodb"), settings.access_table), rate_limits(settings)),
         quarantine=s3_quarantine(settings),
         loader=cache(lambda: _loader(settings, store, queue)),
         retry_later=SqsRetryBackoff(client("sqs"), settings.csv_jobs_queue_url).after,

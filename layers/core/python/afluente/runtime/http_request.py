@@ -67,6 +67,15 @@ class Request:
         """
         self._allowed = _allowed_or_raise(self._limits.admit_points(self._sender, batches, self._allowed, time.time()))
 
+    def admit_file(self, size: int) -> None:
+        """Admit the bytes of a CSV file.
+
+        Raises:
+            RequestError: 429, the key has sent too many today; 413, so many are never allowed.
+            UnavailableError: they cannot be counted, and the limits fail shut.
+        """
+        self._allowed = _allowed_or_raise(self._limits.admit_file(self._sender, size, self._allowed, time.time()))
+
     def limit_headers(self) -> dict[str, str]:
         """Header fields of the answer with the standing of each limit."""
         return rate_limit_headers(self._allowed.standings)

@@ -54,7 +54,9 @@ def report_decisions(decisions: Sequence[Allowed | Throttled]) -> None:
         count(
             {
                 **{metric: sum(its.demand.kind is kind for its in throttled) for kind, metric in _LIMITED_BY.items()},
-                Metric.POINTS_LIMITED: sum(its.demand.points for its in throttled),
+                Metric.POINTS_LIMITED: sum(
+                    its.demand.points for its in throttled if its.demand.kind is not Subject.CSV
+                ),
                 Metric.REQUESTS_UNCOUNTED: len(uncounted),
             }
         )

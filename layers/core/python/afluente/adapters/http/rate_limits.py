@@ -12,7 +12,14 @@ from afluente.application.limits.decisions import Standing, Throttled
 from afluente.application.limits.explanation import UNITS, explain
 from afluente.application.limits.rules import DAY_SECONDS, Dimension, Rule, Subject
 
-_NAMES = {Dimension.REQUESTS: "requests", Dimension.POINTS: "points", Dimension.POINTS_PER_DAY: "points-per-day"}
+_NAMES = {
+    Dimension.REQUESTS: "requests",
+    Dimension.POINTS: "points",
+    Dimension.POINTS_PER_DAY: "points-per-day",
+    Dimension.BYTES_PER_DAY: "bytes-per-day",
+}
+# The draft's own name of a unit.
+_QUOTA_UNITS = {"bytes": "content-bytes"}
 
 
 def rate_limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
@@ -47,6 +54,8 @@ def rate_limited(throttled: Throttled) -> RequestError:
     }
     if rule.rate:
         limit["per_second"] = rule.rate
+    if throttled.retry_after is None and kind is Subject.CSV:
+        return RequestError(413, "file_too_large", explain(throttled), headers=headers)
     if throttled.retry_after is None:
         return RequestError(413, "over_the_burst", explain(throttled), headers=headers, limit=limit)
     return RequestError(
@@ -62,7 +71,7 @@ def rate_limited(throttled: Throttled) -> RequestError:
 def _policy(name: str, rule: Rule) -> str:
     window = math.ceil(rule.size / rule.rate) if rule.rate else DAY_SECONDS
     unit = UNITS[rule.dimension]
-    quota_unit = "" if unit == "requests" else f';qu="{unit}"'
+    quota_unit = "" if unit == "requests" else f';qu="{_QUOTA_UNITS.get(unit, unit)}"'
     return f'"{name}";q={int(rule.size)};w={window}{quota_unit}'
 
 

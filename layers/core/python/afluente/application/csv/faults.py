@@ -23,6 +23,9 @@ class JobFault(StrEnum):
     AMBIGUOUS_STREAMS = "ambiguous_streams"
     DAMAGED_ARCHIVE = "damaged_archive"
     FILE_GONE = "file_gone"
+    KEY_REVOKED = "key_revoked"
+    UPLOAD_USED = "upload_used"
+    TOO_MANY_BYTES = "too_many_bytes"
     GIVEN_UP = "given_up"
 
 

@@ -38,6 +38,8 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
         status: of the job.
         created_at, updated_at, started_at, finished_at: in Unix seconds.
         created_by: id of the API key that asked for it; None for a file that was dropped.
+        upload_keys: ids of the API keys that got URLs to upload the file to.
+        counted_bytes: bytes of the file that were admitted before it came.
         version_of_file: the file; None until it is there.
         options: as they were given.
         options_from: where they were given.
@@ -59,6 +61,8 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     updated_at: float
     created_by: str | None = None
+    upload_keys: tuple[str, ...] = ()
+    counted_bytes: int = 0
     version_of_file: FileVersion | None = None
     options: dict[str, Any] = {}
     options_from: str | None = None

@@ -13,10 +13,11 @@ from afluente.application.limits.rules import (
     POINTS,
     REQUESTS,
     Rule,
+    Subject,
     by_dimension,
     rules_by_dimension,
 )
-from afluente.application.limits.stage_limits import Limits
+from afluente.application.limits.stage_limits import CsvLimits, Limits
 
 LEASE_SECONDS = 60.0
 LONGEST_LEASE_SECONDS = 900.0
@@ -123,7 +124,8 @@ class Account:
 
     def adapt(self, demand: Demand, now: float) -> None:
         """Adapt the next lease to the last one: more if it was used up, less and for longer if it was not."""
-        if not self._lease:
+        # Files are rare and large: a container that holds bytes for the next one takes them from the others.
+        if not self._lease or demand.kind is Subject.CSV:
             return
         if now >= self._until:
             self.seconds = min(2 * self.seconds, LONGEST_LEASE_SECONDS)
@@ -139,7 +141,7 @@ class Account:
         """Tokens that are returned with the next lease, by dimension."""
         return by_dimension(self._usable(now))
 
-    def credit_at(self, limits: Limits, now: float) -> Sequence[float]:
+    def credit_at(self, limits: Limits | CsvLimits, now: float) -> Sequence[float]:
         """The remaining credit, by dimension."""
         if now > self._credit_at:
             for index, rule in enumerate(rules_by_dimension(limits)):

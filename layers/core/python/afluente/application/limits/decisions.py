@@ -3,7 +3,7 @@
 import msgspec
 
 from afluente.application.limits.rules import Rule, Subject
-from afluente.application.limits.stage_limits import Limits
+from afluente.application.limits.stage_limits import CsvLimits, Limits
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -19,12 +19,12 @@ class Demand(msgspec.Struct, frozen=True):
     Attributes:
         kind, name: the subject.
         limits: of the subject.
-        requests, points: numbers of them.
+        requests, points: numbers of them; of a CSV file its bytes in place of points.
     """
 
     kind: Subject
     name: str
-    limits: Limits
+    limits: Limits | CsvLimits
     requests: int = 0
     points: int = 0
 

@@ -9,10 +9,11 @@ UNITS: Mapping[Dimension, str] = {
     Dimension.REQUESTS: "requests",
     Dimension.POINTS: "points",
     Dimension.POINTS_PER_DAY: "points",
+    Dimension.BYTES_PER_DAY: "bytes",
 }
 """The unit of each dimension."""
 
-_SUBJECTS = {Subject.IP: "the address", Subject.KEY: "the key", Subject.SOURCE: "the source"}
+_SUBJECTS = {Subject.IP: "the address", Subject.KEY: "the key", Subject.SOURCE: "the source", Subject.CSV: "the key"}
 
 
 def explain(throttled: Throttled) -> str:

@@ -19,7 +19,7 @@ from afluente.application.limits.rules import (
     by_dimension,
     rules_by_dimension,
 )
-from afluente.application.limits.stage_limits import Limits
+from afluente.application.limits.stage_limits import CsvLimits, Limits
 
 SHARE = 10
 """Divisor of the free tokens that bounds a lease: at most a tenth of them."""
@@ -53,7 +53,7 @@ class SharedBucket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     day_points: float = 0.0
     holds: dict[str, Hold] = {}
 
-    def expires_at(self, limits: Limits) -> float:
+    def expires_at(self, limits: Limits | CsvLimits) -> float:
         """The time from which it equals an empty `SharedBucket()`, in Unix seconds."""
         full = max((rule.size / rule.rate for rule in rules_by_dimension(limits)[:DAY] if rule), default=0.0)
         last = max(self.at, *(hold.until for hold in self.holds.values())) if self.holds else self.at
@@ -82,7 +82,7 @@ class Leased(msgspec.Struct, frozen=True):
     fresh: tuple[float, float, float]
 
 
-def refilled(bucket: SharedBucket, limits: Limits, now: float) -> SharedBucket:
+def refilled(bucket: SharedBucket, limits: Limits | CsvLimits, now: float) -> SharedBucket:
     """The bucket at `now`: refilled for the time since `at`, without the leases that have ended."""
     rules, holds, at = rules_by_dimension(limits), bucket.holds, bucket.at
     free: list[float | None] = [bucket.requests, bucket.points]
@@ -121,7 +121,7 @@ class Lessee(msgspec.Struct, frozen=True):
 
 def lease(
     bucket: SharedBucket,
-    limits: Limits,
+    limits: Limits | CsvLimits,
     lessee: Lessee,
     *,
     need: Sequence[float],

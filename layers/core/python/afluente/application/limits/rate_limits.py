@@ -83,17 +83,24 @@ class RateLimits:
             UnavailableError: they cannot be counted, and the limits fail shut.
         """
         total = sum(batch.points for batch in points)
-        decision = self._limiter.acquire([*self._demands(sender, points=total), *self._of_sources(points)], now)
-        if isinstance(decision, Throttled):
-            self._limiter.release(admitted, now)
-            return self._reported(decision)
-        return self._reported(
-            msgspec.structs.replace(
-                decision,
-                standings=(*admitted.standings, *decision.standings),
-                uncounted=None if admitted.uncounted else decision.uncounted,
-            )
-        )
+        return self._further([*self._demands(sender, points=total), *self._of_sources(points)], admitted, now)
+
+    def admit_file(self, sender: Sender, size: int, admitted: Allowed, now: float) -> Allowed | Throttled:
+        """Admit the bytes of a CSV file of an admitted request, as `admit_points` does.
+
+        Args:
+            sender: of the file.
+            size: bytes that were not admitted before; none or fewer for nothing to admit.
+            admitted: the answer of `admit_request`.
+            now: in Unix seconds.
+
+        Raises:
+            UnavailableError: they cannot be counted, and the limits fail shut.
+        """
+        if size <= 0:
+            return admitted
+        limits = self._limits.csv.overridden_by(sender.limits)
+        return self._further([Demand(Subject.CSV, sender.key_id, limits, points=size)], admitted, now)
 
     def admit_messages(
         self,
@@ -118,6 +125,20 @@ class RateLimits:
         decisions = self._limiter.acquire_each(demands, now, run=run, is_time_left=is_time_left)
         self._on_decisions(decisions)
         return decisions
+
+    def _further(self, demands: Sequence[Demand], admitted: Allowed, now: float) -> Allowed | Throttled:
+        """Admit what else an admitted request needs, or release it."""
+        decision = self._limiter.acquire(demands, now)
+        if isinstance(decision, Throttled):
+            self._limiter.release(admitted, now)
+            return self._reported(decision)
+        return self._reported(
+            msgspec.structs.replace(
+                decision,
+                standings=(*admitted.standings, *decision.standings),
+                uncounted=None if admitted.uncounted else decision.uncounted,
+            )
+        )
 
     def _reported(self, decision: Decision) -> Decision:
         self._on_decisions([decision])

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from afluente.application.limits.stage_limits import Limits
+from afluente.application.limits.stage_limits import CsvLimits, Limits
 
 DAY_SECONDS = 86_400
 
@@ -21,6 +21,8 @@ class Subject(StrEnum):
     IP = "ip"
     KEY = "key"
     SOURCE = "source"
+    CSV = "csv"
+    """A key, for the bytes of its CSV files."""
 
 
 class Dimension(StrEnum):
@@ -29,6 +31,7 @@ class Dimension(StrEnum):
     REQUESTS = "requests"
     POINTS = "points"
     POINTS_PER_DAY = "points_per_day"
+    BYTES_PER_DAY = "bytes_per_day"
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -40,8 +43,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 @lru_cache(4_096)
-def rules_by_dimension(limits: Limits) -> tuple[Rule | None, Rule | None, Rule | None]:
+def rules_by_dimension(limits: Limits | CsvLimits) -> tuple[Rule | None, Rule | None, Rule | None]:
     """The rule of each dimension; None without a limit."""
+    if isinstance(limits, CsvLimits):
+        return None, None, Rule(Dimension.BYTES_PER_DAY, 0.0, limits.bytes_per_day) if limits.bytes_per_day else None
     return (
         _rate_rule(Dimension.REQUESTS, limits.requests_per_second, limits.requests_burst),
         _rate_rule(Dimension.POINTS, limits.points_per_second, limits.points_burst),

@@ -20,6 +20,7 @@ class KeyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         points_per_second: steady rate of points.
         points_burst: points that may come at once.
         points_per_day: points of a day, which begins at midnight UTC.
+        csv_bytes_per_day: bytes of CSV files of a day, in place of `CsvLimits.bytes_per_day`.
     """
 
     requests_per_second: float | None = None
@@ -27,6 +28,7 @@ class KeyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     points_per_second: float | None = None
     points_burst: int | None = None
     points_per_day: int | None = None
+    csv_bytes_per_day: int | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +52,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         """These limits, replaced by those of one key as far as it has its own."""
         if own is None:
             return self
-        named = {name: getattr(own, name) for name in own.__struct_fields__}
+        named = {name: getattr(own, name) for name in self.__struct_fields__}
         return msgspec.structs.replace(self, **{name: value for name, value in named.items() if value is not None})
+
+
+class CsvLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limit of what each key uploads as CSV files; 0 stands for no limit.
+
+    Attributes:
+        bytes_per_day: bytes of a day, which begins at midnight UTC.
+    """
+
+    bytes_per_day: Amount = 0
+
+    def overridden_by(self, own: KeyLimits | None) -> "CsvLimits":
+        """This limit, replaced by that of one key if it has its own."""
+        if own is None or own.csv_bytes_per_day is None:
+            return self
+        return CsvLimits(bytes_per_day=own.csv_bytes_per_day)
 
 
 class RefusedKeys(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +85,7 @@ class StageLimits(msgspec.Struct, frozen=True, kw_only=True):
     ip: Limits = Limits()
     key: Limits = Limits()
     source: Limits = Limits()
+    csv: CsvLimits = CsvLimits()
     refused_keys: RefusedKeys = RefusedKeys()
 
 
