@@ -12,6 +12,7 @@ from cli.commands import (
     dlq,
     domains,
     keys,
+    metrics,
     send,
     stack,
     tail,
@@ -60,6 +61,7 @@ app.add_typer(send.app, name="send")
 app.add_typer(csv.app, name="csv")
 app.command("tail")(tail.tail)
 app.command("alarms")(alarms.alarms)
+app.command("metrics")(metrics.metrics)
 app.add_typer(dlq.app, name="dlq")
 migrate.app.add_typer(dual_write.app, name="dual-write")
 migrate.app.add_typer(shadow.app, name="shadow")

@@ -30,13 +30,13 @@ class DeadLetterQueue(StrEnum):
     """CSV jobs that did not finish."""
 
 
-# The output that names each, and that of the queue to which its messages go back.
-_OUTPUTS = {
+OUTPUTS = {
     DeadLetterQueue.DATAPOINTS: ("DatapointsDlqUrl", "DatapointsQueueUrl"),
     DeadLetterQueue.MQTT: ("InboxDlqUrl", "InboxQueueUrl"),
     DeadLetterQueue.CSV_INBOX: ("CsvInboxDlqUrl", "CsvInboxQueueUrl"),
     DeadLetterQueue.CSV_JOBS: ("CsvJobsDlqUrl", "CsvJobsQueueUrl"),
 }
+"""The output that names each, and that of the queue to which its messages go back."""
 
 
 class Redrive(msgspec.Struct, frozen=True):
@@ -55,14 +55,14 @@ class Redrive(msgspec.Struct, frozen=True):
 
 def dead_letters(target: Target, queue: DeadLetterQueue) -> QueueStatus:
     """The messages of a dead-letter queue, counted."""
-    source, _ = _OUTPUTS[queue]
+    source, _ = OUTPUTS[queue]
     return queue_status(target, target[source])
 
 
 def redrive(target: Target, queue: DeadLetterQueue) -> Redrive:
     """Redrive all dead letters of a queue, those of one group in order."""
     sqs: SQSClient = target.client("sqs")
-    source, destination = (target[output] for output in _OUTPUTS[queue])
+    source, destination = (target[output] for output in OUTPUTS[queue])
     if target.is_local:
         # The emulator has no StartMessageMoveTask.
         return Redrive(queue, _move_all(sqs, source, destination), None)

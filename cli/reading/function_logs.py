@@ -25,12 +25,17 @@ _USUAL_FIELDS = frozenset(
 
 def function_lines(target: Target, function_output: str, *, since: datetime, follow: bool) -> Iterator[str]:
     """Log lines of a function, rendered for people."""
-    functions: LambdaClient = target.client("lambda")
-    configuration = functions.get_function_configuration(FunctionName=target[function_output])
-    group = configuration["LoggingConfig"]["LogGroup"]
+    group = log_group_of(target, function_output)
     logs: CloudWatchLogsClient = target.client("logs")
     since_ms = int(since.timestamp() * 1000)
     return (_for_people(event) for event in read(logs, group, since_ms=since_ms, follow=follow))
+
+
+def log_group_of(target: Target, function_output: str) -> str:
+    """The log group of a function."""
+    functions: LambdaClient = target.client("lambda")
+    configuration = functions.get_function_configuration(FunctionName=target[function_output])
+    return configuration["LoggingConfig"]["LogGroup"]
 
 
 def emulator_lines(state: StateDir, *, follow: bool) -> Iterator[str]:

@@ -30,6 +30,37 @@ class LogEvent:
     message: str
 
 
+class LogReader:
+    """Reads a log group piece by piece.
+
+    Args:
+        client: of CloudWatch Logs.
+        group: name of the log group.
+        since_ms: the earliest time, in Unix milliseconds.
+    """
+
+    def __init__(self, client: "CloudWatchLogsClient", group: str, *, since_ms: int) -> None:
+        self._client = client
+        self._group = group
+        self._since_ms = since_ms
+        self._seen: dict[Hashable, int] = {}
+
+    def new_events(self) -> Iterator[LogEvent]:
+        """The events that were not read before, oldest first as far as they are there."""
+        for batch in self.new_batches():
+            yield from batch
+
+    def new_batches(self) -> Iterator[list[LogEvent]]:
+        """The same in batches as they are answered."""
+        newest = max(self._seen.values(), default=0)
+        start = max(self._since_ms, newest - _LATENESS_MS)
+        self._seen = {identity: timestamp for identity, timestamp in self._seen.items() if timestamp >= start}
+        for page in _pages_from(self._client, self._group, start):
+            fresh = {identity: event for identity, event in page if identity not in self._seen}
+            self._seen |= {identity: event.timestamp for identity, event in fresh.items()}
+            yield list(fresh.values())
+
+
 def read(
     client: "CloudWatchLogsClient",
     group: str,
@@ -60,15 +91,9 @@ def read_batches(
         follow: go on with what comes, without end.
         sleep: waits between looks.
     """
-    seen: dict[Hashable, int] = {}
+    reader = LogReader(client, group, since_ms=since_ms)
     while True:
-        newest = max(seen.values(), default=0)
-        start = max(since_ms, newest - _LATENESS_MS)
-        seen = {identity: timestamp for identity, timestamp in seen.items() if timestamp >= start}
-        for page in _pages_from(client, group, start):
-            fresh = {identity: event for identity, event in page if identity not in seen}
-            seen |= {identity: event.timestamp for identity, event in fresh.items()}
-            yield list(fresh.values())
+        yield from reader.new_batches()
         if not follow:
             return
         sleep(_POLL_SECONDS)
