@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from afluente.application.classification.classify_pack import PackCounts
 from afluente.application.classification.classify_packs import FailedPack
-from afluente.runtime.core.observability import LogCode, Metric, count, logger
+from afluente.runtime.core.observability import LogCode, Metric, count, logger, observe
 
 
 def report(counts: PackCounts) -> None:
@@ -23,6 +23,8 @@ def report(counts: PackCounts) -> None:
         }
     )
     count(metrics)
+    for transport, seconds in counts.delays.items():
+        observe(Metric.ACCEPTANCE_TO_KINESIS, seconds, transport=transport)
 
 
 def report_retried(errors: Mapping[str, Exception]) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from afluente.adapters.codecs.packs import encode_pack
 from afluente.application.classification.retries import MAX_TRIES
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.quarantine import QuarantineReason
 from afluente.domain.evaluation import Classification
 from afluente.runtime.classifier import ClassifierFunction
 from classifier.handler import handle
+from tests.factories import NOW, a_point, arrived
 from tests.unit.classifier_world import World as Outside
 from tests.unit.functions.conftest import LogLines
 
@@ -83,6 +85,17 @@ def test_a_repeated_batch_changes_nothing(world: World, batch: Event) -> None:
 
     assert world.values() == {"normal": [20.5, 21.0], "alert": [60.0]}
     assert len(world.alarms.events) == 1
+
+
+def test_the_time_from_acceptance_to_kinesis_is_reported_by_transport(
+    world: World, batch: Event, durations: Callable[[], dict[tuple[str, str], list[float]]]
+) -> None:
+    for record, at in zip(batch["Records"], (0, 1), strict=True):
+        record["body"] = encode_pack(arrived(a_point(at=at), ingested_at=NOW - 2), "mqtt").body
+
+    world.failures_of(batch)
+
+    assert durations() == {("AcceptanceToKinesis", "mqtt"): [2.0, 2.0]}
 
 
 # --- what is no pack -------------------------------------------------------------------------------------------------

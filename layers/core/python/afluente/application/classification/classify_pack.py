@@ -8,6 +8,7 @@ from threading import Lock
 import msgspec
 
 from afluente.application.alarms.ports import AlarmSink
+from afluente.application.classification.delays import delivery_delays
 from afluente.application.classification.ports import (
     BatchClassifier,
     ClassifiedStreams,
@@ -39,6 +40,7 @@ class PackCounts(msgspec.Struct):
         repeated: points of streams whose state held their pack already; they were written at the first delivery.
         quarantined: points of new streams beyond the limit of their source.
         alarms: alarm events, by their state.
+        delays: seconds from acceptance to Kinesis of what was written, by transport.
     """
 
     classes: Counter[str] = msgspec.field(default_factory=Counter)
@@ -47,6 +49,7 @@ class PackCounts(msgspec.Struct):
     repeated: int = 0
     quarantined: int = 0
     alarms: Counter[str] = msgspec.field(default_factory=Counter)
+    delays: dict[str, list[float]] = {}
 
     def add(self, other: "PackCounts") -> None:
         """Add the counts of another pack."""
@@ -56,6 +59,8 @@ class PackCounts(msgspec.Struct):
         self.repeated += other.repeated
         self.quarantined += other.quarantined
         self.alarms += other.alarms
+        for transport, seconds in other.delays.items():
+            self.delays.setdefault(transport, []).extend(seconds)
 
 
 class PackResult(msgspec.Struct, frozen=True):
@@ -146,6 +151,7 @@ class ClassifyPack:
             self._quarantine.put(record)
         if changes.points:
             self._streams.put(_deliveries(pack.group, changes.points), time_left=time_left)
+            changes.counts.delays = delivery_delays(pack, changes.points, self._clock())
         if changes.alarms:
             self._alarms.publish(changes.alarms)
 
