@@ -361,6 +361,7 @@ def event_of(body: str, grant: str) -> dict[str, Any]:
         "isBase64Encoded": False,
         "requestContext": {
             "requestId": secrets.token_hex(8),
+            "timeEpoch": round(time.time() * 1000),
             "http": {"method": "POST", "path": PATH, "sourceIp": "192.0.2.1"},
             "authorizer": {"lambda": {"grant": grant}},
         },

@@ -66,7 +66,12 @@ def test_a_larger_file_is_announced_and_gets_urls(aws: LocalAws, environment: di
 
 
 def of_a_connection(event_type: str, **fields: Any) -> dict[str, Any]:
-    context = {"connectionId": "L0SM9cOFvHcCIhw=", "eventType": event_type, "requestId": "request-1"}
+    context = {
+        "connectionId": "L0SM9cOFvHcCIhw=",
+        "eventType": event_type,
+        "requestId": "request-1",
+        "requestTimeEpoch": 1_700_000_000_000,
+    }
     return {"requestContext": context, **fields}
 
 

@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cli.metrics.exposition import exposition
@@ -25,14 +28,32 @@ def expressions() -> list[str]:
     return [target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]]
 
 
-def test_every_metric_of_a_panel_is_one_that_is_served() -> None:
+def served() -> set[str]:
+    """The names of all series that are served."""
     families = text_string_to_metric_families(exposition(a_snapshot()))
-    served = {sample.name for family in families for sample in family.samples}
+    return {sample.name for family in families for sample in family.samples}
 
+
+def test_every_metric_of_a_panel_is_one_that_is_served() -> None:
     shown = {name for expression in expressions() for name in _WORDS.findall(expression)}
 
-    assert shown <= served
+    assert shown <= served()
     assert len(shown) > 10
+
+
+def test_every_metric_of_a_rule_is_one_that_is_served() -> None:
+    rules = (DASHBOARDS / "alerts.yml").read_text(encoding="utf-8")
+
+    assert set(_WORDS.findall(rules)) <= served()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's package prometheus")
+def test_promtool_finds_no_fault_in_configuration_and_rules() -> None:
+    command = ["promtool", "check", "config", DASHBOARDS / "prometheus.yml"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stderr
+    assert "6 rules found" in checked.stdout
 
 
 def test_panels_show_one_stage_of_the_data_source_that_is_chosen() -> None:
