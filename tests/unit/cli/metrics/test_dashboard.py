@@ -49,7 +49,7 @@ def test_every_metric_of_a_rule_is_one_that_is_served() -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's package prometheus")
 def test_promtool_finds_no_fault_in_configuration_and_rules() -> None:
-    command = ["promtool", "check", "config", DASHBOARDS / "prometheus.yml"]
+    command = ["promtool", "check", "config", str(DASHBOARDS / "prometheus.yml")]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stderr
