@@ -511,6 +511,8 @@ def test_a_wrong_comparison_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"warning_max": value} if value == bounds.warning_max else right(value, bounds)
 
     monkeypatch.setattr(evaluation, "violated_values", wrong)
+    # Every value is looked at bound by bound.
+    monkeypatch.setattr(evaluation, "normal_band", lambda _: (1.0, 0.0))
     world = World()
     world.change(phase=Phase.RUNNING, share=100)
 

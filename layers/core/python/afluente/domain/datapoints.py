@@ -8,7 +8,15 @@ from typing import Any, Self
 import msgspec
 
 from afluente.domain.faults import Fault, FaultCode, FaultyError
-from afluente.domain.stream_keys import MISSING_SOURCE, StreamKey, domain_faults, is_part, json_type, part_faults
+from afluente.domain.stream_keys import (
+    MISSING_SOURCE,
+    StreamKey,
+    domain_faults,
+    is_domain,
+    is_part,
+    json_type,
+    part_faults,
+)
 
 MAX_FUTURE_SECONDS = 300.0
 """Seconds that a timestamp may be ahead of the service's clock."""
@@ -256,21 +264,18 @@ def _is_sound(point: DataPoint) -> bool:
         and is_part(point.stream_id)
         and type(point.source_id) is str
         and is_part(point.source_id)
-        and not domain_faults(point.domain)
+        and type(point.domain) is str
+        and is_domain(point.domain)
         and (point.stream_type is None or (type(point.stream_type) is str and is_part(point.stream_type)))
         and (point.sequence is None or (type(point.sequence) is int and 0 <= point.sequence <= MAX_SEQUENCE))
         and (point.metadata == {} or not metadata_faults(point.metadata))
-        and _is_time_or_none(point.ingested_at)
-        and _is_time_or_none(point.processed_at)
+        and (point.ingested_at is None or _is_time(point.ingested_at))
+        and (point.processed_at is None or _is_time(point.processed_at))
     )
 
 
-def _is_time_or_none(value: object) -> bool:
-    return (
-        value is None
-        or (type(value) is float and MIN_TIMESTAMP <= value <= MAX_TIMESTAMP)
-        or (not _timestamp_faults("", value))
-    )
+def _is_time(value: object) -> bool:
+    return (type(value) is float and MIN_TIMESTAMP <= value <= MAX_TIMESTAMP) or not _timestamp_faults("", value)
 
 
 def _make_double(point: DataPoint) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple
 
 from afluente.domain.constraints import (
@@ -90,6 +91,12 @@ _NO_VALUES: Mapping[str, float] = {}
 _NO_RATES: Mapping[str, RateViolation] = {}
 _WITHIN = Evaluation(Classification.NORMAL, Reason.WITHIN_CONSTRAINTS, _NO_VALUES, _NO_RATES, severity=None)
 _UNCONSTRAINED = Evaluation(Classification.NORMAL, Reason.NO_CONSTRAINTS, _NO_VALUES, _NO_RATES, severity=None)
+_NO_RULES = RuleSet(lambda *_: _UNCONSTRAINED, _OPEN)
+# Rule sets by the identity of their constraints, which are kept, so that no others have it. Look-ups hold the same
+# record for all streams of a template, as long as it is in force; a rule set takes longer to make than points to
+# classify.
+_compiled: dict[int, tuple[VersionedConfig, RuleSet]] = {}
+_MAX_COMPILED = 20_000
 _HARD_LIMITS = frozenset({"min_value", "max_value"})
 _ALERT_ZONE = frozenset({"alert_min", "alert_max"})
 
@@ -97,25 +104,65 @@ _ALERT_ZONE = frozenset({"alert_min", "alert_max"})
 def rule_set_of(constraints: VersionedConfig | None) -> RuleSet:
     """The rule set of a stream's constraints; without any, every value is normal."""
     if constraints is None:
-        return RuleSet(lambda *_: _UNCONSTRAINED, _OPEN)
+        return _NO_RULES
+    known = _compiled.get(id(constraints))
+    if known is None:
+        if len(_compiled) >= _MAX_COMPILED:
+            _compiled.clear()
+        known = _compiled[id(constraints)] = (constraints, _compile(constraints))
+    return known[1]
+
+
+def _compile(constraints: VersionedConfig) -> RuleSet:
     config = constraints.config
+    is_change_bounded = any(getattr(config.rate_constraints, name) is not None for name in RATE_NAMES)
+    unjudged = rate_unjudged(config.rate_constraints.severity) if is_change_bounded else None
+    return RuleSet(_evaluator(config), config, constraints.version, constraints.baseline, constraints.key, unjudged)
+
+
+def rate_unjudged(severity: Severity) -> Evaluation:
+    """The evaluation of a value whose change is bounded and cannot be measured."""
+    return Evaluation(Classification.ANOMALY, Reason.RATE_UNJUDGED, _NO_VALUES, _NO_RATES, severity)
+
+
+def _evaluator(config: StreamConfig) -> Evaluator:
+    """The evaluator of constraints: most values violate nothing, which a few comparisons show."""
     bounds, limits = config.value_constraints, config.rate_constraints
+    low, high = normal_band(bounds)
+    abs_delta, rel_delta, abs_slope, rel_slope = (
+        inf if limit is None else limit for limit in (getattr(limits, name) for name in RATE_NAMES)
+    )
+    is_relative, is_slope = min(rel_delta, rel_slope) < inf, min(abs_slope, rel_slope) < inf
+    is_change_bounded = is_relative or min(abs_delta, abs_slope) < inf
 
     def evaluate(value: float, timestamp: float, reference: WindowPoint | None) -> Evaluation:
+        if low <= value <= high:
+            if reference is None or not is_change_bounded:
+                return _WITHIN
+            before, _, value_before, _ = reference
+            delta = abs(value - value_before)
+            if delta <= abs_delta:
+                dt = abs(timestamp - before) if is_slope else 0.0
+                percent = delta / abs(value_before) * 100 if is_relative and value_before != 0 else 0.0
+                if percent <= rel_delta and (dt == 0 or (delta / dt <= abs_slope and percent / dt <= rel_slope)):
+                    return _WITHIN
         values = violated_values(value, bounds)
         rates = violated_rates(value, timestamp, reference, limits)
         if not values and not rates:
             return _WITHIN
         return Evaluation(*_class_of(values), values, rates, _gravest(values, rates, config))
 
-    is_change_bounded = any(getattr(limits, name) is not None for name in RATE_NAMES)
-    unjudged = rate_unjudged(limits.severity) if is_change_bounded else None
-    return RuleSet(evaluate, config, constraints.version, constraints.baseline, constraints.key, unjudged)
+    return evaluate
 
 
-def rate_unjudged(severity: Severity) -> Evaluation:
-    """The evaluation of a value whose change is bounded and cannot be measured."""
-    return Evaluation(Classification.ANOMALY, Reason.RATE_UNJUDGED, _NO_VALUES, _NO_RATES, severity)
+def normal_band(bounds: ValueConstraints) -> tuple[float, float]:
+    """The lowest and the highest value that violates no bound; the first may be above the second."""
+    lows = (bounds.min_value, bounds.alert_min, bounds.warning_min)
+    highs = (bounds.max_value, bounds.alert_max, bounds.warning_max)
+    return (
+        max((low for low in lows if low is not None), default=-inf),
+        min((high for high in highs if high is not None), default=inf),
+    )
 
 
 def violated_values(value: float, bounds: ValueConstraints) -> Mapping[str, float]:

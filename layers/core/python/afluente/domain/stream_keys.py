@@ -76,6 +76,12 @@ def is_part(text: str) -> bool:
     return not part_faults("", text)
 
 
+@lru_cache(maxsize=1024)
+def is_domain(text: str) -> bool:
+    """Tell whether `text` may be the name of a domain."""
+    return not domain_faults(text)
+
+
 def part_faults(field: str, value: object) -> tuple[Fault, ...]:
     """Faults of one part of a key, which has 1 to 128 characters, no `$` at its beginning, and no separators."""
     if type(value) is not str:

@@ -55,7 +55,37 @@ class Window(msgspec.Struct, frozen=True):
 
     def points(self) -> list[WindowPoint]:
         """The points, in the order in which they were taken."""
-        return points_of(self.timestamps, self.sequences, self.values, self.beyond_hard_limits)
+        beyond = self.beyond_hard_limits
+        return [
+            WindowPoint(timestamp, sequence, value, not beyond >> place & 1)
+            for place, (timestamp, sequence, value) in enumerate(
+                zip(self.timestamps, self.sequences, self.values, strict=True)
+            )
+        ]
+
+    def last_with(self, taken: Sequence[WindowPoint]) -> Sequence[WindowPoint]:
+        """The last 32 points, once some more are taken."""
+        if len(taken) >= WINDOW:
+            return taken[-WINDOW:]
+        return [*self.points(), *taken][-WINDOW:]
+
+    def with_taken(self, taken: Sequence[WindowPoint]) -> "Window":
+        """The window once some more points are taken."""
+        if not taken:
+            return self
+        last = taken[-WINDOW:]
+        timestamps, sequences, values, are_within = zip(*last, strict=True)
+        dropped = max(0, len(self.values) + len(last) - WINDOW)
+        beyond = self.beyond_hard_limits >> dropped
+        if not all(are_within):
+            kept = len(self.values) - dropped
+            beyond |= sum(1 << place for place, is_within in enumerate(are_within, start=kept) if not is_within)
+        return Window(
+            (*self.timestamps[dropped:], *timestamps),
+            (*self.sequences[dropped:], *sequences),
+            (*self.values[dropped:], *values),
+            beyond,
+        )
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -79,14 +109,10 @@ def order_of(point: DataPoint) -> tuple[float, int]:
     return point.timestamp, NO_SEQUENCE if point.sequence is None else point.sequence
 
 
-def points_of(
-    timestamps: Sequence[float], sequences: Sequence[int], values: Sequence[float], beyond_hard_limits: int
-) -> list[WindowPoint]:
-    """The points of some columns."""
-    return [
-        WindowPoint(timestamp, sequence, value, not beyond_hard_limits >> place & 1)
-        for place, (timestamp, sequence, value) in enumerate(zip(timestamps, sequences, values, strict=True))
-    ]
+def is_among(window: Iterable[WindowPoint], timestamp: float, sequence: int, value: float) -> bool:
+    """Tell whether a point is one of a window."""
+    identity = (timestamp, sequence, value)
+    return any(point[:3] == identity for point in window)
 
 
 def reference_of_late(order: tuple[float, int], window: Iterable[WindowPoint]) -> WindowPoint | None:
