@@ -88,20 +88,39 @@ def get(
     target: TargetChoice,
     scope: _ScopeArgument,
     type_: _TypeOption = None,
+    effective: Annotated[
+        bool,
+        typer.Option(
+            "--effective", help="Of a stream: those that its points are classified by; --type is the type they name."
+        ),
+    ] = False,
     api_key: ApiKeyOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Show the constraints of one stream or template, as a file that 'apply' takes.
 
+    With --effective those that a stream is classified by: its own, else those of its type, else those of its domain. A
+    classified point names them as 'config_key'.
+
     [dim]Examples:[/]
 
       afluente constraints get iot/furnace-1/furnace-1:value
       afluente constraints get iot --type temperature
+      afluente constraints get iot/furnace-1/furnace-1:value --effective --type temperature
     """
     from cli.constraints.api import constraints_api
     from cli.constraints.files import as_yaml
-    from cli.constraints.scopes import scope_of
+    from cli.constraints.scopes import scope_of, stream_of
 
+    if effective:
+        key = stream_of(scope)
+        with constraints_api(resolve(target), api_key) as constraints:
+            judging, entry = constraints.effective(key, type_)
+        if as_json:
+            print_json({"key": str(key), "stream_type": type_, "config_key": judging, "constraints": entry})
+        else:
+            sys.stdout.write(f"# {key} is classified by {judging}\n{as_yaml(entry)}")
+        return
     asked = scope_of(scope, type_)
     with constraints_api(resolve(target), api_key) as constraints:
         entry = constraints.get(asked)

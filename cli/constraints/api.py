@@ -9,7 +9,7 @@ import msgspec
 
 from afluente.application.constraints.changes import Effect
 from afluente.application.constraints.documents import ConstraintEntry, address_of, entry_of
-from afluente.application.constraints.scopes import domain_of, source_of
+from afluente.application.constraints.scopes import domain_of, lookup_order, source_of
 from afluente.domain.stream_keys import StreamKey
 from cli.access.api_key import key_for
 from cli.constraints.scopes import arguments_of
@@ -112,6 +112,36 @@ class ConstraintsApi:
             CommandError: there are none; so for all that follow.
         """
         return self._ask_of(scope, "GET", "show the constraints", Entry)
+
+    def effective(self, key: StreamKey, stream_type: str | None) -> tuple[str, Entry]:
+        """The scope that a stream is classified by, and its entry.
+
+        Args:
+            key: of the stream.
+            stream_type: that its points name, if they name one.
+
+        Raises:
+            CommandError: none of the scopes that apply has constraints.
+        """
+        scopes = lookup_order(key, stream_type)
+        for scope in scopes:
+            entry = self._find(scope)
+            if entry is not None:
+                return scope, entry
+        raise CommandError(
+            f"nothing judges {key}: there are no constraints for {', '.join(scopes)}, so that its points are normal",
+            hint="'afluente constraints apply FILE' writes some"
+            + ("" if stream_type else "; say with --type which stream type its points name, if they name one"),
+        )
+
+    def _find(self, scope: str) -> Entry | None:
+        path = f"{_PATH}/{domain_of(scope)}"
+        try:
+            return self._api.ask("GET", path, "show the constraints", Entry, Query(_address_in_query(scope)))
+        except RefusedError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     def all_of(self, *, domain: str | None, source_id: str | None, stream_type: str | None) -> Iterator[Entry]:
         """All constraints within the reach of the key that match."""

@@ -19,8 +19,17 @@ def scope_of(key: str, stream_type: str | None) -> str:
         return of_domain(key) if stream_type is None else of_type(key, stream_type)
     if stream_type is not None:
         raise typer.BadParameter("a stream has no template; give a domain with --type", param_hint="--type")
+    return of_stream(stream_of(key))
+
+
+def stream_of(key: str) -> StreamKey:
+    """The stream of the argument KEY.
+
+    Raises:
+        typer.BadParameter: it is no key of a stream.
+    """
     try:
-        return of_stream(StreamKey.parse(key))
+        return StreamKey.parse(key)
     except FaultyError as error:
         raise typer.BadParameter(str(error), param_hint="KEY") from None
 

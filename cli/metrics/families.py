@@ -46,6 +46,7 @@ COUNTS = {
     Metric.POINTS_ACCEPTED: Family("points_accepted", "Points that were acknowledged."),
     Metric.POINTS_REJECTED: Family("points_rejected", "Points that were rejected with a fault."),
     Metric.POINTS_LATE: Family("points_late", "Written points that were late.", service="classifier"),
+    Metric.POINTS_UNCONSTRAINED: Family("points_unconstrained", "Written points of streams without constraints."),
     Metric.POINTS_DUPLICATE: Family("points_duplicate", "Points that are duplicates.", service="classifier"),
     Metric.PACKS_RETURNED: Family("packs_returned", "Packs that are retried.", service="classifier"),
     Metric.PACKS_QUARANTINED: Family("packs_quarantined", "Messages that were no packs.", service="classifier"),

@@ -2,15 +2,24 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from afluente.application.classification.classify_pack import PackCounts
 from afluente.application.classification.classify_packs import FailedPack
-from afluente.runtime.core.observability import LogCode, Metric, count, logger, observe
+from afluente.runtime.core.observability import LogCode, Metric, count, count_in, logger, observe
+
+NAMED_TYPES = 10
+"""Types without constraints that a line names: senders choose types."""
 
 
 def report(counts: PackCounts) -> None:
     """Log and count the points and alarms of a batch."""
-    logger().info("packs classified", code=LogCode.PACKS_CLASSIFIED, classes=dict(counts.classes))
+    logger().info(
+        "packs classified",
+        code=LogCode.PACKS_CLASSIFIED,
+        classes=dict(counts.classes),
+        **_unconstrained(counts.unconstrained),
+    )
     metrics: Counter[Metric] = Counter({Metric(f"Points{name.title()}"): n for name, n in counts.classes.items()})
     metrics += Counter(
         {
@@ -23,8 +32,22 @@ def report(counts: PackCounts) -> None:
         }
     )
     count(metrics)
+    # By domain alone: each value of a dimension is a metric that costs money, and senders choose types.
+    for (domain, _), number in counts.unconstrained.items():
+        count_in(domain, Metric.POINTS_UNCONSTRAINED, number)
     for transport, seconds in counts.delays.items():
         observe(Metric.ACCEPTANCE_TO_KINESIS, seconds, transport=transport)
+
+
+def _unconstrained(found: Counter[tuple[str, str | None]]) -> dict[str, Any]:
+    """The field of a line about points without constraints, the most frequent types first; nothing without any."""
+    if not found:
+        return {}
+    named = [
+        {"domain": domain, "stream_type": stream_type, "points": number}
+        for (domain, stream_type), number in found.most_common(NAMED_TYPES)
+    ]
+    return {"unconstrained": named, "unconstrained_points": found.total()}
 
 
 def report_retried(errors: Mapping[str, Exception]) -> None:

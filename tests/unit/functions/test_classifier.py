@@ -14,6 +14,7 @@ from afluente.application.ingest.quarantine import QuarantineReason
 from afluente.domain.evaluation import Classification
 from afluente.runtime.classifier import ClassifierFunction
 from classifier.handler import handle
+from classifier.reporting import NAMED_TYPES
 from tests.factories import NOW, a_point, arrived
 from tests.unit.classifier_world import World as Outside
 from tests.unit.functions.conftest import LogLines
@@ -96,6 +97,34 @@ def test_the_time_from_acceptance_to_kinesis_is_reported_by_transport(
     world.failures_of(batch)
 
     assert durations() == {("AcceptanceToKinesis", "mqtt"): [2.0, 2.0]}
+
+
+def test_points_without_constraints_are_counted_by_domain_and_logged_by_type(
+    batch: Event, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    world = World()
+    world.constraints.delete("iot")
+    untyped = [a_point(at=at) for at in range(3)]
+    typed = [a_point(stream_id=f"s{n}", stream_type=f"type-{n:02}", at=at) for n in range(12) for at in range(2)]
+    batch["Records"][0]["body"] = encode_pack(arrived(*untyped, *typed)).body
+    batch["Records"] = batch["Records"][:1]
+
+    assert world.failures_of(batch) == []
+
+    (line,) = log.lines
+    assert line["unconstrained_points"] == 27
+    assert line["unconstrained"][0] == {"domain": "iot", "stream_type": None, "points": 3}
+    assert len(line["unconstrained"]) == NAMED_TYPES == 10
+    assert counted()["PointsUnconstrained"] == 27
+
+
+def test_points_with_constraints_are_not_counted_as_such_without(
+    world: World, batch: Event, log: LogLines, counted: Callable[[], dict[str, int]]
+) -> None:
+    world.failures_of(batch)
+
+    assert not {"unconstrained", "unconstrained_points"} & log.lines[-1].keys()
+    assert "PointsUnconstrained" not in counted()
 
 
 # --- what is no pack -------------------------------------------------------------------------------------------------

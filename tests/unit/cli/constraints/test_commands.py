@@ -338,3 +338,54 @@ def test_a_version_that_there_is_not_or_that_is_a_deletion_is_no_way_back(world:
     deletion = afluente("rollback", "iot", "2")
     assert (deletion.code, "is a deletion" in deletion.text) == (ExitCode.FAILED, True)
     assert afluente("history", "health").code == ExitCode.FAILED
+
+
+# --- what judges a stream ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("present", "words", "judging"),
+    [
+        (["iot", "iot#wind", "iot/a/b"], ["--type", "wind"], "iot/a/b"),
+        (["iot", "iot#wind"], ["--type", "wind"], "iot#wind"),
+        (["iot", "iot#wind"], [], "iot"),
+        (["iot", "iot#wind"], ["--type", "sun"], "iot"),
+    ],
+)
+def test_the_entry_that_judges_a_stream_is_shown(
+    world: World, afluente: Afluente, present: list[str], words: list[str], judging: str
+) -> None:
+    for number, scope in enumerate(present):
+        world.constraints.put(scope, a_config(max_value=number))
+
+    shown = afluente("get", "iot/a/b", "--effective", *words)
+    document = afluente("get", "iot/a/b", "--effective", *words, "--json").document
+
+    assert shown.out.startswith(f"# iot/a/b is classified by {judging}\n# version 1\n- ")
+    assert (document["key"], document["config_key"]) == ("iot/a/b", judging)
+    assert document["constraints"]["value_constraints"] == {"max_value": present.index(judging)}
+
+
+def test_a_stream_that_nothing_judges_is_said_to_be_normal(world: World, afluente: Afluente) -> None:
+    world.constraints.put("iot#wind", a_config())
+
+    result = afluente("get", "iot/a/b", "--effective")
+
+    assert result.code == ExitCode.FAILED
+    assert "nothing judges iot/a/b: there are no constraints for iot/a/b, iot" in result.text
+    assert "--type" in result.text
+    assert "--type" not in afluente("get", "iot/a/b", "--effective", "--type", "sun").text
+
+
+def test_only_a_stream_is_judged(afluente: Afluente) -> None:
+    assert afluente("get", "iot", "--effective").code == ExitCode.USAGE
+
+
+def test_a_key_that_does_not_reach_the_templates_is_told_so(world: World, afluente: Afluente) -> None:
+    world.scope = {"sources": ("a",)}
+    world.constraints.put("iot", a_config())
+
+    result = afluente("get", "iot/a/b", "--effective")
+
+    assert result.code != 0
+    assert "nothing judges" not in result.text

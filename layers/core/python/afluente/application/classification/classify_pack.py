@@ -27,6 +27,7 @@ from afluente.application.ingest.ports import BulkSlots, Quarantine
 from afluente.domain.alarms import AlarmEvent
 from afluente.domain.classification import ClassifiedDataPoint, in_stream_order
 from afluente.domain.datapoints import DataPoint
+from afluente.domain.evaluation import Reason
 from afluente.domain.stream_keys import StreamKey
 
 
@@ -40,6 +41,7 @@ class PackCounts(msgspec.Struct):
         repeated: points of streams whose state held their pack already; they were written at the first delivery.
         quarantined: points of new streams beyond the limit of their source.
         alarms: alarm events, by their state.
+        unconstrained: written points of streams without constraints, by domain and stream type.
         delays: seconds from acceptance to Kinesis of what was written, by transport.
     """
 
@@ -49,6 +51,7 @@ class PackCounts(msgspec.Struct):
     repeated: int = 0
     quarantined: int = 0
     alarms: Counter[str] = msgspec.field(default_factory=Counter)
+    unconstrained: Counter[tuple[str, str | None]] = msgspec.field(default_factory=Counter)
     delays: dict[str, list[float]] = {}
 
     def add(self, other: "PackCounts") -> None:
@@ -59,6 +62,7 @@ class PackCounts(msgspec.Struct):
         self.repeated += other.repeated
         self.quarantined += other.quarantined
         self.alarms += other.alarms
+        self.unconstrained += other.unconstrained
         for transport, seconds in other.delays.items():
             self.delays.setdefault(transport, []).extend(seconds)
 
@@ -201,6 +205,8 @@ def _classified(
         changes.points += result.points
         changes.alarms += result.alarms
         counts.duplicates += result.duplicates
+        if result.points and result.points[0].reason is Reason.NO_CONSTRAINTS:
+            counts.unconstrained[key.domain, _stream_type(points)] += len(result.points)
     counts.classes.update(point.classification for point in changes.points)
     counts.late = sum(point.late for point in changes.points)
     counts.alarms.update(alarm.state.value for alarm in changes.alarms)

@@ -88,6 +88,7 @@ class Metric(StrEnum):
     POINTS_ANOMALY = "PointsAnomaly"
     POINTS_NORMAL = "PointsNormal"
     POINTS_LATE = "PointsLate"
+    POINTS_UNCONSTRAINED = "PointsUnconstrained"
     POINTS_DUPLICATE = "PointsDuplicate"
     POINTS_REPEATED = "PointsRepeated"
     POINTS_OF_TOO_MANY_STREAMS = "PointsOfTooManyStreams"
@@ -188,6 +189,12 @@ def count_of(client: str, metric: Metric) -> None:
     """Count one of a metric, with the dimension `client`: each of its values is a metric that costs money."""
     with _metrics() as metrics:
         metrics.count(metric, 1, client=client)
+
+
+def count_in(domain: str, metric: Metric, number: int) -> None:
+    """Count a metric with the dimension `domain`: a stage has few open ones."""
+    with _metrics() as metrics:
+        metrics.count(metric, number, domain=domain)
 
 
 def count(counts: Mapping[Metric, int]) -> None:
