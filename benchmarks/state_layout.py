@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from afluente.adapters.aws.dynamodb_state_items import STREAMS_A_BUCKET
 from afluente.adapters.codecs.states import encode_state
-from afluente.domain.stream_state import StreamState, Window, WindowPoint
+from afluente.domain.stream_state import OpenWindow, StreamState, WindowPoint
 
 WRITE_UNIT = 1024
 READ_UNIT = 4096
@@ -37,7 +37,7 @@ def state_bytes(*, with_sequence: bool = False) -> int:
         WindowPoint(1_700_000_000.0 + place, place if with_sequence else -1, chance.uniform(50, 100), True)
         for place in range(32)
     ]
-    return len(encode_state(StreamState(window[-1][:2], window[-1], Window.of(window))))
+    return len(encode_state(StreamState(window[-1][:2], window[-1], OpenWindow.of(window))))
 
 
 def item_a_stream(touched: int, _streams: int, size: int) -> Cost:

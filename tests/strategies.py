@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from afluente.domain.alarms import AlarmState, StandingAlarm
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
-from afluente.domain.stream_state import NO_SEQUENCE, StreamState, Window, WindowPoint
+from afluente.domain.stream_state import NO_SEQUENCE, OpenWindow, StreamState, WindowPoint
 from tests.factories import NOW
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -85,7 +85,7 @@ def stream_states(draw: st.DrawFn) -> StreamState:
     return StreamState(
         newest=draw(st.none() | st.tuples(timestamps, st.just(NO_SEQUENCE) | sequences)),
         baseline=draw(st.one_of(st.none(), left, *([st.sampled_from(baselines)] if baselines else []))),
-        window=Window.of(window),
+        window=OpenWindow.of(window),
         alarm=draw(alarm_states),
     )
 

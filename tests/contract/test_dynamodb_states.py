@@ -1,15 +1,19 @@
 """States in DynamoDB: known figures of requests, the index of large sources, throttles and damage."""
 
+import random
+from collections.abc import Callable
 from concurrent.futures import Executor
 from math import ceil
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from afluente.adapters.aws.dynamodb_state_items import BUCKETS_A_CHUNK, STREAMS_A_BUCKET, item_key
 from afluente.adapters.aws.dynamodb_states import DynamoStates
-from afluente.adapters.codecs.stored_streams import decode_streams, encode_streams
+from afluente.adapters.codecs.plain_states import decode_plain_state
+from afluente.adapters.codecs.stored_streams import StoredStream, decode_streams, encode_streams
 from afluente.application.classification.ports import (
     DamagedStateError,
     StreamMemory,
@@ -19,7 +23,7 @@ from afluente.domain.classification import classify
 from afluente.domain.stream_state import StreamState
 from tests.contract.local_aws import BATCH_GET_ITEM, LocalAws, count_requests, fail, fail_in_part, record_calls
 from tests.contract.states import a_memory, damage, empty, groups, keys, no_sleep, read, save, streams_in
-from tests.factories import NOW, a_key, constraints, points
+from tests.factories import NOW, a_key, a_point, constraints
 
 
 @pytest.mark.parametrize("count", [1, 8, 100, 1_000])
@@ -157,16 +161,63 @@ def remove_index(client: Any, table: str) -> None:
                 client.delete_item(TableName=table, Key={"source": item["source"], "bucket": item["bucket"]})
 
 
-def test_a_bucket_of_streams_with_full_windows_is_a_small_item(aws: LocalAws, executor: Executor) -> None:
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_bucket_of_full_windows_of_values_with_two_decimals_takes_one_write_unit(
+    aws: LocalAws, executor: Executor
+) -> None:
     client, table = aws.client("dynamodb"), aws.table("source", "bucket")
-    state = classify(points(*range(40)), constraints(), StreamState(), NOW).state
-    save(
-        DynamoStates(client, table, executor=executor, sleep=no_sleep),
-        {key: StreamMemory(state, 2**70) for key in keys(STREAMS_A_BUCKET)},
-    )
+    chance = random.Random(1)  # noqa: S311
+    full = {
+        key: StreamMemory(full_state(lambda: round(chance.uniform(50, 100), 2)), 2**70)
+        for key in keys(STREAMS_A_BUCKET)
+    }
+
+    save(DynamoStates(client, table, executor=executor, sleep=no_sleep), full)
 
     (item,) = client.scan(TableName=table)["Items"]
-    assert len(item["streams"]["B"]) < 4_096
+    assert size_of(item) <= 1_024
+
+
+def test_a_bucket_of_full_windows_of_any_values_takes_three_write_units(aws: LocalAws, executor: Executor) -> None:
+    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
+    chance = random.Random(1)  # noqa: S311
+    full = {key: StreamMemory(full_state(lambda: chance.uniform(50, 100)), 2**70) for key in keys(STREAMS_A_BUCKET)}
+
+    save(DynamoStates(client, table, executor=executor, sleep=no_sleep), full)
+
+    (item,) = client.scan(TableName=table)["Items"]
+    assert size_of(item) <= 3 * 1_024
+
+
+@pytest.mark.parametrize("count", [1, STREAMS_A_BUCKET])
+def test_states_may_be_written_in_a_form_that_earlier_releases_read(
+    aws: LocalAws, executor: Executor, count: int
+) -> None:
+    client, table = aws.client("dynamodb"), aws.table("source", "bucket")
+    compact = DynamoStates(client, table, executor=executor, sleep=no_sleep)
+    plain = DynamoStates(client, table, executor=executor, sleep=no_sleep, compact=False)
+    save(compact, {key: a_memory(1) for key in keys(count)})
+
+    save(plain, {key: a_memory(2) for key in keys(count)})
+
+    # As earlier releases decode them.
+    stored = msgspec.msgpack.decode(streams_in(client, table), type=list[StoredStream])
+    assert [decode_plain_state(its.state) for its in stored] == [a_memory().state] * count
+    assert read(compact, keys(count)) == {key: a_memory(2) for key in keys(count)}
+
+
+def full_state(value: Callable[[], float]) -> StreamState:
+    """The state of a stream after 40 points, a minute apart."""
+    its = [a_point(value(), at=NOW + 60 * place) for place in range(40)]
+    return classify(its, constraints(max_value=1_000), StreamState(), NOW).state
+
+
+def size_of(item: dict[str, dict[str, Any]]) -> int:
+    """DynamoDB, "Item sizes and formats": names, texts and bytes; a number takes a byte for two digits and one more."""
+    values = [(kind, value) for field in item.values() for kind, value in field.items()]
+    return sum(map(len, item)) + sum(2 + len(value) // 2 if kind == "N" else len(value) for kind, value in values)
 
 
 def test_a_table_that_was_emptied_is_as_new(aws: LocalAws, executor: Executor) -> None:

@@ -17,11 +17,12 @@ from backports import zstd
 
 from afluente.adapters.codecs.packs import encode_pack
 from afluente.adapters.codecs.states import encode_state
+from afluente.adapters.codecs.stored_streams import StoredStream, encode_streams
 from afluente.application.csv.jobs import JobStatus
 from afluente.domain.alarms import AlarmState, StandingAlarm
 from afluente.domain.constraints import Severity
 from afluente.domain.datapoints import DataPoint
-from afluente.domain.stream_state import StreamState, Window, WindowPoint
+from afluente.domain.stream_state import OpenWindow, StreamState, WindowPoint
 from tests.fuzz.targets import NOW, SEPARATOR
 
 _TESTS = Path(__file__).parents[1]
@@ -41,7 +42,7 @@ _POINT: dict[str, Any] = {
 _STATE = StreamState(
     newest=(NOW, 7),
     baseline=WindowPoint(NOW, 7, 20.5, within_hard_limits=True),
-    window=Window((NOW - 1, NOW), (-1, 7), (20.25, 20.5), 0b01),
+    window=OpenWindow((NOW - 1, NOW), (-1, 7), (20.25, 20.5), 0b01),
     alarm=AlarmState(3, 0, NOW - 60, StandingAlarm("00" * 16, NOW - 60, Severity.ALERT)),
 )
 _CSV = (
@@ -177,7 +178,9 @@ def _packs() -> Iterator[str]:
 
 
 def _state_item() -> Iterator[bytes]:
-    yield msgspec.msgpack.encode([("temperature", (7).to_bytes(17, signed=True), encode_state(_STATE))])
+    stored = [StoredStream(f"temperature-{place}", bytes(17), encode_state(_STATE)) for place in range(8)]
+    yield encode_streams(stored, compact=True)
+    yield encode_streams(stored[:1], compact=False)
 
 
 def _csv_file() -> Iterator[bytes]:
@@ -252,7 +255,7 @@ _MADE = {
     "csv_message": _csv_message,
     "pack": lambda: (body.encode() for body in _packs()),
     "pack_content": lambda: (zlib.decompress(base64.b64decode(body)) for body in _packs()),
-    "state": lambda: iter((encode_state(_STATE), encode_state(StreamState()))),
+    "state": lambda: (encode_state(its, compact=form) for its in (_STATE, StreamState()) for form in (True, False)),
     "state_item": _state_item,
     "csv_options": lambda: (json.dumps(options).encode() for options in _OPTIONS),
     "csv_file": _csv_file,

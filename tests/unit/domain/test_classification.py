@@ -673,8 +673,8 @@ def test_a_state_holds_the_newest_point_the_baseline_and_the_last_32_points() ->
     assert state.newest == (a_point(at=40).timestamp, -1)
     assert state.baseline is not None
     assert state.baseline.value == 39
-    assert [point.value for point in state.window.points()] == [*map(float, range(10, 40)), 999, 5.5]
-    assert [point.within_hard_limits for point in state.window.points()] == [True] * 30 + [False, True]
+    assert [point.value for point in state.window.opened().points()] == [*map(float, range(10, 40)), 999, 5.5]
+    assert [point.within_hard_limits for point in state.window.opened().points()] == [True] * 30 + [False, True]
 
 
 def test_new_constraints_go_on_with_the_state_under_the_old_ones() -> None:

@@ -17,6 +17,7 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Classification, Evaluator, Reason, RuleSet, rule_set_of
 from afluente.domain.stream_state import (
     NO_SEQUENCE,
+    OpenWindow,
     StreamState,
     WindowPoint,
     is_among,
@@ -134,6 +135,7 @@ def classify_with(
     hasher = _hasher(f"{points[0].domain}/{points[0].source_id}/{points[0].stream_id}")
     newest_at, newest_sequence = state.newest or _OLDEST
     is_quiet = _is_quiet(alarm)
+    opened: OpenWindow | None = None
     taken: list[WindowPoint] = []
     classified: list[ClassifiedDataPoint] = []
     transitions: list[tuple[AlarmTransition, ClassifiedDataPoint]] = []
@@ -144,7 +146,8 @@ def classify_with(
         reference = baseline
         # A point newer than all the others cannot be one of them.
         if late:
-            known = window.last_with(taken)
+            opened = window.opened() if opened is None else opened
+            known = opened.last_with(taken)
             if is_among(known, timestamp, rank, value):
                 continue
             reference = reference_of_late((timestamp, rank), known)

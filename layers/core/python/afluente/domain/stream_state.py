@@ -1,7 +1,7 @@
 """Stream state: a stream's newest point, baseline, window and alarm, carried from pack to pack."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -24,8 +24,22 @@ class WindowPoint(NamedTuple):
     within_hard_limits: bool
 
 
-class Window(msgspec.Struct, frozen=True):
-    """The last points taken of a stream, in the order in which they were taken, as columns.
+class Window(Protocol):
+    """The last points taken of a stream, at most 32, in the order in which they were taken."""
+
+    def __len__(self) -> int: ...
+
+    def opened(self) -> "OpenWindow":
+        """The window with its points at hand."""
+        ...
+
+    def with_taken(self, taken: Sequence[WindowPoint]) -> "Window":
+        """The window once some more points are taken."""
+        ...
+
+
+class OpenWindow(msgspec.Struct, frozen=True):
+    """A window in columns.
 
     Columns, since most packs only add to them: a tuple a point would cost more than the classification of the points.
 
@@ -53,6 +67,9 @@ class Window(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.values)
 
+    def opened(self) -> "OpenWindow":
+        return self
+
     def points(self) -> list[WindowPoint]:
         """The points, in the order in which they were taken."""
         beyond = self.beyond_hard_limits
@@ -69,8 +86,7 @@ class Window(msgspec.Struct, frozen=True):
             return taken[-WINDOW:]
         return [*self.points(), *taken][-WINDOW:]
 
-    def with_taken(self, taken: Sequence[WindowPoint]) -> "Window":
-        """The window once some more points are taken."""
+    def with_taken(self, taken: Sequence[WindowPoint]) -> "OpenWindow":
         if not taken:
             return self
         last = taken[-WINDOW:]
@@ -80,7 +96,7 @@ class Window(msgspec.Struct, frozen=True):
         if not all(are_within):
             kept = len(self.values) - dropped
             beyond |= sum(1 << place for place, is_within in enumerate(are_within, start=kept) if not is_within)
-        return Window(
+        return OpenWindow(
             (*self.timestamps[dropped:], *timestamps),
             (*self.sequences[dropped:], *sequences),
             (*self.values[dropped:], *values),
@@ -100,7 +116,7 @@ class StreamState(msgspec.Struct, frozen=True):
 
     newest: tuple[float, int] | None = None
     baseline: WindowPoint | None = None
-    window: Window = Window()
+    window: Window = OpenWindow()
     alarm: AlarmState = QUIET
 
 

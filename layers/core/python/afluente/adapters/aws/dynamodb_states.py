@@ -203,7 +203,7 @@ class _LoadedSource:
     def put(self, stream_id: str, memory: StreamMemory) -> Bucket:
         """Replace a state; returns the bucket to be written."""
         bucket = self._home(stream_id) or self._new_home(stream_id)
-        state = encode_state(memory.state)
+        state = encode_state(memory.state, compact=self._store.is_compact)
         bucket.streams[stream_id] = StoredStream(stream_id, number_in_bytes(memory.last_pack), state)
         return bucket
 

@@ -20,6 +20,8 @@ _MAX_SCALE = 9
 _EXACT = 2**53
 _FORMS = {1: "b", 2: "h", 4: "i", 8: "q"}
 _WIDE = 8
+_DOUBLE = struct.Struct("<d")
+_INTEGER = struct.Struct("<q")
 
 
 class Column(msgspec.Struct, array_like=True, frozen=True):
@@ -105,9 +107,20 @@ def integers_of(column: Column, length: int) -> list[int]:
     return _unpack_whole(column, length)
 
 
-def last_float(column: Column) -> float | None:
-    """The last number of a column of `pack_floats`, where it is at hand."""
-    return column.last / 10**column.scale if column.scale >= 0 else None
+def last_float(column: Column, length: int) -> float:
+    """The last number of a column of `pack_floats` that has one."""
+    if column.scale == _DOUBLES:
+        last: float = _DOUBLE.unpack(column.planes[length - 1 :: length])[0]
+        return last
+    return float(column.last / 10**column.scale)
+
+
+def last_integer(column: Column, length: int) -> int:
+    """The last number of a column of `pack_integers` that has one."""
+    if column.scale == _INTEGERS:
+        last: int = _INTEGER.unpack(column.planes[length - 1 :: length])[0]
+        return last
+    return column.last
 
 
 def check(column: Column, length: int, *, integers: bool) -> None:

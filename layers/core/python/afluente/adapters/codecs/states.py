@@ -1,156 +1,112 @@
-"""Stream states in binary: about 450 bytes for a full window, at most 900.
+"""Stream states in binary: some 150 bytes for a full window of values with two decimals, at most 950.
 
-Times of a window are whole milliseconds in most streams and lie close together: they become one 64-bit time and 32-bit
-steps where that is exact, and doubles where it is not.
+A state begins with the version of its form. That of the releases before it is a MessagePack array, of which the first
+byte is 0x90 or more; a version is less, so that each refuses what it does not know.
 """
 
 import struct
-from collections.abc import Sequence
-from itertools import pairwise
 
 import msgspec
 
-from afluente.domain.alarms import AlarmState, StandingAlarm
-from afluente.domain.constraints import Severity
-from afluente.domain.stream_state import NO_SEQUENCE, StreamState, Window, WindowPoint
+from afluente.adapters.codecs.packed_windows import PackedWindow, packed
+from afluente.adapters.codecs.plain_states import (
+    WireStanding,
+    decode_plain_state,
+    decode_standing,
+    encode_plain_state,
+    encode_standing,
+)
+from afluente.domain.alarms import QUIET, AlarmState
+from afluente.domain.stream_state import StreamState, WindowPoint
 
-_MILLISECONDS = b"m"
-_DOUBLES = b"d"
-_MAX_STEP = 2**31 - 1
-
-
-class _WireStanding(msgspec.Struct, array_like=True):
-    alarm_id: bytes
-    raised_at: float
-    severity: Severity
-    # States of earlier releases do not have it.
-    transitions: int = 1
+_COMPACT = b"\x02"
+_LAST = 0
 
 
-class _WireState(msgspec.Struct, array_like=True):
-    newest: tuple[float, int] | None
-    # The index of the baseline in the window, counted from its end; the point itself once it has left the window.
-    baseline: int | tuple[float, int, float] | None
-    times: bytes
-    sequences: bytes
-    values: bytes
-    beyond_hard_limits: int
+class _WireAlarm(msgspec.Struct, array_like=True):
     violations: int
     normals: int
     last_raise: float | None
-    standing: _WireStanding | None
-    # States of earlier releases do not have it.
-    budget_restored_at: int = 0
+    standing: WireStanding | None
+    budget_restored_at: int
+
+
+class _WireState(msgspec.Struct, array_like=True):
+    window: PackedWindow
+    # 0 stands for the last point of the window.
+    newest: tuple[float, int] | int | None
+    baseline: tuple[float, int, float] | int | None
+    # None where it is quiet.
+    alarm: _WireAlarm | None
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_WireState)
 
 
-def encode_state(state: StreamState) -> bytes:
-    """Encode a state; `decode_state` inverts it."""
-    window, alarm = state.window, state.alarm
-    return _encoder.encode(
+def encode_state(state: StreamState, *, compact: bool = True) -> bytes:
+    """Encode a state; `decode_state` inverts it.
+
+    Args:
+        state: of a stream.
+        compact: False for a form that earlier releases read.
+    """
+    if not compact:
+        return encode_plain_state(state)
+    window = packed(state.window)
+    last = window.last()
+    newest, baseline = state.newest, state.baseline
+    return _COMPACT + _encoder.encode(
         _WireState(
-            newest=state.newest,
-            baseline=_encode_baseline(state),
-            times=_encode_times(window.timestamps),
-            sequences=_encode_sequences(window.sequences),
-            values=struct.pack(f"<{len(window)}d", *window.values),
-            beyond_hard_limits=window.beyond_hard_limits,
-            violations=alarm.violations,
-            normals=alarm.normals,
-            last_raise=alarm.last_raise,
-            standing=_encode_standing(alarm.standing) if alarm.standing else None,
-            budget_restored_at=alarm.budget_restored_at,
+            window,
+            _LAST if last is not None and newest == last[:2] else newest,
+            _LAST if last is not None and baseline == last else baseline and baseline[:3],
+            None if state.alarm == QUIET else _encode_alarm(state.alarm),
         )
     )
 
 
 def decode_state(encoded: bytes) -> StreamState:
-    """Decode a state.
+    """Decode a state of any release.
 
     Raises:
         msgspec.DecodeError: the bytes are no state.
     """
     try:
-        return _state(_decoder.decode(encoded))
-    except (struct.error, ValueError, IndexError) as error:
+        if encoded[:1] == _COMPACT:
+            return _state(_decoder.decode(memoryview(encoded)[1:]))
+        return decode_plain_state(encoded)
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise msgspec.DecodeError(f"the parts of the state do not fit together: {error}") from error
 
 
 def _state(wire: _WireState) -> StreamState:
-    length = len(wire.values) // 8
-    values = struct.unpack(f"<{length}d", wire.values)
-    window = Window(
-        tuple(_decode_times(wire.times)),
-        tuple(_decode_sequences(wire.sequences, length)),
-        values,
-        wire.beyond_hard_limits,
-    )
-    if len(window.timestamps) != length or not 0 <= window.beyond_hard_limits < 1 << length:
-        raise ValueError(f"{len(window.timestamps)} times and {length} values")
-    standing = _decode_standing(wire.standing) if wire.standing else None
+    wire.window.check()
+    last = wire.window.last()
+    newest, baseline = wire.newest, wire.baseline
+    if isinstance(newest, int):
+        newest = _last(newest, last)[:2]
+    if isinstance(baseline, int):
+        baseline = _last(baseline, last)[:3]
     return StreamState(
-        newest=wire.newest,
-        baseline=_decode_baseline(wire.baseline, window),
-        window=window,
-        alarm=AlarmState(wire.violations, wire.normals, wire.last_raise, standing, wire.budget_restored_at),
+        newest=newest,
+        baseline=WindowPoint(*baseline, within_hard_limits=True) if baseline else None,
+        window=wire.window,
+        alarm=_decode_alarm(wire.alarm) if wire.alarm else QUIET,
     )
 
 
-def _encode_standing(alarm: StandingAlarm) -> _WireStanding:
-    return _WireStanding(bytes.fromhex(alarm.alarm_id), alarm.raised_at, alarm.severity, alarm.transitions)
+def _last(place: int, last: WindowPoint | None) -> WindowPoint:
+    if place != _LAST or last is None:
+        raise ValueError(f"no point {place} in the window")
+    return last
 
 
-def _decode_standing(wire: _WireStanding) -> StandingAlarm:
-    return StandingAlarm(wire.alarm_id.hex(), wire.raised_at, wire.severity, wire.transitions)
+def _encode_alarm(alarm: AlarmState) -> _WireAlarm:
+    standing = encode_standing(alarm.standing) if alarm.standing else None
+    return _WireAlarm(alarm.violations, alarm.normals, alarm.last_raise, standing, alarm.budget_restored_at)
 
 
-def _encode_baseline(state: StreamState) -> int | tuple[float, int, float] | None:
-    if state.baseline is None:
-        return None
-    for place, point in enumerate(reversed(state.window.points())):
-        if point == state.baseline:
-            return place
-    return state.baseline[:3]
-
-
-def _decode_baseline(wire: int | tuple[float, int, float] | None, window: Window) -> WindowPoint | None:
-    if wire is None:
-        return None
-    return window.points()[-1 - wire] if isinstance(wire, int) else WindowPoint(*wire, within_hard_limits=True)
-
-
-def _encode_times(times: Sequence[float]) -> bytes:
-    whole = [round(time * 1000) for time in times]
-    steps = [later - earlier for earlier, later in pairwise(whole)]
-    exact = all(milliseconds / 1000 == time for milliseconds, time in zip(whole, times, strict=True))
-    if times and exact and all(abs(step) <= _MAX_STEP for step in steps):
-        return _MILLISECONDS + struct.pack(f"<q{len(steps)}i", whole[0], *steps)
-    return _DOUBLES + struct.pack(f"<{len(times)}d", *times)
-
-
-def _decode_times(encoded: bytes) -> list[float]:
-    form, packed = encoded[:1], encoded[1:]
-    if form == _DOUBLES:
-        return list(struct.unpack(f"<{len(packed) // 8}d", packed))
-    if form != _MILLISECONDS:
-        raise ValueError(f"times of the unknown form {form!r}")
-    milliseconds, *steps = struct.unpack(f"<q{(len(packed) - 8) // 4}i", packed)
-    times = [milliseconds / 1000]
-    for step in steps:
-        milliseconds += step
-        times.append(milliseconds / 1000)
-    return times
-
-
-def _encode_sequences(sequences: Sequence[int]) -> bytes:
-    """No bytes where no point has a sequence, which is the common case."""
-    if all(sequence == NO_SEQUENCE for sequence in sequences):
-        return b""
-    return struct.pack(f"<{len(sequences)}q", *sequences)
-
-
-def _decode_sequences(encoded: bytes, length: int) -> Sequence[int]:
-    return struct.unpack(f"<{length}q", encoded) if encoded else [NO_SEQUENCE] * length
+def _decode_alarm(wire: _WireAlarm) -> AlarmState:
+    standing = decode_standing(wire.standing) if wire.standing else None
+    return AlarmState(wire.violations, wire.normals, wire.last_raise, standing, wire.budget_restored_at)
