@@ -161,13 +161,15 @@ def _pack_whole(whole: Sequence[int], scale: int) -> Column | None:
         return Column(scale, whole[0] if whole else 0, 0, b"")
     steps = [later - earlier for earlier, later in pairwise(whole)]
     usual = sorted(steps)[len(steps) // 2]
+    if not -(2**63) <= usual < 2**63:
+        return None
     steps = [step - usual for step in steps]
     low, high = min(steps), max(steps)
     if low == high == 0:
         return Column(scale, whole[-1], usual, b"")
     for width, form in _FORMS.items():
         limit = 1 << (8 * width - 1)
-        if -limit <= low and high < limit and -(2**63) <= usual < 2**63:
+        if -limit <= low and high < limit:
             return Column(scale, whole[-1], usual, _planes(struct.pack(f"<{len(steps)}{form}", *steps), width))
     return None
 

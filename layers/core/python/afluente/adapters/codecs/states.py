@@ -59,8 +59,8 @@ def encode_state(state: StreamState, *, compact: bool = True) -> bytes:
     return _COMPACT + _encoder.encode(
         _WireState(
             window,
-            _LAST if last is not None and newest == last[:2] else newest,
-            _LAST if last is not None and baseline == last else baseline and baseline[:3],
+            _LAST if last and newest == last[:2] else newest,
+            _LAST if last and baseline and baseline[:3] == last[:3] else baseline and baseline[:3],
             None if state.alarm == QUIET else _encode_alarm(state.alarm),
         )
     )
