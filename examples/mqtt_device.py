@@ -1,6 +1,6 @@
 """A small device: measures once a second, publishes over MQTT with QoS 1, and loses nothing while the broker is away.
 
-    afluente devices create oven-1 --domain iot
+    afluente devices create oven-1 --domain iot --stream-type temperature
     python examples/mqtt_device.py devices/oven-1 temperature
 
 It measures a made-up temperature; with `--stdin` it takes a value a line instead. Needs `pip install awsiotsdk`. Ctrl-C
@@ -24,6 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("device", type=Path, help="the folder that `afluente devices create` wrote")
     parser.add_argument("stream", help="name of the stream, such as temperature")
+    parser.add_argument(
+        "--type", help="type of the stream, which constraints are found by; that of the folder, else the stream"
+    )
     parser.add_argument("--stdin", action="store_true", help="take values from standard input, one a line")
     arguments = parser.parse_args()
 
@@ -31,10 +34,12 @@ def main() -> None:
     client = connect(arguments.device, connection)
     # Past the broker where the stage has that: AWS bills no message then, and nobody else is to read them.
     topic = (connection.get("basic_ingest_topic") or connection["topic"]).format(stream_id=arguments.stream)
+    # Constraints for the streams of a type apply to points that name it.
+    stream_type = arguments.type or connection.get("stream_type") or arguments.stream
     unacknowledged: set[Future] = set()
     try:
         for sequence, value in enumerate(from_stdin() if arguments.stdin else measured()):
-            point = {"value": value, "timestamp": time.time(), "sequence": sequence}
+            point = {"value": value, "timestamp": time.time(), "stream_type": stream_type, "sequence": sequence}
             # While the broker is away the client keeps what it is given, and sends it when the broker is back.
             packet = mqtt5.PublishPacket(topic=topic, payload=json.dumps(point), qos=mqtt5.QoS.AT_LEAST_ONCE)
             unacknowledged.add(client.publish(packet))

@@ -115,11 +115,11 @@ def get(
     if effective:
         key = stream_of(scope)
         with constraints_api(resolve(target), api_key) as constraints:
-            judging, entry = constraints.effective(key, type_)
+            applying, entry = constraints.effective(key, type_)
         if as_json:
-            print_json({"key": str(key), "stream_type": type_, "config_key": judging, "constraints": entry})
+            print_json({"key": str(key), "stream_type": type_, "config_key": applying, "constraints": entry})
         else:
-            sys.stdout.write(f"# {key} is classified by {judging}\n{as_yaml(entry)}")
+            sys.stdout.write(f"# {key} is classified by {applying}\n{as_yaml(entry)}")
         return
     asked = scope_of(scope, type_)
     with constraints_api(resolve(target), api_key) as constraints:

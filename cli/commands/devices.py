@@ -30,6 +30,10 @@ def create(
         str | None,
         typer.Option("--tenant", metavar="NAME", help="The customer that it is for, where the deployment has several."),
     ] = None,
+    stream_type: Annotated[
+        str | None,
+        typer.Option("--stream-type", metavar="TYPE", help="Type of its points that name none, such as temperature."),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Where to write its files; by default devices/NAME.", file_okay=False)
     ] = None,
@@ -41,16 +45,21 @@ def create(
     nowhere else: if it is lost, revoke the device and create it again. The device may publish to DOMAIN/NAME/STREAM
     and do nothing else; with --legacy also to iot/sensors/SENSOR/readings, of any sensor.
 
+    Constraints for the streams of a type apply to points that name it. --stream-type is written into connection.json:
+    'afluente send mqtt' and the example device add it to what names none, in SenML as the field stream_type.
+
     Where the deployment has tenants, NAME has to lie within the boundary of the one that --tenant says, and a device
     without --tenant within nobody's.
 
-    [dim]Example:[/]  afluente devices create oven-1 --domain iot
+    [dim]Example:[/]  afluente devices create oven-1 --domain iot --stream-type temperature
     """
     from cli.devices import devices
 
     where = folder or Path("devices") / name
     its_domain = devices.domain_of(domain, legacy=legacy)
-    connection = devices.create(resolve(target), name, its_domain, where, legacy=legacy, tenant=tenant)
+    connection = devices.create(
+        resolve(target), name, its_domain, where, legacy=legacy, tenant=tenant, stream_type=stream_type
+    )
     if as_json:
         print_json(connection)
         return

@@ -129,7 +129,7 @@ class ConstraintsApi:
             if entry is not None:
                 return scope, entry
         raise CommandError(
-            f"nothing judges {key}: there are no constraints for {', '.join(scopes)}, so that its points are normal",
+            f"no constraints apply to {key}: there are none for {', '.join(scopes)}, so that its points are normal",
             hint="'afluente constraints apply FILE' writes some"
             + ("" if stream_type else "; say with --type which stream type its points name, if they name one"),
         )

@@ -31,6 +31,21 @@ def check_name(name: str) -> None:
         )
 
 
+def check_stream_type(stream_type: str | None) -> None:
+    """Check the stream type of a device's points.
+
+    Raises:
+        CommandError: no point can have it.
+    """
+    faults = part_faults("stream_type", stream_type) if stream_type is not None else ()
+    if faults:
+        raise CommandError(
+            f"'{stream_type}' is no stream type: it {'; '.join(fault.message for fault in faults)}",
+            hint="such as temperature; constraints are written for the streams of a type",
+            code=ExitCode.USAGE,
+        )
+
+
 def check_boundary(target: Target, name: str, domain: str, tenant: str | None, *, legacy: bool) -> None:
     """Check that a device publishes for sources of its tenant alone, or of nobody.
 

@@ -34,6 +34,8 @@ class DeviceConnection(msgspec.Struct, frozen=True):
         old_topic: legacy topic of a sensor, which stands for `{sensor_id}`; None where the device may not use it.
         basic_ingest_topic: as `topic`, past the broker, where no message is billed; None where the stage has no such
             way.
+        stream_type: of points that name none: what sends for the device adds it to them, so that the constraints of the
+            type apply; None for none.
         certificate, private_key: files in the same folder.
         ca: file of the broker's certificate authority; None for one that systems know.
     """
@@ -49,6 +51,7 @@ class DeviceConnection(msgspec.Struct, frozen=True):
     ca: str | None = None
     old_topic: str | None = None
     basic_ingest_topic: str | None = None
+    stream_type: str | None = None
 
 
 def read_connection(folder: Path) -> DeviceConnection:
@@ -69,7 +72,9 @@ def read_connection(folder: Path) -> DeviceConnection:
         raise CommandError(f"{folder / CONNECTION_FILE} is not as it was written: {error}") from None
 
 
-def connection_of(target: Target, name: str, domain: str, *, legacy: bool) -> DeviceConnection:
+def connection_of(
+    target: Target, name: str, domain: str, *, legacy: bool, stream_type: str | None = None
+) -> DeviceConnection:
     """The connection of a device; `legacy` for one that may use the legacy topic."""
     endpoint, port = _broker(target)
     topic = f"{domain}/{name}/{{stream_id}}"
@@ -83,6 +88,7 @@ def connection_of(target: Target, name: str, domain: str, *, legacy: bool) -> De
         ca="ca.pem" if target.is_local else None,
         old_topic=LEGACY_TOPIC if legacy else None,
         basic_ingest_topic=f"$aws/rules/{rule}/{topic}" if (rule := _direct_rule(target, domain)) else None,
+        stream_type=stream_type,
     )
 
 

@@ -13,7 +13,7 @@ from cli.access.stores import tenants_of
 from cli.core.errors import CommandError, ExitCode
 from cli.core.local_stack import find_emulator
 from cli.core.target import Target
-from cli.devices.checks import check_boundary, check_name, policies_of
+from cli.devices.checks import check_boundary, check_name, check_stream_type, policies_of
 from cli.devices.connection import (
     CONNECTION_FILE,
     DeviceConnection,
@@ -62,7 +62,14 @@ def domain_of(given: str | None, *, legacy: bool) -> str:
 
 
 def create(
-    target: Target, name: str, domain: str, folder: Path, *, legacy: bool = False, tenant: str | None = None
+    target: Target,
+    name: str,
+    domain: str,
+    folder: Path,
+    *,
+    legacy: bool = False,
+    tenant: str | None = None,
+    stream_type: str | None = None,
 ) -> DeviceConnection:
     """Make a device, and write the folder that connects it; one whose certificates are revoked gets a new one.
 
@@ -73,12 +80,14 @@ def create(
         folder: for its files.
         legacy: whether it may publish to legacy topics too.
         tenant: the customer that it is for; None for nobody.
+        stream_type: of points that name none; None for none.
 
     Raises:
-        CommandError: the name or the domain is not allowed, the device or the folder exists, or it would publish
-            across the boundary of another tenant. Nothing is left half made.
+        CommandError: the name, the type or the domain is not allowed, the device or the folder exists, or it would
+            publish across the boundary of another tenant. Nothing is left half made.
     """
     check_name(name)
+    check_stream_type(stream_type)
     check_boundary(target, name, domain, tenant, legacy=legacy)
     policies = policies_of(target, domain, legacy=legacy)
     if folder.exists() and any(folder.iterdir()):
@@ -98,7 +107,7 @@ def create(
         undo.callback(iot.detach_thing_principal, thingName=name, principal=made["certificateArn"])
         for policy in policies:
             iot.attach_policy(policyName=policy, target=made["certificateArn"])
-        connection = connection_of(target, name, domain, legacy=legacy)
+        connection = connection_of(target, name, domain, legacy=legacy, stream_type=stream_type)
         files = {
             connection.certificate: made["certificatePem"],
             connection.private_key: made["keyPair"]["PrivateKey"],

@@ -39,13 +39,15 @@ _ACK_SECONDS = int(2 * _SILENCE_SECONDS)
 
 class _Stream(msgspec.Struct, frozen=True):
     stream_id: object = msgspec.UNSET
+    stream_type: object = msgspec.UNSET
 
 
 class MqttTransport:
     """Publishes points of one source as arrays, one message of a stream in flight.
 
     The SDK's client keeps what is not acknowledged while the broker is away, reconnects with growing pauses and sends
-    it again. Acknowledged points may still have faults: those show only in quarantine.
+    it again. Acknowledged points may still have faults: those show only in quarantine. Points that name no stream type
+    get that of the device's folder.
 
     Args:
         device: the folder of a device.
@@ -75,6 +77,7 @@ class MqttTransport:
             topic = _direct_topic(connection)
         self._topic, _, self._topic_end = (topic or f"{domain}/{source}/{{stream_id}}").partition("{stream_id}")
         self._on_wait = on_wait
+        self._stream_type = connection.stream_type
         self._connected: Future[None] = Future()
         self._failure = "no answer"
         self._client: mqtt5.Client = mqtt5_client_builder.mtls_from_path(
@@ -109,7 +112,7 @@ class MqttTransport:
         outcome = Outcome(0, tuple(unaddressed))
         streams: dict[str, deque[tuple[bytes, int]]] = {}
         for stream_id, its in by_stream.items():
-            messages, rejected = _messages(its)
+            messages, rejected = _messages(its, self._stream_type)
             streams[stream_id] = deque(messages)
             outcome += Outcome(sum(count for _, count in messages), tuple(rejected))
         self._publish({stream_id: its for stream_id, its in streams.items() if its})
@@ -219,14 +222,30 @@ def _topic_faults(prefix: str, stream_id: object) -> tuple[Fault, ...]:
     return faults
 
 
-def _messages(points: Sequence[Readable]) -> tuple[list[tuple[bytes, int]], list[Rejected]]:
+def with_stream_type(point: Readable, stream_type: str | None) -> bytes:
+    """The JSON of a point, with the type where it names none."""
+    its = point.point
+    if stream_type is None:
+        return msgspec.json.encode(its)
+    if not isinstance(its, msgspec.Raw):
+        return msgspec.json.encode(msgspec.structs.replace(its, stream_type=its.stream_type or stream_type))
+    text = bytes(its)
+    if msgspec.json.decode(text, type=_Stream).stream_type is not msgspec.UNSET:
+        return text
+    # As it is: decoding it would change what JSON can hold and a program cannot, such as long numbers.
+    return b'{"stream_type":' + msgspec.json.encode(stream_type) + b"," + text.lstrip()[1:]
+
+
+def _messages(
+    points: Sequence[Readable], stream_type: str | None = None
+) -> tuple[list[tuple[bytes, int]], list[Rejected]]:
     """The points of one stream in as few messages as possible, with their counts; and the points too large for one."""
     messages: list[tuple[bytes, int]] = []
     rejected: list[Rejected] = []
     texts: list[bytes] = []
     size = 0
     for readable in points:
-        text = msgspec.json.encode(readable.point)
+        text = with_stream_type(readable, stream_type)
         if len(text) > _MAX_MESSAGE_BYTES:
             fault = Fault("too_long", "point", "is larger than a message may be")
             rejected.append(Rejected(readable.line, (fault,), readable.point))

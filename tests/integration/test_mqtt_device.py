@@ -70,6 +70,7 @@ def test_what_is_measured_while_the_broker_is_away_arrives_in_order(
     local_stack.drained()
     points = outbox.points(f"iot/{source_id}")
     assert [(point["sequence"], point["value"]) for point in points] == [(place, place) for place in range(21)]
+    assert {point["stream_type"] for point in points} == {"temperature"}
 
 
 def test_ctrl_c_ends_it_with_everything_acknowledged(

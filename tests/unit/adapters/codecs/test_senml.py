@@ -110,3 +110,25 @@ def test_a_pack_that_must_not_be_read_is_not(record: str) -> None:
 )
 def test_other_shapes_are_no_senml(document: str) -> None:
     assert not is_senml(json.loads(document))
+
+
+# --- a field of afluente ---------------------------------------------------------------------------------------------
+
+
+def test_a_stream_type_holds_from_its_record_on() -> None:
+    pack = """[{"n":"hall","v":1},
+               {"bn":"oven-1:","stream_type":"temperature"},
+               {"n":"top","v":180.5}, {"n":"bottom","v":176.2},
+               {"n":"door","stream_type":"state","v":1}, {"n":"lamp","v":0}]"""
+
+    assert [point.get("stream_type") for point in raw_points(pack)] == [
+        None,
+        "temperature",
+        "temperature",
+        "state",
+        "state",
+    ]
+
+
+def test_a_stream_type_alone_makes_no_senml() -> None:
+    assert not is_senml([{"stream_type": "temperature"}])

@@ -340,11 +340,11 @@ def test_a_version_that_there_is_not_or_that_is_a_deletion_is_no_way_back(world:
     assert afluente("history", "health").code == ExitCode.FAILED
 
 
-# --- what judges a stream ---------------------------------------------------------------------------------------------
+# --- what applies to a stream -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("present", "words", "judging"),
+    ("present", "words", "applying"),
     [
         (["iot", "iot#wind", "iot/a/b"], ["--type", "wind"], "iot/a/b"),
         (["iot", "iot#wind"], ["--type", "wind"], "iot#wind"),
@@ -352,8 +352,8 @@ def test_a_version_that_there_is_not_or_that_is_a_deletion_is_no_way_back(world:
         (["iot", "iot#wind"], ["--type", "sun"], "iot"),
     ],
 )
-def test_the_entry_that_judges_a_stream_is_shown(
-    world: World, afluente: Afluente, present: list[str], words: list[str], judging: str
+def test_the_entry_that_applies_to_a_stream_is_shown(
+    world: World, afluente: Afluente, present: list[str], words: list[str], applying: str
 ) -> None:
     for number, scope in enumerate(present):
         world.constraints.put(scope, a_config(max_value=number))
@@ -361,23 +361,23 @@ def test_the_entry_that_judges_a_stream_is_shown(
     shown = afluente("get", "iot/a/b", "--effective", *words)
     document = afluente("get", "iot/a/b", "--effective", *words, "--json").document
 
-    assert shown.out.startswith(f"# iot/a/b is classified by {judging}\n# version 1\n- ")
-    assert (document["key"], document["config_key"]) == ("iot/a/b", judging)
-    assert document["constraints"]["value_constraints"] == {"max_value": present.index(judging)}
+    assert shown.out.startswith(f"# iot/a/b is classified by {applying}\n# version 1\n- ")
+    assert (document["key"], document["config_key"]) == ("iot/a/b", applying)
+    assert document["constraints"]["value_constraints"] == {"max_value": present.index(applying)}
 
 
-def test_a_stream_that_nothing_judges_is_said_to_be_normal(world: World, afluente: Afluente) -> None:
+def test_a_stream_to_which_no_constraints_apply_is_said_to_be_normal(world: World, afluente: Afluente) -> None:
     world.constraints.put("iot#wind", a_config())
 
     result = afluente("get", "iot/a/b", "--effective")
 
     assert result.code == ExitCode.FAILED
-    assert "nothing judges iot/a/b: there are no constraints for iot/a/b, iot" in result.text
+    assert "no constraints apply to iot/a/b: there are none for iot/a/b, iot" in result.text
     assert "--type" in result.text
     assert "--type" not in afluente("get", "iot/a/b", "--effective", "--type", "sun").text
 
 
-def test_only_a_stream_is_judged(afluente: Afluente) -> None:
+def test_only_a_stream_has_effective_constraints(afluente: Afluente) -> None:
     assert afluente("get", "iot", "--effective").code == ExitCode.USAGE
 
 
@@ -388,4 +388,4 @@ def test_a_key_that_does_not_reach_the_templates_is_told_so(world: World, afluen
     result = afluente("get", "iot/a/b", "--effective")
 
     assert result.code != 0
-    assert "nothing judges" not in result.text
+    assert "no constraints apply" not in result.text

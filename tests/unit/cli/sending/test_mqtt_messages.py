@@ -57,6 +57,23 @@ def test_one_point_is_a_message_of_its_own_and_more_are_an_array() -> None:
     ]
 
 
+def test_points_that_name_no_type_get_that_of_the_device() -> None:
+    points = [
+        Readable(1, SentPoint("a", 1.0, 2.0)),
+        Readable(2, SentPoint("a", 1.0, 2.0, "state")),
+        raw(3, stream_id="a", value=10**30),
+        raw(4, stream_id="a", stream_type="state"),
+        Readable(5, msgspec.Raw(b' { "stream_id": "a" }')),
+    ]
+
+    ((text, count),) = _messages(points, "temperature")[0]
+
+    sent = json.loads(text)
+    assert [point["stream_type"] for point in sent] == ["temperature", "state", "temperature", "state", "temperature"]
+    assert (count, sent[2]["value"]) == (5, 10**30)
+    assert all("stream_type" not in point for point in json.loads(_messages(points[2:3] * 2)[0][0][0]))
+
+
 @given(st.lists(st.integers(0, _MAX_MESSAGE_BYTES + 100), max_size=8))
 def test_messages_are_small_enough_and_hold_every_point_once_in_order(sizes: list[int]) -> None:
     points = [raw(line, stream_id="a", value=line, text="x" * size) for line, size in enumerate(sizes)]

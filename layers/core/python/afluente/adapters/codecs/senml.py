@@ -13,9 +13,13 @@ _RELATIVE_BELOW = 2.0**28
 MAX_BASE_TEXT = 4_096
 """Characters of a base field. Each record takes it over: a message would grow by their number."""
 
-_BASE = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+STREAM_TYPE = "stream_type"
+"""A field of afluente beside those of RFC 8428, whose readers ignore it (section 4.4); it holds as base fields do."""
+
+_RFC_BASE = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+_BASE = _RFC_BASE | {STREAM_TYPE}
 _VALUES = frozenset({"v", "vs", "vb", "vd"})
-_MARKS = _BASE | _VALUES | {"n", "s"}
+_MARKS = _RFC_BASE | _VALUES | {"n", "s"}
 _KNOWN = _BASE | _VALUES | {"n", "u", "s", "t", "ut"}
 
 
@@ -91,6 +95,8 @@ def _point(record: Mapping[str, Any], base: Mapping[str, Any], stream_id: str, a
         timestamp += arrived_at
         metadata["timestamp_source"] = "arrival"
     point["timestamp"] = timestamp
+    if STREAM_TYPE in base:
+        point["stream_type"] = base[STREAM_TYPE]
     return point
 
 
