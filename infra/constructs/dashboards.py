@@ -1,4 +1,4 @@
-"""CloudWatch dashboards, one a domain."""
+"""CloudWatch dashboards: one a domain, and one of the stage."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from afluente.application.csv.files import INBOX
 from afluente.domain.evaluation import Classification
 from afluente.runtime.core.observability import LogCode
 from infra.constructs.mqtt import rule_name
+from infra.constructs.stage_dashboard import StageDashboard, delivery_times
 from infra.stage import Stage
 
 _WHOLE_WIDTH = 24
@@ -41,11 +42,13 @@ class Sources:
     csv_log: ILogGroup
     alarms_log: ILogGroup
     datapoints: IQueue
+    queues: Sequence[IQueue]
+    dead_letter_queues: Sequence[IQueue]
     streams: Sequence[Stream]
 
 
 class Dashboards(Construct):
-    """A dashboard for each open domain: traffic by transport, and alarms by class and stream.
+    """A dashboard for each open domain: traffic by transport, and alarms by class and stream; and one of the stage.
 
     Log lines of a domain are counted when somebody looks: a metric of each domain would cost money all the time. Topic
     rules, of which each domain has its own, have metrics anyway.
@@ -55,6 +58,7 @@ class Dashboards(Construct):
         super().__init__(scope, id_)
         self._stage = stage
         self._sources = sources
+        StageDashboard(self, "Stage", stage=stage, queues=sources.queues, dead_letter_queues=sources.dead_letter_queues)
         for domain in stage.domains:
             Dashboard(
                 self,
@@ -151,6 +155,7 @@ class Dashboards(Construct):
         ]
         return [
             GraphWidget(title="All domains: age of the oldest pack", left=[age], width=_HALF_WIDTH),
+            delivery_times(self._stage),
             GraphWidget(title="All domains: bytes to the stream of each class", left=written, width=_HALF_WIDTH),
         ]
 

@@ -135,13 +135,17 @@ class ServiceStack(StageStack):
         )
 
     def _dashboards(self) -> None:
+        data = self._data
+        queues = (data.datapoints, data.mqtt_inbox, data.csv_inbox, data.csv_jobs)
         sources = Sources(
             http_log=self.http_ingest.log_group,
             websocket_log=self.ws_ingest.log_group if self.ws_ingest else None,
             csv_log=self.csv_trigger.log_group,
-            alarms_log=self._data.alarms.log_group,
-            datapoints=self._data.datapoints.queue,
-            streams=self._data.streams.all,
+            alarms_log=data.alarms.log_group,
+            datapoints=data.datapoints.queue,
+            queues=[queue.queue for queue in queues],
+            dead_letter_queues=[queue.dead_letter_queue for queue in queues],
+            streams=data.streams.all,
         )
         Dashboards(self, "Dashboards", stage=self._settings, sources=sources)
 
