@@ -122,5 +122,5 @@ def _age(queue: IQueue) -> IMetric:
     )
 
 
-def _graph(title: str, metrics: list[IMetric]) -> IWidget:
-    return GraphWidget(title=title, left=metrics, width=_HALF_WIDTH)
+def _graph(title: str, metrics: Sequence[IMetric]) -> IWidget:
+    return GraphWidget(title=title, left=list(metrics), width=_HALF_WIDTH)
