@@ -46,7 +46,13 @@ class MqttInboxQueue(Construct):
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: IKey | None) -> None:
         super().__init__(scope, id_)
         self.queue, self.dead_letter_queue = _with_dead_letters(
-            self, stage, key, "mqtt-inbox", is_fifo=False, visibility_seconds=stage.queue_visibility_seconds
+            self,
+            stage,
+            key,
+            "mqtt-inbox",
+            is_fifo=False,
+            # Messages that are gathered for a batch have been received already.
+            visibility_seconds=stage.queue_visibility_seconds + stage.mqtt_window_seconds,
         )
 
 

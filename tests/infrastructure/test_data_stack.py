@@ -94,7 +94,10 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run(
     for deployment, times in ((prod, 6), (local, 1)):
         queue = deployment.one("AWS::SQS::Queue", QueueName=f"{deployment.stage.prefix}-{name}")
 
-        assert queue["VisibilityTimeout"] >= times * deployment.function(package)["Timeout"]
+        mapping = deployment.trigger_from(f"{deployment.stage.prefix}-{name}")
+
+        gathered = mapping.get("MaximumBatchingWindowInSeconds", 0)
+        assert queue["VisibilityTimeout"] >= times * deployment.function(package)["Timeout"] + gathered
 
 
 def test_there_are_these_queues_and_no_other(prod: Deployment) -> None:

@@ -125,7 +125,7 @@ def test_the_local_stage_lacks_what_the_emulator_does_not_have_and_nothing_else(
     ("type_", "names", "path", "expected"),
     [
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-datapoints.fifo"}, "VisibilityTimeout", 177),
-        ("AWS::SQS::Queue", {"QueueName": "afluente-changed-mqtt-inbox"}, "VisibilityTimeout", 177),
+        ("AWS::SQS::Queue", {"QueueName": "afluente-changed-mqtt-inbox"}, "VisibilityTimeout", 182),
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-csv-inbox"}, "VisibilityTimeout", 777),
         ("AWS::SQS::Queue", {"QueueName": "afluente-changed-csv-jobs.fifo"}, "VisibilityTimeout", 777),
         ("AWS::DynamoDB::Table", {"TableName": "afluente-changed-access"}, "BillingMode", "PAY_PER_REQUEST"),
