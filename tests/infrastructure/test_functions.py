@@ -35,7 +35,14 @@ AnySettings = (
     | ClassifierSettings
 )
 # No preset has another value of these; a test may, and a stage with a front or a legacy database.
-NEVER_SET = {"front_secrets", "key_ttl_seconds", "old_sql_secret", "old_sql_tables", "sensors_ttl_seconds"}
+NEVER_SET = {
+    "max_pack_points",
+    "front_secrets",
+    "key_ttl_seconds",
+    "old_sql_secret",
+    "old_sql_tables",
+    "sensors_ttl_seconds",
+}
 # Only of a stage with a legacy database.
 SET_FOR_LEGACY_TABLES = {"classifier": {"migration_table"}}
 
@@ -94,6 +101,7 @@ ENVIRONMENT = {
         **ACCEPTING,
         **LIMITS,
         "POWERTOOLS_SERVICE_NAME": "iot_rule_handler",
+        "AFLUENTE_MQTT_MESSAGE_POINTS": "1000",
         "AFLUENTE_MIGRATION_TABLE": "afluente-prod-migration",
     },
     "csv_trigger": {
@@ -143,7 +151,8 @@ ENVIRONMENT = {
         "POWERTOOLS_SERVICE_NAME": "classifier",
         "AFLUENTE_CSV_SLOTS_TABLE": "afluente-prod-csv-slots",
         "AFLUENTE_USE_AGNOSTIC_CONSTRAINTS": "true",
-        "AFLUENTE_ONE_POINT_A_RECORD": "false",
+        "AFLUENTE_RECORD_FORMAT": "plain",
+        "AFLUENTE_DATAPOINTS_DLQ_URL": "afluente-prod-datapoints-dlq.fifo",
         "AFLUENTE_CONSTRAINTS_TTL_SECONDS": "60",
         "AFLUENTE_STREAMS_PER_SOURCE": "10000",
         "AFLUENTE_COMPACT_STATES": "true",
