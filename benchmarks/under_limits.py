@@ -53,7 +53,7 @@ _SHARDS = local().shards
 
 
 class _Point(msgspec.Struct):
-    """What is counted of a point."""
+    """The counted part of a point."""
 
     point_id: str
     source_id: str

@@ -17,7 +17,7 @@ from tests.contract.local_aws import REGION, LocalAws
 from tests.factories import PEPPER
 
 EVENTS = Path(__file__).parents[1] / "events"
-CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
+CONTEXT = SimpleNamespace(aws_request_id="invocation-1", get_remaining_time_in_millis=lambda: 30_000)
 
 _numbers = count(1)
 
@@ -29,6 +29,7 @@ def resources(aws: LocalAws) -> dict[str, str]:
         "AFLUENTE_DOMAINS": "iot,health",
         "AFLUENTE_SHARDS": "64",
         "AFLUENTE_DATAPOINTS_QUEUE_URL": aws.fifo_queue(),
+        "AFLUENTE_DATAPOINTS_DLQ_URL": aws.fifo_queue(),
         "AFLUENTE_LATEST_TABLE": aws.table("source", "bucket"),
         "AFLUENTE_CONSTRAINTS_TABLE": aws.table("key"),
         "AFLUENTE_CONSTRAINT_HISTORY_TABLE": aws.table("key", "version"),
