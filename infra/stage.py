@@ -157,6 +157,9 @@ class Stage:
     """Jobs, and parts of large ones, that are read at the same time (Lambda, "Maximum concurrency" of an SQS event
     source)."""
 
+    csv_tenant_concurrency: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Those of them that one tenant may have; half of them by default."""
+
     csv_split_megabytes: Annotated[int, Field(ge=1)] = 256
     """Files from this size on are read in parts side by side."""
 
@@ -296,6 +299,11 @@ class Stage:
         }
 
     @property
+    def csv_tenant_share(self) -> int:
+        """Jobs, and parts of large ones, of one tenant that are read at the same time."""
+        return self.csv_tenant_concurrency or self.csv_concurrency // 2
+
+    @property
     def reads_legacy_tables(self) -> bool:
         """Streams that have not moved are classified by the legacy tables."""
         return self.old_sql_secret is not None and not self.use_agnostic_constraints
@@ -363,7 +371,8 @@ def local() -> Stage:
         csv_visibility_seconds=22,
         record_format="gzip",
         # A laptop has few processors.
-        csv_concurrency=2,
+        csv_concurrency=3,
+        csv_tenant_concurrency=2,
         log_retention_days=1,
         quarantine_retention_days=7,
         point_in_time_recovery=False,

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 
 from afluente.adapters.aws.sqs_csv_jobs import NoPartError, queued_part
+from afluente.application.backoff import backoff_seconds
 from afluente.application.csv.load_file import PartOutcome
 from afluente.runtime.core.observability import LogCode, Metric, count, logger
 from afluente.runtime.csv_trigger import CsvTrigger
 from csv_trigger.messages import Record, backoff, quarantine, retry_later
 from csv_trigger.reporting import report_end
+
+# Time in which those that wait get the invocation.
+_YIELD_SECONDS = 1
 
 IsTimeLeft = Callable[[], bool]
 
@@ -38,6 +42,19 @@ def load_part(record: Record, function: CsvTrigger, is_time_left: IsTimeLeft) ->
                 points=result.points,
             )
             retry_later(record, 0, function)
+            return False
+        case PartOutcome.YIELDED:
+            retry_later(record, _YIELD_SECONDS, function)
+            return False
+        case PartOutcome.BLOCKED:
+            logger().info(
+                "part blocked",
+                code=LogCode.CSV_PART_BLOCKED,
+                job_id=message.job_id,
+                part=message.part,
+                points=result.points,
+            )
+            retry_later(record, backoff_seconds(result.blocked), function)
             return False
         case PartOutcome.WAITING:
             retry_later(record, backoff(record), function)

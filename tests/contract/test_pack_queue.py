@@ -19,7 +19,7 @@ from afluente.adapters.aws.sqs_packs import (
 from afluente.adapters.aws.sqs_records import received_pack
 from afluente.adapters.memory.ingest import MemoryPackQueue
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.packs import Pack, ReceivedPack, Series, SeriesPack
+from afluente.application.ingest.packs import Pack, ReceivedPack
 from afluente.application.ingest.ports import PackQueue
 from afluente.domain.datapoints import DataPoint
 from tests.contract.conftest import EMULATOR_ALONE, MOTO_IS_UNFAITHFUL
@@ -77,31 +77,6 @@ def points_by_group(packs: Sequence[Pack | ReceivedPack]) -> dict[str, list[Data
 
 
 # --- every queue -----------------------------------------------------------------------------------------------------
-
-
-def a_series_pack(points: int) -> SeriesPack:
-    times, noise = [NOW + step for step in range(points)], Random(7)  # noqa: S311 - no secret
-    values = [noise.random() for _ in range(points)]
-    series = tuple(Series(f"furnace-1:{name}", "temperature", times, values) for name in "ab")
-    return SeriesPack("3-of-64", "iot", "furnace-1", NOW, series, "csv")
-
-
-@pytest.mark.parametrize("points", [1, 30_000])
-def test_a_pack_of_series_arrives_as_its_points_in_their_order(queue: Queue, points: int) -> None:
-    pack = a_series_pack(points)
-
-    queue.sending.send([pack])
-
-    packs = queue.receive()
-    assert tuple(point for its in packs for point in its.points) == pack.points
-    assert {(its.group, its.transport) for its in packs} == {("3-of-64", "csv")}
-
-
-def test_a_repeated_pack_of_series_changes_nothing(queue: Queue) -> None:
-    queue.sending.send([a_series_pack(3)])
-    queue.sending.send([Pack("3-of-64", a_series_pack(3).points)])
-
-    assert len(queue.receive()) == 1
 
 
 def test_a_pack_is_received_as_it_was_sent(queue: Queue) -> None:

@@ -116,6 +116,8 @@ ENVIRONMENT = {
         "AFLUENTE_CSV_SLOTS_TABLE": "afluente-prod-csv-slots",
         "AFLUENTE_CSV_SPLIT_BYTES": str(256 * 1024 * 1024),
         "AFLUENTE_CSV_PARTS": "4",
+        "AFLUENTE_CSV_TENANT_CONCURRENCY": "5",
+        "AFLUENTE_CSV_TIMEOUT_SECONDS": "240",
     },
     "ws_ingest": {
         **ACCEPTING,

@@ -86,6 +86,7 @@ def test_a_name_without_preset_and_file_says_how_to_make_one(tmp_path: Path) -> 
         ("csv_visibility_seconds = 250", "csv_visibility_seconds = 1440"),
         ("csv_timeout_seconds = 290", "csv_timeout_seconds"),
         ("csv_concurrency = 1", "csv_concurrency"),
+        ("csv_tenant_concurrency = 0", "csv_tenant_concurrency"),
         ("csv_split_megabytes = 0", "csv_split_megabytes"),
         ("csv_parts = 17", "csv_parts"),
         ("[reserved_concurrency]\nclassifier = 1", "reserved_concurrency.classifier"),

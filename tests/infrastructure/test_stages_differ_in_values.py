@@ -70,6 +70,7 @@ CHANGED = Stage(
     csv_timeout_seconds=111,
     csv_visibility_seconds=777,
     csv_concurrency=33,
+    csv_tenant_concurrency=11,
     csv_split_megabytes=3,
     csv_parts=5,
     reserved_concurrency=ReservedConcurrency(csv_trigger=44),

@@ -78,6 +78,8 @@ class CsvTrigger(ServiceFunction):
                 "AFLUENTE_CSV_HELD_SECONDS": str(stage.csv_held_seconds),
                 "AFLUENTE_CSV_SPLIT_BYTES": str(stage.csv_split_megabytes * _MEGABYTE),
                 "AFLUENTE_CSV_PARTS": str(stage.csv_parts),
+                "AFLUENTE_CSV_TENANT_CONCURRENCY": str(stage.csv_tenant_share),
+                "AFLUENTE_CSV_TIMEOUT_SECONDS": str(stage.csv_timeout_seconds),
             }
         )
         self.allow(["sqs:SendMessage"], data.csv_jobs.queue.queue_arn)

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
@@ -16,16 +16,17 @@ from afluente.adapters.aws.s3_events import NoNotificationError, dropped_files
 from afluente.adapters.codecs.csv import blocks
 from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
-from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory.ingest import MemoryBulkQueue, MemoryQuarantine, MemorySlots
+from afluente.application.csv import turns
 from afluente.application.csv.faults import JobFault
 from afluente.application.csv.files import FileVersion
 from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.load_file import LoadCsv
+from afluente.application.csv.pacing import PacedPacks
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import SealedPack, shard_group
 from afluente.runtime.csv_trigger import CsvTrigger
 from csv_trigger.handler import handle
 from tests.factories import Clock, some_rate_limits
@@ -39,21 +40,23 @@ TIMEOUT_MILLISECONDS = 20_000
 Event = Callable[[str], dict[str, Any]]
 
 
-class PointsQueue(MemoryPackQueue):
+class PointsQueue(MemoryBulkQueue):
     """A queue of packs that is away together with the world's other queues."""
 
     def __init__(self, world: "World") -> None:
         super().__init__()
         self._world = world
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, pack: SealedPack) -> int:
         if self._world.is_away:
             raise UnavailableError("SQS")
-        super().send(packs)
+        return super().send(pack)
 
 
 class World:
     """The ports of `csv_trigger`, in memory; it is the queue of parts, too."""
+
+    SLOTS = 100
 
     def __init__(self) -> None:
         self.files = MemoryCsvFiles(clock=Clock())
@@ -64,10 +67,16 @@ class World:
         self.parts: list[tuple[str, int]] = []
         self.retried_later: list[tuple[str, int]] = []
         self.is_away = False
+        self.others_wait = False
         self.retry_is_away = False
         self.remaining = TIMEOUT_MILLISECONDS
-        accept = AcceptPoints(queue=self.points, quarantine=self.quarantine, shards=64)
-        load = LoadCsv(store=self.store, files=self.files, queue=self, accept=accept, clock=Clock())
+        self.clock = Clock()
+        self.slots = MemorySlots(limit=self.SLOTS, lease_seconds=900, clock=self.clock)
+        self.shares = MemorySlots(limit=1, lease_seconds=240, clock=self.clock)
+        packs = PacedPacks(queue=self.points, slots=self.slots, shards=64, sleep=self.sleep, clock=self.clock)
+        load = LoadCsv(
+            store=self.store, files=self.files, queue=self, packs=packs, shares=self.shares, clock=self.clock
+        )
         self.function = CsvTrigger(
             jobs=JobRegistry(store=self.store, domains=["iot"]),
             options=self.files,
@@ -78,6 +87,12 @@ class World:
             retry_later=self.retry_later,
             retry_file_later=self.retry_file_later,
         )
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    def has_waiting(self) -> bool:
+        return self.others_wait
 
     def send(self, job: CsvJob, part: int) -> None:
         if self.is_away:
@@ -242,6 +257,31 @@ def test_a_job_that_needs_more_time_is_retried_at_once(
     assert world.retried_later == [("AQEBzWwaftRI0KuVm4tP-2", 0)]
     assert log.lines[-1]["code"] == "CSV_PART_PAUSED"
     assert world.jobs()[0].status is JobStatus.READING
+
+
+def test_a_job_without_a_slot_is_retried_with_a_backoff_of_its_own(
+    world: World, event: Event, job_id: str, log: LogLines
+) -> None:
+    for place in range(world.SLOTS):
+        world.slots.acquire(shard_group("iot/furnace-1", 64), str(place))
+
+    for _ in range(3):
+        assert world.returned(part_of(event, job_id, received=20)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]
+
+    assert [seconds for _, seconds in world.retried_later] == [1, 2, 4]
+    assert log.lines[-1]["code"] == "CSV_PART_BLOCKED"
+
+
+def test_a_job_whose_turn_is_over_is_retried_after_those_that_wait(
+    world: World, event: Event, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    world.others_wait = True
+
+    assert world.returned(part_of(event, job_id)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]
+
+    assert world.retried_later == [("AQEBzWwaftRI0KuVm4tP-2", 1)]
 
 
 def test_an_invocation_holds_its_message_for_less_than_sqs_drops_repeats(

@@ -20,7 +20,7 @@ from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.ingest.rejection import MAX_LISTED_BYTES, MAX_TEXT
 from afluente.application.limits.leases import SharedBucket
@@ -54,7 +54,7 @@ class World:
     def switch_off(self, part: str) -> None:
         self.settings = self.settings.model_copy(update={part: False})
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         if self.queue_is_away:
             raise UnavailableError("SQS: ServiceUnavailable")
         self.queue.send(packs)

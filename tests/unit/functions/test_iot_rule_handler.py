@@ -13,7 +13,7 @@ from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.adapters.memory.limits import MemoryLimits
 from afluente.application.errors import BusyError, UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.ingest.rejection import MAX_LISTED_BYTES
 from afluente.application.limits.leases import SharedBucket
@@ -61,7 +61,7 @@ class World:
             raise UnavailableError("DynamoDB: InternalServerError")
         return self.directory.resolve(names)
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         if self.queue_is_away:
             raise UnavailableError("SQS: ServiceUnavailable")
         if any(point.value == self.poison for pack in packs for point in pack.points):

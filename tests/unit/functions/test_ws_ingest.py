@@ -15,7 +15,7 @@ from afluente.adapters.memory.websocket import MemoryConnections
 from afluente.application.access.api_keys import ApiKey
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.limits.stage_limits import KeyLimits, Limits, StageLimits
 from afluente.application.websocket.connections import Connection
@@ -108,7 +108,7 @@ class World:
 
     # What the function reaches through its ports.
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         if "queue" in self.away:
             raise UnavailableError("SQS: ServiceUnavailable")
         self.queue.send(packs)

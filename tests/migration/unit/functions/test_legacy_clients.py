@@ -20,7 +20,7 @@ from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import Pack
 from afluente.domain.classification import classify
 from afluente.domain.datapoints import MAX_SEQUENCE, DataPoint
 from afluente.domain.stream_state import StreamState
@@ -84,7 +84,7 @@ class World:
     def set(self, **values: object) -> None:
         self.settings = HttpIngestSettings.model_validate(self.settings.model_dump() | values)
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         if self.queue_is_away:
             raise UnavailableError("SQS: ServiceUnavailable")
         self.queue.send(packs)

@@ -22,6 +22,22 @@ def test_an_ended_job_has_its_final_status_and_time_and_other_changes() -> None:
     assert (ended.status, ended.rejects_key, ended.finished_at) == (JobStatus.FAILED, "rejects/x.csv", NOW + 1)
 
 
+@pytest.mark.parametrize(
+    ("fields", "owner"),
+    [
+        ({"tenant": "acme"}, "acme"),
+        ({"source_id": "acme-furnace-1"}, "iot/acme"),
+        ({"source_id": "acme-furnace-2", "tenant": "_"}, "iot/acme"),
+        ({"source_id": "acme:furnace", "domain": "health"}, "health/acme"),
+        ({"source_id": "press"}, "iot/press"),
+    ],
+)
+def test_the_owner_of_a_job_is_its_tenant_or_the_sources_whose_ids_begin_alike(
+    fields: dict[str, Any], owner: str
+) -> None:
+    assert msgspec.structs.replace(a_csv_job("1"), **fields).owner == owner
+
+
 def test_the_same_content_is_recognised_under_whatever_name() -> None:
     one = a_csv_job("1", version_of_file=a_file(), options={"delimiter": ";", "skip_rows": 1})
     other = a_csv_job("2", version_of_file=a_file("inbox/iot/furnace-1/b.csv", "v9"), file="b.csv", created_at=0.0)

@@ -1,6 +1,6 @@
 """Loading of CSV files: from the plan to the last row, broken off, repeated, cancelled, in parts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,19 +8,22 @@ import pytest
 from afluente.adapters.codecs.csv import blocks as blocks_module
 from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
-from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
+from afluente.adapters.memory.ingest import MemoryBulkQueue, MemorySlots
 from afluente.application.csv.chunks import Chunk, LoadPlan, Position
 from afluente.application.csv.faults import JobFailure, JobFault
 from afluente.application.csv.files import FileVersion
 from afluente.application.csv.jobs import CsvJob, JobStatus
 from afluente.application.csv.load_file import MAX_FUTILE_ATTEMPTS, LoadCsv, PartOutcome, PartResult
+from afluente.application.csv.pacing import PacedPacks
+from afluente.application.csv.part_saver import SAVE_SECONDS
 from afluente.application.csv.ports import StaleJobError
 from afluente.application.csv.progress import PartProgress
 from afluente.application.csv.registry import JobRegistry
+from afluente.application.csv.reports import report
+from afluente.application.csv.turns import TURN_SECONDS
 from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import SealedPack
 from tests.factories import NOW, Clock, some_rate_limits
 
 KEY = "inbox/iot/furnace-1/readings.csv"
@@ -35,24 +38,42 @@ class JobQueue:
     """Keeps what is to be read."""
 
     sent: list[tuple[str, int]] = field(default_factory=list)
+    others_wait: bool = False
 
     def send(self, job: CsvJob, part: int) -> None:
         self.sent.append((job.job_id, part))
 
+    def has_waiting(self) -> bool:
+        return self.others_wait
 
-class Queue(MemoryPackQueue):
-    """A queue that may be away."""
 
-    def __init__(self) -> None:
+class Queue(MemoryBulkQueue):
+    """A queue that may be away; its packs are classified at once, unless it stands still."""
+
+    def __init__(self, slots: MemorySlots) -> None:
         super().__init__()
         self.sends = 0
         self.is_away_at = -1
+        self.stands_still_from: int | None = None
+        self.waiting: list[tuple[str, str, int]] = []
+        self._slots = slots
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, pack: SealedPack) -> int:
         self.sends += 1
         if self.sends == self.is_away_at:
             raise UnavailableError("SQS")
-        super().send(packs)
+        before = len(self.packs)
+        number = super().send(pack)
+        if len(self.packs) > before:
+            self.waiting.append((pack.group, pack.slot, number))
+        if self.stands_still_from is None or self.sends < self.stands_still_from:
+            self.drain()
+        return number
+
+    def drain(self) -> None:
+        """Classify the packs."""
+        while self.waiting:
+            self._slots.release(*self.waiting.pop(0))
 
 
 class Service:
@@ -63,14 +84,23 @@ class Service:
         self.files = MemoryCsvFiles(parts=parts, clock=self.clock)
         self.store = MemoryCsvJobs()
         self.parts = JobQueue()
-        self.queue = Queue()
+        self.slots = MemorySlots(limit=2, lease_seconds=900, clock=self.clock)
+        self.shares = MemorySlots(limit=2, lease_seconds=240, clock=self.clock)
+        self.queue = Queue(self.slots)
         self.jobs = JobRegistry(store=self.store, domains=["iot"])
         self.uploads = UploadChecks(MemoryApiKeys(), some_rate_limits())
         self.read_csv = self.reader(self.store)
 
     def reader(self, store: MemoryCsvJobs) -> LoadCsv:
-        accept = AcceptPoints(queue=self.queue, quarantine=MemoryQuarantine(), shards=64)
-        return LoadCsv(store=store, files=self.files, queue=self.parts, accept=accept, clock=self.clock)
+        packs = self.packs = PacedPacks(
+            queue=self.queue, slots=self.slots, shards=64, sleep=self.sleep, clock=self.clock
+        )
+        return LoadCsv(
+            store=store, files=self.files, queue=self.parts, packs=packs, shares=self.shares, clock=self.clock
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.now += seconds
 
     def drop(self, content: str, key: str = KEY) -> CsvJob:
         return self.register(self.files.put(key, content.encode()))
@@ -251,6 +281,142 @@ def test_an_unavailable_queue_costs_no_row(service: Service, got_on: int) -> Non
 
     assert service.now(job).parts[0].attempts == 0
     assert service.read(job).outcome is PartOutcome.ENDED
+    assert service.values() == list(range(1_000))
+
+
+# --- slots -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_packs(service: Service) -> None:
+    """Several packs a chunk."""
+    service.packs.max_points = 10
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_a_file_whose_message_group_has_no_slot_goes_on_later_within_its_chunk(service: Service) -> None:
+    job = service.drop(ROWS)
+    service.queue.stands_still_from = 4
+
+    results = [service.read(job) for _ in range(3)]
+
+    assert [result.outcome for result in results] == [PartOutcome.BLOCKED] * 3
+    assert [(result.points, result.blocked) for result in results] == [(50, 1), (0, 2), (0, 3)]
+    [part] = service.now(job).parts
+    assert (part.points_queued, part.points, part.attempts) == (0, 50, 0)
+    assert report(service.now(job)).points_queued == 50
+
+    service.queue.stands_still_from = None
+    service.queue.drain()
+    assert service.read(job).outcome is PartOutcome.ENDED
+    assert service.values() == list(range(1_000))
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_a_file_of_a_group_that_stands_still_for_long_is_not_given_up(service: Service) -> None:
+    job = service.drop(ROWS)
+    service.queue.stands_still_from = 1
+    for _ in range(MAX_FUTILE_ATTEMPTS + 5):
+        assert service.read(job).outcome is PartOutcome.BLOCKED
+        service.clock.now += 10
+
+    service.queue.stands_still_from = None
+    service.queue.drain()
+
+    assert service.read(job).outcome is PartOutcome.ENDED
+    assert service.values() == list(range(1_000))
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_time_that_runs_out_within_a_chunk_costs_no_point(service: Service) -> None:
+    job = service.drop(ROWS)
+
+    results = [service.read(job, chunks=2)]
+    while results[-1].outcome is PartOutcome.PAUSED:
+        results.append(service.read(job, chunks=2))
+
+    assert [result.points for result in results[:2]] == [20, 20]
+    assert service.values() == list(range(1_000))
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_progress_within_a_chunk_is_saved_from_time_to_time_and_when_the_queue_is_away(service: Service) -> None:
+    job = service.drop(ROWS)
+
+    def later() -> bool:
+        service.clock.now += SAVE_SECONDS / 2
+        seen.append(service.now(job).parts[0].points)
+        return True
+
+    seen: list[int] = []
+    service.queue.is_away_at = 5
+    with pytest.raises(UnavailableError):
+        service.read_csv(job.job_id, 0, is_time_left=later)
+
+    assert seen == [0, 0, 30, 30]
+    assert service.now(job).parts[0].points == 40
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_a_chunk_that_another_release_cuts_otherwise_is_loaded_whole(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = service.drop(ROWS)
+    service.read(job, chunks=2)
+
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", BLOCK // 2)
+    service.read(job)
+
+    # The queue knows the points that come again.
+    assert service.now(job).parts[0].points_queued == 1_000
+    assert service.values() == list(range(1_000))
+
+
+# --- shares and turns ------------------------------------------------------------------------------------------------
+
+
+def test_a_job_waits_while_its_owner_has_its_share_of_loaders(service: Service) -> None:
+    job = service.drop(ROWS)
+    for other in ("1-0", "2-0"):
+        service.shares.acquire(f"owner#{job.owner}", other)
+
+    assert service.read(job).outcome is PartOutcome.WAITING
+    assert service.now(job).status is JobStatus.QUEUED
+
+    service.shares.release(f"owner#{job.owner}", "1-0", 0)
+    assert service.read(job).outcome is PartOutcome.ENDED
+    assert list(service.shares.held[f"owner#{job.owner}"]) == ["2-0"]
+
+
+class UnreleasedShares(MemorySlots):
+    """Shares whose store is away when they are released."""
+
+    def release(self, group: str, token: str, sequence_number: int) -> None:
+        raise UnavailableError("DynamoDB")
+
+
+def test_a_share_that_is_not_released_costs_no_result(service: Service) -> None:
+    service.shares = UnreleasedShares(limit=2, lease_seconds=240, clock=service.clock)
+    service.read_csv = service.reader(service.store)
+
+    assert service.read(service.drop(ROWS)).outcome is PartOutcome.ENDED
+
+
+@pytest.mark.parametrize("others_wait", [True, False])
+def test_a_part_gives_its_invocation_back_after_its_turn_if_others_wait(service: Service, others_wait: bool) -> None:
+    service.parts.others_wait = others_wait
+    job = service.drop(ROWS)
+
+    def slow() -> bool:
+        service.clock.now += TURN_SECONDS / 2
+        return True
+
+    results = [service.read_csv(job.job_id, 0, is_time_left=slow)]
+    while results[-1].outcome is PartOutcome.YIELDED:
+        results.append(service.read_csv(job.job_id, 0, is_time_left=slow))
+
+    assert (len(results) > 1) is others_wait
+    assert results[-1].outcome is PartOutcome.ENDED
     assert service.values() == list(range(1_000))
 
 

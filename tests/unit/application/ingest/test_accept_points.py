@@ -8,7 +8,7 @@ import pytest
 from afluente.adapters.memory.ingest import MemoryPackQueue, MemoryQuarantine
 from afluente.application.errors import UnavailableError
 from afluente.application.ingest.accept_points import AcceptPoints
-from afluente.application.ingest.packs import Pack, Series, SeriesPack, shard_group
+from afluente.application.ingest.packs import Pack
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.application.ingest.rejection import RejectedPoint
 from afluente.application.limits.decisions import Batch
@@ -17,7 +17,7 @@ from tests.factories import NOW, a_point, a_rejected_point, a_request, arrived
 
 
 class UnavailableQueue:
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         raise UnavailableError("away")
 
 
@@ -39,28 +39,6 @@ def test_good_points_are_queued_in_packs_by_shard_and_in_their_order() -> None:
         "10-of-64": arrived(*there),
     }
     assert {pack.transport for pack in queue.packs} == {"http"}
-
-
-def test_series_are_queued_as_their_points_in_the_group_of_their_source() -> None:
-    queue = MemoryPackQueue()
-    accept = AcceptPoints(queue=queue, quarantine=MemoryQuarantine(), shards=64)
-    its_points = [a_point(1), a_point(2, at=1)]
-    [stream_id] = {point.stream_id for point in its_points}
-    series = Series(stream_id, None, [point.timestamp for point in its_points], [point.value for point in its_points])
-
-    accept.series([series], domain="iot", source_id="furnace-1", received_at=NOW)
-    accept(a_request(*its_points))
-
-    assert [(pack.group, pack.points, pack.transport) for pack in queue.packs] == [
-        (shard_group("iot/furnace-1", 64), arrived(*its_points), "csv")
-    ]
-
-
-def test_series_are_not_accepted_while_the_queue_is_unavailable() -> None:
-    accept = AcceptPoints(queue=UnavailableQueue(), quarantine=MemoryQuarantine(), shards=64)
-
-    with pytest.raises(UnavailableError):
-        accept.series([Series("s", None, [NOW], [1.0])], domain="iot", source_id="furnace-1", received_at=NOW)
 
 
 def test_a_repeated_request_changes_nothing() -> None:

@@ -3,10 +3,16 @@
 import time
 
 from afluente.adapters.aws.dynamodb_slots import DynamoSlots
-from afluente.application.ingest.ports import BulkSlots
+from afluente.application.ingest.ports import BULK_PACKS_A_GROUP, BULK_SLOT_SECONDS, BulkSlots
 from afluente.runtime.core.clients import client
 
 
 def bulk_slots(table: str) -> BulkSlots:
     """Build the slots of a stage."""
-    return DynamoSlots(client("dynamodb"), table, limit=2, lease_seconds=900, clock=time.time)
+    return DynamoSlots(
+        client("dynamodb"),
+        table,
+        limit=BULK_PACKS_A_GROUP,
+        lease_seconds=BULK_SLOT_SECONDS,
+        clock=time.time,
+    )

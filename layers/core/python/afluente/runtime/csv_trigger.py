@@ -9,18 +9,23 @@ import msgspec
 from pydantic import Field
 
 from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from afluente.adapters.aws.dynamodb_slots import DynamoSlots
 from afluente.adapters.aws.s3_csv_options import BucketOptions
+from afluente.adapters.aws.sqs_bulk_packs import SqsBulkQueue
 from afluente.adapters.aws.sqs_csv_jobs import SqsJobQueue
 from afluente.adapters.aws.sqs_packs import SqsRetryBackoff
 from afluente.application.csv.load_file import LoadCsv
+from afluente.application.csv.pacing import PacedPacks
 from afluente.application.csv.ports import CsvJobStore, JobQueue, OptionsReader
 from afluente.application.csv.registry import JobRegistry
 from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.ingest.ports import Quarantine
+from afluente.runtime.bulk_slots import bulk_slots
 from afluente.runtime.core.clients import client
+from afluente.runtime.core.jitter import sleep_with_jitter
 from afluente.runtime.core.settings import AcceptingSettings, LimitedSettings
 from afluente.runtime.csv_jobs import csv_job_store
-from afluente.runtime.ingest import accept_points, s3_quarantine
+from afluente.runtime.ingest import s3_quarantine
 from afluente.runtime.limiting import rate_limits
 
 # One reads ranges, one reads chunks of them, and a read that timed out may still be running.
@@ -39,6 +44,8 @@ class CsvTriggerSettings(AcceptingSettings, LimitedSettings):
     csv_held_seconds: int = Field(default=0, ge=0)
     csv_split_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     csv_parts: int = Field(default=4, ge=1, le=16)
+    csv_tenant_concurrency: int = Field(default=5, ge=1)
+    csv_timeout_seconds: int = Field(default=240, ge=1)
     csv_job_retention_days: int = Field(default=90, ge=1)
 
 
@@ -98,10 +105,19 @@ def _loader(settings: CsvTriggerSettings, store: CsvJobStore, queue: JobQueue) -
         parts=settings.csv_parts,
         clock=time.time,
     )
-    return LoadCsv(
-        store=store,
-        files=files,
-        queue=queue,
-        accept=accept_points(settings, s3_quarantine(settings)),
+    packs = PacedPacks(
+        queue=SqsBulkQueue(client("sqs"), settings.datapoints_queue_url),
+        slots=bulk_slots(settings.csv_slots_table),
+        shards=settings.shards,
+        max_points=settings.max_pack_points,
+        sleep=sleep_with_jitter,
         clock=time.time,
     )
+    shares = DynamoSlots(
+        client("dynamodb"),
+        settings.csv_slots_table,
+        limit=settings.csv_tenant_concurrency,
+        lease_seconds=settings.csv_timeout_seconds,
+        clock=time.time,
+    )
+    return LoadCsv(store=store, files=files, queue=queue, packs=packs, shares=shares, clock=time.time)

@@ -42,6 +42,13 @@ class SqsJobQueue:
                 MessageDeduplicationId=f"{job.job_id}-{part}",
             )
 
+    def has_waiting(self) -> bool:
+        with unavailable("SQS"):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"]) > 0
+
 
 def message_group(job: CsvJob, part: int) -> str:
     """The message group of a part: jobs of a source follow each other, further parts of a job do not wait."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from afluente.adapters.aws.calls import Unfinished, in_chunks, unavailable
-from afluente.adapters.codecs.packs import EncodedPack, WireRow, encode_pack, encode_rows, rows_of
+from afluente.adapters.codecs.packs import EncodedPack, encode_pack
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.packs import Pack, ReceivedPack, SeriesPack
+from afluente.application.ingest.packs import MAX_PACK_POINTS, Pack, ReceivedPack
 from afluente.domain.datapoints import DataPoint
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS quota «Message size»; a batch may not be larger either."""
-
-MAX_PACK_POINTS = 5_000
-"""Points of a message: they are some 2 MB as lines of JSON, which a shard of Kinesis takes in two seconds, so that a
-classifier finishes several packs in an invocation."""
 
 # Incompressible points grow by a third as base64, and a little as zlib.
 _MAX_UNCOMPRESSED_BYTES = MAX_MESSAGE_BYTES * 3 // 4 - 4096
@@ -64,7 +60,7 @@ class SqsPackQueue:
         self._max_points = max_points
         self._sleep = sleep
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         # A call holds at most one message of a group, and the next of that group waits for its success: so a retry of
         # failed messages cannot let a later one overtake.
         groups: dict[str, deque[_Entry]] = {}
@@ -152,17 +148,9 @@ class SqsRetryBackoff:
             )
 
 
-def _messages_of(pack: Pack | SeriesPack, max_points: int) -> Iterator[EncodedPack]:
-    if isinstance(pack, Pack):
-        for points in in_chunks(_in_order(pack.points, max_points), max_points):
-            yield from _within_size_limit(points, lambda its: encode_pack(its, pack.transport))
-        return
-
-    def encode(rows: Sequence[WireRow]) -> EncodedPack:
-        return encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at, pack.transport)
-
-    for rows in in_chunks(rows_of(pack.series), max_points):
-        yield from _within_size_limit(rows, encode)
+def _messages_of(pack: Pack, max_points: int) -> Iterator[EncodedPack]:
+    for points in in_chunks(_in_order(pack.points, max_points), max_points):
+        yield from within_size_limit(points, lambda its: encode_pack(its, pack.transport))
 
 
 def _in_order(points: Sequence[DataPoint], max_points: int) -> Sequence[DataPoint]:
@@ -175,13 +163,13 @@ def _in_order(points: Sequence[DataPoint], max_points: int) -> Sequence[DataPoin
     return sorted(points, key=lambda point: (point.domain, point.source_id, *order_of(point)))
 
 
-def _within_size_limit(points: Sequence[Point], encode: Callable[[Sequence[Point]], EncodedPack]) -> list[EncodedPack]:
+def within_size_limit(points: Sequence[Point], encode: Callable[[Sequence[Point]], EncodedPack]) -> list[EncodedPack]:
     """As few messages as hold the points: halves, and halves of halves, until each is within the size limit."""
     message = encode(points)
     if message.uncompressed_bytes <= _MAX_UNCOMPRESSED_BYTES:
         return [message]
     middle = len(points) // 2
-    return _within_size_limit(points[:middle], encode) + _within_size_limit(points[middle:], encode)
+    return within_size_limit(points[:middle], encode) + within_size_limit(points[middle:], encode)
 
 
 def _next_batch(groups: dict[str, deque[_Entry]]) -> list[_Entry]:

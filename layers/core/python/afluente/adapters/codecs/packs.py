@@ -38,11 +38,13 @@ class EncodedPack(msgspec.Struct, frozen=True):
         deduplication_id: the same for the same points, whenever they arrived.
         uncompressed_bytes: upper bound of the bytes before compression and base64; the same for the same points, so
             that they are always split into the same messages.
+        points: number of its points.
     """
 
     body: str
     deduplication_id: str
     uncompressed_bytes: int
+    points: int
 
 
 class DecodedPack(msgspec.Struct, frozen=True):
@@ -175,7 +177,7 @@ def _encoded(
     slot = slot_of(identity) if holds_slot else None
     packed = _pack_encoder.encode(_WirePack(VERSION, arrivals, msgspec.Raw(sources), transport, slot))
     body = base64.b64encode(zlib.compress(packed, _COMPRESSION_LEVEL)).decode("ascii")
-    return EncodedPack(body, identity, len(sources) + _ARRIVAL_BYTES * points)
+    return EncodedPack(body, identity, len(sources) + _ARRIVAL_BYTES * points, points)
 
 
 def _wire_sources(points: Iterable[DataPoint]) -> Iterator[_WireSource]:

@@ -189,6 +189,7 @@ def _job(
         created_at=creator.now,
         updated_at=creator.now,
         created_by=creator.grant.key_id,
+        tenant=creator.grant.tenant,
         options=options,
         options_from=_FROM_REQUEST if options else None,
     )

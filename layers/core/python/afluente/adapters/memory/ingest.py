@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from afluente.adapters.codecs.packs import encode_pack
-from afluente.application.ingest.packs import Pack, ReceivedPack, SeriesPack
+from afluente.adapters.codecs.packs import decode_pack, encode_pack, encode_rows, rows_of, slot_of
+from afluente.application.ingest.packs import Pack, ReceivedPack, SealedPack, SeriesPack
 from afluente.application.ingest.ports import HeldSlot
 from afluente.application.ingest.quarantine import QuarantinedRecord
 from afluente.application.ingest.redaction import redacted_record
@@ -16,7 +16,7 @@ class MemoryPackQueue:
         self.packs: list[ReceivedPack] = []
         self._seen: set[tuple[str, str]] = set()
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         for pack in packs:
             points = pack.points
             identity = (pack.group, encode_pack(points).deduplication_id)
@@ -24,6 +24,35 @@ class MemoryPackQueue:
                 self._seen.add(identity)
                 number = len(self.packs)
                 self.packs.append(ReceivedPack(str(number), pack.group, number, points, pack.transport))
+
+
+class MemoryBulkQueue:
+    """The same packs, as their senders of bulk see them.
+
+    Args:
+        packs: by group, slot and points; a pack that is repeated is not queued again, however late.
+    """
+
+    def __init__(self) -> None:
+        self.packs: list[ReceivedPack] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    @staticmethod
+    def seal(pack: SeriesPack) -> Sequence[SealedPack]:
+        rows = rows_of(pack.series)
+        encoded = encode_rows(pack.domain, pack.source_id, rows, pack.ingested_at, pack.transport, holds_slot=True)
+        slot = slot_of(encoded.deduplication_id)
+        return [SealedPack(pack.group, slot, len(rows), encoded.body, encoded.deduplication_id)]
+
+    def send(self, pack: SealedPack) -> int:
+        identity = (pack.group, pack.deduplication_id)
+        if identity not in self._numbers:
+            number = self._numbers[identity] = len(self._numbers) + 1
+            decoded = decode_pack(pack.body)
+            self.packs.append(
+                ReceivedPack(str(number), pack.group, number, decoded.points, decoded.transport, decoded.slot)
+            )
+        return self._numbers[identity]
 
 
 class MemorySlots:

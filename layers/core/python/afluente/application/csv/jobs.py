@@ -1,14 +1,18 @@
 """CSV jobs: one for each version of a file, from its announcement until every row is accounted for."""
 
+import re
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
+from afluente.application.access.grants import OPERATOR
 from afluente.application.csv.faults import JobFailure
 from afluente.application.csv.files import FileVersion
 from afluente.application.csv.progress import PartProgress
+
+_END_OF_BEGINNING = re.compile(r"[-_.:]")
 
 
 class JobStatus(StrEnum):
@@ -38,6 +42,7 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
         status: of the job.
         created_at, updated_at, started_at, finished_at: in Unix seconds.
         created_by: id of the API key that asked for it; None for a file that was dropped.
+        tenant: owner of that key.
         upload_keys: ids of the API keys that got URLs to upload the file to.
         counted_bytes: bytes of the file that were admitted before it came.
         version_of_file: the file; None until it is there.
@@ -61,6 +66,7 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     updated_at: float
     created_by: str | None = None
+    tenant: str | None = None
     upload_keys: tuple[str, ...] = ()
     counted_bytes: int = 0
     version_of_file: FileVersion | None = None
@@ -76,6 +82,17 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: float | None = None
     looks: int = 0
     version: int = 0
+
+    @property
+    def owner(self) -> str:
+        """Who shares its invocations with this job: a tenant, or the sources of the domain whose ids begin alike.
+
+        A file that was dropped names no tenant, and the operators' keys send for anybody. Tenants are told apart by
+        the beginnings of their source ids, so files of two of them rarely have one owner.
+        """
+        if self.tenant is not None and self.tenant != OPERATOR:
+            return self.tenant
+        return f"{self.domain}/{_END_OF_BEGINNING.split(self.source_id, maxsplit=1)[0]}"
 
     @property
     def content_id(self) -> str | None:

@@ -1,6 +1,7 @@
-"""Load a CSV file: queue its rows as points, chunk by chunk, and store the progress after each."""
+"""Load a CSV file: queue its rows as points, pack by pack, and store the progress."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 
 import msgspec
@@ -8,25 +9,35 @@ import msgspec
 from afluente.application.csv.chunks import Chunk, LoadPlan
 from afluente.application.csv.faults import JobFailure, JobFault, NotReadableError
 from afluente.application.csv.jobs import CsvJob, JobStatus
+from afluente.application.csv.pacing import PacedPacks, SourcePoints
+from afluente.application.csv.part_saver import PartSaver
 from afluente.application.csv.ports import CsvFiles, CsvJobStore, JobQueue, StaleJobError
-from afluente.application.csv.progress import MAX_NAMED_STREAMS, PartProgress, after_chunk
+from afluente.application.csv.progress import MAX_NAMED_STREAMS, PartProgress, after_chunk, after_pack
+from afluente.application.csv.turns import Turn
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.accept_points import AcceptPoints
+from afluente.application.ingest.ports import BulkSlots
 
 MAX_FUTILE_ATTEMPTS = 10
 """Attempts in a row without progress before a job is given up."""
+
+# Beside the groups of packs, which have slots of the same kind.
+_SHARE = "owner#"
 
 
 class PartOutcome(StrEnum):
     """The state of a part after a call.
 
     `nothing`: there was nothing to do; `ended`: the part has ended, and with the last one the job; `paused`: time ran
-    out, and the next call continues; `waiting`: other parts of the job have to end first, or another loader is at it.
+    out, and the next call continues; `yielded`: the next call continues, after others that wait; `blocked`: the next
+    pack has no slot, and a later call continues; `waiting`: other parts of the job have to end first, or another loader
+    is at it, or the owner of the job has its share of loaders.
     """
 
     NOTHING = "nothing"
     ENDED = "ended"
     PAUSED = "paused"
+    YIELDED = "yielded"
+    BLOCKED = "blocked"
     WAITING = "waiting"
 
 
@@ -38,12 +49,14 @@ class PartResult(msgspec.Struct, frozen=True):
         job: as it is now; None where there is none.
         points: points queued by the call.
         rejected: rows rejected by the call.
+        blocked: calls in a row that ended without a slot for the next pack.
     """
 
     outcome: PartOutcome
     job: CsvJob | None
     points: int = 0
     rejected: int = 0
+    blocked: int = 0
 
 
 class LoadCsv:
@@ -53,7 +66,8 @@ class LoadCsv:
         store: of the jobs.
         files: of the jobs.
         queue: of the parts.
-        accept: queues the points.
+        packs: queues the points.
+        shares: of the owners of jobs: the parts of each that may be loaded at a time.
         clock: Unix seconds.
     """
 
@@ -63,13 +77,15 @@ class LoadCsv:
         store: CsvJobStore,
         files: CsvFiles,
         queue: JobQueue,
-        accept: AcceptPoints,
+        packs: PacedPacks,
+        shares: BulkSlots,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._files = files
         self._queue = queue
-        self._accept = accept
+        self._packs = packs
+        self._shares = shares
         self._clock = clock
 
     def __call__(self, job_id: str, part: int, *, is_time_left: Callable[[], bool]) -> PartResult:
@@ -84,19 +100,30 @@ class LoadCsv:
         job = self._store.find(job_id)
         if job is None or job.status.is_final:
             return PartResult(PartOutcome.NOTHING, self._with_rejects(job))
+        share = _SHARE + job.owner, f"{job_id}-{part}"
+        if self._shares.acquire(*share) is None:
+            return PartResult(PartOutcome.WAITING, job)
+        try:
+            return self._call(job, part, Turn(is_time_left, self._queue, self._clock))
+        finally:
+            with suppress(UnavailableError):  # The share expires.
+                self._shares.release(*share, 0)
+
+    def _call(self, job: CsvJob, part: int, turn: Turn) -> PartResult:
+        job_id = job.job_id
         try:
             job = self._begun(job) if job.status is not JobStatus.READING else job
             if job.status is not JobStatus.READING:
                 return PartResult(PartOutcome.ENDED, job)
-            return self._load(job, part, is_time_left)
+            return self._load(job, part, turn)
         except NotReadableError as error:
             return PartResult(PartOutcome.ENDED, self._failed(job, error.reason))
         except StaleJobError:
             # Cancelled, or another call loads it, or the answer to a change of ours was lost: the job tells.
-            job = self._store.find(job_id)
-            if job is not None and not job.status.is_final:
-                return PartResult(PartOutcome.WAITING, job)
-            return PartResult(PartOutcome.NOTHING, self._with_rejects(job))
+            changed = self._store.find(job_id)
+            if changed is not None and not changed.status.is_final:
+                return PartResult(PartOutcome.WAITING, changed)
+            return PartResult(PartOutcome.NOTHING, self._with_rejects(changed))
 
     # --- begin -------------------------------------------------------------------------------------------------------
 
@@ -148,18 +175,18 @@ class LoadCsv:
 
     # --- load --------------------------------------------------------------------------------------------------------
 
-    def _load(self, job: CsvJob, number: int, is_time_left: Callable[[], bool]) -> PartResult:
+    def _load(self, job: CsvJob, number: int, turn: Turn) -> PartResult:
         if number == 0:
             self._queue_other_parts(job)
-        part = job.parts[number]
-        points, rejected = part.points_queued, part.rows_rejected
+        before = part = job.parts[number]
         if not part.is_done:
-            part = self._continue(job, number, part, is_time_left)
+            part = self._continue(job, number, part, turn)
         result = PartResult(
-            PartOutcome.ENDED if part.is_done else PartOutcome.PAUSED,
+            _outcome(part, turn),
             job,
-            part.points_queued - points,
-            part.rows_rejected - rejected,
+            part.points - before.points,
+            part.rows_rejected - before.rows_rejected,
+            part.blocked,
         )
         if number != 0 or not part.is_done:
             return result
@@ -174,28 +201,45 @@ class LoadCsv:
         if part.attempts >= MAX_FUTILE_ATTEMPTS:
             message = f"reading broke off {part.attempts} times at line {part.position.line} without getting on"
             raise NotReadableError(JobFault.GIVEN_UP, message)
-        begun = self._store.save_part(job, number, msgspec.structs.replace(part, attempts=part.attempts + 1))
-        latest = begun
+        saver = PartSaver(self._store, job, number, clock=self._clock)
+        begun = saver.save(msgspec.structs.replace(part, attempts=part.attempts + 1))
         try:
             for chunk in self._files.chunks(job, number, begun.position):
-                latest = self._load_chunk(job, number, latest, chunk)
+                if not self._load_chunk(job, number, saver, chunk, is_time_left):
+                    return saver.save(_orderly(saver.part, begun, part.attempts))
                 if not is_time_left():
-                    return latest
+                    return saver.part
         except UnavailableError:
-            if latest is begun:
-                # Not the file's fault, so the attempt does not count against it.
-                self._store.save_part(job, number, msgspec.structs.replace(begun, attempts=part.attempts))
+            # Not the file's fault, so the attempt does not count against it.
+            saver.save(_orderly(saver.part, begun, part.attempts))
             raise
-        return self._store.save_part(job, number, msgspec.structs.replace(latest, is_done=True))
+        return saver.save(msgspec.structs.replace(saver.part, is_done=True))
 
-    def _load_chunk(self, job: CsvJob, number: int, part: PartProgress, chunk: Chunk) -> PartProgress:
-        """Queue the points of a chunk, store its rejected rows, and only then the progress."""
-        if chunk.series:
-            self._accept.series(chunk.series, domain=job.domain, source_id=job.source_id, received_at=chunk.read_at)
+    def _load_chunk(
+        self, job: CsvJob, number: int, saver: PartSaver, chunk: Chunk, is_time_left: Callable[[], bool]
+    ) -> bool:
+        """Queue the points of a chunk, store its rejected rows, and only then the progress beyond it.
+
+        Returns:
+            False if the chunk is not done: time ran out, or there is no slot for its next pack.
+        """
+        points = SourcePoints(job.domain, job.source_id, chunk.read_at, chunk.series)
+        queued = begun = saver.part.points_of(chunk)
+        for pack in points.packs(self._packs.max_points, skipped=queued):
+            if queued > begun and not is_time_left():
+                return False
+            sent = self._packs.send(points, pack, is_time_left=is_time_left)
+            queued += sent
+            if sent:
+                saver.advance(after_pack(saver.part, chunk, queued))
+            if sent < sum(map(len, pack)):
+                saver.part = msgspec.structs.replace(saver.part, blocked=saver.part.blocked + 1)
+                return False
         if chunk.rejected:
-            self._files.keep_rejected(job, number, part.position, chunk.rejected)
+            self._files.keep_rejected(job, number, saver.part.position, chunk.rejected)
         named_streams = MAX_NAMED_STREAMS // len(job.parts)
-        return self._store.save_part(job, number, after_chunk(part, chunk, named_streams=named_streams))
+        saver.save(after_chunk(saver.part, chunk, named_streams=named_streams))
+        return True
 
     # --- end ---------------------------------------------------------------------------------------------------------
 
@@ -233,3 +277,16 @@ class LoadCsv:
 
     def _gathered_rejects(self, job: CsvJob) -> str | None:
         return self._files.gather_rejected(job) if any(part.has_rejects for part in job.parts) else None
+
+
+def _outcome(part: PartProgress, turn: Turn) -> PartOutcome:
+    if part.is_done:
+        return PartOutcome.ENDED
+    if part.blocked:
+        return PartOutcome.BLOCKED
+    return PartOutcome.YIELDED if turn.is_given_up else PartOutcome.PAUSED
+
+
+def _orderly(part: PartProgress, begun: PartProgress, attempts: int) -> PartProgress:
+    """The progress of a call that ends in order: its attempt does not count, even if it has queued nothing."""
+    return msgspec.structs.replace(part, attempts=attempts) if part.attempts == begun.attempts else part

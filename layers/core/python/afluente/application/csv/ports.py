@@ -76,6 +76,14 @@ class JobQueue(Protocol):
         """
         ...
 
+    def has_waiting(self) -> bool:
+        """Tell whether parts wait to be loaded that nobody works on; an estimate.
+
+        Raises:
+            UnavailableError: the queue does not answer.
+        """
+        ...
+
 
 class OptionsReader(Protocol):
     """Options that were given for files in the bucket."""

@@ -35,6 +35,18 @@ class RowErrors(msgspec.Struct, frozen=True):
     first: tuple[ShownRow, ...] = ()
 
 
+class ChunkProgress(msgspec.Struct, frozen=True):
+    """Progress within the chunk at the position of a part.
+
+    Attributes:
+        points: points of the chunk that the queue has, from its first one on.
+        ends_at: bytes before the end of the chunk; it tells a chunk that another release cuts otherwise.
+    """
+
+    points: int = 0
+    ends_at: int = 0
+
+
 class PartProgress(msgspec.Struct, frozen=True, kw_only=True):
     """Progress of one part of a job; a part loads some of the file's streams.
 
@@ -42,7 +54,8 @@ class PartProgress(msgspec.Struct, frozen=True, kw_only=True):
         position: where loading continues.
         bytes_done: bytes of the file as it is stored.
         rows_read: rows of data.
-        points_queued: data points that the queue has.
+        points_queued: data points of the chunks before that, all of which the queue has.
+        chunk: progress within the chunk that begins there.
         rows_rejected: rows with faults.
         errors: of rows, by code.
         streams: points of each stream that is named.
@@ -51,6 +64,7 @@ class PartProgress(msgspec.Struct, frozen=True, kw_only=True):
         damage: why it could not be read to its end.
         is_done: whether it was read to its end.
         attempts: attempts since it last made progress.
+        blocked: invocations in a row that ended without a slot for its next pack.
         version: counts the changes, so that of two loaders of the part, one stops.
     """
 
@@ -58,6 +72,7 @@ class PartProgress(msgspec.Struct, frozen=True, kw_only=True):
     bytes_done: int = 0
     rows_read: int = 0
     points_queued: int = 0
+    chunk: ChunkProgress = ChunkProgress()
     rows_rejected: int = 0
     errors: dict[RowFaultCode, RowErrors] = {}
     streams: dict[str, int] = {}
@@ -67,7 +82,23 @@ class PartProgress(msgspec.Struct, frozen=True, kw_only=True):
     damage: JobFailure | None = None
     is_done: bool = False
     attempts: int = 0
+    blocked: int = 0
     version: int = 0
+
+    @property
+    def points(self) -> int:
+        """Data points that the queue has."""
+        return self.points_queued + self.chunk.points
+
+    def points_of(self, chunk: Chunk) -> int:
+        """Points of the next chunk that the queue has."""
+        return self.chunk.points if self.chunk.ends_at == chunk.position.offset else 0
+
+
+def after_pack(part: PartProgress, chunk: Chunk, points: int) -> PartProgress:
+    """The progress of a part once so many points of its next chunk are queued."""
+    within = ChunkProgress(points, chunk.position.offset)
+    return msgspec.structs.replace(part, chunk=within, attempts=0, blocked=0)
 
 
 def after_chunk(part: PartProgress, chunk: Chunk, *, named_streams: int) -> PartProgress:
@@ -83,11 +114,13 @@ def after_chunk(part: PartProgress, chunk: Chunk, *, named_streams: int) -> Part
         bytes_done=chunk.bytes_done,
         rows_read=part.rows_read + chunk.rows,
         points_queued=part.points_queued + streams.total(),
+        chunk=ChunkProgress(),
         first_timestamp=min([*earliest, *_known(part.first_timestamp)], default=None),
         last_timestamp=max([*latest, *_known(part.last_timestamp)], default=None),
         has_rejects=part.has_rejects or bool(chunk.rejected),
         damage=chunk.damage,
         attempts=0,
+        blocked=0,
     )
 
 

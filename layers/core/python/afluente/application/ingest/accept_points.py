@@ -7,15 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from afluente.application.errors import UnavailableError
-from afluente.application.ingest.packs import Series, SeriesPack, into_packs, shard_group
+from afluente.application.ingest.packs import into_packs
 from afluente.application.ingest.ports import PackQueue, Quarantine
 from afluente.application.ingest.quarantine import QuarantinedRecord, QuarantineReason
 from afluente.application.ingest.rejection import RejectedPoint, first_rejected
 from afluente.application.limits.decisions import Batch
 from afluente.domain.datapoints import DataPoint
-
-_CSV = "csv"
-"""Transport of points that come in series."""
 
 
 class PointsRequest(msgspec.Struct, frozen=True):
@@ -95,21 +92,6 @@ class AcceptPoints:
             self._queue.send(into_packs(points, self._shards, requests[0].transport))
         quarantined = run(self._quarantine_rejected, requests)
         return frozenset(request.request_id for request, done in zip(requests, quarantined, strict=True) if not done)
-
-    def series(self, series: Sequence[Series], *, domain: str, source_id: str, received_at: float) -> None:
-        """Accept points of one source that come in series; on return they are queued.
-
-        Args:
-            series: each of their points is sound: no `DataPoint` is made that would refuse.
-            domain: of the source.
-            source_id: the source.
-            received_at: when they came, in Unix seconds.
-
-        Raises:
-            UnavailableError: not every point is queued; accepting all of them again is safe.
-        """
-        group = shard_group(f"{domain}/{source_id}", self._shards)
-        self._queue.send([SeriesPack(group, domain, source_id, received_at, tuple(series), _CSV)])
 
     def _quarantine_rejected(self, request: PointsRequest) -> bool:
         if not request.rejected:

@@ -7,6 +7,10 @@ import msgspec
 from afluente.domain.datapoints import DataPoint
 from afluente.domain.stream_keys import shard_of
 
+MAX_PACK_POINTS = 5_000
+"""Points of a message: they are some 2 MB as lines of JSON, which a shard of Kinesis takes in two seconds, so that a
+classifier finishes several packs in an invocation, and live points wait for one of bulk no longer."""
+
 _OF = "-of-"
 
 
@@ -80,6 +84,24 @@ class SeriesPack(msgspec.Struct, frozen=True):
             for series in self.series
             for timestamp, value in zip(series.timestamps, series.values, strict=True)
         )
+
+
+class SealedPack(msgspec.Struct, frozen=True):
+    """A pack of bulk as one message of the queue.
+
+    Attributes:
+        group: the shard, as the queue's message group.
+        slot: the slot of the group that it holds.
+        points: number of its points.
+        body: of the message.
+        deduplication_id: the same for the same points, whenever they arrived.
+    """
+
+    group: str
+    slot: str
+    points: int
+    body: str
+    deduplication_id: str
 
 
 class ReceivedPack(msgspec.Struct, frozen=True):

@@ -5,23 +5,46 @@ from typing import Protocol
 
 import msgspec
 
-from afluente.application.ingest.packs import Pack, SeriesPack
+from afluente.application.ingest.packs import Pack, SealedPack, SeriesPack
 from afluente.application.ingest.quarantine import QuarantinedRecord
 
 BULK_PACKS_A_GROUP = 2
 """Packs of bulk that a message group has in the queue at a time: one is classified while the next waits."""
 
+BULK_SLOT_SECONDS = 900
+"""Time after which a slot expires that nobody releases: longer than a pack stays in the queue, unless its group stands
+still. One that stands still for longer gets two more packs each time."""
+
 
 class PackQueue(Protocol):
     """The queue between the transports and the classifier."""
 
-    def send(self, packs: Sequence[Pack | SeriesPack]) -> None:
+    def send(self, packs: Sequence[Pack]) -> None:
         """Queue the packs, those of one group in the order given.
 
         On return every point is durable. A pack whose points were queued within the last five minutes changes nothing.
 
         Raises:
             UnavailableError: not every pack is queued; sending all of them again is safe.
+        """
+        ...
+
+
+class BulkQueue(Protocol):
+    """The same queue, for packs that are sent one by one."""
+
+    def seal(self, pack: SeriesPack) -> Sequence[SealedPack]:
+        """The messages of a pack, in their order: one, unless it is too large; the same for the same points."""
+        ...
+
+    def send(self, pack: SealedPack) -> int:
+        """Queue a pack; on return its points are durable.
+
+        Returns:
+            Its sequence number in the group; of a pack that was queued within the last five minutes, that of then.
+
+        Raises:
+            UnavailableError: it may not be queued; sending it again is safe.
         """
         ...
 
