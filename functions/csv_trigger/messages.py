@@ -38,7 +38,12 @@ def retry_later(record: Record, seconds: int, function: CsvTrigger) -> None:
 
 def backoff(record: Record) -> int:
     """Seconds until a message is retried, by how often it was received."""
-    return backoff_seconds(int(record["attributes"]["ApproximateReceiveCount"]))
+    return backoff_seconds(receives(record))
+
+
+def receives(record: Record) -> int:
+    """Number of times that a message was received."""
+    return int(record["attributes"]["ApproximateReceiveCount"])
 
 
 def quarantine(record: Record, error: Exception, function: CsvTrigger) -> None:

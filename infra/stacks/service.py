@@ -46,6 +46,8 @@ class ServiceStack(StageStack):
         self.csv_trigger = CsvTrigger(self, "CsvTrigger", stage=stage, data=data, layers=self._layers)
         self.ws_ingest = self._websocket() if stage.enable_websocket_ingest else None
         self.classifier = Classifier(self, "Classifier", stage=stage, data=data, layers=self._layers)
+        # The classifier releases the slots of the loader's packs, so it is updated first.
+        self.csv_trigger.function.node.add_dependency(self.classifier.function)
         self.http = self._http_api()
         self._mqtt()
         self._monitoring()

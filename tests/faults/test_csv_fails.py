@@ -1,7 +1,7 @@
 """CSV jobs whose loader is killed or held up, or whose dependencies fail: each row is queued once, whatever happens."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from afluente.application.csv.jobs import JobStatus
 from tests.csv_bucket import CsvBucket, slow_file
 from tests.faults.faults import Held, answer_lost, away, delayed, killed
-from tests.faults.proxy import Fault, FaultProxy
+from tests.faults.proxy import Call, Fault, FaultProxy
 from tests.outbox import Outbox
 from tests.stack import LocalStack
 
@@ -41,14 +41,38 @@ def bucket(local_stack: LocalStack) -> CsvBucket:
 
 
 class Nth:
-    """Strikes the n-th call."""
+    """Strikes the n-th of some calls, or all from then on."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, is_counted: Callable[[Call], bool], *, on: bool = False) -> None:
         self._left = number
+        self._is_counted = is_counted
+        self._on = on
 
-    def __call__(self, _call: object) -> bool:
+    def __call__(self, call: Call) -> bool:
+        if not self._is_counted(call):
+            return False
         self._left -= 1
-        return self._left == 0
+        return self._left == 0 or (self._on and self._left < 0)
+
+
+def sends(call: Call) -> bool:
+    """A pack is queued."""
+    return str(call.document["QueueUrl"]).endswith("datapoints.fifo")
+
+
+def has_slots(call: Call) -> bool:
+    """A slot of a message group is acquired or released."""
+    return "-of-" in str(call.document["Key"].get("group"))
+
+
+def saves(call: Call) -> bool:
+    """Progress is saved."""
+    return ":part" in call.document["ExpressionAttributeValues"]
+
+
+def anything(_: Call) -> bool:
+    """Every call."""
+    return True
 
 
 def assert_each_row_once(stack: LocalStack, bucket: CsvBucket, outbox: Outbox, source: str) -> None:
@@ -62,22 +86,19 @@ def assert_each_row_once(stack: LocalStack, bucket: CsvBucket, outbox: Outbox, s
 
 # A unit test kills the loader at each of its calls: test_load_file.py.
 @pytest.mark.parametrize(
-    ("service", "operation", "after"),
+    ("service", "operation", "its_calls", "after"),
     [
-        pytest.param(
-            "AmazonSQS", "SendMessageBatch", False, id="before a piece is queued", marks=pytest.mark.exhaustive
-        ),
-        pytest.param("AmazonSQS", "SendMessageBatch", True, id="after a piece is queued"),
-        pytest.param(
-            "DynamoDB", "UpdateItem", False, id="before it is kept how far it got", marks=pytest.mark.exhaustive
-        ),
-        pytest.param("DynamoDB", "UpdateItem", True, id="after it is kept how far it got"),
-        pytest.param("S3", "GET", False, id="before more of the file is read", marks=AGAIN),
+        pytest.param("DynamoDB", "UpdateItem", has_slots, True, id="between its slot and its queueing"),
+        pytest.param("AmazonSQS", "SendMessage", sends, True, id="after a piece is queued"),
+        pytest.param("DynamoDB", "UpdateItem", saves, False, id="before it is kept how far it got", marks=AGAIN),
+        pytest.param("DynamoDB", "UpdateItem", saves, True, id="after it is kept how far it got"),
+        pytest.param("S3", "GET", anything, False, id="before more of the file is read", marks=AGAIN),
     ],
 )
 def test_a_reader_that_is_killed_goes_on_where_it_was(
     service: str,
     operation: str,
+    its_calls: Callable[[Call], bool],
     *,
     after: bool,
     local_stack: LocalStack,
@@ -87,7 +108,7 @@ def test_a_reader_that_is_killed_goes_on_where_it_was(
     source_id: str,
 ) -> None:
     fault = killed(partial(local_stack.kill, "csv_trigger"), after=after)
-    with reader_calls.injected(fault, service, operation, when=Nth(PIECE), times=1) as injection:
+    with reader_calls.injected(fault, service, operation, when=Nth(PIECE, its_calls), times=1) as injection:
         bucket.drop(f"iot/{source_id}/file.csv", slow_file(ROWS, start=START))
         bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
 
@@ -95,20 +116,42 @@ def test_a_reader_that_is_killed_goes_on_where_it_was(
     assert_each_row_once(local_stack, bucket, outbox, f"iot/{source_id}")
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_a_classifier_that_is_killed_about_the_release_of_a_slot_holds_up_no_file(
+    *,
+    after: bool,
+    local_stack: LocalStack,
+    classifier_calls: FaultProxy,
+    bucket: CsvBucket,
+    outbox: Outbox,
+    source_id: str,
+) -> None:
+    fault = killed(partial(local_stack.kill, "classifier"), after=after)
+    when = Nth(PIECE, has_slots)
+    with classifier_calls.injected(fault, "DynamoDB", "UpdateItem", when=when, times=1) as injection:
+        bucket.drop(f"iot/{source_id}/file.csv", slow_file(ROWS, start=START))
+        bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
+        local_stack.drained(within=WITHIN_SECONDS)
+
+    assert injection.strikes == 1
+    assert_each_row_once(local_stack, bucket, outbox, f"iot/{source_id}")
+
+
 @pytest.mark.parametrize(
-    ("fault", "service", "operation"),
+    ("fault", "service", "operation", "its_calls"),
     [
-        pytest.param(away(), "AmazonSQS", "SendMessageBatch", id="the queue is away"),
-        pytest.param(answer_lost, "AmazonSQS", "SendMessageBatch", id="queued, and the answer is lost"),
-        pytest.param(away(), "DynamoDB", "UpdateItem", id="the table is away"),
-        pytest.param(answer_lost, "DynamoDB", "UpdateItem", id="kept, and the answer is lost"),
-        pytest.param(away(), "S3", "GET", id="the bucket is away"),
+        pytest.param(away(), "AmazonSQS", "SendMessage", sends, id="the queue is away"),
+        pytest.param(answer_lost, "AmazonSQS", "SendMessage", sends, id="queued, and the answer is lost"),
+        pytest.param(away(), "DynamoDB", "UpdateItem", anything, id="the tables are away"),
+        pytest.param(answer_lost, "DynamoDB", "UpdateItem", anything, id="kept, and the answer is lost"),
+        pytest.param(away(), "S3", "GET", anything, id="the bucket is away"),
     ],
 )
 def test_a_job_waits_for_what_it_needs(
     fault: Fault,
     service: str,
     operation: str,
+    its_calls: Callable[[Call], bool],
     *,
     local_stack: LocalStack,
     reader_calls: FaultProxy,
@@ -116,9 +159,9 @@ def test_a_job_waits_for_what_it_needs(
     outbox: Outbox,
     source_id: str,
 ) -> None:
-    calls = iter(range(1_000_000))
+    when = Nth(PIECE, its_calls, on=True)
     # More of them than a client tries by itself.
-    with reader_calls.injected(fault, service, operation, when=lambda _: next(calls) >= PIECE, times=4) as injection:
+    with reader_calls.injected(fault, service, operation, when=when, times=4) as injection:
         bucket.drop(f"iot/{source_id}/file.csv", slow_file(ROWS, start=START))
         bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
 
@@ -134,7 +177,7 @@ def test_a_job_that_needs_more_time_than_an_invocation_has_goes_on_by_itself(
         local_stack.visibility_timeout(20, "CsvJobsQueueUrl"),
         local_stack.configured("csv_trigger", timeout=12),
         # Four calls leave no time for another, however fast the machine is.
-        reader_calls.injected(delayed(2.5), "AmazonSQS", "SendMessageBatch", times=5),
+        reader_calls.injected(delayed(2.5), "AmazonSQS", "SendMessage", when=sends, times=5),
     ):
         bucket.drop(f"iot/{source_id}/file.csv", slow_file(ROWS, start=START))
         bucket.ended(f"iot/{source_id}", within=WITHIN_SECONDS)
@@ -147,7 +190,7 @@ def test_a_cancelled_job_stops_and_its_content_can_be_dropped_again(
     local_stack: LocalStack, reader_calls: FaultProxy, bucket: CsvBucket, source_id: str
 ) -> None:
     source, content, held = f"iot/{source_id}", slow_file(ROWS, start=START), Held()
-    with reader_calls.injected(held, "AmazonSQS", "SendMessageBatch", when=Nth(PIECE), times=1):
+    with reader_calls.injected(held, "AmazonSQS", "SendMessage", when=Nth(PIECE, sends), times=1):
         bucket.drop(f"{source}/file.csv", content)
         url = f"{local_stack.target.api_url}/ingest/csv/{bucket.begun(source).job_id}"
         # From now on the loader waits, until its call times out.

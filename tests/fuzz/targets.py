@@ -534,7 +534,7 @@ class _Jobs:
     def failure_of(self, job: CsvJob, file: FileVersion, now: float) -> None:
         return None
 
-    def send(self, job: CsvJob, part: int) -> None:
+    def send(self, job: CsvJob, part: int, *, renewal: str = "") -> None:
         assert job.status is JobStatus.QUEUED
 
 

@@ -65,6 +65,7 @@ class World:
         self.points = PointsQueue(self)
         self.quarantine = MemoryQuarantine()
         self.parts: list[tuple[str, int]] = []
+        self.renewals: list[str] = []
         self.retried_later: list[tuple[str, int]] = []
         self.is_away = False
         self.others_wait = False
@@ -94,10 +95,11 @@ class World:
     def has_waiting(self) -> bool:
         return self.others_wait
 
-    def send(self, job: CsvJob, part: int) -> None:
+    def send(self, job: CsvJob, part: int, *, renewal: str = "") -> None:
         if self.is_away:
             raise UnavailableError("SQS")
         self.parts.append((job.job_id, part))
+        self.renewals.append(renewal)
 
     def retry_file_later(self, receipt: str, seconds: int) -> None:
         self.retried_later.append((f"inbox:{receipt}", seconds))
@@ -282,6 +284,20 @@ def test_a_job_whose_turn_is_over_is_retried_after_those_that_wait(
     assert world.returned(part_of(event, job_id)) == ["5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"]
 
     assert world.retried_later == [("AQEBzWwaftRI0KuVm4tP-2", 1)]
+
+
+@pytest.mark.parametrize(("received", "is_renewed"), [(899, False), (900, True)])
+def test_a_job_of_many_invocations_is_queued_anew_before_its_message_becomes_a_dead_letter(
+    world: World, event: Event, job_id: str, received: int, *, is_renewed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+    world.remaining = 5
+    message_id = "5f1c2f4e-0f2c-4a52-8a63-7e1d0a000002"
+
+    assert world.returned(part_of(event, job_id, received=received)) == ([] if is_renewed else [message_id])
+
+    assert world.renewals[1:] == ([message_id] if is_renewed else [])
+    assert world.parts[1:] == ([(job_id, 0)] if is_renewed else [])
 
 
 def test_an_invocation_holds_its_message_for_less_than_sqs_drops_repeats(

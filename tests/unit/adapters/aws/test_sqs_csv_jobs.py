@@ -35,3 +35,13 @@ def test_a_part_waits_until_it_is_received(sqs: Any) -> None:
 
     sqs.receive_message(QueueUrl=url)
     assert not queue.has_waiting()
+
+
+def test_a_part_is_queued_once_unless_it_is_renewed(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="jobs.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    queue = SqsJobQueue(sqs, url)
+
+    for renewal in ("", "", "first", "first", "second"):
+        queue.send(a_csv_job("1"), 1, renewal=renewal)
+
+    assert len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]) == 3

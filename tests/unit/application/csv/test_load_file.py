@@ -40,7 +40,7 @@ class JobQueue:
     sent: list[tuple[str, int]] = field(default_factory=list)
     others_wait: bool = False
 
-    def send(self, job: CsvJob, part: int) -> None:
+    def send(self, job: CsvJob, part: int, *, renewal: str = "") -> None:
         self.sent.append((job.job_id, part))
 
     def has_waiting(self) -> bool:

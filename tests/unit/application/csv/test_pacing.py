@@ -211,7 +211,7 @@ class Store(MemoryCsvJobs):
 class Parts:
     """A queue of parts that nobody asks for anything."""
 
-    def send(self, job: CsvJob, part: int) -> None:
+    def send(self, job: CsvJob, part: int, *, renewal: str = "") -> None:
         """Nothing is queued: the tests load parts themselves."""
 
     def has_waiting(self) -> bool:

@@ -50,8 +50,11 @@ class Queue:
     def __init__(self) -> None:
         self.sent: list[tuple[str, int]] = []
 
-    def send(self, job: CsvJob, part: int) -> None:
+    def send(self, job: CsvJob, part: int, *, renewal: str = "") -> None:
         self.sent.append((job.job_id, part))
+
+    def has_waiting(self) -> bool:
+        return bool(self.sent)
 
 
 class StoreThatOthersChange(MemoryCsvJobs):

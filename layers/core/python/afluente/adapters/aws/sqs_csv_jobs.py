@@ -33,13 +33,13 @@ class SqsJobQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, job: CsvJob, part: int) -> None:
+    def send(self, job: CsvJob, part: int, *, renewal: str = "") -> None:
         with unavailable("SQS"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=msgspec.json.encode(QueuedPart(job.job_id, part)).decode(),
                 MessageGroupId=message_group(job, part),
-                MessageDeduplicationId=f"{job.job_id}-{part}",
+                MessageDeduplicationId=f"{job.job_id}-{part}-{renewal}" if renewal else f"{job.job_id}-{part}",
             )
 
     def has_waiting(self) -> bool:

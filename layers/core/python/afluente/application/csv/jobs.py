@@ -85,7 +85,7 @@ class CsvJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def owner(self) -> str:
-        """Who shares its invocations with this job: a tenant, or the sources of the domain whose ids begin alike.
+        """The tenant of the job, or the sources of its domain whose ids begin alike.
 
         A file that was dropped names no tenant, and the operators' keys send for anybody. Tenants are told apart by
         the beginnings of their source ids, so files of two of them rarely have one owner.

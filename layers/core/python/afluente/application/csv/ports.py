@@ -68,8 +68,13 @@ class CsvJobStore(Protocol):
 class JobQueue(Protocol):
     """The queue of parts to be loaded."""
 
-    def send(self, job: CsvJob, part: int) -> None:
+    def send(self, job: CsvJob, part: int, *, renewal: str = "") -> None:
         """Queue a part. Parts 0 of the jobs of a source are loaded one after the other.
+
+        Args:
+            job: the job.
+            part: its number.
+            renewal: of a part that was queued before: anything that no other renewal of it has.
 
         Raises:
             UnavailableError: it is not queued.
