@@ -148,6 +148,7 @@ CLOSURES = {
         "afluente.adapters.aws.s3_csv_options afluente.adapters.aws.s3_events",
         "afluente.adapters.aws.sqs_csv_jobs afluente.adapters.aws.sqs_records",
         "afluente.adapters.codecs.json_documents afluente.application.backoff",
+        "afluente.adapters.aws.dynamodb_slots afluente.adapters.aws.sqs_bulk_packs afluente.runtime.bulk_slots",
         "afluente.runtime.records afluente.runtime.csv_trigger csv_trigger.*",
     ),
 }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from afluente.adapters.codecs.csv import blocks
 from afluente.adapters.codecs.packs import decode_pack
+from afluente.adapters.memory.access import MemoryApiKeys
 from afluente.adapters.memory.csv import MemoryCsvFiles, MemoryCsvJobs
 from afluente.adapters.memory.ingest import MemoryBulkQueue, MemorySlots
 from afluente.application.csv.jobs import CsvJob, JobStatus
@@ -18,9 +19,10 @@ from afluente.application.csv.load_file import LoadCsv, PartOutcome
 from afluente.application.csv.pacing import MAX_WAIT_SECONDS, PacedPacks, SourcePoints
 from afluente.application.csv.progress import PartProgress
 from afluente.application.csv.registry import JobRegistry
+from afluente.application.csv.upload_checks import UploadChecks
 from afluente.application.ingest.packs import ReceivedPack, SealedPack, Series, SeriesPack
 from afluente.application.ingest.ports import BULK_PACKS_A_GROUP, BULK_SLOT_SECONDS, HeldSlot
-from tests.factories import NOW, Clock
+from tests.factories import NOW, Clock, some_rate_limits
 
 Answer = TypeVar("Answer")
 
@@ -235,11 +237,12 @@ class World:
             store=self.store, files=files, queue=Parts(), packs=packs, shares=shares, clock=self.clock
         )
         registry = JobRegistry(store=self.store, domains=["iot"])
+        uploads = UploadChecks(MemoryApiKeys(), some_rate_limits())
         self.jobs = []
         for place in range(JOBS):
             rows = "".join(f"{1_600_000_000 + row},{row}\n" for row in range(ROWS))
             file = files.put(f"inbox/iot/furnace-{place}/readings.csv", f"timestamp,value\n{rows}".encode())
-            self.jobs.append(registry.register(file, NOW, options=files, queue=Parts()))
+            self.jobs.append(registry.register(file, NOW, options=files, queue=Parts(), uploads=uploads))
 
     def sleep(self, seconds: float) -> None:
         self.clock.now += seconds
