@@ -28,6 +28,8 @@ STAGE_VALUES = {
         "LoggingConfig",
         "AFLUENTE_CSV_HELD_SECONDS",
         "AFLUENTE_CSV_JOB_RETENTION_DAYS",
+        "AFLUENTE_CSV_TENANT_CONCURRENCY",
+        "AFLUENTE_CSV_TIMEOUT_SECONDS",
         "AFLUENTE_LIMITS",
         "AFLUENTE_RECORD_FORMAT",
         "ReservedConcurrentExecutions",
@@ -198,6 +200,7 @@ def test_prod_writes_one_line_an_invocation_and_local_all(prod: Deployment, loca
         ("csv_trigger", "Timeout", 111),
         ("csv_trigger", "Environment.Variables.AFLUENTE_CSV_SPLIT_BYTES", str(3 * 1024 * 1024)),
         ("csv_trigger", "Environment.Variables.AFLUENTE_CSV_PARTS", "5"),
+        ("csv_trigger", "Environment.Variables.AFLUENTE_CSV_TENANT_CONCURRENCY", "11"),
         *(
             (package, f"Environment.Variables.AFLUENTE_{name}", value)
             for package in ("http_ingest", "iot_rule_handler", "ws_ingest", "http_admin")
