@@ -22,6 +22,9 @@ MAX_POINTS = 1_000
 MAX_ANSWER_BYTES = 120_000
 """A little under the 128 KB of a message of API Gateway ("WebSocket message payload size")."""
 
+MAX_SHOWN = 200
+"""Characters of a value that an error repeats."""
+
 RETRY_AFTER_SECONDS = 2
 """Seconds that a client waits while the queue is unavailable."""
 
@@ -163,7 +166,9 @@ def contradiction(message: Points, connection: Connection) -> ErrorMessage | Non
     for name, value in message.origin.items():
         bound = getattr(connection, name)
         if value != bound:
-            return _invalid(f"{name} is {value!a}, but the connection is for '{bound}'; leave it out, or connect anew")
+            return _invalid(
+                f"{name} is {_shown(value)}, but the connection is for '{bound}'; leave it out, or connect anew"
+            )
     return None
 
 
@@ -221,7 +226,7 @@ def _action(document: dict[str, Any]) -> Incoming:
         case "ping":
             return Ping()
         case action:
-            return _invalid(f"the action {action!a} is unknown; there are auth and ping, and points have none")
+            return _invalid(f"the action {_shown(action)} is unknown; there are auth and ping, and points have none")
 
 
 def _points(items: Sequence[object], origin: dict[str, object] | None = None) -> Points | ErrorMessage:
@@ -235,6 +240,12 @@ def _points(items: Sequence[object], origin: dict[str, object] | None = None) ->
 
 def _invalid(message: str) -> ErrorMessage:
     return ErrorMessage(INVALID, "invalid_message", message)
+
+
+def _shown(value: object) -> str:
+    """A value of a message for people, of a long one the beginning."""
+    text = ascii(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _sequence(item: object) -> int | None:

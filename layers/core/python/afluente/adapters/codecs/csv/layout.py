@@ -110,15 +110,16 @@ def stream_part(name: str) -> str:
 
 def column_names(header: Iterable[str]) -> tuple[str, ...]:
     """Names of columns by their header: an empty one is `column_3`, a repeated one `value_2`."""
-    names: list[str] = []
+    # In order; a header may have thousands of one name, so the next count of each is kept.
+    names: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for place, cell in enumerate(header, start=1):
         readable = cell.encode("utf-8", "backslashreplace").decode()
         name = wished = readable.strip() or f"column_{place}"
-        count = 1
         while name in names:
-            count += 1
-            name = f"{wished}_{count}"
-        names.append(name)
+            counts[wished] = counts.get(wished, 1) + 1
+            name = f"{wished}_{counts[wished]}"
+        names[name] = None
     return tuple(names)
 
 

@@ -22,7 +22,7 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 MAX_SKIPPED_ROWS = 10_000
 
 MAX_INTEGER = 2**63 - 1
-"""Largest integer that the item of a job keeps."""
+"""Largest integer of 64 bits: no file has more rows."""
 
 MAX_OPTIONS_BYTES = 65_536
 """Options of a file as JSON: they are kept in the item of its job (DynamoDB, "Item size": 400 KB)."""
