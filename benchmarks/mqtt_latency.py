@@ -69,7 +69,7 @@ class Device:
             ca_filepath=str(folder / str(connection.ca)),
             client_id=connection.client_id,
             # The SDK would keep to the 100 messages a second of a connection that AWS allows.
-            extended_validation_and_flow_control_options=mqtt5.ExtendedValidationAndFlowControlOptions.NONE,
+            extended_validation_and_flow_control_options=mqtt5.ExtendedValidationAndFlowControlOptions.AWS_IOT_CORE_DEFAULTS,
             on_lifecycle_connection_success=connected.set_result,
         )
         self.client.start()

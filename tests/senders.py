@@ -20,6 +20,8 @@ from tests.stack import PATIENCE_SECONDS, LocalStack, as_sent
 ACCEPTED = mqtt5.PubackReasonCode.SUCCESS
 REFUSED = mqtt5.PubackReasonCode.NOT_AUTHORIZED
 
+FlowControl = mqtt5.ExtendedValidationAndFlowControlOptions
+
 
 class Sender(Protocol):
     """Takes points of one source to the stack; each call returns when the stack has acknowledged all of them."""
@@ -98,13 +100,16 @@ class MqttSender:
         self.client.stop()
 
 
-def device_client(folder: Path, *, port: int | None = None, client_id: str | None = None) -> mqtt5.Client:
-    """The SDK's client of a device, connected; it publishes as fast as it can.
+def device_client(
+    folder: Path, *, port: int | None = None, client_id: str | None = None, is_paced: bool = True
+) -> mqtt5.Client:
+    """The SDK's client of a device, connected.
 
     Args:
         folder: of the device.
         port: of loopback, if the broker is not reached directly.
         client_id: another than the name of the device.
+        is_paced: False to publish as fast as it can, and not only as fast as AWS IoT Core takes it.
     """
     connected: Future[object] = Future()
 
@@ -127,7 +132,9 @@ def device_client(folder: Path, *, port: int | None = None, client_id: str | Non
         client_id=client_id or connection.client_id,
         min_reconnect_delay_ms=50,
         max_reconnect_delay_ms=500,
-        extended_validation_and_flow_control_options=mqtt5.ExtendedValidationAndFlowControlOptions.NONE,
+        extended_validation_and_flow_control_options=FlowControl.AWS_IOT_CORE_DEFAULTS
+        if is_paced
+        else FlowControl.NONE,
         on_lifecycle_connection_success=settle(connected),
         on_lifecycle_connection_failure=settle(connected),
     )

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 _TIMEOUT_SECONDS = 60.0
+_POLL_SECONDS = 0.2
 
 
 def warm_up(connection: Connection, port: int, outputs: dict[str, str]) -> list[str]:
@@ -36,10 +38,18 @@ def warm_up(connection: Connection, port: int, outputs: dict[str, str]) -> list[
 
 
 def _is_healthy(port: int, path: str) -> bool:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while (status := _status(port, path)) == http.client.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
+        # On a busy machine a function may start for longer than API Gateway waits for it.
+        time.sleep(_POLL_SECONDS)
+    return status == http.client.OK
+
+
+def _status(port: int, path: str) -> int:
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
+        return connection.getresponse().status
     finally:
         connection.close()
 

@@ -2,18 +2,30 @@
 
 import base64
 import json
+import os
 import secrets
+import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from functools import partial
+from threading import Thread
 from typing import Any
 
 import pytest
+from awscrt import mqtt5
+from awscrt.exceptions import AwsCrtError
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from cli.core.local_stack import AwsLimits
 from cli.core.state import StateDir
-from tests.stack import LocalStack, running_stack
+from cli.devices.devices import device_for
+from tests.senders import authenticate, device_client, open_websocket
+from tests.stack import PATIENCE_SECONDS, LocalStack, running_stack
 
 pytestmark = pytest.mark.integration
 
@@ -36,8 +48,18 @@ class Aws:
         return self._clients[service]
 
 
-CHANGED = {"sqs.fifo-group-calls": 1.0, "sqs.fifo-in-flight": 10.0, "sqs.fifo-searched": 12.0}
-"""Limits that no test can reach as AWS has them."""
+CHANGED = {
+    "apigateway.http-integration-seconds": 14.0,
+    "apigateway.websocket-integration-seconds": 14.0,
+    "apigateway.websocket-idle-seconds": 16.0,
+    "apigateway.websocket-seconds": 20.0,
+    "dynamodb.key-read-units": 30.0,
+    "dynamodb.key-write-units": 100.0,
+    "sqs.fifo-group-calls": 1.0,
+    "sqs.fifo-in-flight": 10.0,
+    "sqs.fifo-searched": 12.0,
+}
+"""Limits that no test can reach, or wait for, as AWS has them."""
 
 
 @pytest.fixture(scope="module")
@@ -285,3 +307,183 @@ def test_events_of_a_request_are_at_most_ten(aws: Aws) -> None:
     with pytest.raises(ClientError) as error:
         aws.events.put_events(Entries=[entry] * 11)
     assert refused(error)[0] == "ValidationException"
+
+
+# --- API Gateway -----------------------------------------------------------------------------------------------------
+
+
+def test_a_request_above_ten_megabytes_is_refused(local_stack: LocalStack) -> None:
+    answer = local_stack.post(bytes(10_485_761))
+    assert (answer.status_code, answer.json()) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_a_frame_above_32_kibibytes_ends_the_connection(local_stack: LocalStack) -> None:
+    with open_websocket(local_stack) as socket:
+        socket.send("x" * 32_769)
+        assert close_code_of(socket) == 1009
+
+
+def test_a_message_above_128_kibibytes_ends_the_connection(local_stack: LocalStack) -> None:
+    with open_websocket(local_stack) as socket:
+        socket.send("x" * 30_000 for _ in range(5))
+        assert close_code_of(socket) == 1009
+
+
+def test_an_idle_connection_ends(local_stack: LocalStack, source_id: str) -> None:
+    with open_websocket(local_stack) as socket:
+        authenticate(socket, local_stack.api_key, "iot", source_id)
+        begin = time.monotonic()
+        assert close_code_of(socket) == 1001
+        assert time.monotonic() - begin < CHANGED["apigateway.websocket-seconds"]
+
+
+def test_a_connection_that_is_never_idle_ends_too(local_stack: LocalStack, source_id: str) -> None:
+    with open_websocket(local_stack) as socket:
+        authenticate(socket, local_stack.api_key, "iot", source_id)
+        with pytest.raises(ConnectionClosed):
+            repeat(partial(say_hello, socket))
+    assert socket.close_code == 1001
+
+
+def test_a_function_that_does_not_answer_is_not_waited_for(local_stack: LocalStack) -> None:
+    answers: list[tuple[int, Any]] = []
+
+    def ask() -> None:
+        answer = local_stack.http.get(f"{local_stack.target.api_url}/health")
+        answers.append((answer.status_code, answer.json()))
+
+    with open_websocket(local_stack) as socket, stopped(local_stack, "http_ingest", "ws_ingest"):
+        asking = Thread(target=ask)
+        asking.start()
+        socket.send("{}")
+        message = json.loads(socket.recv(PATIENCE_SECONDS))
+        asking.join(PATIENCE_SECONDS)
+    assert answers == [(503, {"message": "Service Unavailable"})]
+    assert message["message"] == "Endpoint request timed out"
+    assert set(message) == {"message", "connectionId", "requestId"}
+
+
+def say_hello(socket: ClientConnection) -> None:
+    time.sleep(0.5)
+    socket.send('{"action": "auth"}')
+    socket.recv(PATIENCE_SECONDS)
+
+
+def close_code_of(socket: ClientConnection) -> int | None:
+    with pytest.raises(ConnectionClosed):
+        socket.recv(PATIENCE_SECONDS)
+    return socket.close_code
+
+
+@contextmanager
+def stopped(stack: LocalStack, *functions: str) -> Iterator[None]:
+    """Let functions stand still for the block."""
+    workers = [pid for function in functions for pid in stack.workers(function)]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+
+# --- DynamoDB --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(aws: Aws) -> Iterator[str]:
+    """A table on demand, with a partition key and a sort key."""
+    name = f"limits-{secrets.token_hex(4)}"
+    keys = [{"AttributeName": "source", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}]
+    types = [{"AttributeName": "source", "AttributeType": "S"}, {"AttributeName": "n", "AttributeType": "N"}]
+    aws.dynamodb.create_table(TableName=name, KeySchema=keys, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST")
+    yield name
+    aws.dynamodb.delete_table(TableName=name)
+
+
+def item(source: str, n: int, size: int = 0) -> dict[str, Any]:
+    return {"source": {"S": source}, "n": {"N": str(n)}, "data": {"B": bytes(size)}}
+
+
+def test_a_partition_key_takes_so_many_write_units_a_second(aws: Aws, table: str) -> None:
+    def write(source: str, size: int) -> Any:
+        return aws.dynamodb.put_item(TableName=table, Item=item(source, 1, size))
+
+    with pytest.raises(ClientError) as error:
+        repeat(lambda: write("hot", 400_000))
+    code, message = refused(error)
+    assert code == "ThrottlingException"
+    assert message.startswith("Throughput exceeds the current capacity of your table or index.")
+    (reason,) = error.value.response["throttlingReasons"]  # type: ignore[typeddict-item] # of newer answers
+    assert reason["reason"] == "TableWriteKeyRangeThroughputExceeded"
+    write("cold", 10)
+
+    requests = [{"PutRequest": {"Item": item(source, 2, 100)}} for source in ("hot", "cold")]
+    answer = aws.dynamodb.batch_write_item(RequestItems={table: requests})
+    assert [one["PutRequest"]["Item"]["source"]["S"] for one in answer["UnprocessedItems"][table]] == ["hot"]
+
+
+def test_a_partition_key_gives_so_many_read_units_a_second(aws: Aws, table: str) -> None:
+    for source in ("hot", "cold"):
+        aws.dynamodb.put_item(TableName=table, Item=item(source, 1, 400_000))
+
+    def read() -> Any:
+        condition = {"ExpressionAttributeValues": {":s": {"S": "hot"}}, "KeyConditionExpression": "#s = :s"}
+        names = {"#s": "source"}
+        return aws.dynamodb.query(TableName=table, ConsistentRead=True, ExpressionAttributeNames=names, **condition)
+
+    with pytest.raises(ClientError) as error:
+        repeat(read)
+    assert refused(error)[0] == "ThrottlingException"
+    keys = [{"source": {"S": source}, "n": {"N": "1"}} for source in ("hot", "cold")]
+    answer = aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+    assert [one["source"]["S"] for one in answer["Responses"][table]] == ["cold"]
+    assert [one["source"]["S"] for one in answer["UnprocessedKeys"][table]["Keys"]] == ["hot"]
+
+
+def test_an_item_has_400_kibibytes(aws: Aws, table: str) -> None:
+    with pytest.raises(ClientError) as error:
+        aws.dynamodb.put_item(TableName=table, Item=item("source", 1, 409_600))
+    assert refused(error)[0] == "ValidationException"
+
+
+def test_a_batch_has_25_writes_or_100_reads(aws: Aws, table: str) -> None:
+    writes = [{"PutRequest": {"Item": item("source", n)}} for n in range(26)]
+    with pytest.raises(ClientError) as error:
+        aws.dynamodb.batch_write_item(RequestItems={table: writes})
+    assert refused(error)[0] == "ValidationException"
+    keys = [{"source": {"S": "source"}, "n": {"N": str(n)}} for n in range(101)]
+    with pytest.raises(ClientError) as error:
+        aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys}})
+    assert refused(error)[0] == "ValidationException"
+
+
+# --- AWS IoT Core ----------------------------------------------------------------------------------------------------
+
+
+def test_a_message_above_128_kibibytes_ends_the_connection_of_its_device(
+    local_stack: LocalStack, source_id: str
+) -> None:
+    device = device_client(device_for(local_stack.target, "iot", source_id))
+    published = publish(device, f"iot/{source_id}/stream", bytes(131_073))
+    with pytest.raises(AwsCrtError):
+        published.result(PATIENCE_SECONDS)
+    device.stop()
+
+
+def test_a_device_publishes_a_hundred_messages_a_second_and_the_others_are_lost(
+    local_stack: LocalStack, source_id: str
+) -> None:
+    device = device_client(device_for(local_stack.target, "iot", source_id), is_paced=False)
+    begin = time.monotonic()
+    sent = [publish(device, f"iot/{source_id}/stream", b"[]") for _ in range(400)]
+    done, _ = wait(sent, timeout=3)
+    assert 100 <= len(done) <= 100 * (2 + time.monotonic() - begin)
+    device.stop()
+
+
+def publish(device: mqtt5.Client, topic: str, payload: bytes) -> Future[Any]:
+    packet = mqtt5.PublishPacket(topic=topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE)
+    published: Future[Any] = device.publish(packet)
+    return published

@@ -1,7 +1,7 @@
 """Puts AWS's quotas between the emulator's clients and its services."""
 
 from cli.core.local_stack import AwsLimits
-from cli.local_stack.aws_limits import eventbridge, functions, kinesis, sqs
+from cli.local_stack.aws_limits import apigateway, dynamodb, eventbridge, functions, iot, kinesis, sqs
 from cli.local_stack.aws_limits.settings import Values
 
 
@@ -14,5 +14,5 @@ def install(limits: AwsLimits) -> None:
     if not limits.on:
         return
     values = Values(limits)
-    for service in (kinesis, sqs, functions, eventbridge):
+    for service in (kinesis, sqs, functions, apigateway, dynamodb, eventbridge, iot):
         service.install(values)

@@ -1,13 +1,16 @@
 """Limiters of the services, without an emulator."""
 
+import asyncio
 import base64
+import time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.core.local_stack import AwsLimits
-from cli.local_stack.aws_limits import eventbridge, functions, kinesis, sqs
+from cli.local_stack.aws_limits import apigateway, dynamodb, eventbridge, functions, iot, kinesis, sqs
 from cli.local_stack.aws_limits.buckets import KeyedBuckets
 from cli.local_stack.aws_limits.settings import Values
 
@@ -111,3 +114,81 @@ def test_an_entry_has_the_size_that_aws_counts() -> None:
     assert eventbridge.entry_bytes(entry) == 8 + 5 + 9 + 5
     assert eventbridge.entry_bytes({**entry, "Time": 1}) == 8 + 5 + 9 + 5 + 14
     assert eventbridge.entry_bytes({}) == 0
+
+
+def test_a_partition_key_is_written_a_thousand_units_a_second_and_another_is_not_held_up() -> None:
+    throughput, hot, cold = dynamodb.KeyThroughput(AS_AWS), ("table", "hot"), ("table", "cold")
+    for _ in range(1_000):
+        assert throughput.admits(hot, 0.0, is_write=True)
+        throughput.charge(hot, 1, 0.0, is_write=True)
+    assert not throughput.admits(hot, 0.0, is_write=True)
+    assert throughput.admits(cold, 0.0, is_write=True)
+    assert throughput.admits(hot, 0.0, is_write=False)
+    assert throughput.admits(hot, 0.001, is_write=True)
+
+
+def test_units_are_kibibytes_written_and_four_of_them_read() -> None:
+    assert [dynamodb.write_units(size) for size in (0, 1, 1_024, 1_025)] == [1, 1, 1, 2]
+    assert [dynamodb.read_units(size, is_consistent=True) for size in (0, 4_096, 4_097)] == [1, 1, 2]
+    assert dynamodb.read_units(4_097, is_consistent=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"KeyConditionExpression": "source = :s"}, {"S": "a"}),
+        ({"KeyConditionExpression": "#n = :s AND sort > :t", "ExpressionAttributeNames": {"#n": "source"}}, {"S": "a"}),
+        ({"KeyConditionExpression": "other = :s"}, None),
+        ({}, None),
+    ],
+)
+def test_the_partition_key_of_a_query_is_that_of_its_condition(query: dict[str, Any], expected: object) -> None:
+    values = {":s": {"S": "a"}, ":t": {"N": "1"}}
+    assert dynamodb.queried_value({**query, "ExpressionAttributeValues": values}, "source") == expected
+
+
+def test_a_connection_publishes_a_hundred_messages_a_second() -> None:
+    publishes = iot.Publishes(AS_AWS, 0.0)
+    assert sum(publishes.admit(10, 0.0) for _ in range(150)) == 100
+    assert sum(publishes.admit(10, 0.5) for _ in range(150)) == 50
+
+
+def test_a_connection_publishes_half_a_mebibyte_a_second() -> None:
+    publishes = iot.Publishes(AS_AWS, 0.0)
+    assert sum(publishes.admit(131_072, 0.0) for _ in range(10)) == 4
+
+
+@pytest.mark.parametrize(("flags", "packet_id"), [(0, b""), (2, b"\x00\x07")])
+def test_the_payload_of_a_message_is_what_follows_its_topic_and_its_id(flags: int, packet_id: bytes) -> None:
+    assert iot.payload_bytes(flags, b"\x00\x03a/b" + packet_id + b"payload") == len("payload")
+
+
+def test_a_connection_ends_when_it_is_idle_or_old() -> None:
+    life = apigateway.ConnectionLife(idle_seconds=600, whole_seconds=7_200, began_at=100)
+    assert life.left(100) == 600
+    life.active_at = 7_000
+    assert life.left(7_000) == 300
+
+
+def test_a_message_that_is_too_large_ends_its_connection() -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.receive", "text": "ü" * 6}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    life = apigateway.ConnectionLife(600, 7_200, time.monotonic())
+    bounded, _ = apigateway.bounded(receive, send, life, 11)
+    assert asyncio.run(bounded()) == {"type": "websocket.disconnect", "code": 1009}
+    assert sent == [{"type": "websocket.close", "code": 1009}]
+
+
+def test_work_that_is_late_has_no_answer() -> None:
+    async def work() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    assert asyncio.run(apigateway.within(30, work())) == "done"
+    assert asyncio.run(apigateway.within(0, asyncio.Event().wait())) is None
