@@ -14,7 +14,7 @@ from typing import Any
 
 from afluente.adapters.aws.kinesis import KinesisStreams
 from afluente.adapters.codecs.packs import decode_pack, encode_pack
-from afluente.adapters.codecs.states import decode_state, encode_state
+from afluente.adapters.codecs.states import encode_state
 from afluente.adapters.http.points import decode_points
 from afluente.adapters.memory.classifier import MemoryClassifier
 from afluente.adapters.memory.constraints import MemoryConstraints
@@ -83,7 +83,6 @@ def main() -> None:
     show("pack: message to points", lambda: decode_pack(message.body))
     show("classify, with states and constraints in memory", use_case)
     show("write: points to NDJSON", lambda: encode_only(classified))
-    show("state, a stream: to and from bytes", lambda: decode_state(encode_state(outcome.state)), per=1)
     print(f"\nstate of a stream with a full window: {len(state)} bytes")
 
 

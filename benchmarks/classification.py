@@ -14,13 +14,16 @@ Processor time, the minimum of many rounds: other programs on the machine only a
 import gc
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from afluente.adapters.aws.calls import in_chunks
+from afluente.adapters.aws.dynamodb_state_items import STREAMS_A_BUCKET, number_in_bytes
 from afluente.adapters.codecs.packs import decode_pack, encode_pack
 from afluente.adapters.codecs.states import decode_state, encode_state
+from afluente.adapters.codecs.stored_streams import StoredStream, decode_streams, encode_streams
 from afluente.application.constraints.documents import parse_entry
 from afluente.domain.classification import classify, in_stream_order
 from afluente.domain.constraints import VersionedConfig
@@ -46,10 +49,11 @@ CONSTRAINTS: dict[str, Any] = {
 }
 
 _encoder = msgspec.json.Encoder()
+_LAST_PACK = number_in_bytes(18_849_496_460_467_696_128)
 
 
 def main() -> None:
-    steps = ["message to points", "classification", "points to lines", "together", "state to and from bytes"]
+    steps = ["message to points", "classification", "points to lines", "together", "states to and from bytes"]
     print("| streams | " + " | ".join(steps) + " | bytewax |\n" + "|---" * (len(steps) + 2) + "|")
     for streams in (5, 100, 1000):
         figures = [f"{figure:.1f}" for figure in measured(streams)]
@@ -82,7 +86,7 @@ def by_stream(points: Sequence[DataPoint]) -> dict[tuple[str, str, str], list[Da
 
 
 def measured(streams: int) -> list[float]:
-    """Microseconds a point of each step, of all, and of a state's way to bytes and back."""
+    """Microseconds a point of each step, of all, and of the way of states to the bytes of buckets and back."""
     constraints = VersionedConfig(parse_entry(CONSTRAINTS).config, 1, key="iot")
     states: dict[tuple[str, str, str], StreamState] = {}
     best = [float("inf")] * 5
@@ -102,14 +106,27 @@ def measured(streams: int) -> list[float]:
         lines = _encoder.encode_lines(classified)
         written = time.process_time()
         check(lines.count(b"\n"), POINTS)
-        stored = [decode_state(encode_state(state)) for state in states.values()]
+        stored = from_bytes(to_bytes(states))
         saved = time.process_time()
         check(len(stored), streams)
+        # As after their way through the table: windows are packed.
+        states = dict(zip(states, stored, strict=True))
         if number < filling:
             continue
         took = [decoded - began, judged - decoded, written - judged, written - began, saved - written]
         best = [min(*pair) for pair in zip(best, (seconds / POINTS * 1e6 for seconds in took), strict=True)]
     return best
+
+
+def to_bytes(states: Mapping[Any, StreamState]) -> list[bytes]:
+    """The streams of each bucket, as they are written."""
+    stored = [StoredStream(key[2], _LAST_PACK, encode_state(state)) for key, state in states.items()]
+    return [encode_streams(its, compact=True) for its in in_chunks(stored, STREAMS_A_BUCKET)]
+
+
+def from_bytes(buckets: Sequence[bytes]) -> list[StreamState]:
+    """The states of all streams of some buckets."""
+    return [decode_state(stored.state) for bucket in buckets for stored in decode_streams(bucket)]
 
 
 def check(found: int, expected: int) -> None:

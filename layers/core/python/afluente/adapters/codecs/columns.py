@@ -20,6 +20,7 @@ _MAX_SCALE = 9
 _EXACT = 2**53
 _FORMS = {1: "b", 2: "h", 4: "i", 8: "q"}
 _WIDE = 8
+
 _DOUBLE = struct.Struct("<d")
 _INTEGER = struct.Struct("<q")
 
@@ -65,31 +66,28 @@ def extend(column: Column, length: int, dropped: int, numbers: Sequence[float]) 
         column: to be extended.
         length: how many numbers it has.
         dropped: how many to drop; fewer than it has.
-        numbers: those to add.
+        numbers: those to add, at least one.
 
     Returns:
         The new column; None if it has to be packed anew, for the numbers are of another kind.
     """
     if column.scale < 0:
         return _extend_unscaled(column, length, dropped, numbers)
-    factor, last, step = 10**column.scale, column.last, column.step
-    steps = []
-    for number in numbers:
-        if not -_EXACT < number * factor < _EXACT:
-            return None
-        whole = round(number * factor)
-        if whole / factor != number:
-            return None
-        steps.append(whole - last - step)
-        last = whole
+    if not column.planes and not column.step and numbers.count(column.last / 10**column.scale) == len(numbers):
+        # The column is constant, and stays so.
+        return column
+    whole = _scaled(numbers, column.scale)
+    if whole is None:
+        return None
+    steps = [later - earlier - column.step for earlier, later in pairwise([column.last, *whole])]
     width = _width(column, length)
     if width == 0:
-        return None if any(steps) else Column(column.scale, last, step, b"")
+        return None if any(steps) else Column(column.scale, whole[-1], column.step, b"")
     try:
         packed = struct.pack(f"<{len(steps)}{_FORMS[width]}", *steps)
     except struct.error:
         return None
-    return Column(column.scale, last, step, _extended(column.planes, width, length - 1, dropped, packed))
+    return Column(column.scale, whole[-1], column.step, _extended(column.planes, width, length - 1, dropped, packed))
 
 
 def floats_of(column: Column, length: int) -> list[float]:
@@ -141,14 +139,16 @@ def check(column: Column, length: int, *, integers: bool) -> None:
 
 
 def _scaled(numbers: Sequence[float], scale: int) -> list[int] | None:
-    if not numbers:
-        return []
-    # Most scales fail at any of the numbers.
-    if not (_is_whole(numbers[-1], scale) and _is_whole(min(numbers), scale) and _is_whole(max(numbers), scale)):
-        return None
+    """Numbers times a power of ten, if that makes all of them whole."""
+    # Most scales that fail do so at any of the numbers.
+    if not numbers or not _is_whole(numbers[-1], scale):
+        return None if numbers else []
     factor = 10**scale
-    whole = [round(number * factor) for number in numbers]
-    return whole if all(scaled / factor == number for scaled, number in zip(whole, numbers, strict=True)) else None
+    try:
+        whole = [round(number * factor) for number in numbers]
+    except OverflowError:
+        return None
+    return whole if [scaled / factor for scaled in whole] == list(numbers) else None
 
 
 def _is_whole(number: float, scale: int) -> bool:
