@@ -5,7 +5,7 @@ from typing import Any
 import afluente
 from afluente.adapters.codecs.json_documents import MAX_DEPTH
 from afluente.adapters.codecs.json_points import JsonPoint
-from afluente.adapters.codecs.senml import MAX_VERSION
+from afluente.adapters.codecs.senml import MAX_VERSION, STREAM_TYPE
 from afluente.adapters.websocket.messages import (
     INVALID,
     MAX_ANSWER_BYTES,
@@ -243,7 +243,7 @@ def _messages() -> Schema:
     limits = f"At most {_IOT_MESSAGE_BYTES:,} bytes (IoT Core, Message size), and {MAX_DEPTH} levels."
     without_stream = [{key: value for key, value in point.items() if key != "stream_id"} for point in _POINTS]
     senml = [
-        {"bn": "oven-1:", "bt": 1795492666, "bu": "Cel", "n": "top", "v": 180.5},
+        {"bn": "oven-1:", "bt": 1795492666, "bu": "Cel", "stream_type": "temperature", "n": "top", "v": 180.5},
         {"n": "bottom", "t": 5, "v": 176.4},
     ]
     described: dict[str, tuple[Schema, str, Any]] = {
@@ -451,6 +451,7 @@ def _senml_record() -> Schema:
         "vs": text | {"description": "No number: such a point is quarantined."},
         "vd": text,
         "vb": {"type": "boolean"},
+        STREAM_TYPE: text | {"description": "Of afluente: the type of the streams of this record and those after it."},
     }
     return _object("SenmlRecord", fields, []) | {"not": {"required": ["value"]}}
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from afluente.domain import evaluation
 from afluente.domain.alarms import BUDGET, BUDGET_SECONDS, AlarmChange, AlarmState, in_order
 from afluente.domain.classification import (
     ClassificationResult,
@@ -342,6 +343,18 @@ def test_constraints_that_bound_nothing_are_constraints() -> None:
     (point,) = classified([a_point(1e300)], constraints(version=7))
 
     assert (point.reason, point.config_version) == (Reason.WITHIN_CONSTRAINTS, 7)
+
+
+def test_each_constraints_have_their_own_rule_set_however_many_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "_MAX_COMPILED", 3)
+    kept = [constraints(version=number, max_value=number) for number in range(8)]
+
+    for found in [*kept, *reversed(kept)]:
+        limit = found.config.value_constraints.max_value or 0
+        at, beyond = classified([a_point(limit), a_point(limit + 1, at=1)], found)
+
+        assert (at.classification, beyond.classification) == ("normal", "alert")
+        assert beyond.config_version == found.version
 
 
 def test_reasons_are_a_closed_set() -> None:

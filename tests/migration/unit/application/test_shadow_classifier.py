@@ -1,6 +1,7 @@
 """The shadow classifier: the points that are delivered, also where constraints differ or fail, and its counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf, nextafter
 from typing import Any
 
 import msgspec
@@ -511,8 +512,9 @@ def test_a_wrong_comparison_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"warning_max": value} if value == bounds.warning_max else right(value, bounds)
 
     monkeypatch.setattr(evaluation, "violated_values", wrong)
-    # Every value is looked at bound by bound.
-    monkeypatch.setattr(evaluation, "normal_band", lambda _: (1.0, 0.0))
+    # A value at its bound is looked at bound by bound.
+    band = evaluation.normal_band
+    monkeypatch.setattr(evaluation, "normal_band", lambda bounds: (band(bounds)[0], nextafter(band(bounds)[1], -inf)))
     world = World()
     world.change(phase=Phase.RUNNING, share=100)
 

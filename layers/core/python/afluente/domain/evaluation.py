@@ -148,8 +148,6 @@ def _evaluator(config: StreamConfig) -> Evaluator:
                     return _WITHIN
         values = violated_values(value, bounds)
         rates = violated_rates(value, timestamp, reference, limits)
-        if not values and not rates:
-            return _WITHIN
         return Evaluation(*_class_of(values), values, rates, _gravest(values, rates, config))
 
     return evaluate
