@@ -221,7 +221,7 @@ def _constraints() -> Iterator[BadRequest]:
         "twice": [{"key": "iot/a/b"}, {"key": "iot/a/b"}],
         "500 with 100 faults": [{"key": f"iot/a/{n}", **{f"f{m}": 1 for m in range(100)}} for n in range(500)],
     }.items():
-        yield in_json("POST /constraints", f"entries are {name}", {"constraints": entries})
+        yield in_json("POST /constraints", f"entries are {name}", {"streams": entries})
 
 
 def _queries() -> Iterator[BadRequest]:

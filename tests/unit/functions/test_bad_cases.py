@@ -87,7 +87,7 @@ def test_there_are_more_than_four_hundred_cases_of_ten_kinds() -> None:
 
 @pytest.mark.parametrize("case", REQUESTS, ids=lambda case: f"{case.route}: {case.name}")
 def test_a_bad_request_is_refused_with_its_fault_and_a_hint(case: BadRequest, event: Events) -> None:
-    status, body, size = _answer_to(case, event)
+    status, body, size = answer_to(case, event)
 
     assert 200 <= status < 500
     assert size <= MAX_ANSWER
@@ -104,7 +104,7 @@ def _faults(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [*body.get("errors", []), *body.get("rejected", [])]
 
 
-def _answer_to(case: BadRequest, event: Events) -> tuple[int, Any, int]:
+def answer_to(case: BadRequest, event: Events) -> tuple[int, Any, int]:
     asked = _event(case, event)
     if case.route.split()[-1].startswith(_ADMIN):
         answer = http_admin.handler.handle(asked, CONTEXT, _http_admin())
@@ -213,7 +213,7 @@ def test_a_connection_of_a_bad_query_is_refused(query: dict[str, str]) -> None:
 def test_a_bad_publication_is_quarantined_with_its_fault(case: BadPublication) -> None:
     payload = b64encode(case.payload).decode()
 
-    quarantine = _inbox(json.dumps({"payload": payload, "topic": case.topic, "arrived_at": NOW * 1000}))
+    quarantine = inbox(json.dumps({"payload": payload, "topic": case.topic, "arrived_at": NOW * 1000}))
 
     (kept,) = quarantine.records.values()
     assert kept.message
@@ -225,12 +225,12 @@ def test_a_bad_publication_is_quarantined_with_its_fault(case: BadPublication) -
 
 @pytest.mark.parametrize("body", INBOX_BODIES.values(), ids=INBOX_BODIES)
 def test_a_message_that_no_topic_rule_wrote_is_quarantined(body: str) -> None:
-    (kept,) = _inbox(body).records.values()
+    (kept,) = inbox(body).records.values()
 
     assert (kept.reason, bool(kept.message)) == ("unusable_message", True)
 
 
-def _inbox(body: str) -> MemoryQuarantine:
+def inbox(body: str) -> MemoryQuarantine:
     """The quarantine after a message of the inbox, which is not retried."""
     quarantine = MemoryQuarantine()
     settings = IotRuleHandlerSettings(
