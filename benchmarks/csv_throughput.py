@@ -26,12 +26,13 @@ from typing import Any, Self
 import numpy as np
 
 from afluente.adapters.aws.dynamodb_csv_jobs import DynamoCsvJobs
+from afluente.adapters.aws.dynamodb_slots import DynamoSlots
 from afluente.adapters.codecs.csv.blocks import BLOCK_BYTES, blocks
 from afluente.adapters.codecs.csv.columns import ColumnReader
 from afluente.adapters.codecs.csv.inference import SAMPLE_BYTES, inspect
 from afluente.adapters.codecs.csv.options import CSVIngestConfig
 from afluente.adapters.codecs.csv.rows import RowReader, RowsRead, Streams
-from afluente.adapters.codecs.packs import decode_pack, encode_rows, rows_of
+from afluente.adapters.codecs.packs import DecodedPack, decode_pack, encode_rows, rows_of
 from afluente.application.csv.jobs import CsvJob
 from cli.core.state import StateDir
 from tests.stack import LocalStack, running_stack
@@ -166,8 +167,8 @@ class Seen:
         self._came = np.zeros(rows, dtype=np.uint8)
         self._last = -1
 
-    def receive(self, body: str) -> None:
-        rows = np.array([round((point.timestamp * 1000 - FIRST_MS) / STEP_MS) for point in decode_pack(body).points])
+    def receive(self, pack: DecodedPack) -> None:
+        rows = np.array([round((point.timestamp * 1000 - FIRST_MS) / STEP_MS) for point in pack.points])
         self.points += len(rows)
         self.packs += 1
         self.disordered += int(rows[0] <= self._last) + int((np.diff(rows) <= 0).sum())
@@ -186,12 +187,18 @@ def taking(stack: LocalStack, seen: Seen) -> Iterator[None]:
     """Receive packs from the queue for the block, in place of the classifier."""
     is_over = threading.Event()
     sqs, url = stack.client("sqs"), stack.target["DatapointsQueueUrl"]
+    table = f"afluente-{stack.target.name}-csv-slots"
+    slots = DynamoSlots(stack.client("dynamodb"), table, limit=2, lease_seconds=900, clock=time.time)
 
     def receive() -> None:
         while not is_over.is_set():
-            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            answer = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageSystemAttributeNames=["All"]
+            )
             for message in answer.get("Messages", []):
-                seen.receive(message["Body"])
+                pack, attributes = decode_pack(message["Body"]), message["Attributes"]
+                seen.receive(pack)
+                slots.release(attributes["MessageGroupId"], str(pack.slot), int(attributes["SequenceNumber"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     with ThreadPoolExecutor(1) as pool:
