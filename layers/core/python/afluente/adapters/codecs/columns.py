@@ -16,6 +16,7 @@ import msgspec
 _DOUBLES = -1
 _INTEGERS = -2
 _MAX_SCALE = 9
+_FACTORS = tuple(10**scale for scale in range(_MAX_SCALE + 1))
 # Beyond it not every integer is a double.
 _EXACT = 2**53
 _FORMS = {1: "b", 2: "h", 4: "i", 8: "q"}
@@ -73,16 +74,17 @@ def extend(column: Column, length: int, dropped: int, numbers: Sequence[float]) 
     """
     if column.scale < 0:
         return _extend_unscaled(column, length, dropped, numbers)
-    if not column.planes and not column.step and numbers.count(column.last / 10**column.scale) == len(numbers):
+    if not column.planes and not column.step and numbers.count(column.last / _FACTORS[column.scale]) == len(numbers):
         # The column is constant, and stays so.
         return column
     whole = _scaled(numbers, column.scale)
     if whole is None:
         return None
-    steps = [later - earlier - column.step for earlier, later in pairwise([column.last, *whole])]
+    usual = column.step
+    steps = [later - earlier - usual for earlier, later in pairwise([column.last, *whole])]
     width = _width(column, length)
     if width == 0:
-        return None if any(steps) else Column(column.scale, whole[-1], column.step, b"")
+        return None if any(steps) else Column(column.scale, whole[-1], usual, b"")
     try:
         packed = struct.pack(f"<{len(steps)}{_FORMS[width]}", *steps)
     except struct.error:
@@ -94,7 +96,7 @@ def floats_of(column: Column, length: int) -> list[float]:
     """The numbers of a column of `pack_floats`."""
     if column.scale == _DOUBLES:
         return list(struct.unpack(f"<{length}d", _rows(column.planes, _WIDE)))
-    factor = 10**column.scale
+    factor = _FACTORS[column.scale]
     return [whole / factor for whole in _unpack_whole(column, length)]
 
 
@@ -110,7 +112,7 @@ def last_float(column: Column, length: int) -> float:
     if column.scale == _DOUBLES:
         last: float = _DOUBLE.unpack(column.planes[length - 1 :: length])[0]
         return last
-    return float(column.last / 10**column.scale)
+    return float(column.last / _FACTORS[column.scale])
 
 
 def last_integer(column: Column, length: int) -> int:
@@ -140,20 +142,21 @@ def check(column: Column, length: int, *, integers: bool) -> None:
 
 def _scaled(numbers: Sequence[float], scale: int) -> list[int] | None:
     """Numbers times a power of ten, if that makes all of them whole."""
+    factor = _FACTORS[scale]
     # Most scales that fail do so at any of the numbers.
-    if not numbers or not _is_whole(numbers[-1], scale):
-        return None if numbers else []
-    factor = 10**scale
+    if len(numbers) > 1 and not _is_whole(numbers[-1], factor):
+        return None
     try:
         whole = [round(number * factor) for number in numbers]
     except OverflowError:
         return None
-    return whole if [scaled / factor for scaled in whole] == list(numbers) else None
+    is_exact = not whole or -_EXACT < whole[-1] < _EXACT
+    return whole if is_exact and [scaled / factor for scaled in whole] == list(numbers) else None
 
 
-def _is_whole(number: float, scale: int) -> bool:
-    scaled = number * 10**scale
-    return bool(-_EXACT < scaled < _EXACT and round(scaled) / 10**scale == number)
+def _is_whole(number: float, factor: int) -> bool:
+    scaled = number * factor
+    return bool(-_EXACT < scaled < _EXACT and round(scaled) / factor == number)
 
 
 def _pack_whole(whole: Sequence[int], scale: int) -> Column | None:
@@ -192,7 +195,7 @@ def _unpack_whole(column: Column, length: int) -> list[int]:
 
 def _extend_unscaled(column: Column, length: int, dropped: int, numbers: Sequence[float]) -> Column | None:
     form = "d" if column.scale == _DOUBLES else "q"
-    if form == "q" or _is_whole(numbers[-1], 6):
+    if form == "q" or _is_whole(numbers[-1], _FACTORS[6]):
         # The number that was of another kind may have left the column.
         return None
     packed = struct.pack(f"<{len(numbers)}{form}", *numbers)
