@@ -59,7 +59,10 @@ def moto() -> Iterator[LocalAws]:
 
 @pytest.fixture
 def ministack(ministack_endpoint: str) -> Iterator[LocalAws]:
-    """The emulator of the local stack, in a process of its own for all tests."""
+    """The emulator of the local stack, in a process of its own for all tests.
+
+    A plain one, without AWS's limits: a suite has the same calls against moto, and makes calls fail itself.
+    """
     local = LocalAws("ministack", endpoint=ministack_endpoint)
     yield local
     local.close()

@@ -1,5 +1,7 @@
 """An emulator that records each decision about the permissions of a role: `python -m … FILE`.
 
+A plain one, without AWS's limits: permissions are decided before any quota, and every call has to go through.
+
 Each line of the file is a JSON array: the ARN of the caller, the action, the resource, and what was decided.
 """
 
