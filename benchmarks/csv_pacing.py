@@ -31,12 +31,13 @@ WITHIN_SECONDS = 200.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--points", type=int, default=300_000, help="of the large file (default 300,000)")
+    parser.add_argument("--points", type=int, default=300_000, help="of the large file (default 300,000); 0 for none")
     parser.add_argument("--files", type=int, default=20, help="of one tenant (default 20); 0 for none")
     parser.add_argument("--rows", type=int, default=100_000, help="of each of them (default 100,000)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running_stack(StateDir.of(Path(folder))) as stack:
-        beside_live_points(stack, arguments.points)
+        if arguments.points:
+            beside_live_points(stack, arguments.points)
         if arguments.files:
             beside_many_files(stack, arguments.files, arguments.rows)
 
@@ -65,7 +66,8 @@ def beside_many_files(stack: LocalStack, files: int, rows: int) -> None:
     content = table(rows)
     for number in range(files):
         bucket.drop(f"iot/acme-{number}/large.csv", content)
-    bucket.begun("iot/acme-0")
+    while not any(job.parts for number in range(files) for job in bucket.jobs(f"iot/acme-{number}")):
+        time.sleep(0.5)
     time.sleep(5)
     began = time.monotonic()
     bucket.drop("iot/globex-1/small.csv", table(1_000))
