@@ -64,7 +64,7 @@ class CsvBucket:
         """Wait until some of the only file of a source is read."""
 
         def begun() -> CsvJob | None:
-            found = [job for job in self.jobs(source) if any(part.points_queued for part in job.parts)]
+            found = [job for job in self.jobs(source) if any(part.points for part in job.parts)]
             return found[0] if found else None
 
         job = self._stack.eventually(begun, f"a job of {source} is under way")
