@@ -11,6 +11,7 @@ from afluente.application.ingest.packs import ReceivedPack
 from afluente.application.ingest.ports import Quarantine
 from afluente.runtime.classifier import ClassifierFunction
 from afluente.runtime.core.observability import LogCode, Metric, count, logger
+from afluente.runtime.records import report_failure
 from classifier.reporting import report_retried
 
 Record = dict[str, Any]
@@ -37,6 +38,10 @@ def decode(records: Sequence[Record], quarantine: Quarantine) -> tuple[list[Rece
             if not _quarantined(record, error, quarantine):
                 waiting.add(group)
                 retries[message_id] = backoff_seconds(int(record["attributes"]["ApproximateReceiveCount"]))
+        except Exception as error:  # noqa: BLE001 - whatever it is, packs of other groups are not to blame
+            report_failure(message_id, error)
+            waiting.add(group)
+            retries[message_id] = backoff_seconds(int(record["attributes"]["ApproximateReceiveCount"]))
     return packs, retries
 
 

@@ -130,6 +130,21 @@ def test_points_with_constraints_are_not_counted_as_such_without(
 # --- what is no pack -------------------------------------------------------------------------------------------------
 
 
+def test_a_record_with_an_unexpected_error_makes_its_group_alone_wait(
+    world: World, batch: Event, log: LogLines
+) -> None:
+    first, second = batch["Records"]
+    # No queue of ours delivers a message with another number.
+    first["attributes"]["SequenceNumber"] = "first"
+    second["attributes"] = second["attributes"] | {"MessageGroupId": "8-of-64"}
+
+    assert world.failures_of(batch) == [first["messageId"]]
+
+    assert world.values() == {"alert": [60.0]}
+    (line,) = [line for line in log.lines if line["code"] == "RECORD_FAILED"]
+    assert line["message_id"] == first["messageId"]
+
+
 def test_what_is_no_pack_goes_into_quarantine_and_the_others_through(
     world: World, batch: Event, log: LogLines, counted: Callable[[], dict[str, int]]
 ) -> None:

@@ -136,7 +136,8 @@ CLOSURES = {
         "afluente.adapters.aws.side_by_side",
         "afluente.adapters.aws.eventbridge afluente.adapters.aws.kinesis",
         "afluente.adapters.aws.s3_quarantine afluente.adapters.aws.sqs_packs afluente.adapters.aws.sqs_records",
-        "afluente.runtime.bulk_slots afluente.runtime.classifier afluente.runtime.core.jitter classifier.*",
+        "afluente.runtime.bulk_slots afluente.runtime.classifier afluente.runtime.core.jitter afluente.runtime.records",
+        "classifier.*",
     ),
     "csv_trigger": (
         *EVERY_FUNCTION,
