@@ -38,7 +38,7 @@ Measurements over connections that stay open. What HTTP takes is in the OpenAPI 
 * **WebSocket.** A connection is for one source of one domain. It says who it is by headers, by the query or by its
   first message; then every message has one answer. Send the next one after the answer.
 * **MQTT.** A device publishes under its own source, with its certificate, at QoS 1. There is no answer but the PUBACK:
-  rejected messages and points are quarantined.
+  rejected messages and points are quarantined. A message has at most 1,000 points, unless the stage says otherwise.
 """
 
 
