@@ -1,5 +1,6 @@
 """Header fields of rate limits, as the draft has them, and the problem of a throttled request."""
 
+import msgspec
 import pytest
 
 from afluente.adapters.http.rate_limits import rate_limit_headers, rate_limited
@@ -52,6 +53,15 @@ def test_of_many_sources_the_one_with_the_least_left_is_shown() -> None:
 
 def test_without_limits_there_are_no_headers() -> None:
     assert rate_limit_headers([]) == {}
+
+
+def test_a_request_that_cannot_be_counted_in_time_is_told_to_retry_in_a_second() -> None:
+    contended = over(1, retry_after=1)
+
+    error = rate_limited(msgspec.structs.replace(contended, is_contended=True))
+
+    assert (error.status, error.code, error.headers["retry-after"]) == (429, "rate_limited", "1")
+    assert error.detail.startswith("too many count the limit of the key abc at once: send it again in 1 s")
 
 
 def test_a_throttled_request_has_the_limit_and_when_to_retry() -> None:
