@@ -23,7 +23,8 @@ def main() -> None:
     parser.add_argument("prometheus", help="where Prometheus answers")
     parser.add_argument("picture", type=Path, help="the PNG to write")
     parser.add_argument("--stage", default="local")
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long a time is drawn")
+    parser.add_argument("--ago", type=float, default=0.0, help="so many minutes ago it ends")
     arguments = parser.parse_args()
     draw(json.loads(DASHBOARD.read_text(encoding="utf-8")), arguments)
 
@@ -37,7 +38,7 @@ def draw(dashboard: dict[str, Any], arguments: argparse.Namespace) -> None:
 
     panels = dashboard["panels"]
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels) // _ROW_HEIGHT
-    figure = plt.figure(figsize=(14, 3.1 * rows), layout="constrained")
+    figure = plt.figure(figsize=(15, 3.2 * rows))
     grid = figure.add_gridspec(rows, _COLUMNS)
     for panel in panels:
         place = panel["gridPos"]
@@ -54,19 +55,21 @@ def draw(dashboard: dict[str, Any], arguments: argparse.Namespace) -> None:
                 axes.plot(times, values, label=name, linewidth=1.2)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(_UNITS[defaults["unit"]])
-        axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M:%S"))
+        axes.tick_params(labelsize="x-small")
         axes.grid(alpha=0.3)
         if drawn:
             axes.legend(fontsize="x-small", ncols=2, loc="upper left")
         else:
             axes.text(0.5, 0.5, "no data", ha="center", va="center", transform=axes.transAxes, color="gray")
     figure.suptitle(f"{dashboard['title']}, stage {arguments.stage}")
+    figure.subplots_adjust(left=0.05, right=0.98, top=0.93, bottom=0.04, hspace=0.35, wspace=5.0)
     figure.savefig(arguments.picture, dpi=80)
 
 
 def series_of(target: dict[str, Any], arguments: argparse.Namespace) -> list[tuple[str, list[datetime], list[float]]]:
     """Name, times and values of each series of a target, as Grafana asks for them."""
-    end = time.time()
+    end = time.time() - 60 * arguments.ago
     query = target["expr"].replace("$stage", arguments.stage).replace("$__rate_interval", "1m")
     parameters: dict[str, str | float] = {
         "query": query,
