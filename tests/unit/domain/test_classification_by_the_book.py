@@ -125,7 +125,7 @@ def class_of(
     return "normal", "within_constraints"
 
 
-def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, float, int, str, float]]:
+def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[Any, ...]]:
     """Alarm events at the last point that is not late, replayed from the beginning."""
     needed, cooldown = config.consecutive_violations_required, config.cooldown_seconds
     last_raise, standing, events = -inf, None, []
@@ -138,11 +138,13 @@ def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, f
         event = None
         timestamp = past.order[0]
         if past.severity is not None and row >= needed and timestamp - last_raise >= cooldown:
-            standing = (standing[0] if standing else timestamp, past.severity)
+            its_transition = standing[2] + 1 if standing else 1
+            raised_by = standing[3] if standing else (past.order, past.value)
+            standing = (standing[0] if standing else timestamp, past.severity, its_transition, raised_by)
             last_raise = timestamp
-            event = ("raised", timestamp, row, standing[1], standing[0])
+            event = ("raised", timestamp, row, standing[1], standing[0], its_transition, raised_by)
         elif past.severity is None and row == needed and standing:
-            event = ("cleared", timestamp, row, standing[1], standing[0])
+            event = ("cleared", timestamp, row, standing[1], standing[0], standing[2] + 1, standing[3])
             standing = None
         events.append(event)
     return [events[-1]] if events[-1] else []
@@ -152,6 +154,12 @@ def alarms_after(in_time: list[Past], config: StreamConfig) -> list[tuple[str, f
 
 
 def as_the_book_says_it(result: ClassificationResult) -> dict[str, Any]:
+    # An id of an alarm stands for the point that raised it.
+    raised_by = {
+        event.alarm_id: ((event.timestamp, -1 if event.sequence is None else event.sequence), event.value)
+        for event in result.alarms
+        if event.transition == 1
+    }
     return {
         "judgements": [
             (
@@ -166,7 +174,15 @@ def as_the_book_says_it(result: ClassificationResult) -> dict[str, Any]:
             for point in result.points
         ],
         "alarms": [
-            (event.state.value, event.timestamp, event.count, event.severity.value, event.raised_at)
+            (
+                event.state.value,
+                event.timestamp,
+                event.count,
+                event.severity.value,
+                event.raised_at,
+                event.transition,
+                raised_by[event.alarm_id],
+            )
             for event in result.alarms
         ],
         "duplicates": result.duplicates,

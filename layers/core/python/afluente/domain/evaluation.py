@@ -96,7 +96,7 @@ _NO_RULES = RuleSet(lambda *_: _UNCONSTRAINED, _OPEN)
 # record for all streams of a template, as long as it is in force; a rule set takes longer to make than points to
 # classify.
 _compiled: dict[int, tuple[VersionedConfig, RuleSet]] = {}
-_MAX_COMPILED = 20_000
+_MAX_COMPILED = 5_000
 _HARD_LIMITS = frozenset({"min_value", "max_value"})
 _ALERT_ZONE = frozenset({"alert_min", "alert_max"})
 
