@@ -25,6 +25,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -43,7 +44,7 @@ from tests.faults.proxy import Call, FaultProxy
 from tests.stack import LocalStack, running_stack
 
 HEAVY = "heavy"
-ROW_BYTES = 33
+ROW_BYTES = 31
 SOURCES = 1_000
 SECONDS_APART = 301
 LONGEST_SECONDS = 3_600.0
@@ -133,6 +134,7 @@ def run(name: str, arguments: argparse.Namespace) -> bool:
     stranger = _source_where(lambda group: group != heavy_group)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as block:
         stack = block.enter_context(running_stack(StateDir.of(Path(folder)), limits))
+        _warm_up(stack)
         began = time.monotonic()
         with Bystander(stack, neighbour) as near, Bystander(stack, stranger) as far:
             expected = SCENARIOS[name](stack, arguments)
@@ -213,6 +215,15 @@ SCENARIOS: Mapping[str, Callable[[LocalStack, argparse.Namespace], int]] = {
 HALF_RATE = {"kinesis.shard-write-bytes": 524_288, "kinesis.shard-write-records": 500}
 
 
+def _warm_up(stack: LocalStack) -> None:
+    """Have as many containers of each function started as the emulator starts: it is not their start that is measured."""
+    for _ in range(3):
+        sources = [f"warm-{number}" for number in range(2 * _SHARDS)]
+        with ThreadPoolExecutor(8) as senders:
+            list(senders.map(lambda source: stack.send([_point("t", 1.0, time.time(), source_id=source)]), sources))
+        stack.drained()
+
+
 def _point(stream_id: str, value: float, timestamp: float, *, source_id: str, sequence: int | None = None) -> DataPoint:
     return DataPoint(
         domain="iot", source_id=source_id, stream_id=stream_id, value=value, timestamp=timestamp, sequence=sequence
@@ -230,8 +241,8 @@ def _load(stack: LocalStack, rows: Mapping[str, int]) -> int:
 
 def _csv(rows: int) -> str:
     first = 1_700_000_000
-    lines = (f"{first + n},{20 + n % 997 / 97:.12f},{n % 10}\n" for n in range(rows))
-    return "timestamp,value,note\n" + "".join(lines)
+    lines = (f"{first + n},{20 + n % 997 / 97:.16f}\n" for n in range(rows))
+    return "timestamp,value\n" + "".join(lines)
 
 
 def _ended(stack: LocalStack) -> int:
