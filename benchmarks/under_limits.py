@@ -216,7 +216,7 @@ HALF_RATE = {"kinesis.shard-write-bytes": 524_288, "kinesis.shard-write-records"
 
 
 def _warm_up(stack: LocalStack) -> None:
-    """Have as many containers of each function started as the emulator starts: it is not their start that is measured."""
+    """Have as many containers started as the emulator starts: it is not their start that is measured."""
     for _ in range(3):
         sources = [f"warm-{number}" for number in range(2 * _SHARDS)]
         with ThreadPoolExecutor(8) as senders:
