@@ -6,6 +6,7 @@ from rich.markup import escape
 from cli.commands import (
     alarms,
     constraints,
+    cost,
     csv,
     demo,
     devices,
@@ -61,6 +62,7 @@ app.add_typer(send.app, name="send")
 app.add_typer(csv.app, name="csv")
 app.command("tail")(tail.tail)
 app.command("alarms")(alarms.alarms)
+app.command("cost")(cost.cost)
 app.command("metrics")(metrics.metrics)
 app.add_typer(dlq.app, name="dlq")
 migrate.app.add_typer(dual_write.app, name="dual-write")

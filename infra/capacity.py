@@ -16,15 +16,15 @@ WHOLE_PROCESSOR_MB = 1_769
 """Lambda Developer Guide, "Configure Lambda function memory": processor time is given by memory."""
 
 MEMORY_MB: dict[FunctionName, int] = {
-    "http_ingest": WHOLE_PROCESSOR_MB,
+    "http_ingest": 512,
     "http_admin": WHOLE_PROCESSOR_MB,
     "http_authorizer": 512,
-    "iot_rule_handler": WHOLE_PROCESSOR_MB,
+    "iot_rule_handler": 1_024,
     "csv_trigger": WHOLE_PROCESSOR_MB,
-    "ws_ingest": WHOLE_PROCESSOR_MB,
-    "classifier": WHOLE_PROCESSOR_MB,
+    "ws_ingest": 512,
+    "classifier": 768,
 }
-"""Memory of a function where the stage does not set it."""
+"""Memory of a function where the stage does not set it: docs/reference/cost.md has the measurements."""
 
 BusyTable = Literal["stream-latest", "limits", "ws-connections"]
 """Tables that points make calls to; all others are written by people, and stay on demand."""

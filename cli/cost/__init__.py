@@ -1,0 +1,1 @@
+"""Cost of traffic: units that AWS bills, and their prices."""
