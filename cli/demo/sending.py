@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from afluente.application.csv.files import INBOX
 from cli.access.api_key import key_for
@@ -37,6 +37,7 @@ class SentFile(NamedTuple):
         domain, source: of its points.
         path: of the file.
         streams: ids of its streams, by column.
+        types: their types, which a file of one type is sent with.
     """
 
     transport: str
@@ -44,6 +45,13 @@ class SentFile(NamedTuple):
     source: str
     path: Path
     streams: dict[str, str]
+    types: set[str]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of a CSV file, by their names."""
+        named = {"stream_type": next(iter(self.types))} if len(self.types) == 1 else {}
+        return {"value_columns": list(self.streams), **named}
 
 
 def send(target: Target, streams: Sequence[DemoStream], on_sent: Callable[[int], None]) -> None:
@@ -66,9 +74,10 @@ def _files_of(streams: Sequence[DemoStream]) -> list[SentFile]:
         key = stream.key
         found = files.setdefault(
             (key.domain, key.source_id, stream.file),
-            SentFile(stream.transport, key.domain, key.source_id, stream.file, {}),
+            SentFile(stream.transport, key.domain, key.source_id, stream.file, {}, set()),
         )
         found.streams[stream.column] = key.stream_id
+        found.types.add(stream.constraints["stream_type"])
     return list(files.values())
 
 
@@ -83,9 +92,8 @@ def _send_file(target: Target, file: SentFile, on_sent: Callable[[int], None]) -
         on_sent(totals.inserted - before.inserted)
         before = totals
 
-    options = {"value_columns": list(file.streams)}
     with closing(_transport(target, file)) as transport, open_input(str(file.path)) as opened:
-        reads = CsvReader(opened, source=file.source, options=options, now=time.time()).reads()
+        reads = CsvReader(opened, source=file.source, options=file.options, now=time.time()).reads()
         send_all(reads, transport, batch=_BATCH, begin=before, on_rejected=_ignore, on_progress=on_progress)
 
 
@@ -95,7 +103,10 @@ def _upload(target: Target, file: SentFile, on_sent: Callable[[int], None]) -> N
         Bucket=target.csv_bucket,
         Key=f"{INBOX}/{file.domain}/{file.source}/{file.path.name}",
         Body=file.path.read_bytes(),
-        Metadata={"afluente-value-columns": json.dumps(list(file.streams))},
+        Metadata={
+            f"afluente-{name.replace('_', '-')}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in file.options.items()
+        },
     )
     queued = 0
     deadline = time.monotonic() + _JOB_SECONDS
