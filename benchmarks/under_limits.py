@@ -26,7 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -134,10 +134,11 @@ def run(name: str, arguments: argparse.Namespace) -> bool:
     stranger = _source_where(lambda group: group != heavy_group)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as block:
         stack = block.enter_context(running_stack(StateDir.of(Path(folder)), limits))
+        proxy = block.enter_context(_proxied(stack)) if name == "throttled-key" else None
         _warm_up(stack)
         began = time.monotonic()
         with Bystander(stack, neighbour) as near, Bystander(stack, stranger) as far:
-            expected = SCENARIOS[name](stack, arguments)
+            expected = SCENARIOS[name](stack, arguments, proxy)
             stack.drained(within=LONGEST_SECONDS)
             seconds = time.monotonic() - began
         stack.drained(within=LONGEST_SECONDS)
@@ -155,17 +156,19 @@ def run(name: str, arguments: argparse.Namespace) -> bool:
     return lost == 0 and dead == 0
 
 
-def one_source(stack: LocalStack, arguments: argparse.Namespace) -> int:
+def one_source(stack: LocalStack, arguments: argparse.Namespace, _: FaultProxy | None) -> int:
     return _load(stack, {HEAVY: int(arguments.megabytes * 1e6 / ROW_BYTES)})
 
 
-def many_sources(stack: LocalStack, arguments: argparse.Namespace) -> int:
+def many_sources(stack: LocalStack, arguments: argparse.Namespace, _: FaultProxy | None) -> int:
     rows = int(arguments.megabytes * 1e6 / ROW_BYTES / arguments.sources)
     return _load(stack, {f"{HEAVY}-{number}": rows for number in range(arguments.sources)})
 
 
-def throttled_key(stack: LocalStack, arguments: argparse.Namespace) -> int:
-    """Points of eleven groups, of which the heavy sender's is refused."""
+def throttled_key(stack: LocalStack, arguments: argparse.Namespace, proxy: FaultProxy | None) -> int:
+    """Points of eleven sources, of which the heavy one's group is refused."""
+    if proxy is None:
+        raise TypeError("the records of a group are refused by a proxy")
     group = shard_group(f"iot/{HEAVY}", _SHARDS)
     ends_at = time.monotonic() + arguments.minutes * 60
     sent = 0
@@ -174,11 +177,7 @@ def throttled_key(stack: LocalStack, arguments: argparse.Namespace) -> int:
         keys = {record["PartitionKey"] for record in call.document["Records"]}
         return group in keys and time.monotonic() < ends_at
 
-    with (
-        FaultProxy(stack.port) as proxy,
-        stack.configured("classifier", AWS_ENDPOINT_URL=proxy.endpoint),
-        proxy.injected(throttled(lambda _place: False), "Kinesis", "PutRecords", when=is_refused),
-    ):
+    with proxy.injected(throttled(lambda _place: False), "Kinesis", "PutRecords", when=is_refused):
         while time.monotonic() < ends_at:
             for source in (HEAVY, *(f"{HEAVY}-{number}" for number in range(10))):
                 stack.send([_point("t", float(sent % 7), time.time(), source_id=source, sequence=sent)])
@@ -188,14 +187,14 @@ def throttled_key(stack: LocalStack, arguments: argparse.Namespace) -> int:
     return sent
 
 
-def many_streams(stack: LocalStack, _: argparse.Namespace) -> int:
+def many_streams(stack: LocalStack, _: argparse.Namespace, _proxy: FaultProxy | None) -> int:
     """A request of one source; the streams beyond its limit go into quarantine."""
     now = time.time()
     stack.send([_point(f"s{number}", 1.0, now, source_id=HEAVY) for number in range(20_000)])
     return local().streams_per_source
 
 
-def many_alarms(stack: LocalStack, _: argparse.Namespace) -> int:
+def many_alarms(stack: LocalStack, _: argparse.Namespace, _proxy: FaultProxy | None) -> int:
     config = StreamConfig(value_constraints=ValueConstraints(max_value=10), consecutive_violations_required=1)
     stack.constrain({f"iot/{HEAVY}/t": config})
     first = time.time() - 20_000 * SECONDS_APART
@@ -203,7 +202,7 @@ def many_alarms(stack: LocalStack, _: argparse.Namespace) -> int:
     return 20_000
 
 
-SCENARIOS: Mapping[str, Callable[[LocalStack, argparse.Namespace], int]] = {
+SCENARIOS: Mapping[str, Callable[[LocalStack, argparse.Namespace, FaultProxy | None], int]] = {
     "one-source": one_source,
     "many-sources": many_sources,
     "half-shard": one_source,
@@ -213,6 +212,13 @@ SCENARIOS: Mapping[str, Callable[[LocalStack, argparse.Namespace], int]] = {
 }
 
 HALF_RATE = {"kinesis.shard-write-bytes": 524_288, "kinesis.shard-write-records": 500}
+
+
+@contextmanager
+def _proxied(stack: LocalStack) -> Iterator[FaultProxy]:
+    """A proxy for the calls of the classifier."""
+    with FaultProxy(stack.port) as proxy, stack.configured("classifier", AWS_ENDPOINT_URL=proxy.endpoint):
+        yield proxy
 
 
 def _warm_up(stack: LocalStack) -> None:
