@@ -113,6 +113,7 @@ def test_a_form_with_a_file_is_a_job_and_its_content() -> None:
         created_at=NOW,
         updated_at=NOW,
         created_by="aaaqeaye",
+        tenant="_",
     )
 
 
