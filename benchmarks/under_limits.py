@@ -38,7 +38,7 @@ from afluente.domain.constraints import StreamConfig, ValueConstraints
 from afluente.domain.datapoints import DataPoint
 from cli.core.local_stack import AwsLimits
 from cli.core.state import StateDir
-from infra.stage import local
+from infra.presets import local
 from tests.faults.faults import throttled
 from tests.faults.proxy import Call, FaultProxy
 from tests.stack import LocalStack, running_stack

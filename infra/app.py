@@ -8,7 +8,8 @@ from pathlib import Path
 from infra.layer_build import build_layers, target_of
 from infra.node import use_node
 from infra.paths import ROOT
-from infra.stage import Stage, load_stage
+from infra.presets import load_stage
+from infra.stage import Stage
 
 
 def synthesise(stage: Stage, outdir: Path) -> Path:

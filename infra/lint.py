@@ -9,7 +9,8 @@ from pathlib import Path
 
 from infra.layer_build import stand_in_layers
 from infra.node import use_node
-from infra.stage import PRESETS, Stage, prod
+from infra.presets import PRESETS, prod
+from infra.stage import Stage
 
 IGNORED_RULES = {
     "W3005": "The CDK writes down dependencies that a reference implies too.",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.stage import Stage, StageError, load_stage
+from infra.presets import StageError, load_stage
+from infra.stage import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -16,7 +16,7 @@ from typing import Any
 import afluente
 from infra.layer_build import LayerBuildError, LayerFolders, build_layers, target_of
 from infra.paths import BUILD, LOCK
-from infra.stage import StageError, load_stage
+from infra.presets import StageError, load_stage
 
 Component = dict[str, Any]
 

@@ -11,7 +11,7 @@ from afluente.adapters.codecs.kinesis_records import lines_of
 from afluente.application.ingest.packs import shard_group
 from afluente.domain.evaluation import Classification
 from cli.reading.log_events import read
-from infra.stage import local
+from infra.presets import local
 from tests.stack import LocalStack
 
 Document = dict[str, Any]

@@ -17,7 +17,7 @@ from afluente.domain.datapoints import DataPoint
 from afluente.domain.evaluation import Classification
 from afluente.domain.stream_keys import StreamKey
 from afluente.domain.stream_state import StreamState
-from infra.stage import local
+from infra.presets import local
 from tests.outbox import AlarmTap, Document, Outbox, distinct, timeless
 from tests.stack import LocalStack
 

@@ -54,7 +54,7 @@ def cost(
     from cli.cost.picture import draw
     from cli.cost.rendering import bill_document, show_bill
     from cli.cost.workload import Workload, options_of
-    from infra.stage import StageError, load_stage
+    from infra.presets import StageError, load_stage
 
     try:
         values = load_stage(stage)

@@ -11,7 +11,7 @@ from tomlkit.items import Array
 
 from cli.core.errors import CommandError, ExitCode
 from infra.paths import stages_directory
-from infra.stage import StageError, load_stage
+from infra.presets import StageError, load_stage
 
 _HEAD = "Values of the stage that are not those of its preset; docs/how-to/deploy.md lists all."
 

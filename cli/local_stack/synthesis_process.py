@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from infra.app import synthesise
-from infra.stage import StageError, load_stage
+from infra.presets import StageError, load_stage
 
 
 def main(arguments: list[str]) -> int:

@@ -5,7 +5,8 @@ import pytest
 from cli.cost.calls import read_calls
 from cli.cost.model import units_of
 from cli.cost.workload import StageOptions, Workload, options_of
-from infra.stage import Stage, prod
+from infra.presets import prod
+from infra.stage import Stage
 from tests.costs.scenarios import FIELD, FLEET, FLEET_SHARDS, Count, Traffic, count
 
 BETWEEN = (Traffic("http", 300, 12), Traffic("ws", 40, 4), Traffic("mqtt", 4, 1, 3))

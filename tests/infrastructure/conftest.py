@@ -12,8 +12,9 @@ from infra.atomic_dir import atomic_dir
 from infra.layer_build import LayerFolders, stand_in_layers
 from infra.node import use_node
 from infra.paths import FUNCTIONS
-from infra.stage import PRESETS, Stage
-from infra.stage import local as local_stage
+from infra.presets import PRESETS
+from infra.presets import local as local_stage
+from infra.stage import Stage
 from tests.infrastructure.deployment import Deployment
 
 # Before a test module imports aws_cdk, which starts Node.js.

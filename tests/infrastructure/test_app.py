@@ -11,7 +11,7 @@ import pytest
 from infra import app, toolkit
 from infra.node import NodeNotFoundError, node_executable, use_node
 from infra.paths import ROOT
-from infra.stage import local
+from infra.presets import local
 
 
 def test_an_assembly_holds_both_templates_and_the_assets_that_they_name(local_assembly: Path) -> None:
@@ -81,7 +81,7 @@ def test_cdk_json_runs_this_program() -> None:
 
 
 def test_importing_the_synthesis_does_not_start_the_cdk() -> None:
-    program = "import infra.app, infra.stage, infra.layer_build, sys; sys.exit('aws_cdk' in sys.modules)"
+    program = "import infra.app, infra.presets, infra.layer_build, sys; sys.exit('aws_cdk' in sys.modules)"
 
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 

@@ -11,7 +11,7 @@ from aws_cdk.aws_sqs import Queue
 from infra.assembly import add_stacks, new_app, write
 from infra.checks import FindingsError, findings
 from infra.layer_build import LayerFolders
-from infra.stage import PRESETS, dev
+from infra.presets import PRESETS, dev
 from tests.infrastructure.deployment import Deployment
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from afluente.adapters.aws.s3_csv_files import REJECTS
 from infra.constructs.csv_inbox import REJECTS_OBJECTS
-from infra.stage import PRESETS
+from infra.presets import PRESETS
 from tests.infrastructure.deployment import Deployment, Resource
 
 # SQS, "Message deduplication interval" of a FIFO queue.

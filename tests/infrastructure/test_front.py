@@ -10,7 +10,8 @@ import pytest
 
 from infra.constructs.edge import ADDRESS_FUNCTION
 from infra.node import node_executable
-from infra.stage import PRESETS, Stage
+from infra.presets import PRESETS
+from infra.stage import Stage
 from tests.infrastructure.deployment import Deployment, Resource, as_list
 
 ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/ours/1234"

@@ -19,7 +19,7 @@ from infra.layer_build import (
     find_uv,
     target_of,
 )
-from infra.stage import dev, local
+from infra.presets import dev, local
 
 LAMBDA = Target(platform="aarch64-manylinux_2_28", python="3.13")
 

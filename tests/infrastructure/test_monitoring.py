@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.stage import prod as prod_stage
+from infra.presets import prod as prod_stage
 from tests.infrastructure.deployment import Deployment
 
 ALARMS = {

@@ -7,8 +7,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from infra.presets import dev, prod
 from infra.quota import main, shortage
-from infra.stage import Stage, dev, prod
+from infra.stage import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -10,8 +10,8 @@ import pytest
 
 from infra.layer_build import LayerFolders, build_layers, target_of
 from infra.paths import LOCK
+from infra.presets import local
 from infra.sbom import bill_of, main
-from infra.stage import local
 
 Bill = dict[str, Any]
 

@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from afluente.adapters.http.points import MAX_POINTS
-from infra.stage import PRESETS, Stage, StageError, dev, load_stage, local, prod
+from infra.presets import PRESETS, StageError, dev, load_stage, local, prod
+from infra.stage import Stage
 
 
 @pytest.mark.parametrize("name", PRESETS)

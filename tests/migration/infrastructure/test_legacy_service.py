@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.stage import PRESETS, Stage, StageError, load_stage
+from infra.presets import PRESETS, StageError, load_stage
+from infra.stage import Stage
 from tests.infrastructure.deployment import Deployment
 
 SECRET = "legacy-service/sql"

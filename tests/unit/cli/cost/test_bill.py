@@ -15,7 +15,8 @@ from cli.cost.calls import at, read_calls
 from cli.cost.workload import Workload, options_of
 from cli.main import app
 from infra.capacity import TableCapacity
-from infra.stage import Stage, prod
+from infra.presets import prod
+from infra.stage import Stage
 
 FLEET = Workload("mqtt", 1_000, 1_000, 1_000, 1)
 REQUESTS = Workload("http", 1_000, 1_000, 100, 100)

@@ -9,7 +9,7 @@ from cli.cost.bill import bill_of
 from cli.cost.calls import read_calls
 from cli.cost.workload import Workload, options_of
 from infra.paths import ROOT
-from infra.stage import load_stage
+from infra.presets import load_stage
 
 PAGE = (ROOT / "docs" / "reference" / "cost.md").read_text(encoding="utf-8")
 TURNED, FEW_WRITERS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
