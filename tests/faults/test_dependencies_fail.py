@@ -78,23 +78,24 @@ def test_dynamodb_may_be_away_for_seconds(
 
 
 @pytest.mark.parametrize(
-    ("service", "operation"),
+    ("service", "operation", "calls"),
     [
-        pytest.param("DynamoDB", "PutItem", id="states cannot be saved"),
-        pytest.param("AWSEvents", "PutEvents", id="EventBridge is away"),
-        pytest.param("Logs", "PutLogEvents", id="CloudWatch Logs is away"),
+        pytest.param("DynamoDB", "PutItem", 1, id="states cannot be saved"),
+        # Two calls side by side, for more than ten events.
+        pytest.param("AWSEvents", "PutEvents", 2, id="EventBridge is away"),
+        pytest.param("Logs", "PutLogEvents", 1, id="CloudWatch Logs is away"),
     ],
 )
 def test_a_pack_that_fails_after_its_points_are_put_is_retried_with_the_same_ids(
-    service: str, operation: str, local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
+    service: str, operation: str, calls: int, *, local_stack: LocalStack, classifier_calls: FaultProxy, new_run: NewRun
 ) -> None:
     run = new_run()
     run.begin()
-    with classifier_calls.injected(away(), service, operation, times=RETRY_ATTEMPTS) as injection:
+    with classifier_calls.injected(away(), service, operation, times=calls * RETRY_ATTEMPTS) as injection:
         run.go_on()
         local_stack.drained()
 
-    assert injection.strikes == RETRY_ATTEMPTS
+    assert injection.strikes == calls * RETRY_ATTEMPTS
     run.end()
     assert run.repeats() > 0
 

@@ -12,8 +12,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from afluente.application.limits.stage_limits import KeyLimits
-from tests.faults.faults import away
-from tests.faults.proxy import FaultProxy
+from tests.faults.faults import unreachable
+from tests.faults.proxy import Call, FaultProxy
 from tests.outbox import Outbox
 from tests.senders import MqttSender, authenticate, open_websocket
 from tests.stack import LocalStack
@@ -239,12 +239,18 @@ def test_messages_of_a_throttled_device_wait_and_its_neighbours_go_through(
 # --- while the table is away -----------------------------------------------------------------------------------------
 
 
+def _is_of_limits(call: Call) -> bool:
+    return str(call.document.get("TableName", "")).endswith("-limits")
+
+
 @pytest.fixture
 def limits_away(local_stack: LocalStack) -> Iterator[FaultProxy]:
     """A proxy through which the table of limits cannot be reached."""
     with (
         FaultProxy(local_stack.port) as calls,
-        calls.injected(away(), "DynamoDB", when=lambda call: call.document.get("TableName", "").endswith("-limits")),
+        calls.injected(
+            unreachable, "DynamoDB", when=lambda call: call.document.get("TableName", "").endswith("-limits")
+        ),
     ):
         yield calls
 

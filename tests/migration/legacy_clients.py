@@ -130,8 +130,9 @@ def by_stream(points: Iterable[Document]) -> dict[str, list[Measured]]:
     found: dict[str, list[Measured]] = {}
     for point in points:
         key = f"{point['domain']}/{point['source_id']}/{point['stream_id']}"
-        on_arrival = point["metadata"] == {"timestamp_source": "arrival"}
-        assert on_arrival or point["metadata"] == {}
+        metadata = point.get("metadata", {})
+        on_arrival = metadata == {"timestamp_source": "arrival"}
+        assert on_arrival or metadata == {}
         time = None if on_arrival else point["timestamp"]
         one = Measured(point["value"], time, point.get("stream_type"), point.get("sequence"))
         found.setdefault(key, []).append(one)
