@@ -248,9 +248,7 @@ def limits_away(local_stack: LocalStack) -> Iterator[FaultProxy]:
     """A proxy through which the table of limits cannot be reached."""
     with (
         FaultProxy(local_stack.port) as calls,
-        calls.injected(
-            unreachable, "DynamoDB", when=lambda call: call.document.get("TableName", "").endswith("-limits")
-        ),
+        calls.injected(unreachable, "DynamoDB", when=_is_of_limits),
     ):
         yield calls
 
