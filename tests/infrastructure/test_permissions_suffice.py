@@ -23,15 +23,20 @@ from afluente.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from afluente.adapters.aws.dynamodb_constraints import DynamoConstraintsCatalogue
 from afluente.adapters.aws.secrets_manager import SecretsManagerSecret
 from afluente.adapters.codecs.kinesis_records import lines_of
+from afluente.adapters.codecs.packs import encode_pack
 from afluente.application.access.api_keys import KEY_RANDOM_BYTES, new_key
+from afluente.application.classification.retries import MAX_TRIES
 from afluente.application.csv.jobs import JobStatus
+from afluente.application.ingest.packs import shard_group
 from afluente.domain.constraints import RateConstraints, StreamConfig, ValueConstraints
+from afluente.domain.datapoints import DataPoint
 from cli.core.aws import Connection, local_connection, outputs_of
 from cli.local_stack import assembly as assemblies
 from cli.local_stack import cloudformation
 from cli.local_stack.assembly import StackTemplate
 from cli.local_stack.health import edition_at
 from infra.paths import ROOT
+from infra.presets import local
 from tests.infrastructure.deployment import as_list
 from tests.infrastructure.grants import GRANTS
 
@@ -235,6 +240,55 @@ def test_csv_files_are_read_with_the_grants_of_the_roles(
     until("no job waits", lambda: nothing_waits(connection, outputs["CsvJobsQueueUrl"]))
     assert nothing_waits(connection, outputs["CsvInboxDlqUrl"])
     assert nothing_waits(connection, outputs["CsvJobsDlqUrl"])
+
+
+def test_a_loader_waits_for_a_slot_with_the_grants_of_the_role(
+    connection: Connection, outputs: Mapping[str, str], api: httpx.Client
+) -> None:
+    dynamodb, group = connection.client("dynamodb"), shard_group("iot/plane", local().shards)
+    leases = {token: {"N": str(time.time() + 3600)} for token in ("first", "second")}
+    key = {"TableName": f"{local().prefix}-csv-slots", "Key": {"group": {"S": group}}}
+    dynamodb.put_item(TableName=key["TableName"], Item={"group": {"S": group}, "leases": {"M": leases}})
+    before = statuses(api).count("complete")
+
+    connection.client("s3").put_object(Bucket=outputs["CsvBucket"], Key="inbox/iot/plane/a.csv", Body=csv_of(7.5))
+
+    until("the file is read", lambda: "reading" in statuses(api))
+    # Long enough to ask a second time, which is a read.
+    time.sleep(2)
+    dynamodb.delete_item(**key)
+    until("the file is loaded", lambda: statuses(api).count("complete") == before + 1)
+
+
+def test_a_pack_that_fails_too_often_is_moved_with_the_grants_of_the_role(
+    connection: Connection, outputs: Mapping[str, str]
+) -> None:
+    dynamodb, table, group = (
+        connection.client("dynamodb"),
+        outputs["LatestTable"],
+        shard_group("iot/hoist", local().shards),
+    )
+    damaged = {"source": {"S": "iot/hoist"}, "bucket": {"N": "0"}, "version": {"N": "1"}, "streams": {"B": b"damaged"}}
+    tries = {"source": {"S": f"#tries/{group}"}, "bucket": {"N": "7"}, "tries": {"N": str(MAX_TRIES - 1)}}
+    for item in (damaged, tries):
+        dynamodb.put_item(TableName=table, Item=item)
+    points = [
+        DataPoint(domain="iot", source_id="hoist", stream_id="load", value=1.0, timestamp=time.time(), ingested_at=0.0)
+    ]
+    record = {
+        "messageId": "hoist",
+        "receiptHandle": "hoist",
+        "body": encode_pack(points).body,
+        "attributes": {"MessageGroupId": group, "SequenceNumber": "7", "ApproximateReceiveCount": "1"},
+    }
+
+    answer = connection.client("lambda").invoke(
+        FunctionName=f"{local().prefix}-classifier", Payload=json.dumps({"Records": [record]})
+    )
+
+    assert json.load(answer["Payload"]) == {"batchItemFailures": []}
+    (moved,) = connection.client("sqs").receive_message(QueueUrl=outputs["DatapointsDlqUrl"])["Messages"]
+    assert moved["Body"] == record["body"]
 
 
 def test_an_unreadable_file_fails_with_the_grants_of_the_role(
