@@ -269,7 +269,12 @@ def _records(stack: LocalStack) -> Iterator[dict[str, Any]]:
                 StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
             )["ShardIterator"]
             while True:
-                answer = kinesis.get_records(ShardIterator=iterator)
+                try:
+                    answer = kinesis.get_records(ShardIterator=iterator)
+                except kinesis.exceptions.ProvisionedThroughputExceededException:
+                    # Of 10 MB in a call, more than a shard gives in a second: it gives none for a while.
+                    time.sleep(1.0)
+                    continue
                 yield from answer["Records"]
                 iterator = answer["NextShardIterator"]
                 if not answer["Records"] and answer["MillisBehindLatest"] == 0:
