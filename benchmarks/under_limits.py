@@ -283,7 +283,7 @@ def _records(stack: LocalStack) -> Iterator[dict[str, Any]]:
 
 
 def _rendered(seconds: list[float]) -> str:
-    cuts = statistics.quantiles(seconds, n=100) if len(seconds) > 1 else seconds * 99
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else seconds * 99
     return f"{cuts[49]:.2f}, {cuts[94]:.2f}, {max(seconds):.2f} s"
 
 
