@@ -6,10 +6,15 @@ from typing import Any
 
 from afluente.application.classification.classify_pack import PackCounts
 from afluente.application.classification.classify_packs import FailedPack
+from afluente.application.classification.ports import DamagedStateError, StaleStateError
+from afluente.application.errors import UnavailableError
 from afluente.runtime.core.observability import LogCode, Metric, count, count_in, logger, observe
 
 NAMED_TYPES = 10
 """Types without constraints that a line names: senders choose types."""
+
+_EXPECTED = (UnavailableError, StaleStateError, DamagedStateError)
+"""Errors that say all there is to know; any other is a defect, and is logged with its traceback."""
 
 
 def report(counts: PackCounts) -> None:
@@ -57,6 +62,9 @@ def report_retried(errors: Mapping[str, Exception]) -> None:
         errors: by message group.
     """
     causes = {group: f"{type(error).__name__}: {error}" for group, error in errors.items()}
+    for group, error in errors.items():
+        if not isinstance(error, _EXPECTED):
+            logger().error("pack failed", code=LogCode.RECORD_FAILED, group=group, cause=causes[group], exc_info=error)
     logger().warning("packs returned", code=LogCode.PACKS_RETURNED, packs=len(errors), causes=causes)
     count({Metric.PACKS_RETURNED: len(errors)})
 

@@ -215,6 +215,19 @@ def test_a_pack_that_fails_is_retried_later_and_those_after_it_once_it_is_done(
     assert world.values() == {"normal": [20.5, 21.0], "alert": [60.0]}
 
 
+def test_an_error_that_nobody_expected_is_logged_with_its_traceback(world: World, batch: Event, log: LogLines) -> None:
+    def fault(effect: str, _group: str) -> None:
+        if effect == "put":
+            raise KeyError("a defect")
+
+    world.fault = fault
+
+    assert world.failures_of(batch) == [FIRST, SECOND]
+
+    line = log.lines[log.codes.index("RECORD_FAILED")]
+    assert (line["group"], line["exc_info"][0]) == ("0-of-64", KeyError)
+
+
 def test_packs_are_retried_even_if_the_backoff_cannot_be_set(world: World, batch: Event, log: LogLines) -> None:
     def fault(effect: str, _group: str) -> None:
         if effect in ("put", "queue"):
