@@ -77,12 +77,17 @@ def connect(folder: Path, connection: dict) -> mqtt5.Client:
         ack_timeout_sec=24 * 3600,
         min_reconnect_delay_ms=500,
         max_reconnect_delay_ms=30_000,
-        on_lifecycle_connection_success=lambda _: print("connected", file=sys.stderr),
-        on_lifecycle_disconnection=lambda _: print("disconnected", file=sys.stderr),
-        on_lifecycle_connection_failure=lambda data: print(f"not connected: {data.exception}", file=sys.stderr),
+        on_lifecycle_connection_success=lambda _: report("connected"),
+        on_lifecycle_disconnection=lambda _: report("disconnected"),
+        on_lifecycle_connection_failure=lambda data: report(f"not connected: {data.exception}"),
     )
     client.start()
     return client
+
+
+def report(line: str) -> None:
+    """Write a line at once: the client reports from a thread of its own, into the midst of another line otherwise."""
+    sys.stderr.write(f"{line}\n")
 
 
 def measured() -> Iterator[float]:

@@ -193,6 +193,8 @@ def test_a_cancelled_job_stops_and_its_content_can_be_dropped_again(
     with reader_calls.injected(held, "AmazonSQS", "SendMessage", when=Nth(PIECE, sends), times=1):
         bucket.drop(f"{source}/file.csv", content)
         url = f"{local_stack.target.api_url}/ingest/csv/{bucket.begun(source).job_id}"
+        # The function that cancels has started: a start may take longer than the loader's call.
+        assert local_stack.http.get(url, headers={"X-API-Key": local_stack.api_key}).is_success
         # From now on the loader waits, until its call times out.
         held.wait()
         answer = local_stack.http.delete(url, headers={"X-API-Key": local_stack.api_key})

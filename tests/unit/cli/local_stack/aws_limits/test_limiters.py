@@ -149,7 +149,8 @@ def test_the_partition_key_of_a_query_is_that_of_its_condition(query: dict[str, 
 
 def test_a_connection_publishes_a_hundred_messages_a_second() -> None:
     publishes = iot.Publishes(AS_AWS, 0.0)
-    assert sum(publishes.admit(10, 0.0) for _ in range(150)) == 100
+    # Ten more may come early, and are missing afterwards.
+    assert sum(publishes.admit(10, 0.0) for _ in range(150)) == 110
     assert sum(publishes.admit(10, 0.5) for _ in range(150)) == 50
 
 
