@@ -190,11 +190,12 @@ def test_a_cancelled_job_stops_and_its_content_can_be_dropped_again(
     local_stack: LocalStack, reader_calls: FaultProxy, bucket: CsvBucket, source_id: str
 ) -> None:
     source, content, held = f"iot/{source_id}", slow_file(ROWS, start=START), Held()
+    # The function that cancels has started: a start may take longer than the loader's call that is held.
+    jobs = f"{local_stack.target.api_url}/ingest/csv"
+    assert local_stack.http.get(jobs, headers={"X-API-Key": local_stack.api_key}).is_success
     with reader_calls.injected(held, "AmazonSQS", "SendMessage", when=Nth(PIECE, sends), times=1):
         bucket.drop(f"{source}/file.csv", content)
-        url = f"{local_stack.target.api_url}/ingest/csv/{bucket.begun(source).job_id}"
-        # The function that cancels has started: a start may take longer than the loader's call.
-        assert local_stack.http.get(url, headers={"X-API-Key": local_stack.api_key}).is_success
+        url = f"{jobs}/{bucket.begun(source).job_id}"
         # From now on the loader waits, until its call times out.
         held.wait()
         answer = local_stack.http.delete(url, headers={"X-API-Key": local_stack.api_key})
