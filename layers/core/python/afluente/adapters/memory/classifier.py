@@ -6,12 +6,11 @@ from typing import Any
 
 from afluente.adapters.memory.alarms import MemoryAlarms
 from afluente.adapters.memory.classification import MemoryStates, MemoryStreams
-from afluente.adapters.memory.ingest import MemoryQuarantine
+from afluente.adapters.memory.ingest import MemoryQuarantine, MemorySlots
 from afluente.application.classification.classify_pack import ClassifyPack
 from afluente.application.classification.classify_packs import BatchResult, ClassifyPacks
 from afluente.application.classification.ports import Classifier, StateStore
 from afluente.application.ingest.packs import ReceivedPack
-from afluente.application.ingest.ports import HeldSlot
 
 UNLIMITED_SECONDS = 3600.0
 
@@ -41,21 +40,14 @@ class MemoryClassifier:
             streams=streams or MemoryStreams(),
             alarms=alarms or MemoryAlarms(),
             quarantine=MemoryQuarantine(),
-            slots=_NoSlots(),
+            # No sender waits for them.
+            slots=MemorySlots(limit=1, lease_seconds=UNLIMITED_SECONDS, clock=clock),
             clock=clock,
         )
         self._classify = ClassifyPacks(classify=classify, states=states or MemoryStates(), executor=_Inline())
 
     def __call__(self, *packs: ReceivedPack) -> BatchResult:
         return self._classify(packs, lambda: UNLIMITED_SECONDS)
-
-
-class _NoSlots:
-    def acquire(self, group: str, token: str) -> HeldSlot | None:  # noqa: ARG002
-        return HeldSlot()
-
-    def release(self, group: str, token: str, sequence_number: int) -> None:
-        """Do nothing: no sender waits."""
 
 
 class _Inline(Executor):
